@@ -1,0 +1,31 @@
+"""napari-inclust: impute unmeasured genes, paint them on the tissue, and see how far each may be believed.
+
+Everything here is imported on first use, so that `import napari_inclust` stays instant.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "Config": "core.config",
+    "Panel": "core.panel",
+    "Reference": "core.section",
+    "Run": "core.run",
+    "Section": "core.section",
+    "align": "core.panel",
+    "fit": "core.train",
+    "read_reference": "io.read",
+    "read_section": "io.read",
+    "InclustError": "errors",
+}
+__all__ = [*_WHERE, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

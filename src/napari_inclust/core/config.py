@@ -1,0 +1,139 @@
+"""Frozen settings of a run. Each field carries its help, unit and range: the forms, the command line and the checks are built from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+
+_CHOICES = "choices"
+
+
+def _setting(default: Any, help: str, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = (), unit: str = "") -> Any:
+    return field(default=default, metadata={"help": help, "low": low, "high": high, _CHOICES: choices, "unit": unit})
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run; `Config.preset(name)` gives a named set, keyword arguments change single settings.
+
+    Raises
+    ------
+    ConfigError
+        A value out of its range, with the range.
+    """
+
+    # training
+    members: int = _setting(5, "Networks trained at once; each hides one fold of the shared genes, which scores them", low=2, high=50)
+    epochs: int = _setting(30, "Epochs at most", low=1, high=10_000)
+    steps: int = _setting(20, "Gradient steps in an epoch", low=1, high=100_000, unit="steps")
+    batch: int = _setting(256, "Cells of each data set in a step", low=8, high=100_000, unit="cells")
+    learning_rate: float = _setting(2e-3, "Peak learning rate of AdamW with one cycle", low=1e-6, high=1.0)
+    weight_decay: float = _setting(1e-4, "Weight decay of AdamW", low=0.0, high=1.0)
+    patience: int = _setting(10, "Epochs without a better validation loss before training stops early", low=1, high=10_000, unit="epochs")
+    seed: int = _setting(0, "Seed of everything random: the same seed gives the same result on one machine", low=0, high=2**31 - 1)
+    device: str = _setting("auto", "Where to compute", choices=("auto", "cpu", "cuda", "mps"))
+    threads: int = _setting(0, "CPU threads; 0 leaves one core free", low=0, high=256, unit="threads")
+    # network
+    latent: int = _setting(32, "Dimensions of the latent space", low=2, high=512)
+    hidden: tuple[int, ...] = _setting((256, 256), "Width of each encoder layer", low=4, high=4096, unit="units")
+    decoder_hidden: tuple[int, ...] = _setting((256,), "Width of each decoder layer", low=4, high=4096, unit="units")
+    layer_norm: bool = _setting(True, "Layer normalisation in hidden layers")
+    output: str = _setting("linear", "Last activation of the decoder", choices=("linear", "relu", "sigmoid", "tanh"))
+    arithmetic: str = _setting("minus", "How the covariate acts on the latent: minus removes it, plus adds it (spatial domains)", choices=("minus", "plus"))
+    # loss
+    kl_weight: float = _setting(1.0, "Weight of the mixture prior (KL), reached over the first 30 % of the steps", low=0.0, high=1000.0)
+    label_weight: float = _setting(10.0, "Weight of the label term (cross-entropy) where labels are given", low=0.0, high=1000.0)
+    reconstruction_weight: float = _setting(1.0, "Weight of the reconstruction", low=0.0, high=1000.0)
+    # masks and noise
+    mask_input: bool = _setting(True, "Apply the input mask in the encoder (the published code does not)")
+    masking: float = _setting(0.5, "Highest fraction of the input genes hidden at random in a step", low=0.0, high=0.95)
+    noise: float = _setting(0.5, "Noise on the input, in standard deviations of the gene", low=0.0, high=5.0, unit="sd")
+    # reading out
+    scale: str = _setting("zscore", "Scale of each gene in training: z-scores within each data set, or values divided by the largest", choices=("zscore", "max"))
+    decode: str = _setting("mean", "Decode the posterior mean, or one random sample as published", choices=("mean", "sample"))
+    switch_covariate: bool = _setting(True, "Decode with the reference's covariate (the target's was never trained for unmeasured genes)")
+    readouts: tuple[str, ...] = _setting(("decoder", "neighbours", "linear"), "Predictors blended by their held-out scores", choices=("decoder", "neighbours", "linear"))
+    neighbours: int = _setting(50, "Nearest reference cells in the latent that the neighbours' readout averages", low=1, high=1000, unit="cells")
+    name: str = _setting("balanced", "Preset that these settings started from")
+
+    def __post_init__(self) -> None:
+        for f in dataclasses.fields(self):
+            value, meta = getattr(self, f.name), f.metadata
+            for item in value if isinstance(value, tuple) else (value,):
+                if meta[_CHOICES] and item not in meta[_CHOICES]:
+                    raise ConfigError(f"{f.name} is {item!r}; expected one of {', '.join(meta[_CHOICES])}.")
+                if meta["low"] is not None and not (isinstance(item, (int, float)) and meta["low"] <= item <= meta["high"]):
+                    raise ConfigError(f"{f.name} is {item!r}; expected a number from {meta['low']:g} to {meta['high']:g}{' ' + meta['unit'] if meta['unit'] else ''}.")
+        if not self.hidden or not self.decoder_hidden or not self.readouts:
+            raise ConfigError("hidden, decoder_hidden and readouts need at least one entry each.")
+
+    @classmethod
+    def preset(cls, name: str = "balanced", **changes: Any) -> Config:
+        """A named set of settings, with single settings changed.
+
+        Raises
+        ------
+        ConfigError
+            An unknown preset or setting.
+        """
+        if name not in PRESETS:
+            raise ConfigError(f"unknown preset {name!r}; expected one of {', '.join(PRESETS)}.")
+        return cls(name=name, **PRESETS[name]["settings"]).replace(**changes)
+
+    @classmethod
+    def from_toml(cls, path: str | Path, preset: str = "balanced", **changes: Any) -> Config:
+        """Settings from a TOML file: `preset = "fast"` and any of the fields.
+
+        Raises
+        ------
+        ConfigError
+            A file that is missing or not TOML, an unknown setting, a value of the wrong type.
+        """
+        try:
+            text = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"cannot read the settings file {path}: {error.strerror}.") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not a TOML file: {error}.") from None
+        base = cls.preset(str(text.pop("preset", preset)))
+        return base.replace(**text).replace(**changes)
+
+    def replace(self, **changes: Any) -> Config:
+        """A copy with some settings changed; lists become tuples, whole numbers become floats where a float is due."""
+        known = {f.name: f for f in dataclasses.fields(self)}
+        for key, value in changes.items():
+            if key not in known:
+                raise ConfigError(f"unknown setting {key!r}; expected one of {', '.join(known)}.")
+            now = getattr(self, key)
+            if isinstance(now, tuple) and isinstance(value, list):
+                value = tuple(value)
+            if isinstance(now, float) and isinstance(value, int) and not isinstance(value, bool):
+                value = float(value)
+            if type(value) is not type(now):
+                raise ConfigError(f"{key} is {value!r}; expected a value like {now!r}.")
+            changes[key] = value
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON and TOML."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {"help": "A first look: fewer steps.", "settings": {"epochs": 15}},
+    "balanced": {"help": "The default.", "settings": {}},
+    "thorough": {"help": "Twice the members and steps.", "settings": {"members": 10, "epochs": 60}},
+    "as-published": {
+        "help": "The published method, its defects included: unmasked input, one random sample, the target's own covariate, published sizes and weights.",
+        "settings": {
+            "epochs": 50, "batch": 500, "learning_rate": 1e-3, "weight_decay": 0.0, "latent": 50, "hidden": (200, 50), "decoder_hidden": (200,),
+            "layer_norm": False, "output": "sigmoid", "kl_weight": 1.0, "label_weight": 50.0, "reconstruction_weight": 5.0, "mask_input": False,
+            "masking": 0.0, "noise": 0.0, "scale": "max", "decode": "sample", "switch_covariate": False, "readouts": ("decoder",), "patience": 50,
+        },
+    },
+}  # fmt: skip

@@ -1,0 +1,143 @@
+"""What the numbers of a matrix are, and the one normalisation that everything downstream uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..errors import DataError
+
+Kind = Literal["counts", "linear", "lognorm"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+MEANING: dict[Kind, str] = {
+    "counts": "raw counts",
+    "linear": "values on a linear scale (counts per volume, intensities)",
+    "lognorm": "log-normalised values",
+}
+_SAMPLE = 500  # cells looked at to tell what the numbers are
+
+
+@dataclass(frozen=True)
+class Values:
+    """What a matrix holds, and how we know.
+
+    Parameters
+    ----------
+    kind
+        "counts" (non-negative integers), "linear" (per volume, intensity) or "lognorm" (log1p of normalised counts).
+    declared
+        True when the user said so, False when it was detected from the numbers.
+    """
+
+    kind: Kind
+    declared: bool = False
+
+    def __str__(self) -> str:
+        return f"{MEANING[self.kind]} ({'as declared' if self.declared else 'detected'})"
+
+
+def as_csr(matrix: Any) -> sp.csr_matrix:
+    """The matrix as CSR float32, without a copy where it already is one."""
+    if not isinstance(matrix, np.ndarray) and not sp.issparse(matrix):  # a matrix still on disk: anndata's backed wrappers
+        matrix = matrix.to_memory() if hasattr(matrix, "to_memory") else np.asarray(matrix)
+    return sp.csr_matrix(matrix, dtype=np.float32)
+
+
+def check_finite(matrix: sp.csr_matrix, what: str) -> None:
+    """Refuse NaN, infinite and negative values.
+
+    Raises
+    ------
+    DataError
+        With the number of such values and the first cell that has one.
+    """
+    for name, wrong in (("NaN", np.isnan(matrix.data)), ("infinite", np.isinf(matrix.data)), ("negative", matrix.data < 0)):
+        n = int(wrong.sum())
+        if n:
+            row = int(np.searchsorted(matrix.indptr, int(np.argmax(wrong)), side="right")) - 1
+            hint = "Scaled (z-scored) data cannot be used: give raw counts." if name == "negative" else "Remove these cells or set the values to 0."
+            raise DataError(f"{what} holds {n} {name} value{'s' if n > 1 else ''} (first in row {row}); expression values must be finite and not negative. {hint}")
+
+
+def detect(matrix: sp.csr_matrix, declared: str | None = None) -> Values:
+    """Tell what the numbers are.
+
+    Whole numbers are counts. Otherwise the values of one cell that came from counts are multiples of its smallest value, on the linear scale or
+    after `expm1`: that tells volume-normalised from log-normalised values. What fits neither is called linear.
+
+    Parameters
+    ----------
+    matrix : (cells, genes) CSR
+    declared
+        One of `KINDS` when the user says what the values are; checked against the numbers.
+
+    Raises
+    ------
+    DataError
+        A declared kind that is unknown, or contradicted by the numbers.
+    """
+    whole = bool(np.all(matrix.data == np.round(matrix.data)))
+    if declared is not None:
+        if declared not in KINDS:
+            raise DataError(f"unknown kind of values {declared!r}; expected one of {', '.join(KINDS)}.")
+        if declared == "counts" and not whole:
+            raise DataError(
+                "the values were declared raw counts but are not whole numbers. Declare them 'linear' (counts per volume, intensities) or 'lognorm' (log-normalised)."
+            )
+        if declared == "lognorm" and matrix.nnz and matrix.data.max() > 50:
+            raise DataError(f"the values were declared log-normalised but reach {matrix.data.max():.0f}; logarithms stay below 50. Declare them 'counts' or 'linear'.")
+        return Values(cast(Kind, declared), declared=True)
+    if whole:
+        return Values("counts")
+    if matrix.data.max() < 50 and _from_counts(matrix, np.expm1) > max(0.5, _from_counts(matrix, lambda x: x)):
+        return Values("lognorm")
+    return Values("linear")
+
+
+def _from_counts(matrix: sp.csr_matrix, undo: Any) -> float:
+    """Fraction of (sampled) cells whose values, after `undo`, are whole multiples of the smallest."""
+    rows = np.flatnonzero(np.diff(matrix.indptr) > 3)
+    rows = rows[:: max(1, len(rows) // _SAMPLE)]
+    hits = 0
+    for r in rows:
+        x = undo(matrix.data[matrix.indptr[r] : matrix.indptr[r + 1]].astype(np.float64))
+        x = x[x > 0]
+        ratio = x / x.min() if len(x) else x
+        near = np.abs(ratio - np.round(ratio)) < 0.02 * np.sqrt(ratio)
+        hits += bool(len(x)) and bool(near.mean() > 0.95) and bool(ratio.max() > 1.5)
+    return hits / max(1, len(rows))
+
+
+def library_size(matrix: sp.csr_matrix) -> NDArray[np.float64]:
+    """Total per cell, shape (cells,)."""
+    return np.asarray(matrix.sum(1), dtype=np.float64).ravel()
+
+
+def lognormalise(matrix: sp.csr_matrix, kind: Kind, total: NDArray[np.float64] | None = None) -> sp.csr_matrix:
+    """log1p of values scaled to the median library size; log-normalised values pass unchanged; all-zero cells stay zero.
+
+    Parameters
+    ----------
+    matrix : (cells, genes) CSR
+    kind
+        What the values are.
+    total : (cells,), optional
+        Library sizes to divide by; default the row sums of `matrix`.
+
+    Returns
+    -------
+    (cells, genes) CSR float32, a new matrix
+    """
+    out = sp.csr_matrix(matrix, dtype=np.float32, copy=True)
+    if kind == "lognorm":
+        return out
+    total = library_size(matrix) if total is None else total
+    positive = total > 0
+    scale = np.zeros(len(total))
+    scale[positive] = (np.median(total[positive]) if positive.any() else 1.0) / total[positive]
+    out.data = np.log1p(out.data * np.repeat(scale, np.diff(out.indptr))).astype(np.float32)
+    return out

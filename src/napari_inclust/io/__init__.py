@@ -1,0 +1,1 @@
+"""Files to `Section` and `Reference`, results to files. Never napari or Qt."""
