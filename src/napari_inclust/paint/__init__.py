@@ -1,0 +1,1 @@
+"""Values of cells to pixels: the cell raster, colour limits and napari layers. Never Qt."""

@@ -1,0 +1,25 @@
+"""The parts of a napari viewer that moved between versions, in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def unwrapped(viewer: Any) -> Any:
+    """The viewer itself: plugins may be handed a proxy of it, which dies before it."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
+def grid(viewer: Any) -> Any:
+    """The grid of linked views (napari 0.9 moved it to the canvas)."""
+    return viewer.canvas.grid if hasattr(viewer, "canvas") else viewer.grid
+
+
+def scale_bar(viewer: Any) -> Any:
+    """The scale bar overlay."""
+    return viewer.canvas.overlays.scale_bar if hasattr(viewer, "canvas") else viewer.scale_bar
+
+
+def camera(viewer: Any) -> Any:
+    """The camera."""
+    return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera

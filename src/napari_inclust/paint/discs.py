@@ -1,0 +1,105 @@
+"""Stamp cells into a tile: every pixel to the nearest centroid within a radius, in time proportional to the pixels covered."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ROUNDS = 4  # cells whose centroids share one pixel: beyond this many, the last one drawn is kept
+
+
+class CellBins:
+    """Cells sorted into square bins, so that those of a rectangle are found at once.
+
+    Parameters
+    ----------
+    xy : (cells, 2)
+        Micrometres.
+    cell_size
+        Side of a bin in micrometres.
+    """
+
+    def __init__(self, xy: NDArray[np.float64], cell_size: float) -> None:
+        self._size = cell_size
+        self._low = xy.min(0)
+        grid = np.floor((xy - self._low) / cell_size).astype(np.int64)
+        self._n = grid.max(0) + 1  # columns, rows
+        code = grid[:, 1] * self._n[0] + grid[:, 0]
+        self._order = np.argsort(code, kind="stable").astype(np.int32)
+        self._start = np.searchsorted(code[self._order], np.arange(self._n[0] * self._n[1] + 1))
+
+    def inside(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.int32]:
+        """Rows of the cells in the bins that a rectangle touches.
+
+        Parameters
+        ----------
+        low, high : (2,)
+            Corners (y, x) in micrometres.
+        """
+        first = np.clip(np.floor((low[::-1] - self._low) / self._size), 0, self._n).astype(int)
+        last = np.clip(np.floor((high[::-1] - self._low) / self._size), -1, self._n - 1).astype(int)
+        if (last < first).any():
+            return np.empty(0, np.int32)
+        if (first == 0).all() and (last == self._n - 1).all():
+            return self._order
+        rows = np.arange(first[1], last[1] + 1) * self._n[0]
+        return np.concatenate([self._order[self._start[r + first[0]] : self._start[r + last[0] + 1]] for r in rows])
+
+
+def stamp(
+    yx: NDArray[np.float64], cells: NDArray[np.int32], corner: NDArray[np.float64], step: NDArray[np.float64], shape: tuple[int, int], radius: float
+) -> NDArray[np.int32]:
+    """Labels of one tile.
+
+    Parameters
+    ----------
+    yx : (k, 2)
+        Centroids in micrometres.
+    cells : (k,)
+        Their rows: cell i is written as i + 1.
+    corner, step : (2,)
+        Place of the tile's outer corner and size of a pixel, micrometres (y, x).
+    shape
+        Rows and columns of the tile.
+    radius
+        Micrometres; a cell smaller than a pixel still gets the pixel that it lies in.
+    """
+    height, width = shape
+    best = np.full(height * width, np.inf, dtype=np.float32)
+    out = np.zeros(height * width, dtype=np.int32)
+    if not len(cells):
+        return out.reshape(shape)
+    place = ((yx - corner) / step).astype(np.float32)  # in pixels: pixel r covers [r, r + 1)
+    base = np.floor(place).astype(np.int32)
+    reach = np.ceil(radius / step).astype(int) if radius >= step.min() / 2 else np.zeros(2, int)
+    unit = (step / radius).astype(np.float32)
+    for chosen in _apart(base, height, width):
+        p, b, label = place[chosen], base[chosen], cells[chosen] + 1
+        offset = p - b - np.float32(0.5)  # of the centroid from its pixel's centre
+        for dy in range(-reach[0], reach[0] + 1):
+            for dx in range(-reach[1], reach[1] + 1):
+                if np.hypot(max(0.0, abs(dy) - 1) * unit[0], max(0.0, abs(dx) - 1) * unit[1]) > 1:
+                    continue
+                r, c = b[:, 0] + dy, b[:, 1] + dx
+                distance = ((dy - offset[:, 0]) * unit[0]) ** 2 + ((dx - offset[:, 1]) * unit[1]) ** 2
+                ok = (r >= 0) & (r < height) & (c >= 0) & (c < width)
+                if dy or dx:
+                    ok &= distance <= 1
+                at = r[ok] * width + c[ok]
+                nearer = distance[ok] < best[at]
+                at = at[nearer]
+                best[at] = distance[ok][nearer]
+                out[at] = label[ok][nearer]
+    return out.reshape(shape)
+
+
+def _apart(base: NDArray[np.int32], height: int, width: int) -> list[NDArray[np.intp]]:
+    """Groups of cells within which no two share a pixel (writing two at once would keep the last, not the nearest)."""
+    code = base[:, 0].astype(np.int64) * (2 * width + 4 * (height + width)) + base[:, 1]
+    order = np.argsort(code, kind="stable")
+    first = np.r_[True, np.diff(code[order]) != 0]
+    start = np.flatnonzero(first)
+    rank = np.arange(len(order)) - np.repeat(start, np.diff(np.r_[start, len(order)]))
+    groups = [order[rank == k] for k in range(min(_ROUNDS, int(rank.max()) + 1))]
+    rest = order[rank >= _ROUNDS]
+    return [*groups, rest] if len(rest) else groups

@@ -1,0 +1,138 @@
+"""napari layers over a cell raster: a gene as an image, categories as labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap
+
+from .raster import CellRaster
+from .tiles import code_pyramid, value_pyramid
+from .values import CellTypes, CellValues
+
+Describe = Callable[[int], str]
+CELL_OFF = "no cell here"
+
+
+class _CellLayer:
+    """What hovering says: the cell under the pointer instead of a bare number."""
+
+    raster: CellRaster
+    describe: Describe
+
+    def cell_text(self, position: Any) -> str:
+        """The cell at a place (y, x) in micrometres, in words."""
+        row = self.raster.cell_at(float(position[-2]), float(position[-1]))
+        return CELL_OFF if row is None else self.describe(row)
+
+    def get_status(self, position: Any = None, **kwargs: Any) -> dict[str, str]:
+        """napari's status line, with the cell in words."""
+        status: dict[str, str] = super().get_status(position, **kwargs)  # type: ignore[misc]
+        if position is not None:
+            status["value"] = self.cell_text(position)
+            status["coordinates"] = f"{status['coords']}: {status['value']}"
+        return status
+
+    def _get_tooltip_text(self, position: Any, **kwargs: Any) -> str:
+        return self.cell_text(position)
+
+
+class GeneLayer(_CellLayer, Image):
+    """One gene over the cells. A switch to another gene costs what is on the screen, not the number of cells.
+
+    Parameters
+    ----------
+    raster
+        Where the cells are.
+    painted
+        Values, kind and score.
+    limits
+        Colour limits, low and high.
+    describe
+        Row of a cell to its text (id, type); the value is added here.
+    """
+
+    def __init__(self, raster: CellRaster, painted: CellValues, limits: tuple[float, float], describe: Describe, unit: str = "um", **kwargs: Any) -> None:
+        self.raster = raster
+        self.painted = painted
+        self._describe_cell = describe
+        super().__init__(value_pyramid(raster, painted.values), multiscale=True, rgb=False, contrast_limits=limits, affine=raster.affine, units=(unit, unit),
+                         name=painted.title, metadata=_metadata(painted), interpolation2d="nearest", **kwargs)  # fmt: skip
+        if hasattr(self, "colorbar"):
+            self.colorbar.visible = True
+        self._widen(limits)
+
+    @property
+    def _type_string(self) -> str:
+        return "image"
+
+    def describe(self, row: int) -> str:
+        """Cell, type, value, spread, and whether it is imputed."""
+        return f"{self._describe_cell(row)} · {self.painted.text(row)}"
+
+    def show(self, painted: CellValues, limits: tuple[float, float]) -> None:
+        """Paint another gene, in place."""
+        self.painted = painted
+        self.data = value_pyramid(self.raster, painted.values)  # type: ignore[assignment]
+        self._widen(limits)
+        self.contrast_limits = limits
+        self.name = painted.title
+        self.metadata = _metadata(painted)
+
+    def _widen(self, limits: tuple[float, float]) -> None:
+        """Let the slider of napari's own control reach all values."""
+        good = self.painted.values[np.isfinite(self.painted.values)]
+        low, high = (float(good.min()), float(good.max())) if good.size else limits
+        self.contrast_limits_range = (min(low, limits[0]), max(high, limits[1]))
+
+
+class TypeLayer(_CellLayer, Labels):
+    """Categories over the cells.
+
+    Parameters
+    ----------
+    raster
+        Where the cells are.
+    types
+        Categories and their colours.
+    describe
+        Row of a cell to its text.
+    """
+
+    def __init__(self, raster: CellRaster, types: CellTypes, describe: Describe, unit: str = "um", **kwargs: Any) -> None:
+        self.raster = raster
+        self.types = types
+        self._describe_cell = describe
+        super().__init__(code_pyramid(raster, types.codes), multiscale=True, affine=raster.affine, units=(unit, unit), name=types.name,
+                         colormap=_colormap(types), opacity=1.0, **kwargs)  # fmt: skip
+
+    @property
+    def _type_string(self) -> str:
+        return "labels"
+
+    def describe(self, row: int) -> str:
+        """Cell and its category."""
+        return f"{self._describe_cell(row)} · {self.types.name}: {self.types.text(row)}"
+
+    def show(self, types: CellTypes) -> None:
+        """Paint other categories, in place."""
+        self.types = types
+        self.data = code_pyramid(self.raster, types.codes)  # type: ignore[assignment]
+        self.colormap = _colormap(types)
+        self.name = types.name
+
+
+def _colormap(types: CellTypes) -> DirectLabelColormap:
+    colours: dict[int | None, Any] = {0: "transparent", None: "transparent"}
+    colours |= {i + 1: c for i, c in enumerate(types.colours)}
+    return DirectLabelColormap(color_dict=colours)
+
+
+def _metadata(painted: CellValues) -> dict[str, Any]:
+    return {"gene": painted.name, "kind": painted.kind, "score": painted.score, "unit": painted.unit}
+
+
+COLORMAPS = ("viridis", "magma", "inferno", "plasma", "cividis", "gray", "turbo")  # perceptually even and safe for the colour-blind first

@@ -1,0 +1,83 @@
+"""How the colour limits of a gene are found: small frozen policies, each with `get_limits(values)`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Limits(Protocol):
+    """A policy that turns values into the two ends of the colour scale."""
+
+    def get_limits(self, values: NDArray[np.floating]) -> tuple[float, float]: ...
+
+
+@dataclass(frozen=True)
+class Percentile:
+    """Percentiles of the values; where most cells are zero, the upper one is taken among the cells above zero.
+
+    Attributes
+    ----------
+    low, high
+        Percentiles, 0 to 100.
+    """
+
+    low: float = 0.0
+    high: float = 99.0
+
+    def get_limits(self, values: NDArray[np.floating]) -> tuple[float, float]:
+        """The two percentiles of the finite values.
+
+        Parameters
+        ----------
+        values : (cells,)
+        """
+        good = values[np.isfinite(values)]
+        if not good.size:
+            return (0.0, 1.0)
+        low, high = (float(v) for v in np.percentile(good, (self.low, self.high)))
+        if high <= low:
+            above = good[good > low]
+            high = float(np.percentile(above, self.high)) if above.size else low
+        return _ordered(low, high)
+
+
+@dataclass(frozen=True)
+class MinMax:
+    """The smallest and the largest value."""
+
+    def get_limits(self, values: NDArray[np.floating]) -> tuple[float, float]:
+        """Smallest and largest finite value."""
+        good = values[np.isfinite(values)]
+        return _ordered(float(good.min()), float(good.max())) if good.size else (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Manual:
+    """Two numbers given by the user.
+
+    Attributes
+    ----------
+    low, high
+        In the unit of the values.
+    """
+
+    low: float
+    high: float
+
+    def get_limits(self, values: NDArray[np.floating]) -> tuple[float, float]:
+        """The two numbers, whatever the values are."""
+        return _ordered(self.low, self.high)
+
+
+def _ordered(low: float, high: float) -> tuple[float, float]:
+    """napari needs low < high; a gene that is the same everywhere is drawn in the lowest colour."""
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def join(*pairs: tuple[float, float]) -> tuple[float, float]:
+    """The limits that hold all of several pairs: equal colours mean equal values in views side by side."""
+    return _ordered(min(p[0] for p in pairs), max(p[1] for p in pairs))

@@ -1,0 +1,164 @@
+"""One section in a viewer: its raster, and the layers painted over it."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from . import canvas
+from .layers import COLORMAPS, GeneLayer, TypeLayer
+from .limits import join
+from .raster import CellRaster, section_raster
+from .values import CellTypes, CellValues
+
+if TYPE_CHECKING:
+    from ..core.section import Section
+
+
+class Painter:
+    """Paints one section. Layers that the user removed are made anew at the next paint.
+
+    Parameters
+    ----------
+    viewer
+        napari viewer (held weakly).
+    section
+        The cells.
+    raster
+        Made from the section when not given.
+    on_limits
+        Called with (gene, low, high) when the user moves napari's own contrast slider.
+    """
+
+    def __init__(self, viewer: Any, section: Section, raster: CellRaster | None = None, on_limits: Callable[[str, float, float], None] | None = None) -> None:
+        self._viewer = weakref.ref(canvas.unwrapped(viewer))
+        self.section = section
+        self.raster = section_raster(section) if raster is None else raster
+        self.unit = "pixel" if "in pixels" in section.unit_note else "um"
+        self.colormap = COLORMAPS[0]
+        self._on_limits = on_limits
+        self._genes: list[GeneLayer] = []  # one, or two side by side
+        self._types: TypeLayer | None = None
+        self._own = False  # the limits are being set here, not by the user
+        self.types: CellTypes | None = None
+
+    @property
+    def layers(self) -> list[GeneLayer | TypeLayer]:
+        """The layers of this section that are still in the viewer."""
+        mine: list[GeneLayer | TypeLayer] = [*self._genes, *([self._types] if self._types is not None else [])]
+        return [layer for layer in mine if self._alive(layer)]
+
+    def gene_layer(self, index: int = 0) -> GeneLayer | None:
+        """The gene's layer (or the second one, side by side) when it is in the viewer."""
+        return self._genes[index] if index < len(self._genes) and self._alive(self._genes[index]) else None
+
+    def describe(self, row: int) -> str:
+        """Cell id and type."""
+        name = str(self.section.adata.obs_names[row])
+        return f"{name} · {self.types.text(row)}" if self.types is not None else name
+
+    def paint_types(self, types: CellTypes, visible: bool = True) -> None:
+        """Paint categories below the genes."""
+        viewer = self._viewer()
+        self.types = types
+        if viewer is None:
+            return
+        if self._types is not None and self._alive(self._types):
+            self._types.show(types)
+        else:
+            self._types = TypeLayer(self.raster, types, self._name_only, unit=self.unit)
+            viewer.layers.insert(0 if not self.layers else min(viewer.layers.index(x) for x in self.layers if x is not self._types), self._types)
+            self._furnish(viewer)
+        self._types.visible = visible
+
+    def paint(self, shown: list[CellValues], limits: list[tuple[float, float]]) -> None:
+        """Paint one gene in place, or its measured and imputed values side by side in linked views with equal limits.
+
+        One layer shows measured or imputed: switching between them costs no more than switching genes.
+
+        Parameters
+        ----------
+        shown
+            One, or two for side by side (left, right).
+        limits
+            Colour limits of each.
+        """
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        both = join(*limits)
+        self._own = True
+        try:
+            while len(self._genes) > len(shown):
+                self._drop()
+            for i, painted in enumerate(shown):
+                layer = self.gene_layer(i)
+                if layer is None:
+                    self._add(viewer, i, painted, both)
+                else:
+                    layer.show(painted, both)
+        finally:
+            self._own = False
+        side_by_side = len(shown) > 1
+        if side_by_side and self._types is not None and self._alive(self._types):
+            self._types.visible = False
+        if canvas.grid(viewer).enabled != side_by_side:
+            canvas.grid(viewer).shape = (1, -1) if side_by_side else (-1, -1)
+            canvas.grid(viewer).enabled = side_by_side
+
+    def recolour(self, colormap: str) -> None:
+        """Another colormap for both gene layers."""
+        self.colormap = colormap
+        for layer in self._genes:
+            layer.colormap = colormap
+
+    def close(self) -> None:
+        """Remove the layers of this section."""
+        viewer = self._viewer()
+        while self._genes:
+            self._drop()
+        if viewer is not None and self._types is not None and self._types in viewer.layers:
+            viewer.layers.remove(self._types)
+        self._types = None
+
+    def _add(self, viewer: Any, index: int, painted: CellValues, limits: tuple[float, float]) -> None:
+        layer = GeneLayer(self.raster, painted, limits, self.describe, unit=self.unit, colormap=self.colormap)
+        layer.events.contrast_limits.connect(self._limits_moved)
+        if not self._genes and self._types is not None:
+            self._types.visible = False
+        self._genes[index : index + 1] = [layer]
+        viewer.layers.append(layer)
+        self._furnish(viewer)
+
+    def _drop(self) -> None:
+        layer, viewer = self._genes.pop(), self._viewer()
+        layer.events.contrast_limits.disconnect(self._limits_moved)
+        if viewer is not None and layer in viewer.layers:
+            viewer.layers.remove(layer)
+
+    def _furnish(self, viewer: Any) -> None:
+        canvas.scale_bar(viewer).visible = True
+        if len(viewer.layers) == 1:
+            viewer.reset_view()
+
+    def _limits_moved(self, event: Any) -> None:
+        if self._own:
+            return
+        self._own = True
+        try:
+            limits = tuple(event.source.contrast_limits)
+            for layer in self._genes:
+                if layer is not event.source:
+                    layer.contrast_limits = limits
+        finally:
+            self._own = False
+        if self._on_limits is not None:
+            self._on_limits(event.source.painted.name, float(limits[0]), float(limits[1]))
+
+    def _name_only(self, row: int) -> str:
+        return str(self.section.adata.obs_names[row])
+
+    def _alive(self, layer: Any) -> bool:
+        viewer = self._viewer()
+        return viewer is not None and layer in viewer.layers

@@ -1,0 +1,124 @@
+"""What is painted: one number a cell, and how it may be called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNIT = "log-normalised"
+IMPUTED, HELD_OUT, MEASURED = "imputed", "held-out", "measured"
+
+
+@dataclass(frozen=True, eq=False)
+class CellValues:
+    """One gene (or another number) over the cells of a section.
+
+    Attributes
+    ----------
+    name
+        The gene.
+    values : (cells,) float32
+    spread : (cells,) float32, optional
+        Standard deviation over the members of the run.
+    kind
+        "measured", "imputed", or "held-out": predicted although it was measured, which scores it.
+    score
+        Held-out Pearson correlation of the gene, or None when it has none.
+    unit
+        Of the values.
+    """
+
+    name: str
+    values: NDArray[np.float32]
+    kind: str = MEASURED
+    spread: NDArray[np.float32] | None = None
+    score: float | None = None
+    unit: str = UNIT
+
+    @property
+    def mark(self) -> str:
+        """Measured or imputed, with the score: what stands beside the name of an imputed gene everywhere."""
+        if self.kind == MEASURED:
+            return MEASURED
+        score = "no score" if self.score is None or not np.isfinite(self.score) else f"score {self.score:.2f}"
+        return f"imputed, held out ({score})" if self.kind == HELD_OUT else f"imputed ({score})"
+
+    @property
+    def title(self) -> str:
+        """The name of the layer."""
+        return f"{self.name} · {self.mark}"
+
+    def text(self, row: int) -> str:
+        """Value of one cell with its spread, unit and mark."""
+        spread = f" ± {self.spread[row]:.2f}" if self.spread is not None and np.isfinite(self.spread[row]) else ""
+        mark = MEASURED if self.kind == MEASURED else self.mark.replace("imputed", "IMPUTED")
+        return f"{self.name} {self.values[row]:.2f}{spread} {self.unit}, {mark}"
+
+
+@dataclass(frozen=True, eq=False)
+class CellTypes:
+    """One category a cell: types, domains, layers.
+
+    Attributes
+    ----------
+    name
+        The column.
+    codes : (cells,) int
+        Category of each cell, -1 where there is none.
+    categories
+        Names by code.
+    colours : (categories, 4) float
+    """
+
+    name: str
+    codes: NDArray[np.int32]
+    categories: tuple[str, ...]
+    colours: NDArray[np.float64]
+
+    @classmethod
+    def from_column(cls, name: str, column: pd.Series[Any], colours: Any = None) -> CellTypes:
+        """Categories of a column of `obs`, in its order; missing values have none.
+
+        Parameters
+        ----------
+        column : (cells,)
+        colours
+            Those that the file keeps (`uns["<column>_colors"]`), used when there is one a category.
+        """
+        import pandas as pd
+
+        category = pd.Categorical(column) if not isinstance(column.dtype, pd.CategoricalDtype) else column.cat
+        codes = np.asarray(category.codes, dtype=np.int32)
+        names = tuple(str(c) for c in category.categories)
+        return cls(name, codes, names, palette(len(names), colours))
+
+    def text(self, row: int) -> str:
+        """Name of the category of one cell."""
+        code = int(self.codes[row])
+        return self.categories[code] if code >= 0 else f"no {self.name}"
+
+
+def palette(n: int, given: Any = None) -> NDArray[np.float64]:
+    """n distinct colours: those given when there is one each, else Okabe and Ito's (safe for the colour-blind) and then evenly spaced hues.
+
+    Returns
+    -------
+    (n, 4) RGBA in 0..1
+    """
+    from matplotlib.colors import hsv_to_rgb, to_rgba_array
+
+    if given is not None and len(given) == n:
+        try:
+            return np.asarray(to_rgba_array([str(c) for c in given]), dtype=np.float64)
+        except ValueError:
+            pass  # colours that matplotlib does not know
+    first = to_rgba_array(["#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#BBBBBB"])[:n]
+    k = np.arange(n - len(first))
+    more = hsv_to_rgb(np.c_[(0.05 + k * 0.618034) % 1, np.where(k % 2, 0.85, 0.45), np.where(k % 3 == 2, 0.65, 0.95)]).reshape(-1, 3)
+    return np.asarray(np.vstack([first, np.c_[more, np.ones(len(more))]]), dtype=np.float64)
