@@ -18,6 +18,7 @@ _WHERE = {
     "Section": "core.section",
     "align": "core.panel",
     "fit": "core.train",
+    "load_run": "io.runs",
     "read_reference": "io.read",
     "read_section": "io.read",
     "InclustError": "errors",

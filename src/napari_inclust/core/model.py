@@ -1,0 +1,169 @@
+"""The whole network: masked encoder, covariate arithmetic, classifier, mixture prior, decoder; several members at once.
+
+Shapes: M members, B cells, F features shown to the encoder, G features decoded, C covariates, L latent dimensions, K classes, H hidden units.
+Source: inClust+ (Wang et al., BMC Bioinformatics 2024, 25:41) and inClust (Wang et al., Cell Reports Methods 2023).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .config import Config
+
+ACTIVATIONS = {"linear": lambda x: x, "relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
+
+
+class Linear(nn.Module):
+    """M affine maps at once: (M, B, n_in) -> (M, B, n_out)."""
+
+    def __init__(self, members: int, n_in: int, n_out: int, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(members, n_in, n_out))
+        self.bias = nn.Parameter(torch.zeros(members, 1, n_out)) if bias else None
+
+    def reset(self, generator: torch.Generator) -> None:
+        """Glorot uniform weights, as Keras does, and zero biases."""
+        bound = math.sqrt(6 / (self.weight.shape[1] + self.weight.shape[2]))
+        nn.init.uniform_(self.weight, -bound, bound, generator=generator)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.bmm(x, self.weight) if self.bias is None else torch.baddbmm(self.bias, x, self.weight)
+
+
+class LayerNorm(nn.Module):
+    """Layer normalisation with a scale and shift of each member's own."""
+
+    def __init__(self, members: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(members, 1, width))
+        self.bias = nn.Parameter(torch.zeros(members, 1, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.layer_norm(x, x.shape[-1:]) * self.weight + self.bias
+
+
+class Stack(nn.Module):
+    """Hidden layers: affine, layer norm (if asked), ReLU."""
+
+    def __init__(self, members: int, n_in: int, widths: tuple[int, ...], layer_norm: bool, activation: str = "relu") -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Linear(members, a, b) for a, b in zip((n_in, *widths), widths, strict=False))
+        self.norms = nn.ModuleList(LayerNorm(members, w) for w in widths) if layer_norm else None
+        self.activation = ACTIVATIONS[activation]
+
+    def forward(self, x: Tensor) -> Tensor:
+        for i, layer in enumerate(self.layers):
+            x = layer(x)
+            if self.norms is not None:
+                x = self.norms[i](x)
+            x = self.activation(x)
+        return x
+
+
+class Encoded(NamedTuple):
+    """What the encoder says of cells, each (M, B, L)."""
+
+    mu: Tensor
+    logvar: Tensor
+    embedding: Tensor  # of the covariate
+    z: Tensor  # free of the covariate ("minus"), or with it ("plus")
+
+
+class Inclust(nn.Module):
+    """M networks, trained side by side.
+
+    Parameters
+    ----------
+    n_in, n_out
+        Features shown to the encoder; features decoded.
+    n_covariates
+        Length of a covariate vector. With `shared_encoder` the covariate is a feature vector (the neighbours' mean) and goes through the encoder itself.
+    n_classes
+        Outputs of the classifier, centres of the prior; at least 1.
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, n_covariates: int, n_classes: int, config: Config, *, members: int, shared_encoder: bool = False, activation: str = "relu"
+    ) -> None:
+        super().__init__()
+        latent, sign = config.latent, {"minus": -1.0, "plus": 1.0}
+        self.sign = sign[config.arithmetic]
+        self.encoder = Stack(members, n_in, config.hidden, config.layer_norm, activation)
+        self.mu = Linear(members, config.hidden[-1], latent)
+        self.logvar = Linear(members, config.hidden[-1], latent)
+        self.covariate = None if shared_encoder else Linear(members, n_covariates, latent, bias=False)
+        self.classifier = Linear(members, latent, n_classes)
+        self.centres = nn.Parameter(torch.zeros(members, n_classes, latent))
+        self.decoder = Stack(members, latent, config.decoder_hidden, config.layer_norm, activation)
+        self.head = Linear(members, config.decoder_hidden[-1], n_out)
+        self.output = ACTIVATIONS[config.output]
+
+    def reset(self, generator: torch.Generator) -> None:
+        """Start weights, all drawn from one generator: the same seed gives the same network."""
+        for module in self.modules():
+            if isinstance(module, Linear):
+                module.reset(generator)
+        nn.init.normal_(self.centres, std=0.1, generator=generator)
+
+    def encode(self, x: Tensor, covariates: Tensor) -> Encoded:
+        """x (M, B, F), already masked: `x * m_in`; covariates (M, B, C)."""
+        h = self.encoder(x)
+        mu, logvar = self.mu(h), self.logvar(h).clamp(-10, 10)
+        e = self.embed(covariates)
+        return Encoded(mu, logvar, e, mu + self.sign * e)
+
+    def embed(self, covariates: Tensor) -> Tensor:
+        """Covariates (M, B, C) -> their place in the latent (M, B, L)."""
+        e: Tensor = self.mu(self.encoder(covariates)) if self.covariate is None else self.covariate(covariates)
+        return e
+
+    def hidden(self, latent: Tensor) -> Tensor:
+        """Last hidden layer of the decoder (M, B, H): the head is affine in it."""
+        h: Tensor = self.decoder(latent)
+        return h
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """(M, B, L) -> (M, B, G)."""
+        return self.output(self.head(self.hidden(latent)))
+
+    def classify(self, z: Tensor) -> Tensor:
+        """Logits (M, B, K)."""
+        logits: Tensor = self.classifier(z)
+        return logits
+
+
+def reconstruction(x: Tensor, x_hat: Tensor, mask: Tensor) -> Tensor:
+    """0.5 |m_out * (x - x_hat)|^2, summed over features, mean over cells, summed over members."""
+    return 0.5 * (mask * (x - x_hat)).square().sum(-1).mean(-1).sum()
+
+
+def mixture_kl(encoded: Encoded, centres: Tensor, logits: Tensor) -> Tensor:
+    """sum_k q_k KL( N(z, sd^2) || N(c_k, 1) ), mean over cells, summed over members.
+
+    The distance to every centre is expanded, so that no (M, B, K, L) tensor is made.
+    """
+    spread = (encoded.logvar.exp() - 1 - encoded.logvar).sum(-1)  # (M, B)
+    distance = encoded.z.square().sum(-1, keepdim=True) - 2 * encoded.z @ centres.transpose(1, 2) + centres.square().sum(-1).unsqueeze(1)  # (M, B, K)
+    return 0.5 * (spread + (logits.softmax(-1) * distance).sum(-1)).mean(-1).sum()
+
+
+def entropy(logits: Tensor) -> Tensor:
+    """sum_k q_k log q_k, mean over cells, summed over members (minimised when q is even)."""
+    return (logits.softmax(-1) * logits.log_softmax(-1)).sum(-1).mean(-1).sum()
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean over the labelled cells (labels >= 0), summed over members; 0 when no cell has a label."""
+    known = labels >= 0
+    if not bool(known.any()):
+        return logits.new_zeros(())
+    members = logits.shape[0]
+    picked = logits[:, known].flatten(0, 1)
+    return functional.cross_entropy(picked, labels[known].repeat(members)) * members

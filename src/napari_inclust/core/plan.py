@@ -1,0 +1,260 @@
+"""A task is a mask plan: which rows are presented with which input features and which output features. Nothing else differs between tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..errors import ConfigError, DataError
+from . import values as val
+
+if TYPE_CHECKING:
+    from .panel import Panel
+    from .section import Reference, Section
+
+Mask = NDArray[np.bool_]
+NO_LABEL = {"", "nan", "none", "na", "n/a", "unknown", "unassigned", "ambiguous", "unstable"}
+_DENSE_BYTES = 512 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows of one data set, log-normalised, over the features that it measures.
+
+    Attributes
+    ----------
+    matrix : (cells, columns) CSR float32
+    features : (columns,) int
+        Position of each column among the plan's features.
+    covariates : (cells, covariates) float32
+        One-hot or multi-hot.
+    labels : (cells,) int
+        Class of each row, -1 where there is none.
+    mean, sd : (columns,) float32
+        Of each column over the cells; sd is 1 where a column is constant.
+    """
+
+    name: str
+    matrix: sp.csr_matrix
+    features: NDArray[np.intp]
+    covariates: NDArray[np.float32]
+    labels: NDArray[np.intp]
+    mean: NDArray[np.float32]
+    sd: NDArray[np.float32]
+
+    @classmethod
+    def build(cls, name: str, matrix: sp.csr_matrix, features: NDArray[np.intp], covariates: NDArray[np.float32], labels: NDArray[np.intp] | None) -> Table:
+        mean, sd = moments(matrix)
+        labels = np.full(matrix.shape[0], -1, dtype=np.intp) if labels is None else labels
+        return cls(name, matrix, features, covariates, labels, mean, np.where(sd > 1e-6, sd, 1).astype(np.float32))
+
+    @property
+    def n_cells(self) -> int:
+        return int(self.matrix.shape[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Presentation:
+    """Rows of one table, shown with an input mask and judged with an output mask.
+
+    Attributes
+    ----------
+    inputs, outputs : (features,) bool
+    hides : bool
+        Whether a feature hidden from a member is dropped from this presentation's output too (it is dropped from every input).
+    share : float
+        Rows drawn in a step, as a multiple of the batch size.
+    """
+
+    table: str
+    inputs: Mask
+    outputs: Mask
+    hides: bool = False
+    share: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that training and inference know of a task.
+
+    Attributes
+    ----------
+    hidden : (members, features) bool
+        Features that a member never sees as input, nor as output where the presentation `hides`: its fold.
+    classes
+        Names of the outputs of the classifier; empty when nothing is labelled.
+    decode_as : (covariates,) float32
+        The covariate with which unmeasured features are decoded: that of the data set that measures them.
+    """
+
+    task: str
+    features: tuple[str, ...]
+    tables: tuple[Table, ...]
+    presentations: tuple[Presentation, ...]
+    hidden: Mask
+    classes: tuple[str, ...]
+    covariates: tuple[str, ...]
+    decode_as: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        for p in self.presentations:
+            measured = np.zeros(len(self.features), dtype=bool)
+            measured[self.table(p.table).features] = True
+            if (p.outputs & ~measured).any():
+                raise ConfigError(f"{p.table} does not measure {self._first(p.outputs & ~measured)}, but the plan asks for it as output.")
+            if not (p.inputs & measured).any():
+                raise ConfigError(f"the plan shows nothing of {p.table} to the encoder: its input mask and what it measures have no feature in common.")
+        blind = ~self.inputs & ~np.any([p.outputs for p in self.presentations], axis=0)
+        if blind.any():
+            raise ConfigError(f"no presentation shows or trains {self._first(blind)}: drop it from the plan.")
+
+    def _first(self, mask: Mask) -> str:
+        names = [self.features[i] for i in np.flatnonzero(mask)]
+        return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+    def table(self, name: str) -> Table:
+        return next(t for t in self.tables if t.name == name)
+
+    @property
+    def members(self) -> int:
+        return int(self.hidden.shape[0])
+
+    @property
+    def inputs(self) -> Mask:
+        """(features,) bool: shown to the encoder in any presentation."""
+        return np.any([p.inputs for p in self.presentations], axis=0)
+
+
+def imputation(
+    section: Section,
+    reference: Reference,
+    panel: Panel,
+    *,
+    members: int,
+    seed: int,
+    labels: str | None = None,
+    batch: str | None = None,
+) -> Plan:
+    """The plan of the main job: reference: shared -> shared + reference-only; section: shared -> shared; each member hides one fold of the shared genes.
+
+    Parameters
+    ----------
+    labels, batch
+        Columns of the reference's obs (cell types), and of either obs (batches, an added covariate).
+    members
+        Folds; at most half the number of shared genes.
+
+    Raises
+    ------
+    DataError
+        Unknown columns; fewer than two classes.
+    """
+    n, n_ref = panel.n_shared, panel.n_reference_only
+    features = panel.shared + panel.reference_only
+    if members > n // 2:
+        raise ConfigError(f"{members} folds of {n} shared genes leave fewer than 2 genes a fold; use at most {n // 2} members.")
+    shared = np.arange(n + n_ref) < n
+    target_values = val.lognormalise(section.matrix[:, panel.target_columns[:n]], section.values.kind)
+    reference_values = _reference_values(reference, panel)
+    codes, names = _covariates(section, reference, batch)
+    classes, coded = (), None
+    if labels is not None:
+        classes, coded = label_codes(reference, labels)
+    tables = (
+        Table.build("reference", reference_values, np.arange(n + n_ref), codes[1], coded),
+        Table.build("section", target_values, np.arange(n), codes[0], None),
+    )
+    presentations = (Presentation("reference", shared, np.ones(n + n_ref, dtype=bool)), Presentation("section", shared, shared, hides=True))
+    return Plan(
+        task="impute",
+        features=features,
+        tables=tables,
+        presentations=presentations,
+        hidden=folds(n, n + n_ref, members, seed),
+        classes=classes,
+        covariates=names,
+        decode_as=codes[1].mean(0, dtype=np.float32),
+    )
+
+
+def folds(n_shared: int, n_features: int, members: int, seed: int) -> Mask:
+    """(members, features) bool: the shared genes dealt out to the members in a seeded random order."""
+    hidden = np.zeros((members, n_features), dtype=bool)
+    order = np.random.default_rng(seed).permutation(n_shared)
+    for m in range(members):
+        hidden[m, order[m::members]] = True
+    return hidden
+
+
+def _reference_values(reference: Reference, panel: Panel) -> sp.csr_matrix:
+    """The reference over shared + reference-only genes.
+
+    Library sizes are totals over the *shared* genes, as in the section, so that one unit means the same in both and for every gene.
+    """
+    matrix = reference.matrix[:, panel.reference_columns]
+    total = val.library_size(matrix[:, : panel.n_shared]) if reference.values.kind != "lognorm" else None
+    return val.lognormalise(matrix, reference.values.kind, total)
+
+
+def label_codes(data: Reference, key: str) -> tuple[tuple[str, ...], NDArray[np.intp]]:
+    """Classes and the code of each cell (-1 without a label: missing, "unknown", "unassigned", "Ambiguous").
+
+    Raises
+    ------
+    DataError
+        No such column, or fewer than two classes.
+    """
+    column = _column(data, key)
+    present = np.array([v.strip().lower() not in NO_LABEL for v in column])
+    classes = tuple(sorted(set(column[present])))
+    if len(classes) < 2:
+        raise DataError(f"obs[{key!r}] of {data.name} has {len(classes)} class{'' if len(classes) == 1 else 'es'}; labels need at least two. Choose another column, or none.")
+    position = {c: i for i, c in enumerate(classes)}
+    return classes, np.array([position[v] if ok else -1 for v, ok in zip(column, present, strict=True)], dtype=np.intp)
+
+
+def _column(data: Reference, key: str) -> NDArray[np.str_]:
+    if key not in data.adata.obs:
+        have = ", ".join(map(str, data.adata.obs.columns[:12])) or "nothing"
+        raise DataError(f"{data.name} has no column {key!r} in obs (it has {have}). Name one of these.")
+    return np.asarray(data.adata.obs[key].astype(str))
+
+
+def _covariates(section: Section, reference: Reference, batch: str | None) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], tuple[str, ...]]:
+    """Platform, then batches of either side where the column exists: multi-hot rows for section and reference."""
+    sides: tuple[Reference, Reference] = (section, reference)
+    names = ["platform: section", "platform: reference"]
+    levels: list[tuple[int, str]] = []
+    if batch is not None:
+        having = [i for i, s in enumerate(sides) if batch in s.adata.obs]
+        if not having:
+            _column(reference, batch)
+        levels = [(i, v) for i in having for v in sorted(set(_column(sides[i], batch)))]
+        names += [f"{batch}: {v} ({('section', 'reference')[i]})" for i, v in levels]
+    codes = []
+    for i, side in enumerate(sides):
+        hot = np.zeros((side.n_cells, len(names)), dtype=np.float32)
+        hot[:, i] = 1
+        for c, (j, v) in enumerate(levels):
+            if j == i:
+                hot[_column(side, str(batch)) == v, 2 + c] = 1
+        codes.append(hot)
+    return (codes[0], codes[1]), tuple(names)
+
+
+def moments(matrix: sp.csr_matrix) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation of each column of a sparse matrix, without densifying it."""
+    mean = np.asarray(matrix.mean(0), dtype=np.float64).ravel()
+    square = np.asarray(matrix.multiply(matrix).mean(0), dtype=np.float64).ravel()
+    return mean.astype(np.float32), np.sqrt(np.maximum(square - mean**2, 0)).astype(np.float32)
+
+
+def features_of(names: Sequence[str], wanted: Sequence[str]) -> NDArray[np.intp]:
+    """Positions of the wanted names."""
+    position = {n: i for i, n in enumerate(names)}
+    return np.array([position[w] for w in wanted], dtype=np.intp)

@@ -1,0 +1,89 @@
+"""How good a prediction is: the metrics of a gene over cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+Matrix = NDArray[np.floating[Any]]
+METRICS = ("pcc", "spearman", "ssim", "rmse", "js", "pcc_within_type")
+
+
+def zscore(a: Matrix) -> Matrix:
+    """Each column with mean 0 and sd 1; a constant column becomes 0."""
+    sd = a.std(0)
+    out: Matrix = (a - a.mean(0)) / np.where(sd > 1e-12, sd, 1)
+    return np.where(sd > 1e-12, out, 0)
+
+
+def pearson(truth: Matrix, predicted: Matrix) -> Matrix:
+    """Pearson correlation of each column; 0 where either is constant."""
+    r: Matrix = (zscore(truth) * zscore(predicted)).mean(0)
+    return r
+
+
+def ssim(truth: Matrix, predicted: Matrix) -> Matrix:
+    """Structural similarity with one global window; each column divided by its maximum, C1 = 0.01^2, C2 = 0.03^2 (Li et al., Nature Methods 2022)."""
+    t = truth / np.maximum(truth.max(0), 1e-12)
+    p = np.clip(predicted, 0, None)
+    p = p / np.maximum(p.max(0), 1e-12)
+    mt, mp, c1, c2 = t.mean(0), p.mean(0), 0.01**2, 0.03**2
+    covariance = ((t - mt) * (p - mp)).mean(0)
+    out: Matrix = (2 * mt * mp + c1) * (2 * covariance + c2) / ((mt**2 + mp**2 + c1) * (t.var(0) + p.var(0) + c2))
+    return out
+
+
+def jensen_shannon(truth: Matrix, predicted: Matrix) -> Matrix:
+    """Base-2 Jensen-Shannon divergence of each column normalised to sum 1: 0 is equal, 1 is disjoint (Li et al., Nature Methods 2022)."""
+    p = np.clip(truth, 0, None)
+    q = np.clip(predicted, 0, None)
+    p, q = p / np.maximum(p.sum(0), 1e-12), q / np.maximum(q.sum(0), 1e-12)
+    m = 0.5 * (p + q)
+
+    def kl(a: Matrix) -> Matrix:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where(a > 0, a * np.log2(a / m), 0)
+        total: Matrix = terms.sum(0)
+        return total
+
+    return 0.5 * kl(p) + 0.5 * kl(q)
+
+
+def without_type(a: Matrix, types: NDArray[np.intp]) -> Matrix:
+    """Each column less its mean within the cell's type."""
+    n = np.bincount(types)
+    means = np.zeros((len(n), a.shape[1]))
+    np.add.at(means, types, a)
+    out: Matrix = a - (means / np.maximum(n, 1)[:, None])[types]
+    return out
+
+
+def metrics(truth: Matrix, predicted: Matrix, types: NDArray[np.intp] | None = None) -> pd.DataFrame:
+    """All metrics of each gene.
+
+    Parameters
+    ----------
+    truth, predicted : (cells, genes)
+        Log-normalised.
+    types : (cells,) int, optional
+        Cell types; `pcc_within_type` is the Pearson correlation of what remains after each type's mean is taken off (NaN without types).
+
+    Returns
+    -------
+    DataFrame, one row a gene, columns `METRICS`; rmse is that of z-scored values.
+    """
+    truth, predicted = np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    rank = lambda a: np.apply_along_axis(rankdata, 0, a)  # noqa: E731
+    columns = {
+        "pcc": pearson(truth, predicted),
+        "spearman": pearson(rank(truth), rank(predicted)),
+        "ssim": ssim(truth, predicted),
+        "rmse": np.sqrt(((zscore(truth) - zscore(predicted)) ** 2).mean(0)),
+        "js": jensen_shannon(truth, predicted),
+        "pcc_within_type": np.full(truth.shape[1], np.nan) if types is None else pearson(without_type(truth, types), without_type(predicted, types)),
+    }
+    return pd.DataFrame(columns)

@@ -1,0 +1,342 @@
+"""Training as a generator of epochs. The network and the plan know nothing of each other's task; this loop shows rows to one and updates the other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import RunError
+from . import device as dev
+from .config import Config
+from .model import Inclust, cross_entropy, entropy, mixture_kl, reconstruction
+from .plan import Plan, Presentation, Table
+
+if TYPE_CHECKING:
+    from .run import Run
+    from .section import Reference, Section
+
+WARM_UP = 0.3  # fraction of the steps over which the KL weight grows
+UNLABELLED_CLASSES = 20  # outputs of the classifier when nothing is labelled, as published
+VALIDATION = 0.1  # fraction of the cells of each table that no gradient sees
+_MAX_VALIDATION = 500
+_CHECKPOINT_EVERY = 60.0  # seconds
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One step of the generator.
+
+    Attributes
+    ----------
+    number, total
+        1-based; `total` is the most there can be.
+    seconds, remaining
+        Since the start, and expected until the end.
+    stage
+        "training", then "scoring".
+    terms
+        Loss terms by name, averaged over the epoch and the members, already weighted; "loss" is their sum.
+    validation
+        The same sum on cells that no gradient sees, without noise.
+    best
+        Whether this is the best validation so far.
+    """
+
+    number: int
+    total: int
+    seconds: float
+    remaining: float
+    stage: str = "training"
+    terms: dict[str, float] = field(default_factory=dict)
+    validation: float = float("nan")
+    best: bool = False
+
+
+class Rows:
+    """Rows of a table as scaled tensors: inputs (n, F) and targets (n, G), zero where the table does not measure a feature."""
+
+    def __init__(self, table: Table, inputs: NDArray[np.intp], outputs: NDArray[np.intp], scale: str, device: torch.device) -> None:
+        self.device = device
+        if scale == "max":
+            top = np.asarray(table.matrix.max(0).todense(), dtype=np.float32).ravel()
+            self.shift, self.scale = np.zeros_like(table.mean), np.where(top > 0, top, 1).astype(np.float32)
+        else:
+            self.shift, self.scale = table.mean, table.sd
+        self.table = table
+        position = np.full(1 + max(table.features.max(), inputs.max(), outputs.max()), -1)
+        position[table.features] = np.arange(len(table.features))
+        self.of_input, self.of_output = position[inputs], position[outputs]
+        self.covariates = torch.from_numpy(table.covariates).to(device)
+        self.labels = torch.from_numpy(table.labels.astype(np.int64)).to(device)
+        small = table.n_cells * (len(inputs) + len(outputs)) * 4 < 512 * 2**20
+        self.dense = tuple(t.to(device) for t in self._take(np.arange(table.n_cells))) if small else None
+
+    def _take(self, rows: NDArray[np.intp]) -> tuple[Tensor, Tensor]:
+        full = (self.table.matrix[rows].toarray() - self.shift) / self.scale
+        parts = []
+        for columns in (self.of_input, self.of_output):
+            part = np.zeros((len(rows), len(columns)), dtype=np.float32)
+            part[:, columns >= 0] = full[:, columns[columns >= 0]]
+            parts.append(torch.from_numpy(part))
+        return parts[0], parts[1]
+
+    def take(self, rows: NDArray[np.intp]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Inputs (B, F), targets (B, G), covariates (B, C), labels (B,)."""
+        index = torch.from_numpy(rows).to(self.device)
+        x, y = (d[index] for d in self.dense) if self.dense is not None else (t.to(self.device) for t in self._take(rows))
+        return x, y, self.covariates[index], self.labels[index]
+
+
+class Trainer:
+    """The network of a plan, its optimiser and its random state: all that a checkpoint must hold."""
+
+    def __init__(self, plan: Plan, config: Config) -> None:
+        self.plan, self.config = plan, config
+        self.device = dev.choose(config.device)
+        self.inputs = np.flatnonzero(plan.inputs)
+        self.outputs = np.flatnonzero(np.any([p.outputs for p in plan.presentations], axis=0))
+        self.random = torch.Generator().manual_seed(config.seed)
+        self.model = Inclust(
+            len(self.inputs), len(self.outputs), len(plan.covariates), len(plan.classes) or UNLABELLED_CLASSES, config, members=plan.members
+        )
+        self.model.reset(self.random)
+        self.model.to(self.device)
+        self.rows = {t.name: Rows(t, self.inputs, self.outputs, config.scale, self.device) for t in plan.tables}
+        self.train_rows, self.validation_rows = {}, {}
+        for t in plan.tables:
+            order = torch.randperm(t.n_cells, generator=self.random).numpy()
+            held = min(int(VALIDATION * t.n_cells), _MAX_VALIDATION)
+            self.validation_rows[t.name], self.train_rows[t.name] = np.sort(order[:held]), np.sort(order[held:])
+        self.total_steps = config.epochs * config.steps
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, config.learning_rate, total_steps=self.total_steps + 1)
+        self.epoch = 0
+        self.best, self.best_epoch = float("inf"), 0
+        self.best_weights = self._weights()
+
+    def masks(self, p: Presentation) -> tuple[Tensor, Tensor]:
+        """Input (M, 1, F) and output (M, 1, G) masks of a presentation: each member lacks its fold."""
+        inputs = p.inputs & ~self.plan.hidden if self.config.mask_input else np.ones_like(self.plan.hidden)
+        outputs = p.outputs & ~self.plan.hidden if p.hides else np.broadcast_to(p.outputs, self.plan.hidden.shape)
+        return tuple(
+            torch.from_numpy(m[:, None, columns].astype(np.float32)).to(self.device) for m, columns in ((inputs, self.inputs), (outputs, self.outputs))
+        )  # type: ignore[return-value]
+
+    def _uniform(self, *shape: int) -> Tensor:
+        return torch.rand(*shape, generator=self.random).to(self.device)
+
+    def _normal(self, *shape: int) -> Tensor:
+        return torch.randn(*shape, generator=self.random).to(self.device)
+
+    def loss(self, rows: dict[str, NDArray[np.intp]], kl_weight: float, *, noisy: bool) -> dict[str, Tensor]:
+        """Weighted loss terms on the given rows of each table, summed over members."""
+        c, xs, ys, covariates, labels, outs = self.config, [], [], [], [], []
+        for p in self.plan.presentations:
+            x, y, cov, lab = self.rows[p.table].take(rows[p.table])
+            m_in, m_out = self.masks(p)
+            if noisy and c.noise:
+                x = x + c.noise * self._normal(*x.shape)
+            if noisy and c.masking:
+                m_in = m_in * (self._uniform(*x.shape) > c.masking * self._uniform(len(x), 1))
+            xs.append(x * m_in)
+            ys.append(y)
+            outs.append(m_out.expand(-1, len(y), -1))
+            covariates.append(cov)
+            labels.append(lab)
+        x, y, m_out = torch.cat(xs, 1), torch.cat(ys), torch.cat(outs, 1)
+        encoded = self.model.encode(x, torch.cat(covariates).expand(self.plan.members, -1, -1))
+        logits = self.model.classify(encoded.z)
+        sample = encoded.mu + self._normal(*encoded.mu.shape) * (0.5 * encoded.logvar).exp() if noisy else encoded.mu
+        terms = {
+            "reconstruction": c.reconstruction_weight * reconstruction(y, self.model.decode(sample), m_out),
+            "prior": kl_weight * mixture_kl(encoded, self.model.centres, logits),
+        }
+        if self.plan.classes:
+            terms["labels"] = c.label_weight * cross_entropy(logits, torch.cat(labels))
+        else:
+            terms["entropy"] = entropy(logits)
+        return terms
+
+    def run_epoch(self) -> tuple[dict[str, float], float, bool]:
+        """One epoch: steps, then validation. Returns the terms (mean over the steps), the validation loss and whether it is the best so far."""
+        c = self.config
+        totals: dict[str, float] = {}
+        for step in range(self.epoch * c.steps, (self.epoch + 1) * c.steps):
+            rows = {}
+            for p in self.plan.presentations:
+                pool = self.train_rows[p.table]
+                rows[p.table] = pool[torch.randint(len(pool), (max(1, round(c.batch * p.share)),), generator=self.random).numpy()]
+            kl = c.kl_weight * min(1.0, (step + 1) / max(1.0, WARM_UP * self.total_steps))
+            terms = self.loss(rows, kl, noisy=True)
+            self.optimiser.zero_grad(set_to_none=True)
+            torch.stack(list(terms.values())).sum().backward()
+            self.optimiser.step()
+            self.schedule.step()
+            for name, value in terms.items():
+                totals[name] = totals.get(name, 0.0) + float(value.detach()) / (c.steps * self.plan.members)
+        self.epoch += 1
+        with torch.no_grad():
+            validation = sum(float(v) for v in self.loss(self.validation_rows, c.kl_weight, noisy=False).values()) / self.plan.members
+        if not np.isfinite(validation):
+            raise RunError(f"training diverged in epoch {self.epoch}: the loss is not a number. Use a lower learning_rate than {c.learning_rate:g}.")
+        better = validation < self.best
+        if better:
+            self.best, self.best_epoch, self.best_weights = validation, self.epoch, self._weights()
+        totals["loss"] = sum(totals.values())
+        return totals, validation, better
+
+    @property
+    def done(self) -> bool:
+        return self.epoch >= self.config.epochs or self.epoch - self.best_epoch >= self.config.patience
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next epoch depends on."""
+        return {
+            "config": self.config.to_dict(), "model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(), "schedule": self.schedule.state_dict(),
+            "random": self.random.get_state(), "epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch, "best_weights": self.best_weights,
+            "features": list(self.plan.features),
+        }  # fmt: skip
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state()`; the next epochs are then the same to the bit.
+
+        Raises
+        ------
+        RunError
+            The checkpoint was made with other settings or another panel.
+        """
+        ours = self.config.to_dict()
+        other = [k for k, v in state["config"].items() if k not in ("device", "threads") and ours.get(k) != v]
+        if other:
+            raise RunError(f"the checkpoint was made with another {other[0]} ({state['config'][other[0]]!r}, now {ours.get(other[0])!r}). Use its settings, or start afresh.")
+        if state["features"] != list(self.plan.features):
+            raise RunError("the checkpoint was made with another panel of genes. Use the same files, or start afresh.")
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.random.set_state(state["random"])
+        self.epoch, self.best, self.best_epoch, self.best_weights = state["epoch"], state["best"], state["best_epoch"], state["best_weights"]
+
+
+def epochs(
+    section: Section,
+    reference: Reference,
+    config: Config | None = None,
+    *,
+    labels: str | None = None,
+    batch: str | None = None,
+    checkpoint: str | Path | None = None,
+) -> Generator[Epoch, None, Run]:
+    """Train on a section and a reference: yields an `Epoch` after each, returns the `Run`.
+
+    Parameters
+    ----------
+    labels
+        Column of the reference's obs with cell types. The section's own labels are never used.
+    batch
+        Column of either obs with batches, an added covariate.
+    checkpoint
+        File that keeps the state when training is stopped (Ctrl-C, cancel, a crash), and from which it goes on to the bit. Removed at the end.
+
+    Raises
+    ------
+    InclustError
+        Data, settings or a checkpoint that cannot be used, before anything trains.
+    """
+    from .panel import align
+    from .plan import imputation
+    from .run import Run
+
+    config = config or Config()
+    panel = align(section, reference)
+    members = min(config.members, panel.n_shared // 2)
+    plan = imputation(section, reference, panel, members=members, seed=config.seed, labels=labels, batch=batch)
+    with dev.threads(config.threads):
+        trainer = Trainer(plan, config)
+        history: list[Epoch] = []
+        with _kept(trainer, Path(checkpoint) if checkpoint else None) as keep:
+            start, first = time.perf_counter(), trainer.epoch
+            while not trainer.done:
+                terms, validation, best = trainer.run_epoch()
+                seconds = time.perf_counter() - start
+                left = seconds / (trainer.epoch - first) * (config.epochs - trainer.epoch)
+                history.append(Epoch(trainer.epoch, config.epochs, seconds, left, "training", terms, validation, best))
+                yield history[-1]
+                keep()
+            yield Epoch(trainer.epoch, config.epochs, time.perf_counter() - start, 0.0, "scoring")
+            trainer.model.load_state_dict(trainer.best_weights)
+            return Run.finish(section, reference, panel, trainer, history, labels=labels, batch=batch)
+
+
+def fit(section: Section, reference: Reference, config: Config | None = None, *, progress: bool = False, **options: Any) -> Run:
+    """Train without a loop of one's own: the generator of `epochs` driven to its end.
+
+    Parameters
+    ----------
+    progress
+        Print a line for each epoch.
+    options
+        As for `epochs`: labels, batch, checkpoint.
+    """
+    steps = epochs(section, reference, config, **options)
+    while True:
+        try:
+            epoch = next(steps)
+        except StopIteration as end:
+            run: Run = end.value
+            return run
+        if progress:
+            print(f"{epoch.stage} {epoch.number}/{epoch.total}  loss {epoch.terms.get('loss', float('nan')):.3f}  {epoch.remaining:.0f} s left")
+
+
+@contextlib.contextmanager
+def _kept(trainer: Trainer, path: Path | None) -> Generator[Any, None, None]:
+    """Go on from a checkpoint file; keep one while training and when it is stopped; remove it at the end."""
+    if path is None:
+        yield lambda: None
+        return
+    if path.exists():
+        try:
+            state = torch.load(path, weights_only=True, map_location="cpu")
+        except Exception as error:
+            raise RunError(f"the checkpoint {path} is damaged ({type(error).__name__}). Delete it to start afresh.") from error
+        trainer.restore(state)
+
+    def save() -> None:
+        temporary = path.with_name(path.name + ".part")
+        try:
+            torch.save(trainer.state(), temporary)
+            os.replace(temporary, path)
+        except OSError as error:
+            raise RunError(f"cannot keep the checkpoint {path}: {error.strerror}.") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    last = time.perf_counter()
+
+    def keep() -> None:
+        nonlocal last
+        if time.perf_counter() - last > _CHECKPOINT_EVERY:
+            save()
+            last = time.perf_counter()
+
+    try:
+        yield keep
+    except BaseException:
+        if trainer.epoch:
+            save()
+        raise
+    path.unlink(missing_ok=True)
