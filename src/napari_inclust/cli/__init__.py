@@ -1,0 +1,19 @@
+"""The command `inclust`. Nothing heavy is imported here: Ctrl-C is answered from the first moment on."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+INTERRUPTED, TERMINATED = 130, 143
+
+
+def main() -> None:
+    """Run the command line; ends with the exit codes listed in `inclust --help`."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # clean up as on Ctrl-C
+    try:
+        from .app import app
+
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,117 @@
+"""What the commands say: results on stdout, notes and progress on stderr, errors in one piece."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from ..errors import InclustError, OutputError
+from . import INTERRUPTED
+
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True)
+
+EXIT_CODES = """Exit codes: 0 done, 1 a fault of the program, 2 a wrong option or setting, 3 data that cannot be used, 4 a saved run or checkpoint that does not fit,
+5 a result that could not be written, 130 stopped with Ctrl-C."""
+
+
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose foreseen errors are told without a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except InclustError as error:
+            err.print(f"[bold red]error:[/] {escaped(str(error))}")
+            raise typer.Exit(error.exit_code) from None
+        except BrokenPipeError:  # the reader of our output went away
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - python flushes it once more at exit
+            raise typer.Exit(OutputError.exit_code) from None
+        except KeyboardInterrupt:
+            err.print("stopped; nothing was written.")
+            raise typer.Exit(INTERRUPTED) from None
+
+    return run
+
+
+def escaped(text: str) -> str:
+    """Text whose square brackets rich leaves alone."""
+    return text.replace("[", r"\[")
+
+
+@dataclass(frozen=True)
+class Talk:
+    """How much a command says, and in which form.
+
+    Parameters
+    ----------
+    quiet
+        No notes and no progress.
+    as_json
+        The summary as one JSON object.
+    """
+
+    quiet: bool = False
+    as_json: bool = False
+
+    def note(self, text: str) -> None:
+        if not self.quiet:
+            err.print(escaped(text))
+
+    def summary(self, values: dict[str, Any], *lines: str) -> None:
+        """The result: `values` as JSON, or `lines` for people."""
+        if self.as_json:
+            print(json.dumps(_jsonable(values)))
+        elif not self.quiet:
+            for line in lines:
+                out.print(escaped(line))
+
+    @contextmanager
+    def progress(self, what: str, total: int) -> Iterator[Callable[..., None]]:
+        """A bar on stderr; call the yielded function with the steps done, the seconds left and a text."""
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TextColumn("{task.fields[text]}"))
+        with Progress(*columns, console=err, disable=self.quiet or not err.is_terminal) as bar:
+            task = bar.add_task(what, total=total, text="")
+
+            def update(done: int, remaining: float | None = None, text: str = "") -> None:
+                left = "" if remaining is None else f"{duration(remaining)} left"
+                bar.update(task, completed=done, text="  ".join(t for t in (left, text) if t))
+
+            yield update
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: 8 s, 2 min 05 s, 1 h 10 min."""
+    s = max(0, round(seconds))
+    if s < 60:
+        return f"{s} s"
+    return f"{s // 60} min {s % 60:02d} s" if s < 3600 else f"{s // 3600} h {s % 3600 // 60:02d} min"
+
+
+def plural(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _jsonable(value: Any) -> Any:
+    """NaN and infinity are no JSON: they become null."""
+    if isinstance(value, dict):
+        return {str(k): _jsonable(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(v) for v in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

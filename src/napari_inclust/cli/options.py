@@ -1,0 +1,46 @@
+"""Options that several commands have, each written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_DATA, _TRAINING, _TALK = "Data", "Training", "Output"
+
+Spatial = Annotated[Path, typer.Argument(metavar="SPATIAL", help="The tissue section: an AnnData .h5ad with centroids in obsm['spatial'].")]
+Reference = Annotated[Path, typer.Argument(metavar="REFERENCE", help="The scRNA-seq reference: an AnnData .h5ad, raw counts in X, layers['counts'] or raw.")]
+
+Labels = Annotated[str | None, typer.Option("--labels", metavar="KEY", help="Column of the reference's obs with cell types.", rich_help_panel=_DATA)]
+Batch = Annotated[str | None, typer.Option("--batch", metavar="KEY", help="Column of obs with batches.", rich_help_panel=_DATA)]
+SpatialValues = Annotated[
+    str | None,
+    typer.Option("--values", metavar="KIND", help="What the section's values are: counts, linear or lognorm (default: detected).", rich_help_panel=_DATA),
+]
+ReferenceValues = Annotated[str | None, typer.Option("--reference-values", metavar="KIND", help="The same for the reference.", rich_help_panel=_DATA)]
+PixelSize = Annotated[float | None, typer.Option("--pixel-size", metavar="UM", help="Micrometres per unit of the coordinates.", rich_help_panel=_DATA)]
+Plane = Annotated[str | None, typer.Option("--plane", metavar="XY", help="Plane of three-dimensional coordinates: xy, xz or yz.", rich_help_panel=_DATA)]
+
+Preset = Annotated[
+    str | None, typer.Option("--preset", metavar="P", help="Named settings; `inclust presets` lists them (default: balanced).", rich_help_panel=_TRAINING)
+]
+Epochs = Annotated[int | None, typer.Option("--epochs", metavar="N", help="Epochs at most.", rich_help_panel=_TRAINING)]
+Members = Annotated[
+    int | None, typer.Option("--members", metavar="M", help="Networks trained at once; each hides one fold of the shared genes.", rich_help_panel=_TRAINING)
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", metavar="S", help="The same seed gives the same result on one machine (default: 0).", rich_help_panel=_TRAINING)
+]
+Device = Annotated[str | None, typer.Option("--device", metavar="D", help="auto, cpu, cuda or mps (default: auto).", rich_help_panel=_TRAINING)]
+ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings by name.", rich_help_panel=_TRAINING)]
+SaveRun = Annotated[Path | None, typer.Option("--save-run", metavar="RUN", help="Keep the trained run, for Python and napari.", rich_help_panel=_TRAINING)]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume", metavar="CHECKPOINT", help="Keep the state here when training is stopped, and go on from it the next time.", rich_help_panel=_TRAINING
+    ),
+]
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=_TALK)]
+Json = Annotated[bool, typer.Option("--json", help="Print a summary as one JSON object.", rich_help_panel=_TALK)]

@@ -1,0 +1,121 @@
+"""From two files and the options to a trained run: what `impute` and `score` have in common."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import OutputError
+from .console import Talk, plural
+
+if TYPE_CHECKING:
+    from ..core.config import Config
+    from ..core.panel import Panel
+    from ..core.run import Run
+    from ..core.section import Reference, Section
+
+BASELINES = {"pcc_gene_mean": "gene mean", "pcc_type_mean": "type mean", "pcc_knn": "kNN"}
+
+
+@dataclass(frozen=True)
+class Data:
+    """The two data sets, and how their genes fit together."""
+
+    section: Section
+    reference: Reference
+    panel: Panel
+
+
+def open_data(
+    spatial: Path,
+    reference: Path,
+    talk: Talk,
+    *,
+    values: str | None = None,
+    reference_values: str | None = None,
+    pixel_size: float | None = None,
+    plane: str | None = None,
+) -> Data:
+    """Read both files, match their genes, and say what was found. Imputation needs no places, so three-dimensional ones are no obstacle."""
+    from ..core.panel import align
+    from ..io.read import read_reference, read_section
+
+    section = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True)
+    ref = read_reference(reference, values=reference_values)
+    panel = align(section, ref)
+    for data in (section, ref):
+        talk.note(f"{data.name}: {plural(data.n_cells, 'cell')}, {plural(len(data.genes), 'gene')}, {data.values} in {data.source}")
+    talk.note(f"coordinates: {section.unit_note}")
+    talk.note(f"{panel.n_shared} shared genes, {panel.n_reference_only} to impute, {panel.n_target_only} measured but not in the reference")
+    for note in panel.notes:
+        talk.note(note)
+    return Data(section, ref, panel)
+
+
+def settings(preset: str | None, config_file: Path | None, **changes: Any) -> Config:
+    """The preset, then the file, then the options that were given."""
+    from ..core.config import Config
+
+    given = {name: value for name, value in changes.items() if value is not None}
+    if config_file is not None:
+        return Config.from_toml(config_file, preset or "balanced", **given)
+    return Config.preset(preset or "balanced", **given)
+
+
+def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, batch: str | None = None, checkpoint: Path | None = None) -> Run:
+    """Train with a progress bar; Ctrl-C ends it at once, and the checkpoint (if asked for) stays."""
+    from ..core.train import epochs
+
+    if checkpoint is not None and checkpoint.exists():
+        talk.note(f"going on from {checkpoint}")
+    steps = epochs(data.section, data.reference, config, labels=labels, batch=batch, checkpoint=checkpoint)
+    with talk.progress("training", config.epochs) as update:
+        while True:
+            try:
+                epoch = next(steps)
+            except StopIteration as end:
+                run: Run = end.value
+                break
+            except KeyboardInterrupt:
+                if checkpoint is not None and checkpoint.exists():
+                    talk.note(f"the state of the training is in {checkpoint}: the same command goes on from there.")
+                raise
+            update(epoch.number, epoch.remaining, f"loss {epoch.terms['loss']:.3f}" if "loss" in epoch.terms else epoch.stage)
+    talk.note(f"trained {plural(len(run.history), 'epoch')} on {run.device}")
+    return run
+
+
+def save(run: Run, path: Path | None) -> None:
+    if path is not None:
+        run.save(path)
+
+
+def check_run_path(path: Path | None) -> None:
+    """Refuse a place for the run that cannot be written, before training."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise OutputError(f"the folder {path.absolute().parent} does not exist. Make it first.")
+
+
+def medians(run: Run) -> dict[str, float]:
+    """Median over the shared genes of every held-out score."""
+    return {str(name): float(value) for name, value in run.scores.median(numeric_only=True).items()}
+
+
+def score_line(run: Run) -> str:
+    """The held-out scores of a run beside those of its baselines, in one line."""
+    found = medians(run)
+    beside = " · ".join(f"{label} {found[name]:.3f}" for name, label in BASELINES.items() if name in found)
+    return f"held-out Pearson, median of {plural(run.panel.n_shared, 'shared gene')}: {found['pcc']:.3f}  ({beside})"
+
+
+def facts(run: Run) -> dict[str, Any]:
+    """What every summary says of a run."""
+    return {"cells": run.section.n_cells, "shared_genes": run.panel.n_shared, "device": run.device, "epochs": len(run.history), "median_scores": medians(run)}
+
+
+def command_line() -> str:
+    import shlex
+
+    return shlex.join(["inclust", *sys.argv[1:]])

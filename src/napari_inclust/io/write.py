@@ -1,0 +1,215 @@
+"""Write results: complete or not at all. Everything goes to a temporary name beside the target and is renamed over it at the end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from ..errors import OutputError
+
+if TYPE_CHECKING:
+    from ..core.section import Section
+
+ANNDATA_SUFFIXES = (".h5ad", ".zarr")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_BLOCK_VALUES = 8_000_000  # values held in memory at once (32 MB)
+_CHUNK_CELLS, _CHUNK_GENES = 8192, 64
+
+
+class Predictor(Protocol):
+    """What gives genes in groups: a `Run`."""
+
+    section: Section
+    provenance: dict[str, Any]
+
+    def chunks(self, genes: Sequence[str], size: int) -> Iterator[tuple[list[str], Any, Any, list[str], list[float | None]]]: ...
+
+
+def check_output(path: str | Path, suffixes: Sequence[str] = ANNDATA_SUFFIXES, *, inputs: Iterable[str | Path] = ()) -> Path:
+    """Refuse, before any work is done, a target that could not be written at its end.
+
+    Raises
+    ------
+    OutputError
+        Another suffix, a folder that is missing or read-only, a file where a folder is due or the reverse, or one of the inputs.
+    """
+    path = Path(path)
+    if path.suffix not in suffixes:
+        raise OutputError(f"{path} has the suffix {path.suffix!r}; expected {' or '.join(suffixes)}.")
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise OutputError(f"the folder {parent} does not exist. Make it first.")
+    if not os.access(parent, os.W_OK):
+        raise OutputError(f"the folder {parent} is read-only. Choose another place for {path.name}.")
+    if path.exists():
+        if any(Path(given).exists() and os.path.samefile(path, given) for given in inputs):
+            raise OutputError(f"{path} is also an input; it would be replaced. Choose another name.")
+        if path.is_dir() and not (path.suffix == ".zarr" and _is_zarr(path)):
+            raise OutputError(f"{path} is a folder that is not ours to replace. Choose another name.")
+    return path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, which takes its place when the block ends well and vanishes when it does not.
+
+    Raises
+    ------
+    OutputError
+        The disk is full or the place cannot be written; `path` is as it was.
+    """
+    path = path.absolute()
+    with _as_output_error(path):
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.stem}-", suffix=".part", dir=path.parent))
+    part = folder / path.name
+    try:
+        yield part
+        with _as_output_error(path):
+            if path.is_dir():  # a folder cannot be renamed over a full one
+                path.rename(folder / "before")
+            try:
+                part.replace(path)
+            except BaseException:
+                if not path.exists() and (folder / "before").exists():
+                    (folder / "before").rename(path)
+                raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """A table as CSV, its index as the first column."""
+    with replacing(path) as part, _as_output_error(path):
+        table.to_csv(part, float_format="%.6g")
+
+
+def write_imputed(path: Path, run: Predictor, genes: Sequence[str], *, command: str = "", progress: Callable[[int], None] = lambda done: None) -> pd.DataFrame:
+    """Predicted genes of a run as AnnData, group by group: memory does not grow with the number of genes.
+
+    Parameters
+    ----------
+    path
+        `.h5ad` or `.zarr`; replaced only when complete.
+    genes
+        Names, in the order of the columns.
+    command
+        How the file was made, for its provenance.
+    progress
+        Called with the number of genes written so far.
+
+    Returns
+    -------
+    `var` of the file: imputed, kind, score, spread. `X` holds the values, `layers["spread"]` their spread, `uns["inclust"]` where they come from.
+
+    Raises
+    ------
+    OutputError
+        The disk is full or the place cannot be written.
+    """
+    from anndata.io import write_elem
+
+    section, size = run.section, int(np.clip(_BLOCK_VALUES // run.section.n_cells, 1, _CHUNK_GENES))
+    names: list[str] = []
+    rows: list[tuple[bool, str, float, float]] = []
+    with replacing(path) as part, _open(part) as store:
+        with _as_output_error(path), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
+            store.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+            write_elem(store, "obs", section.adata.obs)
+            write_elem(store, "obsm", {"spatial": np.asarray(section.adata.obsm["spatial"])})
+            write_elem(store, "uns", _uns(run, command))
+            for empty in ("layers", "varm", "obsp", "varp"):
+                write_elem(store, empty, {})
+            values, spread = (_matrix(group, name, section.n_cells, len(genes), size) for group, name in ((store, "X"), (store["layers"], "spread")))
+        for found in run.chunks(genes, size):
+            columns = slice(len(names), len(names) + len(found[0]))
+            with _as_output_error(path):
+                values[:, columns], spread[:, columns] = found[1], found[2]
+            names += found[0]
+            rows += [
+                (True, kind, np.nan if score is None else score, float(mean)) for kind, score, mean in zip(found[3], found[4], found[2].mean(0), strict=True)
+            ]
+            progress(len(names))
+        var = pd.DataFrame(rows, index=pd.Index(names, dtype=object), columns=["imputed", "kind", "score", "spread"]).astype(
+            {"kind": "category", "score": float}
+        )
+        with _as_output_error(path):
+            write_elem(store, "var", var)
+    return var
+
+
+def _uns(run: Predictor, command: str) -> dict[str, Any]:
+    kept = {key: run.section.adata.uns[key] for key in ("spatial_unit",) if key in run.section.adata.uns}
+    said = {"value_type": "imputed by napari-inclust, log-normalised: predictions, not measurements"}
+    return kept | said | {"inclust": _storable(run.provenance | {"command": command})}
+
+
+def _storable(value: Any) -> Any:
+    """Nested dictionaries without what AnnData files cannot keep: None is left out, lists become arrays."""
+    if isinstance(value, dict):
+        return {str(k): _storable(v) for k, v in value.items() if v is not None}
+    return np.array(value) if isinstance(value, (list, tuple)) else value
+
+
+@contextmanager
+def _open(part: Path) -> Iterator[Any]:
+    """An empty HDF5 file or zarr group."""
+    if part.suffix == ".zarr":
+        import zarr
+
+        yield zarr.open_group(part, mode="w", zarr_format=2)
+        return
+    import h5py
+
+    with _as_output_error(part):
+        file = h5py.File(part, "w")
+    try:
+        yield file
+    except BaseException:
+        _give_up(file)
+        raise
+    with _as_output_error(part):
+        file.close()
+
+
+def _give_up(file: Any) -> None:
+    """Close a file that will be deleted; on a full disk HDF5 complains once more, which says nothing new."""
+    with suppress(OSError, RuntimeError):
+        file.close()
+
+
+def _matrix(group: Any, name: str, cells: int, genes: int, block: int) -> Any:
+    """An empty (cells, genes) float32 array that anndata reads."""
+    chunks = (min(cells, _CHUNK_CELLS), min(genes, block))
+    if hasattr(group, "create_array"):
+        array = group.create_array(name, shape=(cells, genes), chunks=chunks, dtype="float32")
+    else:
+        array = group.create_dataset(name, shape=(cells, genes), chunks=chunks, dtype=np.float32, compression="gzip", compression_opts=1, shuffle=True)
+    array.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+    return array
+
+
+def _is_zarr(path: Path) -> bool:
+    return any((path / name).exists() for name in (".zgroup", "zarr.json"))
+
+
+@contextmanager
+def _as_output_error(path: Path) -> Iterator[None]:
+    """Say in plain words why a file could not be written."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # h5py raises both
+        text = str(error)
+        full = getattr(error, "errno", None) in _FULL or any(f"errno = {number}," in text for number in _FULL)
+        why = "the disk is full" if full else (getattr(error, "strerror", None) or text.splitlines()[0] if text else type(error).__name__)
+        raise OutputError(f"{path} could not be written: {why}. Nothing half-written was left; choose another place or free some space.") from error
