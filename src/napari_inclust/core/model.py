@@ -98,7 +98,7 @@ class Inclust(nn.Module):
         self.encoder = Stack(members, n_in, config.hidden, config.layer_norm, activation)
         self.mu = Linear(members, config.hidden[-1], latent)
         self.logvar = Linear(members, config.hidden[-1], latent)
-        self.covariate = None if shared_encoder else Linear(members, n_covariates, latent, bias=False)
+        self.covariate = None if shared_encoder else Linear(members, n_covariates, latent)
         self.classifier = Linear(members, latent, n_classes)
         self.centres = nn.Parameter(torch.zeros(members, n_classes, latent))
         self.decoder = Stack(members, latent, config.decoder_hidden, config.layer_norm, activation)
