@@ -44,14 +44,20 @@ def open_data(
 
     section = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True)
     ref = read_reference(reference, values=reference_values)
-    panel = align(section, ref)
-    for data in (section, ref):
-        talk.note(f"{data.name}: {plural(data.n_cells, 'cell')}, {plural(len(data.genes), 'gene')}, {data.values} in {data.source}")
-    talk.note(f"coordinates: {section.unit_note}")
+    data = Data(section, ref, align(section, ref))
+    announce(data, talk)
+    return data
+
+
+def announce(data: Data, talk: Talk) -> None:
+    """Say what was found: cells, genes, what the values are, how the genes fit together."""
+    panel = data.panel
+    for data_set in (data.section, data.reference):
+        talk.note(f"{data_set.name}: {plural(data_set.n_cells, 'cell')}, {plural(len(data_set.genes), 'gene')}, {data_set.values} in {data_set.source}")
+    talk.note(f"coordinates: {data.section.unit_note}")
     talk.note(f"{panel.n_shared} shared genes, {panel.n_reference_only} to impute, {panel.n_target_only} measured but not in the reference")
     for note in panel.notes:
         talk.note(note)
-    return Data(section, ref, panel)
 
 
 def settings(preset: str | None, config_file: Path | None, **changes: Any) -> Config:

@@ -6,13 +6,19 @@ from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 
+from ..core import baselines
+from ..core.score import metrics, zscore
 from ..core.section import Reference, Section
+from ..core.values import library_size, lognormalise
 from .read import read_adata
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+    from ..core.run import Run
 
 LABELS = "cell_type"  # obs column of the reference
 HIDDEN_EVERY = 5
@@ -44,6 +50,36 @@ def hidden_genes() -> tuple[str, ...]:
     shared = np.array(sorted(set(section.var_names) & set(reference.var_names)))
     seen = [np.asarray((sp.csr_matrix(data[:, shared].X) > 0).sum(0)).ravel() >= _SEEN_IN for data in (section, reference)]
     return tuple(str(gene) for gene in shared[seen[0] & seen[1]][::HIDDEN_EVERY])
+
+
+def hidden_truth() -> pd.DataFrame:
+    """Measured values of the hidden genes, (cells, genes): log-normalised by the totals over the shared genes that were not hidden, as in every score."""
+    full, section = demo_section(with_hidden=True), demo_section()
+    genes = list(hidden_genes())
+    known = set(demo_reference().genes)
+    total = library_size(section.matrix[:, [i for i, gene in enumerate(section.genes) if gene in known]])
+    columns = [full.genes.index(gene) for gene in genes]
+    values = lognormalise(full.matrix[:, columns], full.values.kind, total).toarray()
+    return pd.DataFrame(values, index=full.adata.obs_names, columns=genes)
+
+
+def score_hidden(run: Run) -> pd.DataFrame:
+    """Scores of the hidden genes against the truth, beside the baselines: the columns of `Run.scores`."""
+    truth = hidden_truth()
+    genes, n = list(truth.columns), run.panel.n_shared
+    section, reference = run.plan.table("section").matrix.toarray(), run.plan.table("reference")
+    values = reference.matrix[:, [n + run.panel.reference_only.index(gene) for gene in genes]]
+    types = None if run.predicted_type is None else np.unique(run.predicted_type, return_inverse=True)[1]
+    predicted = np.column_stack([run.impute(gene).values for gene in genes])
+    scores = metrics(truth.to_numpy(), predicted, types).set_index(pd.Index(genes, name="gene"))
+    knn = baselines.knn_weights(zscore(section), zscore(reference.matrix[:, :n].toarray()), run.config.seed)
+    others = {"gene_mean": np.tile(values.toarray().mean(0), (len(section), 1)), "knn": knn @ values.toarray()}
+    if run.predicted_type is not None:
+        code = {name: i for i, name in enumerate(run.plan.classes)}
+        others["type_mean"] = baselines.type_means(values, reference.labels, len(code))[[code[name] for name in run.predicted_type]]
+    for name, other in others.items():
+        scores[f"pcc_{name}"] = metrics(truth.to_numpy(), other)["pcc"].to_numpy()
+    return scores
 
 
 def _section() -> AnnData:

@@ -1,0 +1,75 @@
+"""The window part of `inclust demo`, as a process of its own: `python -m napari_inclust.gui.demo draw|show FOLDER [GENE ...]`."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..io import demo
+from ..io.read import read_adata
+from ..paint.limits import Percentile
+from ..paint.painter import Painter
+from ..paint.values import CellValues
+
+if TYPE_CHECKING:
+    import napari
+    from numpy.typing import NDArray
+
+PANEL = (560, 520)  # pixels
+
+
+def draw(folder: Path, genes: list[str]) -> Path:
+    """Measured beside imputed, one row a gene, each drawn by a napari canvas: FOLDER/tissue.png.
+
+    Parameters
+    ----------
+    folder
+        Has imputed.h5ad and scores.csv.
+    genes
+        Hidden genes to draw.
+    """
+    import napari
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    imputed, truth = read_adata(folder / "imputed.h5ad"), demo.hidden_truth()
+    scores = pd.read_csv(folder / "scores.csv", index_col="gene")["pcc"]
+    viewer = napari.Viewer(show=False)
+    try:
+        painter = Painter(viewer, demo.demo_section())
+        figure = Figure(figsize=(2 * PANEL[0] / 100, len(genes) * PANEL[1] / 100), dpi=100, layout="constrained")
+        axes: Any = figure.subplots(len(genes), 2, squeeze=False)
+        for row, gene in zip(axes, genes, strict=True):
+            values = np.asarray(imputed[:, gene].X, dtype=np.float32).ravel()
+            pair = (CellValues(gene, truth[gene].to_numpy(dtype=np.float32)), CellValues(gene, values, "imputed"))
+            for axis, shown, title in zip(row, pair, (f"{gene} measured", f"{gene} imputed: Pearson {scores[gene]:.2f}"), strict=True):
+                painter.paint([shown], [Percentile().get_limits(shown.values)])
+                axis.imshow(canvas_pixels(viewer))
+                axis.set_title(title)
+                axis.set_axis_off()
+        figure.savefig(folder / "tissue.png")
+    finally:
+        viewer.close()
+    return folder / "tissue.png"
+
+
+def canvas_pixels(viewer: napari.Viewer) -> NDArray[np.uint8]:
+    """What the canvas shows, (rows, columns, RGBA)."""
+    viewer.reset_view()
+    return np.asarray(viewer.screenshot(size=PANEL[::-1], canvas_only=True, flash=False))
+
+
+def main(argv: list[str]) -> None:
+    task, folder, genes = argv[0], Path(argv[1]), argv[2:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # napari's and Qt's notes are of no use to who runs the demo
+        if task == "draw":
+            draw(folder, genes)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
