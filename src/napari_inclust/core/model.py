@@ -131,7 +131,8 @@ class Inclust(nn.Module):
 
     def decode(self, latent: Tensor) -> Tensor:
         """(M, B, L) -> (M, B, G)."""
-        return self.output(self.head(self.hidden(latent)))
+        decoded: Tensor = self.output(self.head(self.hidden(latent)))
+        return decoded
 
     def classify(self, z: Tensor) -> Tensor:
         """Logits (M, B, K)."""

@@ -127,7 +127,8 @@ class Plan:
     @property
     def inputs(self) -> Mask:
         """(features,) bool: shown to the encoder in any presentation."""
-        return np.any([p.inputs for p in self.presentations], axis=0)
+        shown: Mask = np.any([p.inputs for p in self.presentations], axis=0)
+        return shown
 
 
 def imputation(
@@ -162,7 +163,8 @@ def imputation(
     target_values = val.lognormalise(section.matrix[:, panel.target_columns[:n]], section.values.kind)
     reference_values = _reference_values(reference, panel)
     codes, names = _covariates(section, reference, batch)
-    classes, coded = (), None
+    classes: tuple[str, ...] = ()
+    coded = None
     if labels is not None:
         classes, coded = label_codes(reference, labels)
     tables = (

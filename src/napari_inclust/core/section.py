@@ -90,7 +90,7 @@ class Section(Reference):
     raster_transform: NDArray[np.float64] | None = None
 
     @classmethod
-    def from_adata(  # type: ignore[override]
+    def from_adata(
         cls,
         adata: AnnData,
         *,

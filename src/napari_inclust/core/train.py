@@ -179,7 +179,7 @@ class Trainer:
             kl = c.kl_weight * min(1.0, (step + 1) / max(1.0, WARM_UP * self.total_steps))
             terms = self.loss(rows, kl, noisy=True)
             self.optimiser.zero_grad(set_to_none=True)
-            torch.stack(list(terms.values())).sum().backward()
+            torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             self.schedule.step()
             for name, value in terms.items():

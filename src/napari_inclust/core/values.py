@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import scipy.sparse as sp
@@ -90,7 +90,7 @@ def detect(matrix: sp.csr_matrix, declared: str | None = None) -> Values:
             )
         if declared == "lognorm" and matrix.nnz and matrix.data.max() > 50:
             raise DataError(f"the values were declared log-normalised but reach {matrix.data.max():.0f}; logarithms stay below 50. Declare them 'counts' or 'linear'.")
-        return Values(cast(Kind, declared), declared=True)
+        return Values(declared, declared=True)
     if whole:
         return Values("counts")
     if matrix.data.max() < 50 and _from_counts(matrix, np.expm1) > max(0.5, _from_counts(matrix, lambda x: x)):

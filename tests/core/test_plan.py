@@ -1,0 +1,71 @@
+"""Masks: what each presentation shows, what it trains, and what each member never sees."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from napari_inclust.core.panel import align
+from napari_inclust.core.plan import Presentation, imputation
+from napari_inclust.errors import ConfigError, DataError
+
+
+@pytest.fixture
+def plan(section, reference):
+    return imputation(section, reference, align(section, reference), members=3, seed=0, labels="cell_type")
+
+
+def test_imputation_shows_shared_genes_and_trains_reference_only_genes_on_the_reference_alone(plan):
+    reference, section = plan.presentations
+    assert reference.inputs.sum() == section.inputs.sum() == 24
+    assert reference.outputs.sum() == 32 and section.outputs.sum() == 24
+    assert not reference.hides and section.hides
+
+
+def test_every_shared_gene_is_hidden_from_exactly_one_member(plan):
+    assert (plan.hidden.sum(0) == np.r_[np.ones(24), np.zeros(8)]).all()
+    assert plan.hidden.sum(1).tolist() == [8, 8, 8]
+
+
+def test_labels_come_from_the_reference_alone(plan):
+    assert plan.classes == ("Astro", "Endo", "Neuron", "Oligo")
+    assert (plan.table("section").labels == -1).all() and (plan.table("reference").labels >= 0).all()
+
+
+def test_cells_without_a_label_are_kept_unlabelled(section, reference_adata):
+    from napari_inclust.core.section import Reference
+
+    labels = reference_adata.obs["cell_type"].astype(object)
+    labels.iloc[:7] = None
+    labels.iloc[7:9] = "Ambiguous"
+    reference_adata.obs["cell_type"] = labels
+    reference = Reference.from_adata(reference_adata)
+    plan = imputation(section, reference, align(section, reference), members=3, seed=0, labels="cell_type")
+    assert (plan.table("reference").labels == -1).sum() == 9 and len(plan.classes) == 4
+
+
+def test_labels_that_cannot_be_used_are_refused(section, reference):
+    reference.adata.obs["one"] = "A"
+    for key, message in (("nothing", "no column 'nothing' in obs .it has cell_type"), ("one", "has 1 class; labels need at least two")):
+        with pytest.raises(DataError, match=message):
+            imputation(section, reference, align(section, reference), members=3, seed=0, labels=key)
+
+
+def test_batches_become_covariates_of_their_own_side(section, reference):
+    plan = imputation(section, reference, align(section, reference), members=3, seed=0, batch="batch")
+    assert plan.covariates == ("platform: section", "platform: reference", "batch: b1 (section)", "batch: b2 (section)", "batch: b1 (reference)", "batch: b2 (reference)")
+    assert (plan.table("section").covariates[:, [0, 2, 3]].sum(1) == 2).all() and (plan.table("section").covariates[:, [1, 4, 5]] == 0).all()
+
+
+def test_an_output_that_its_data_set_does_not_measure_is_refused_by_name(plan):
+    nonsense = Presentation("section", plan.presentations[1].inputs, np.ones(32, dtype=bool))
+    with pytest.raises(ConfigError, match="section does not measure Gene24 and 7 more"):
+        dataclasses.replace(plan, presentations=(plan.presentations[0], nonsense))
+
+
+def test_a_feature_that_nothing_trains_is_refused_by_name(plan):
+    reference = dataclasses.replace(plan.presentations[0], outputs=np.arange(32) < 31)
+    with pytest.raises(ConfigError, match="no presentation shows or trains Gene31"):
+        dataclasses.replace(plan, presentations=(reference, plan.presentations[1]))

@@ -1,0 +1,58 @@
+"""What the numbers are, and the one normalisation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from napari_inclust.core import values as val
+from napari_inclust.errors import DataError
+
+
+@pytest.fixture
+def counts():
+    return sp.csr_matrix(np.random.default_rng(0).poisson(1.5, (60, 40)).astype(np.float32))
+
+
+def test_whole_numbers_are_counts(counts):
+    assert val.detect(counts) == val.Values("counts")
+
+
+def test_log_normalised_counts_are_recognised_also_when_genes_were_dropped_afterwards(counts):
+    normalised = val.lognormalise(counts, "counts")
+    assert val.detect(normalised).kind == "lognorm"
+    assert val.detect(sp.csr_matrix(normalised[:, :25])).kind == "lognorm"
+
+
+def test_counts_per_volume_and_intensities_are_linear(counts):
+    volume = sp.csr_matrix(counts.multiply(np.random.default_rng(1).uniform(0.3, 9, (60, 1))), dtype=np.float32)
+    assert val.detect(volume).kind == "linear"
+    assert val.detect(sp.csr_matrix(np.random.default_rng(2).uniform(0, 1, (60, 40)).astype(np.float32))).kind == "linear"
+
+
+def test_a_declared_kind_is_taken_but_checked(counts):
+    assert val.detect(counts, "linear") == val.Values("linear", declared=True)
+    with pytest.raises(DataError, match="not whole numbers.*linear"):
+        val.detect(counts * 0.5, "counts")
+    with pytest.raises(DataError, match="reach 100; logarithms"):
+        val.detect(sp.csr_matrix(np.full((2, 2), 100.0)), "lognorm")
+    with pytest.raises(DataError, match="expected one of counts, linear, lognorm"):
+        val.detect(counts, "tpm")
+
+
+def test_lognormalise_scales_every_cell_to_the_median_total(counts):
+    out = np.expm1(val.lognormalise(counts, "counts").toarray())
+    assert np.allclose(out.sum(1), np.median(val.library_size(counts)), rtol=1e-5)
+
+
+def test_cells_without_counts_stay_zero_and_are_not_counted_in_the_median():
+    out = val.lognormalise(sp.csr_matrix([[0, 0], [1, 3], [2, 6]], dtype=np.float32), "counts").toarray()
+    assert np.allclose(out, np.log1p([[0, 0], [1.5, 4.5], [1.5, 4.5]]))
+
+
+@pytest.mark.parametrize(("bad", "word"), [(np.nan, "NaN"), (np.inf, "infinite"), (-1.0, "negative")])
+def test_values_that_cannot_be_expression_are_refused_with_their_number_and_row(bad, word):
+    matrix = sp.csr_matrix(np.array([[1.0, 0, 2], [0, 0, 0], [bad, 1, bad]], dtype=np.float32))
+    with pytest.raises(DataError, match=rf"X of s holds 2 {word} values \(first in row 2\)"):
+        val.check_finite(matrix, "X of s")
