@@ -11,6 +11,7 @@ import numpy as np
 
 from ..io import demo
 from ..io.read import read_adata
+from ..paint import canvas
 from ..paint.limits import Percentile
 from ..paint.painter import Painter
 from ..paint.values import CellValues
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import napari
     from numpy.typing import NDArray
 
-PANEL = (560, 520)  # pixels
+PANEL = (680, 520)  # pixels
 
 
 def draw(folder: Path, genes: list[str]) -> Path:
@@ -38,7 +39,7 @@ def draw(folder: Path, genes: list[str]) -> Path:
 
     imputed, truth = read_adata(folder / "imputed.h5ad"), demo.hidden_truth()
     scores = pd.read_csv(folder / "scores.csv", index_col="gene")["pcc"]
-    viewer = napari.Viewer(show=False)
+    viewer = napari.Viewer()
     try:
         painter = Painter(viewer, demo.demo_section())
         figure = Figure(figsize=(2 * PANEL[0] / 100, len(genes) * PANEL[1] / 100), dpi=100, layout="constrained")
@@ -59,7 +60,11 @@ def draw(folder: Path, genes: list[str]) -> Path:
 
 def canvas_pixels(viewer: napari.Viewer) -> NDArray[np.uint8]:
     """What the canvas shows, (rows, columns, RGBA)."""
+    from qtpy.QtWidgets import QApplication
+
     viewer.reset_view()
+    canvas.camera(viewer).zoom = 0.95 * min(size / extent for size, extent in zip(PANEL[::-1], np.ptp(viewer.layers.extent.world, axis=0), strict=True))
+    QApplication.processEvents()
     return np.asarray(viewer.screenshot(size=PANEL[::-1], canvas_only=True, flash=False))
 
 

@@ -77,10 +77,14 @@ class GeneLayer(_CellLayer, Image):
         """Paint another gene, in place."""
         self.painted = painted
         self.data = value_pyramid(self.raster, painted.values)  # type: ignore[assignment]
-        self._widen(limits)
-        self.contrast_limits = limits
+        self.limit(limits)
         self.name = painted.title
         self.metadata = _metadata(painted)
+
+    def limit(self, limits: tuple[float, float]) -> None:
+        """Other colour limits."""
+        self._widen(limits)
+        self.contrast_limits = limits
 
     def _widen(self, limits: tuple[float, float]) -> None:
         """Let the slider of napari's own control reach all values."""

@@ -107,6 +107,25 @@ class Painter:
             canvas.grid(viewer).shape = (1, -1) if side_by_side else (-1, -1)
             canvas.grid(viewer).enabled = side_by_side
 
+    def relimit(self, limits_of: Callable[[list[CellValues]], list[tuple[float, float]]]) -> None:
+        """Other colour limits for what is painted."""
+        alive = [layer for layer in self._genes if self._alive(layer)]
+        if alive:
+            both = join(*limits_of([layer.painted for layer in alive]))
+            self._own = True
+            try:
+                for layer in alive:
+                    layer.limit(both)
+            finally:
+                self._own = False
+
+    def cell_text(self, y: float, x: float) -> str:
+        """The cell at a place in micrometres in words: id, type, and the value of each gene that is painted; empty where there is none."""
+        row = self.raster.cell_at(y, x)
+        if row is None:
+            return ""
+        return " · ".join([self.describe(row), *(layer.painted.text(row) for layer in self._genes if self._alive(layer))])
+
     def recolour(self, colormap: str) -> None:
         """Another colormap for both gene layers."""
         self.colormap = colormap

@@ -1,0 +1,63 @@
+"""One workbench a viewer: the session, and those who act on it. Docks are handed this and nothing else."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from ..paint import canvas as parts
+from .loading import Loading
+from .scene import Scene
+from .session import Session
+from .training import Steps, Training, real_steps
+
+_benches: weakref.WeakKeyDictionary[Any, Workbench] = weakref.WeakKeyDictionary()
+
+
+class Workbench:
+    """Session, reading, training and painting of one viewer.
+
+    Parameters
+    ----------
+    viewer
+        napari viewer (held weakly).
+    steps
+        The generator of training; replaced in tests.
+    """
+
+    def __init__(self, viewer: Any, steps: Steps = real_steps) -> None:
+        self.session = Session()
+        self.loading = Loading(self.session)
+        self.training = Training(self.session, steps)
+        self.scene = Scene(viewer, self.session)
+        self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.closed = False
+
+    def watch(self, widget: Any) -> None:
+        """Close with the main window that holds a dock."""
+        from qtpy.QtWidgets import QMainWindow
+
+        window = widget.parentWidget()
+        while window is not None and not (isinstance(window, QMainWindow) and window.parentWidget() is None):
+            window = window.parentWidget()
+        if window is not None and window not in self._watched:
+            self._watched.add(window)
+            me = weakref.ref(self)
+            window.destroyed.connect(lambda: me() is not None and me().close())  # type: ignore[union-attr]
+
+    def close(self) -> None:
+        """Stop the workers and let go of the viewer."""
+        if not self.closed:
+            self.closed = True
+            self.loading.close()
+            self.training.close()
+            self.scene.close()
+
+
+def bench_of(viewer: Any) -> Workbench:
+    """The workbench of a viewer, made when there is none."""
+    viewer = parts.unwrapped(viewer)
+    bench = _benches.get(viewer)
+    if bench is None or bench.closed:
+        bench = _benches[viewer] = Workbench(viewer)
+    return bench

@@ -1,0 +1,142 @@
+"""The table of genes: tens of thousands of names, filtered and sorted with numpy in milliseconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtGui import QFont
+
+from .session import GeneTable
+
+STAR, GENE, KIND, SCORE = range(4)
+_TITLES = ("★", "Gene", "Values", "Score")
+_TIPS = (
+    "Starred genes: click the star",
+    "Click a gene to paint it",
+    "Measured in the section, or imputed from the reference",
+    "Held-out Pearson correlation: how well the gene is predicted when it is hidden (1 is perfect); genes that were never measured have none",
+)
+
+
+class GeneModel(QAbstractTableModel):
+    """Genes as rows; filter and order are index arrays over one fixed table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._table = GeneTable(np.empty(0, dtype=np.str_), np.empty(0, dtype=bool), np.empty(0, dtype=np.float32))
+        self._lower = self._table.names
+        self._rows: NDArray[np.intp] = np.empty(0, dtype=np.intp)
+        self._filter: tuple[str, str, float] = ("", "all", -1.0)
+        self._sort: tuple[int, bool] | None = None
+        self.stars: set[str] = set()
+
+    def set_table(self, table: GeneTable) -> None:
+        """Other genes."""
+        self._table, self._lower = table, np.char.lower(table.names) if len(table.names) else table.names
+        self._apply()
+
+    def set_filter(self, text: str, kind: str, least: float) -> None:
+        """Show only some genes.
+
+        Parameters
+        ----------
+        text
+            Part of the name, any case; several separated by commas or spaces.
+        kind
+            "all", "measured", "imputed" or "starred".
+        least
+            Lowest score; -1 shows genes without a score too.
+        """
+        self._filter = (text.strip().lower(), kind, least)
+        self._apply()
+
+    def set_stars(self, stars: set[str]) -> None:
+        """Other stars."""
+        self.stars = stars
+        if self._filter[1] == "starred":
+            self._apply()
+        elif len(self._rows):
+            self.dataChanged.emit(self.index(0, STAR), self.index(len(self._rows) - 1, STAR))
+
+    def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
+        self._sort = None if column < 0 else (column, order == Qt.SortOrder.DescendingOrder)
+        self._apply()
+
+    def gene(self, row: int) -> str | None:
+        """Name in a row, or None outside the table."""
+        return str(self._table.names[self._rows[row]]) if 0 <= row < len(self._rows) else None
+
+    def row_of(self, gene: str | None) -> int:
+        """Row of a gene, or -1."""
+        at = np.flatnonzero(self._table.names[self._rows] == gene) if gene is not None and len(self._rows) else []
+        return int(at[0]) if len(at) else -1
+
+    def _apply(self) -> None:
+        t, (text, kind, least) = self._table, self._filter
+        keep = np.ones(len(t.names), dtype=bool)
+        words = [w for w in text.replace(",", " ").split() if w]
+        first = np.zeros(len(t.names), dtype=np.int8)  # exact, then beginnings, then the rest
+        if words and len(t.names):
+            place = np.min([np.where(p := np.char.find(self._lower, w), np.where(p < 0, 99, 2), np.where(self._lower == w, 0, 1)) for w in words], axis=0)
+            keep, first = place < 99, place.astype(np.int8)
+        if kind in ("measured", "imputed"):
+            keep &= t.imputed == (kind == "imputed")
+        elif kind == "starred":
+            keep &= np.isin(t.names, list(self.stars))
+        if least > -1:
+            keep &= np.nan_to_num(t.scores, nan=-2.0) >= least
+        rows = np.flatnonzero(keep)
+        if self._sort is None:
+            rows = rows[np.argsort(first[rows], kind="stable")]
+        else:
+            column, down = self._sort
+            key: Any = {
+                STAR: lambda r: ~np.isin(t.names[r], list(self.stars)), GENE: lambda r: self._lower[r],
+                KIND: lambda r: t.imputed[r], SCORE: lambda r: np.nan_to_num(t.scores[r], nan=-2.0),
+            }[column](rows)  # fmt: skip
+            order = np.argsort(key, kind="stable")
+            rows = rows[order[::-1] if down else order]
+        self.beginResetModel()
+        self._rows = rows
+        self.endResetModel()
+
+    # Qt
+    def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+        return 0 if parent is not None and parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+        return 0 if parent is not None and parent.isValid() else len(_TITLES)
+
+    def headerData(self, section: int, orientation: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802
+        if orientation == Qt.Orientation.Horizontal and 0 <= section < len(_TITLES):
+            if role == Qt.ItemDataRole.DisplayRole:
+                return _TITLES[section]
+            if role == Qt.ItemDataRole.ToolTipRole:
+                return _TIPS[section]
+        return None
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        i, column = self._rows[index.row()], index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            if column == STAR:
+                return "★" if str(self._table.names[i]) in self.stars else "☆"
+            if column == GENE:
+                return str(self._table.names[i])
+            if column == KIND:
+                return "imputed" if self._table.imputed[i] else "measured"
+            score = self._table.scores[i]
+            return f"{score:.2f}" if np.isfinite(score) else "-"
+        if role == Qt.ItemDataRole.TextAlignmentRole and column in (STAR, SCORE):
+            return Qt.AlignmentFlag.AlignCenter
+        if role == Qt.ItemDataRole.FontRole and self._table.imputed[i]:
+            font = QFont()
+            font.setItalic(True)
+            return font
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _TIPS[column]
+        return None

@@ -1,0 +1,120 @@
+"""Reading files off the GUI thread; the last wish wins."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from psygnal import Signal
+
+from ..errors import InclustError
+from .columns import likely_batch, likely_types
+from .session import Session, log_measured
+from .worker import Worker, once
+
+SECTION, REFERENCE = "section", "reference"
+
+
+class Loading:
+    """Opens sections and references into a session.
+
+    Signals
+    -------
+    changed(side)
+        Reading began or ended; `busy` and `problem` say how.
+    """
+
+    changed = Signal(str)
+
+    def __init__(self, session: Session) -> None:
+        self._session = weakref.ref(session)
+        self.busy: dict[str, str] = {}  # side -> what is being read
+        self.problem: dict[str, str] = {}
+        self.path: dict[str, str] = {}
+        self._workers: dict[str, Worker] = {}
+
+    def section(self, path: str | Path, **options: Any) -> None:
+        """Read a section. Options as `io.read.read_section`: values, pixel_size, plane."""
+
+        def read() -> Any:
+            from ..io.read import read_section
+
+            section = read_section(path, **options)
+            return section, log_measured(section)
+
+        self._start(SECTION, str(path), read)
+
+    def reference(self, path: str | Path, **options: Any) -> None:
+        """Read a reference. Options as `io.read.read_reference`: values."""
+
+        def read() -> Any:
+            from ..io.read import read_reference
+
+            return read_reference(path, **options)
+
+        self._start(REFERENCE, str(path), read)
+
+    def demo(self) -> None:
+        """Open the small real data set of the package: section and reference."""
+
+        def section() -> Any:
+            from ..io.demo import demo_section
+
+            found = demo_section()
+            return found, log_measured(found)
+
+        def reference() -> Any:
+            from ..io.demo import demo_reference
+
+            return demo_reference()
+
+        self._start(SECTION, "", section)
+        self._start(REFERENCE, "", reference)
+
+    def wait_for(self, side: str) -> bool:
+        """Whether something is being read for a side."""
+        return side in self.busy
+
+    def close(self) -> None:
+        """End all reading."""
+        for worker in self._workers.values():
+            worker.close()
+        self._workers.clear()
+        self.busy.clear()
+
+    def _start(self, side: str, path: str, read: Callable[[], Any]) -> None:
+        if side in self._workers:
+            self._workers.pop(side).close(timeout=0)  # a wish that is overtaken: its result is dropped
+        self.busy[side], self.path[side] = path or "the demo", path
+        self.problem.pop(side, None)
+        worker = Worker(once(read), on_return=lambda found: self._read(side, found), on_error=lambda error: self._refused(side, error))
+        self._workers[side] = worker
+        self.changed(side)
+        worker.start()
+
+    def _read(self, side: str, found: Any) -> None:
+        self.busy.pop(side, None)
+        session = self._session()
+        if session is None:
+            return
+        if side == SECTION:
+            session.open_section(*found)
+        else:
+            session.open_reference(found, likely_types(found.adata.obs))
+            session.batch = None
+        self.changed(side)
+
+    def _refused(self, side: str, error: Exception) -> None:
+        self.busy.pop(side, None)
+        text = str(error) if isinstance(error, InclustError) else f"{self.path[side]} could not be read ({type(error).__name__}: {error})."
+        self.problem[side] = text
+        session = self._session()
+        if session is not None:
+            (session.close_section if side == SECTION else session.close_reference)()
+            session.told(text)
+        self.changed(side)
+
+
+__all__ = ["REFERENCE", "SECTION", "Loading", "likely_batch"]

@@ -1,0 +1,58 @@
+"""inClust+: the steps in order, in one dock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
+
+from .bench import Workbench
+from .data_dock import DataDock
+from .genes_dock import GenesDock
+from .train_dock import TrainDock
+from .widgets import Links
+
+
+class MainDock(QWidget):
+    """Data, Train, Genes as tabs; a step that is not possible yet is greyed, its tooltip says why.
+
+    Parameters
+    ----------
+    bench
+        The workbench of the viewer.
+    """
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self._session = bench.session
+        self.data, self.train, self.genes = DataDock(bench), TrainDock(bench), GenesDock(bench)
+        self.tabs = QTabWidget()
+        for title, dock in (("1 Data", self.data), ("2 Train", self.train), ("3 Genes", self.genes)):
+            self.tabs.addTab(scrolled(dock), title)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addWidget(self.tabs)
+        links = Links(self)
+        links.to(bench.session.data_changed, self._show)
+        links.to(bench.session.run_changed, self._ran)
+        self._show()
+
+    def _show(self) -> None:
+        nothing = "" if self._session.section is not None else "Open a section first (Data)."
+        for i, (why, tip) in enumerate([("", "Section and reference"), (self._session.obstacle, "Train the network"), (nothing, "Paint genes")]):
+            self.tabs.setTabEnabled(i, not why)
+            self.tabs.setTabToolTip(i, why or tip)
+
+    def _ran(self, *_: Any) -> None:
+        self._show()
+        if self._session.run is not None and len(self._session.runs) == 1 and self._session.runs[0] is self._session.run:
+            self.tabs.setCurrentIndex(2)
+
+
+def scrolled(widget: QWidget) -> QScrollArea:
+    """The widget in a scroll area, so that nothing overlaps in a low window."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setWidget(widget)
+    return area

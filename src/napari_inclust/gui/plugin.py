@@ -1,0 +1,150 @@
+"""What the manifest names: docks, reader and sample data. Kept light: napari imports it to open any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    import napari
+
+    from .bench import Workbench
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+class _Dock(QWidget):
+    """Gives a dock the workbench of its viewer."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        from .bench import bench_of
+
+        self.bench = bench_of(napari_viewer)
+        self.dock = self.make(self.bench)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addWidget(self.dock)
+        self.setMinimumWidth(340)
+
+    def make(self, bench: Workbench) -> QWidget:
+        raise NotImplementedError
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802
+        super().showEvent(event)
+        self.bench.watch(self)
+
+
+class DataPlugin(_Dock):
+    """Plugins > inClust+ > Data."""
+
+    def make(self, bench: Workbench) -> QWidget:
+        from .data_dock import DataDock
+        from .main_dock import scrolled
+
+        return scrolled(DataDock(bench))
+
+
+class TrainPlugin(_Dock):
+    """Plugins > inClust+ > Train."""
+
+    def make(self, bench: Workbench) -> QWidget:
+        from .main_dock import scrolled
+        from .train_dock import TrainDock
+
+        return scrolled(TrainDock(bench))
+
+
+class GenesPlugin(_Dock):
+    """Plugins > inClust+ > Genes."""
+
+    def make(self, bench: Workbench) -> QWidget:
+        from .genes_dock import GenesDock
+
+        return GenesDock(bench)
+
+
+class MainPlugin(_Dock):
+    """Plugins > inClust+ > all steps."""
+
+    def make(self, bench: Workbench) -> QWidget:
+        from .main_dock import MainDock
+
+        return MainDock(bench)
+
+
+def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
+    """A reader for one `.h5ad` file."""
+    if isinstance(path, list):
+        path = path[0] if len(path) == 1 else ""
+    return read_h5ad if str(path).endswith(".h5ad") and Path(path).is_file() else None
+
+
+def read_h5ad(path: str | list[str]) -> list[LayerData]:
+    """Open a section: it goes to the docks of the current viewer, which paint it.
+
+    Returns
+    -------
+    list of layers
+        One sentinel: the docks add the layers themselves, with the cells behind them.
+    """
+    from napari.utils.notifications import show_error
+
+    from ..errors import InclustError
+    from ..io.read import read_section
+
+    name = path[0] if isinstance(path, list) else path
+    bench = _current_bench()
+    try:
+        section = read_section(name)
+    except InclustError as error:
+        show_error(str(error))
+        return [(None,)]  # type: ignore[list-item]
+    if bench is None:
+        return section_layers(section)
+    bench.loading.path["section"] = str(name)
+    bench.session.open_section(section)
+    return [(None,)]  # type: ignore[list-item]
+
+
+def section_layers(section: Any) -> list[LayerData]:
+    """The cells as plain layers, for a viewer without docks: a label image of the types, or of the first gene."""
+    from ..paint.layers import GeneLayer, TypeLayer
+    from ..paint.limits import Percentile
+    from ..paint.raster import section_raster
+    from ..paint.values import CellValues
+    from .columns import likely_types
+    from .scene import types_of
+    from .session import log_measured
+
+    raster, names, key = section_raster(section), section.adata.obs_names, likely_types(section.adata.obs)
+    if key is not None:
+        return [TypeLayer(raster, types_of(section, key), lambda row: str(names[row])).as_layer_data_tuple()]
+    painted = CellValues(section.genes[0], log_measured(section)[:, 0].toarray().ravel())
+    return [GeneLayer(raster, painted, Percentile().get_limits(painted.values), lambda row: str(names[row])).as_layer_data_tuple()]
+
+
+def open_demo() -> list[LayerData]:
+    """File > Open Sample: the demo section, and its reference in the docks."""
+    from ..io.demo import demo_reference, demo_section
+    from .columns import likely_types
+
+    section, bench = demo_section(), _current_bench()
+    if bench is None:
+        return section_layers(section)
+    reference = demo_reference()
+    bench.session.open_section(section)
+    bench.session.open_reference(reference, likely_types(reference.adata.obs))
+    return [(None,)]  # type: ignore[list-item]
+
+
+def _current_bench() -> Workbench | None:
+    import napari
+
+    from .bench import bench_of
+
+    viewer = napari.current_viewer()
+    return None if viewer is None else bench_of(viewer)

@@ -1,0 +1,149 @@
+"""The session on the canvas: what is chosen gets painted; the pointer tells its cell; keys change genes."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from napari.utils.notifications import show_error
+from psygnal import Signal
+
+from ..errors import InclustError
+from ..paint import canvas
+from ..paint.painter import Painter
+from ..paint.values import CellTypes
+from .columns import likely_types
+from .session import BOTH, Session
+
+KEYS = {
+    "Alt-Right": ("next_gene", "next gene in the table"),
+    "Alt-Left": ("previous_gene", "previous gene in the table"),
+    "Alt-M": ("toggle_view", "measured / imputed"),
+    "Alt-B": ("toggle_both", "side by side on / off"),
+    "Alt-S": ("star", "star the gene"),
+}
+
+
+class Scene:
+    """Paints a session into a viewer.
+
+    Signals
+    -------
+    hovered(text)
+        The cell under the pointer in words, or "".
+    wanted(step)
+        A key asked for the next (1) or previous (-1) gene of the table.
+    """
+
+    hovered = Signal(str)
+    wanted = Signal(int)
+
+    def __init__(self, viewer: Any, session: Session) -> None:
+        viewer = canvas.unwrapped(viewer)
+        self._viewer = weakref.ref(viewer)
+        self.session = session
+        self.painter: Painter | None = None
+        session.data_changed.connect(self._data)
+        session.types_changed.connect(self._types)
+        session.gene_changed.connect(self._gene)
+        session.look_changed.connect(self._look)
+        session.told.connect(self._told)
+        viewer.mouse_move_callbacks.append(self._moved)
+        me = weakref.ref(self)
+        for key, (name, _) in KEYS.items():
+            viewer.bind_key(key, _on_key(me, name), overwrite=True)
+
+    def close(self) -> None:
+        """Let go of the viewer; its layers stay."""
+        session, viewer = self.session, self._viewer()
+        session.data_changed.disconnect(self._data)
+        session.types_changed.disconnect(self._types)
+        session.gene_changed.disconnect(self._gene)
+        session.look_changed.disconnect(self._look)
+        session.told.disconnect(self._told)
+        if viewer is not None:
+            if self._moved in viewer.mouse_move_callbacks:
+                viewer.mouse_move_callbacks.remove(self._moved)
+            for key in KEYS:
+                viewer.bind_key(key, None, overwrite=True)
+        self.painter = None
+
+    # keys
+    def next_gene(self) -> None:
+        self.wanted(1)
+
+    def previous_gene(self) -> None:
+        self.wanted(-1)
+
+    def toggle_view(self) -> None:
+        self.session.toggle_view()
+
+    def toggle_both(self) -> None:
+        self.session.set_view(BOTH if self.session.view != BOTH else "imputed")
+
+    def star(self) -> None:
+        if self.session.gene:
+            self.session.star(self.session.gene)
+
+    # painting
+    def _data(self) -> None:
+        section, viewer = self.session.section, self._viewer()
+        if viewer is None or (self.painter is not None and self.painter.section is section):
+            return
+        if self.painter is not None:
+            self.painter.close()
+            self.painter = None
+        if section is None:
+            return
+        self.painter = Painter(viewer, section, on_limits=self.session.set_manual)
+        self.painter.colormap = self.session.colormap
+        key = likely_types(section.adata.obs)
+        if key is not None:
+            self.session.set_types(types_of(section, key))
+        else:
+            self.session.choose(section.genes[0])
+
+    def _types(self) -> None:
+        if self.painter is not None and self.session.types is not None:
+            self.painter.paint_types(self.session.types)
+
+    def _gene(self) -> None:
+        if self.painter is None:
+            return
+        try:
+            shown = self.session.shown()
+        except InclustError as error:
+            show_error(str(error))
+            return
+        if shown:
+            self.painter.paint(shown, self.session.limits(shown))
+
+    def _look(self) -> None:
+        if self.painter is None:
+            return
+        if self.painter.colormap != self.session.colormap:
+            self.painter.recolour(self.session.colormap)
+        self.painter.relimit(self.session.limits)
+
+    def _told(self, text: str) -> None:
+        show_error(text)
+
+    def _moved(self, viewer: Any, event: Any) -> None:
+        if self.painter is not None and len(viewer.cursor.position) >= 2:
+            y, x = viewer.cursor.position[-2:]
+            self.hovered(self.painter.cell_text(float(y), float(x)))
+
+
+def types_of(section: Any, key: str) -> CellTypes:
+    """Categories of a column of a section, in the colours that the file keeps when it does."""
+    return CellTypes.from_column(key, section.adata.obs[key], section.adata.uns.get(f"{key}_colors"))
+
+
+def _on_key(me: weakref.ref[Scene], name: str) -> Any:
+    def act(viewer: Any) -> None:
+        scene = me()
+        if scene is not None:
+            getattr(scene, name)()
+
+    act.__doc__ = f"inClust+: {dict(KEYS.values())[name]}"
+    return act

@@ -1,0 +1,14 @@
+"""Colours of napari's theme for what Qt's style sheets do not reach."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def theme_colours(widget: Any) -> tuple[str, str]:
+    """Background and text of napari's current theme, as hex."""
+    from napari.settings import get_settings
+    from napari.utils.theme import get_theme
+
+    theme = get_theme(get_settings().appearance.theme)
+    return theme.background.as_hex(), theme.text.as_hex()

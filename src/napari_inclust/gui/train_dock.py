@@ -1,0 +1,183 @@
+"""Train: settings, start and cancel, progress and loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.utils.notifications import show_info
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from ..core.config import PRESETS, Config
+from ..errors import InclustError
+from .bench import Workbench
+from .config_form import ConfigForm
+from .theme import theme_colours
+from .training import CRASHED, DONE, RUNNING, STOPPED, STOPPING
+from .widgets import Links, Message, choice, duration, fill
+
+
+class TrainDock(QWidget):
+    """Training of the open section and reference.
+
+    Parameters
+    ----------
+    bench
+        The workbench of the viewer.
+    """
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self._bench, self._session, self._training = bench, bench.session, bench.training
+        self.preset = choice("Named settings to start from", [(n, n) for n in PRESETS])
+        self.preset.setCurrentText("balanced")
+        self.form = ConfigForm(Config.preset("balanced"))
+        self.form.setMinimumHeight(220)
+        self.device = choice("Where to compute; auto takes a GPU when there is one", [(d, d) for d in _choices("device")])
+        self.about = Message()
+        self.start, self.resume, self.cancel = QPushButton("Train"), QPushButton("Resume"), QPushButton("Cancel")
+        self.bar = QProgressBar()
+        self.bar.setToolTip("Epochs done of those planned; training may stop early when validation no longer improves")
+        self.status, self.message = Message(), Message()
+        self.history = choice("Finished runs of this session: choose which one is painted", [("no run yet", None)])
+        self.plot: Any = None
+        self._pbar: Any = None
+        self._lay_out()
+
+        links = Links(self)
+        links.to(self._session.data_changed, self._show)
+        links.to(self._session.run_changed, self._show)
+        links.to(self._training.state_changed, self._show)
+        links.to(self._training.stepped, self._step)
+        self._links = links
+        self.preset.activated.connect(self._preset)
+        self.device.activated.connect(self._device)
+        self.form.controls["device"].currentTextChanged.connect(self.device.setCurrentText)  # type: ignore[attr-defined]
+        self.start.clicked.connect(self._start)
+        self.resume.clicked.connect(self._resume)
+        self.cancel.clicked.connect(self._training.cancel)
+        self.history.activated.connect(self._choose_run)
+        self._preset()
+        self._show()
+        if self._training.history:
+            self._draw()
+
+    def _lay_out(self) -> None:
+        top, self._place = QWidget(), QVBoxLayout()
+        form = QFormLayout(top)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow("Preset", self.preset)
+        form.addRow("Device", self.device)
+        form.addRow("Runs", self.history)
+        advanced = QCollapsible("Advanced")
+        advanced.setToolTip("Every setting of the network and its training")
+        advanced.addWidget(self.form)
+        buttons = QHBoxLayout()
+        for b in (self.start, self.resume, self.cancel):
+            buttons.addWidget(b)
+        box = QVBoxLayout(self)
+        box.addWidget(top)
+        box.addWidget(self.about)
+        box.addWidget(advanced)
+        box.addLayout(buttons)
+        box.addWidget(self.bar)
+        box.addWidget(self.status)
+        box.addWidget(self.message)
+        box.addLayout(self._place, 1)
+        box.addStretch(0)
+
+    def _preset(self, *_: Any) -> None:
+        name = self.preset.currentData()
+        self.form.show_config(Config.preset(name, device=self.device.currentText()))
+        self.about.say(PRESETS[name]["help"])
+
+    def _device(self, *_: Any) -> None:
+        self.form.controls["device"].setCurrentText(self.device.currentText())  # type: ignore[attr-defined]
+
+    def _start(self) -> None:
+        self._go(resume=False)
+
+    def _resume(self) -> None:
+        self._go(resume=True)
+
+    def _go(self, *, resume: bool) -> None:
+        try:
+            config = self.form.config()
+            self._draw()  # pyqtgraph is imported before the thread starts
+            self._training.start(config, resume=resume)
+        except InclustError as error:
+            self.message.say(str(error), wrong=True)
+
+    def _choose_run(self, index: int) -> None:
+        if 0 <= index < len(self._session.runs):
+            self._session.choose_run(self._session.runs[index])
+
+    def _step(self, epoch: Any) -> None:
+        self.bar.setRange(0, epoch.total)
+        self.bar.setValue(epoch.number)
+        if epoch.stage == "training":
+            best = ", best so far" if epoch.best else ""
+            self.status.say(f"Epoch {epoch.number} of {epoch.total}: {duration(epoch.remaining)} left, validation {epoch.validation:.3f}{best}")
+        else:
+            self.status.say(f"{epoch.stage.capitalize()}: held-out genes are predicted ({duration(epoch.seconds)} so far)")
+        self._draw()
+        if self._pbar is None:
+            from napari.utils import progress
+
+            self._pbar = progress(total=epoch.total, desc="inClust+ training")
+        self._pbar.update(epoch.number - self._pbar.n)
+
+    def _draw(self) -> None:
+        colours = theme_colours(self)
+        if self.plot is None:
+            from .loss_plot import LossPlot
+
+            self.plot = LossPlot(*colours)
+            self._place.addWidget(self.plot)
+        self.plot.restyle(*colours)
+        self.plot.show_history(self._training.history)
+
+    def _show(self, *_: Any) -> None:
+        t, s = self._training, self._session
+        running = t.state in (RUNNING, STOPPING)
+        for button, why in (
+            (self.start, "Training is running." if running else s.obstacle),
+            (self.resume, "Training is running." if running else "" if t.checkpoint else "Nothing was cancelled: there is nothing to go on from."),
+            (self.cancel, "" if t.state == RUNNING else "Nothing is running."),
+        ):
+            button.setEnabled(not why)
+            button.setToolTip(why or {"Train": "Train with these settings", "Resume": "Go on where training was cancelled", "Cancel": "Stop at the end of this epoch"}[button.text()])
+        self.bar.setVisible(running)
+        if running and t.state == RUNNING and not t.history:
+            self.bar.setRange(0, 0)
+        if not running and self._pbar is not None:
+            self._pbar.close()
+            self._pbar = None
+        self.status.say("" if t.state == DONE else t.message if t.state != CRASHED else "", wrong=False)
+        self.message.say(t.message if t.state == CRASHED else "" if running or s.run or t.state == STOPPED else s.obstacle, wrong=t.state == CRASHED)
+        fill(self.history, [(_name(i, r), i) for i, r in enumerate(s.runs)] or [("no run yet", None)], next((i for i, r in enumerate(s.runs) if r is s.run), None))
+        self.history.setEnabled(bool(s.runs))
+        if s.run is not None and not running:
+            self.status.say(_result(s.run))
+            if t.state == DONE and t.message == "":
+                t.message = " "  # told once
+                show_info(f"Trained. {_result(s.run).splitlines()[0]}")
+
+
+def _choices(name: str) -> tuple[str, ...]:
+    import dataclasses
+
+    return next(f.metadata["choices"] for f in dataclasses.fields(Config) if f.name == name)
+
+
+def _name(i: int, run: Any) -> str:
+    return f"{i + 1}: {run.config.name}, seed {run.config.seed}, r {run.scores['pcc'].median():.3f}"
+
+
+def _result(run: Any) -> str:
+    """The honest summary: held-out correlation beside those of the baselines."""
+    scores = run.scores
+    beside = {"pcc_knn": "kNN", "pcc_type_mean": "type mean", "pcc_gene_mean": "gene mean"}
+    rivals = ", ".join(f"{name} {scores[c].median():.3f}" for c, name in beside.items() if c in scores and scores[c].notna().any())
+    return f"Median held-out Pearson {scores['pcc'].median():.3f} over {len(scores)} shared genes" + (f" (baselines: {rivals})." if rivals else ".") + f"\nDevice: {run.device}"

@@ -1,0 +1,141 @@
+"""The state of training, apart from any dock: a dock that is closed and opened again shows the same."""
+
+from __future__ import annotations
+
+import tempfile
+import weakref
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+from psygnal import Signal
+
+from ..core.config import Config
+from ..errors import InclustError
+from .session import Session
+from .worker import Worker
+
+IDLE, RUNNING, STOPPING, DONE, STOPPED, CRASHED = "idle", "running", "stopping", "done", "stopped", "crashed"
+Steps = Callable[..., Generator[Any, None, Any]]
+
+
+def real_steps(*args: Any, **kwargs: Any) -> Generator[Any, None, Any]:
+    """`core.train.epochs`, and one gene read from the new run so that the first click is fast. Imported here: torch takes seconds."""
+    from ..core.train import epochs
+
+    run = yield from epochs(*args, **kwargs)
+    run.impute(run.panel.shared[0])
+    return run
+
+
+class Training:
+    """Starts, cancels and resumes training of a session.
+
+    Parameters
+    ----------
+    session
+        Whose section and reference are trained on, and which receives the run.
+    steps
+        The generator; replaced in tests.
+    """
+
+    state_changed = Signal(str)
+    stepped = Signal(object)
+
+    def __init__(self, session: Session, steps: Steps = real_steps) -> None:
+        self._session = weakref.ref(session)
+        self.steps = steps
+        self.state = IDLE
+        self.message = ""
+        self.history: list[Any] = []
+        self._worker: Worker | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._last: tuple[Any, ...] | None = None  # what the checkpoint belongs to
+
+    @property
+    def running(self) -> bool:
+        return self._worker is not None and self._worker.running
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """Where a stopped training can go on from, when it can."""
+        if self._folder is None or self._last is None:
+            return None
+        path = Path(self._folder.name) / "training.checkpoint"
+        return path if path.exists() else None
+
+    def start(self, config: Config, *, resume: bool = False) -> None:
+        """Train with these settings, or go on where the last one was cancelled."""
+        session = self._session()
+        if self.running or session is None:
+            return
+        if session.obstacle:
+            raise InclustError(session.obstacle)
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="inclust-", ignore_cleanup_errors=True)
+        path = Path(self._folder.name) / "training.checkpoint"
+        if resume and self._last is not None:
+            section, reference, config, labels, batch = self._last
+        else:
+            path.unlink(missing_ok=True)
+            self.history = []
+            section, reference, labels, batch = session.section, session.reference, session.labels, session.batch
+        self._last = (section, reference, config, labels, batch)
+        steps = self.steps
+        self._worker = Worker(
+            lambda: steps(section, reference, config, labels=labels, batch=batch, checkpoint=path),
+            on_yield=self._stepped,
+            on_return=self._done,
+            on_error=self._crashed,
+            on_stopped=self._stopped,
+        )
+        self._worker.start()
+        self._set(RUNNING, "Starting: loading torch and preparing the data.")
+
+    def cancel(self) -> None:
+        """Stop at the end of the epoch."""
+        if self.running and self._worker is not None:
+            self._worker.stop()
+            self._set(STOPPING, "Stopping at the end of this epoch.")
+
+    def close(self) -> None:
+        """End the thread and forget the checkpoint; nothing is called any more."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def _stepped(self, epoch: Any) -> None:
+        self.history.append(epoch)
+        self.stepped(epoch)
+
+    def _done(self, run: Any) -> None:
+        self._last = None
+        session = self._session()
+        self._set(DONE, "")
+        if session is not None and run.section is session.section:
+            session.set_run(run)
+        elif session is not None:
+            session.told("Training ended, but another section was opened meanwhile: its run was dropped. Train again to impute into the new section.")
+
+    def _stopped(self) -> None:
+        kept = "Resume goes on from there." if self.checkpoint else "Nothing is kept of it."
+        n = len([e for e in self.history if e.stage == "training"])
+        self._set(STOPPED, f"Cancelled after {n} epoch{'' if n == 1 else 's'}. No result was made. {kept}")
+
+    def _crashed(self, error: Exception) -> None:
+        text = str(error) if isinstance(error, InclustError) else f"Training failed ({type(error).__name__}: {error})."
+        if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+            text += " Use fewer members or a smaller batch (Advanced), or the device cpu."
+        elif not isinstance(error, InclustError):
+            text += " What was open stays open. Try the preset 'fast'; if it fails again, please report it with this message."
+        self._set(CRASHED, text)
+        session = self._session()
+        if session is not None:
+            session.told(text)
+
+    def _set(self, state: str, message: str) -> None:
+        self.state, self.message = state, message
+        self.state_changed(state)

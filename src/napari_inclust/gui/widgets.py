@@ -1,0 +1,127 @@
+"""Small widgets that the docks share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
+
+FILES = "AnnData (*.h5ad);;All files (*)"
+
+
+class Links:
+    """Connections of a dock, cut when its widget is destroyed. A plain object: Qt still calls it then."""
+
+    def __init__(self, widget: QObject) -> None:
+        self._made: list[tuple[Any, Callable[..., None]]] = []
+        widget.destroyed.connect(self.cut)
+
+    def to(self, signal: Any, slot: Callable[..., None]) -> None:
+        """Connect, until the widget dies."""
+        signal.connect(slot)
+        self._made.append((signal, slot))
+
+    def cut(self) -> None:
+        """Disconnect everything."""
+        for signal, slot in self._made:
+            signal.disconnect(slot, missing_ok=True)
+        self._made.clear()
+
+
+class Message(QLabel):
+    """A sentence below the controls, in red when something is wrong; takes no place when it is empty."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.say("")
+
+    def say(self, text: str, *, wrong: bool = False) -> None:
+        """Show a sentence."""
+        self.setText(text)
+        self.setStyleSheet("color: #e0533d; font-weight: bold;" if wrong else "")
+        self.setVisible(bool(text))
+
+
+class PathField(QWidget):
+    """A file: typed, browsed or dropped."""
+
+    chosen = Signal(str)
+
+    def __init__(self, title: str, tip: str) -> None:
+        super().__init__()
+        self.line = QLineEdit()
+        self.line.setPlaceholderText(f"{title}: a file name, or drop a file here")
+        self.line.setToolTip(tip)
+        self.line.setAccessibleName(title)
+        self.browse = QPushButton("Browse…")
+        self.browse.setToolTip(f"Choose the file of the {title.lower()}")
+        self._title = title
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.line, 1)
+        row.addWidget(self.browse)
+        self.setAcceptDrops(True)
+        self.line.setAcceptDrops(False)  # the field takes the drop, and with it the file at once
+        self.line.returnPressed.connect(self._typed)
+        self.browse.clicked.connect(self._browse)
+
+    def path(self) -> str:
+        """What stands in the field."""
+        return self.line.text().strip()
+
+    def show_path(self, path: str) -> None:
+        """Show a file that was opened elsewhere."""
+        self.line.setText(path)
+
+    def dragEnterEvent(self, event: Any) -> None:  # noqa: N802
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: Any) -> None:  # noqa: N802
+        path = event.mimeData().urls()[0].toLocalFile()
+        self.line.setText(path)
+        event.acceptProposedAction()
+        self.chosen.emit(path)
+
+    def _typed(self) -> None:
+        if self.path():
+            self.chosen.emit(self.path())
+
+    def _browse(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, f"Open {self._title.lower()}", self.path(), FILES)
+        if path:
+            self.line.setText(path)
+            self.chosen.emit(path)
+
+
+def choice(tip: str, items: list[tuple[str, Any]]) -> QComboBox:
+    """A combo box of (text, value) with a tooltip, that never makes its dock wider."""
+    box = QComboBox()
+    box.setToolTip(tip)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    fill(box, items)
+    return box
+
+
+def fill(box: QComboBox, items: list[tuple[str, Any]], value: Any = None) -> None:
+    """Other items, silently; the value is chosen when it is among them."""
+    box.blockSignals(True)
+    box.clear()
+    for text, item in items:
+        box.addItem(text, item)
+    box.setCurrentIndex(max(0, next((i for i, (_, item) in enumerate(items) if item == value), 0)))
+    box.blockSignals(False)
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: "42 s", "3 min 20 s", "1 h 05 min"."""
+    s = max(0, round(seconds))
+    if s < 60:
+        return f"{s} s"
+    return f"{s // 60} min {s % 60:02d} s" if s < 3600 else f"{s // 3600} h {s % 3600 // 60:02d} min"

@@ -1,0 +1,121 @@
+"""A generator in a thread; what it yields arrives on the GUI thread."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any
+
+from qtpy.QtCore import QTimer
+
+POLL = 40  # ms between looks at what the thread has sent
+_live: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+class Worker:
+    """Drives a generator.
+
+    Parameters
+    ----------
+    make
+        Makes the generator; called in the thread, so that heavy imports and the first step happen there.
+    on_yield, on_return, on_error, on_stopped
+        Called on the GUI thread: with each item, with what the generator returned, with the exception, or with nothing
+        after `stop()` when the generator is closed. Exactly one of the last three is called.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Generator[Any, None, Any]],
+        *,
+        on_yield: Callable[[Any], None] | None = None,
+        on_return: Callable[[Any], None] | None = None,
+        on_error: Callable[[Exception], None] | None = None,
+        on_stopped: Callable[[], None] | None = None,
+    ) -> None:
+        self._make = make
+        self._call: dict[str, Callable[..., None] | None] = {"yield": on_yield, "return": on_return, "error": on_error, "stopped": on_stopped}
+        self._sent: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=_drive, args=(make, self._sent, self._stop), daemon=True, name="inclust")
+        self._timer = QTimer()
+        self._timer.setInterval(POLL)
+        self._timer.timeout.connect(self._drain)
+        _live.add(self)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end at the next yield; `on_stopped` follows."""
+        self._stop.set()
+
+    def close(self, timeout: float = 10.0) -> bool:
+        """End without any further call, and wait for the thread.
+
+        Returns
+        -------
+        bool
+            Whether the thread ended in time.
+        """
+        self._stop.set()
+        self._timer.stop()
+        self._call = {}
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def running(self) -> bool:
+        """Whether the last call is still to come."""
+        return self._timer.isActive()
+
+    def _drain(self) -> None:
+        while self._sent:
+            what, items = self._sent.popleft()
+            if what != "yield":
+                self._timer.stop()
+            call = self._call.get(what)
+            if call is not None:
+                call(*items)
+
+
+def _drive(make: Callable[[], Generator[Any, None, Any]], sent: deque[tuple[str, tuple[Any, ...]]], stop: threading.Event) -> None:
+    """In the thread. Holds no widget and no worker, so both may die before it ends."""
+    try:
+        steps = make()
+        while not stop.is_set():
+            try:
+                sent.append(("yield", (next(steps),)))
+            except StopIteration as end:
+                sent.append(("return", (end.value,)))
+                return
+        steps.close()
+    except Exception as error:
+        sent.append(("error", (error,)))
+        return
+    sent.append(("stopped", ()))
+
+
+def once(function: Callable[[], Any]) -> Callable[[], Generator[Any, None, Any]]:
+    """A function as a generator without steps, for `Worker`."""
+
+    def steps() -> Generator[Any, None, Any]:
+        yield from ()
+        return function()
+
+    return steps
+
+
+@atexit.register
+def _end() -> None:
+    """A thread inside torch while the interpreter ends crashes: wait for it."""
+    for worker in list(_live):
+        worker._stop.set()
+        if worker._thread.is_alive():
+            worker._thread.join(5)
