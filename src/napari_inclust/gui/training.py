@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Generator
@@ -49,7 +50,8 @@ class Training:
         self.message = ""
         self.history: list[Any] = []
         self._worker: Worker | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
+        self._forget: Callable[[], Any] | None = None
         self._last: tuple[Any, ...] | None = None  # what the checkpoint belongs to
 
     @property
@@ -61,7 +63,7 @@ class Training:
         """Where a stopped training can go on from, when it can."""
         if self._folder is None or self._last is None:
             return None
-        path = Path(self._folder.name) / "training.checkpoint"
+        path = self._folder / "training.checkpoint"
         return path if path.exists() else None
 
     def start(self, config: Config, *, resume: bool = False) -> None:
@@ -72,8 +74,9 @@ class Training:
         if session.obstacle:
             raise InclustError(session.obstacle)
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="inclust-", ignore_cleanup_errors=True)
-        path = Path(self._folder.name) / "training.checkpoint"
+            self._folder = Path(tempfile.mkdtemp(prefix="inclust-"))
+            self._forget = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        path = self._folder / "training.checkpoint"
         if resume and self._last is not None:
             section, reference, config, labels, batch = self._last
         else:
@@ -103,9 +106,9 @@ class Training:
         if self._worker is not None:
             self._worker.close()
             self._worker = None
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        if self._forget is not None:
+            self._forget()
+            self._folder = self._forget = None
 
     def _stepped(self, epoch: Any) -> None:
         self.history.append(epoch)

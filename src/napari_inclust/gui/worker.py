@@ -45,6 +45,7 @@ class Worker:
         self._timer.setInterval(POLL)
         self._timer.timeout.connect(self._drain)
         _live.add(self)
+        weakref.finalize(self, self._stop.set)  # nobody waits for the result any more
 
     def start(self) -> None:
         """Start the thread."""

@@ -68,7 +68,7 @@ class SegmentationRaster(CellRaster):
 
     def __init__(self, image: NDArray[np.integer[Any]], affine: NDArray[np.float64] | None, n_cells: int) -> None:
         self._levels: list[NDArray[Any]] = [image]
-        while max(self._levels[-1].shape) > _COARSEST and min(self._levels[-1].shape) > 1:
+        while (len(self._levels) < 2 or max(self._levels[-1].shape) > _COARSEST) and min(self._levels[-1].shape) > 1:  # napari takes one level for an array
             self._levels.append(np.ascontiguousarray(self._levels[-1][::2, ::2]))
         self.shapes = [(int(a.shape[0]), int(a.shape[1])) for a in self._levels]
         self.n_cells = n_cells
@@ -106,7 +106,7 @@ class CentroidRaster(CellRaster):
         self.origin = (float(low[1]), float(low[0]))
         shape = tuple(max(2, int(np.ceil(s / self.pixel))) for s in (high - low)[::-1])
         self.shapes = [(shape[0], shape[1])]
-        while max(self.shapes[-1]) > _COARSEST:
+        while len(self.shapes) < 2 or max(self.shapes[-1]) > _COARSEST:  # napari takes one level for an array
             self.shapes.append((max(2, -(-self.shapes[-1][0] // 2)), max(2, -(-self.shapes[-1][1] // 2))))
         self._bins = CellBins(self.xy, cell_size=max(4 * self.radius, float(max(high - low)) / 1024))
         self._cache: OrderedDict[tuple[int, int, int], Labels] = OrderedDict()

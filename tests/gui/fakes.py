@@ -1,0 +1,108 @@
+"""A run and a training that take no time: the shape of core.run.Run and core.train.epochs, without a network."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from napari_inclust.core.config import Config
+from napari_inclust.core.panel import align
+from napari_inclust.core.section import Reference, Section
+
+
+@dataclasses.dataclass(frozen=True)
+class FakeEpoch:
+    number: int
+    total: int
+    seconds: float = 0.1
+    remaining: float = 1.0
+    stage: str = "training"
+    terms: dict[str, float] = dataclasses.field(default_factory=dict)
+    validation: float = float("nan")
+    best: bool = True
+
+
+class FakeRun:
+    """Imputed values are the row number scaled by the gene's position: easy to check on the canvas."""
+
+    def __init__(self, section: Section, reference: Reference, config: Config | None = None) -> None:
+        self.section, self.reference, self.config = section, reference, config or Config()
+        self.panel = align(section, reference)
+        self.genes = self.panel.genes
+        self.device = "cpu (fake)"
+        self.history: list[Any] = []
+        n = self.panel.n_shared
+        self.scores = pd.DataFrame({"pcc": np.linspace(-0.2, 0.9, n), "pcc_knn": 0.2, "pcc_type_mean": 0.1, "pcc_gene_mean": 0.0}, index=list(self.panel.shared))
+
+    def kind(self, gene: str) -> str:
+        return "imputed" if gene in self.panel.reference_only else "measured"
+
+    def impute(self, gene: str) -> Any:
+        n = self.section.n_cells
+        values = (np.arange(n, dtype=np.float32) / n + 1 + self.panel.index(gene) % 3).astype(np.float32)
+        kind = "imputed" if gene in self.panel.reference_only else "held-out"
+        score = float(self.scores.loc[gene, "pcc"]) if gene in self.panel.shared else None
+        return SimpleNamespace(gene=gene, values=values, spread=np.full(n, 0.25, dtype=np.float32), kind=kind, score=score)
+
+    def measured(self, gene: str) -> Any:
+        from napari_inclust.core.values import lognormalise
+
+        if gene not in self.section.genes:
+            return None
+        return lognormalise(self.section.matrix, self.section.values.kind)[:, self.section.genes.index(gene)].toarray().ravel()
+
+
+def fake_steps(epochs: int = 5, seconds: float = 0.0, fail: Exception | None = None) -> Any:
+    """A stand-in for core.train.epochs."""
+
+    def steps(section: Section, reference: Reference, config: Config, *, labels: str | None = None, batch: str | None = None, checkpoint: Any = None) -> Any:
+        start = int(checkpoint.read_text()) if checkpoint is not None and checkpoint.exists() else 0
+        done = start
+        try:
+            for number in range(start + 1, epochs + 1):
+                time.sleep(seconds)
+                if fail is not None and number == 2:
+                    raise fail
+                terms = {"reconstruction": 1 / number, "prior": 0.1, "labels": 0.2, "loss": 1 / number + 0.3}
+                done = number
+                yield FakeEpoch(number, epochs, number * seconds, (epochs - number) * seconds, "training", terms, 1.1 / number)
+        except GeneratorExit:
+            checkpoint.write_text(str(done))
+            raise
+        yield FakeEpoch(epochs, epochs, stage="scoring")
+        return FakeRun(section, reference, config)
+
+    return steps
+
+
+def small_section(n: int = 60, genes: int = 24, seed: int = 0, name: str = "small") -> Section:
+    """A grid of cells 20 um apart with whole-number counts, and a column of types."""
+    from anndata import AnnData
+
+    random = np.random.default_rng(seed)
+    side = int(np.ceil(np.sqrt(n)))
+    xy = np.array([(20.0 * (i % side), 20.0 * (i // side)) for i in range(n)])
+    adata = AnnData(random.poisson(2.0, (n, genes)).astype(np.float32))
+    adata.obs_names = [f"cell_{i}" for i in range(n)]
+    adata.var_names = [f"Gene{i}" for i in range(genes)]
+    adata.obs["cell_type"] = pd.Categorical([("neuron", "glia", "vessel")[i % 3] for i in range(n)])
+    adata.obs["sample"] = pd.Categorical([("a", "b")[i % 2] for i in range(n)])
+    adata.obsm["spatial"] = xy
+    adata.uns["spatial_unit"] = "micrometre"
+    return Section.from_adata(adata, name=name)
+
+
+def small_reference(n: int = 50, genes: int = 40, seed: int = 1) -> Reference:
+    """Has the section's genes from Gene4 on, and some more to impute."""
+    from anndata import AnnData
+
+    adata = AnnData(np.random.default_rng(seed).poisson(2.0, (n, genes)).astype(np.float32))
+    adata.obs_names = [f"ref_{i}" for i in range(n)]
+    adata.var_names = [f"Gene{i + 4}" for i in range(genes)]
+    adata.obs["cell_type"] = pd.Categorical([("neuron", "glia", "vessel")[i % 3] for i in range(n)])
+    return Reference.from_adata(adata, name="small reference")
