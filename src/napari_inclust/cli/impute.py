@@ -11,7 +11,7 @@ import typer
 from ..errors import ConfigError, PanelError
 from . import options as o
 from .console import Talk, duration, plural
-from .training import check_run_path, command_line, facts, open_data, save, score_line, settings, train
+from .training import check_run_path, command_line, facts, load, open_data, save, score_line, settings, train
 
 if TYPE_CHECKING:
     from ..core.panel import Panel
@@ -37,6 +37,7 @@ def impute(
     seed: o.Seed = None,
     device: o.Device = None,
     config: o.ConfigFile = None,
+    saved_run: o.SavedRun = None,
     save_run: o.SaveRun = None,
     resume: o.Resume = None,
     quiet: o.Quiet = False,
@@ -56,7 +57,7 @@ def impute(
     asked = requested(genes, genes_file)
     data = open_data(spatial, reference, talk, values=values, reference_values=reference_values, pixel_size=pixel_size, plane=plane)
     names = genes_to_impute(data.panel, asked)
-    run = train(data, chosen, talk, labels=labels, batch=batch, checkpoint=resume)
+    run = load(saved_run, data) if saved_run else train(data, chosen, talk, labels=labels, batch=batch, checkpoint=resume)
     save(run, save_run)
     with talk.progress("imputing", len(names)) as update:
         var = write_imputed(output, run, names, command=command_line(), progress=update)

@@ -42,5 +42,7 @@ Resume = Annotated[
     ),
 ]
 
+SavedRun = Annotated[Path | None, typer.Option("--run", metavar="RUN", help="Use a run that was saved, without training.", rich_help_panel=_TRAINING)]
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=_TALK)]
 Json = Annotated[bool, typer.Option("--json", help="Print a summary as one JSON object.", rich_help_panel=_TALK)]

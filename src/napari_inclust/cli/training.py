@@ -93,6 +93,13 @@ def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, 
     return run
 
 
+def load(path: Path, data: Data) -> Run:
+    """A saved run with the data it was trained on."""
+    from ..core import store
+
+    return store.load(path, data.section, data.reference)
+
+
 def save(run: Run, path: Path | None) -> None:
     if path is not None:
         run.save(path)
