@@ -31,7 +31,7 @@ class Config:
     members: int = _setting(5, "Networks trained at once; each hides one fold of the shared genes, which scores them", low=2, high=50)
     epochs: int = _setting(30, "Epochs at most", low=1, high=10_000)
     steps: int = _setting(20, "Gradient steps in an epoch", low=1, high=100_000, unit="steps")
-    batch: int = _setting(256, "Cells of each data set in a step", low=8, high=100_000, unit="cells")
+    batch: int = _setting(128, "Cells of each data set in a step", low=8, high=100_000, unit="cells")
     learning_rate: float = _setting(2e-3, "Peak learning rate of AdamW with one cycle", low=1e-6, high=1.0)
     weight_decay: float = _setting(1e-4, "Weight decay of AdamW", low=0.0, high=1.0)
     patience: int = _setting(10, "Epochs without a better validation loss before training stops early", low=1, high=10_000, unit="epochs")
@@ -40,25 +40,31 @@ class Config:
     threads: int = _setting(0, "CPU threads; 0 leaves one core free", low=0, high=256, unit="threads")
     # network
     latent: int = _setting(32, "Dimensions of the latent space", low=2, high=512)
-    hidden: tuple[int, ...] = _setting((256, 256), "Width of each encoder layer", low=4, high=4096, unit="units")
-    decoder_hidden: tuple[int, ...] = _setting((256,), "Width of each decoder layer", low=4, high=4096, unit="units")
+    hidden: tuple[int, ...] = _setting((128, 128), "Width of each encoder layer", low=4, high=4096, unit="units")
+    decoder_hidden: tuple[int, ...] = _setting((128,), "Width of each decoder layer", low=4, high=4096, unit="units")
     layer_norm: bool = _setting(True, "Layer normalisation in hidden layers")
     output: str = _setting("linear", "Last activation of the decoder", choices=("linear", "relu", "sigmoid", "tanh"))
     arithmetic: str = _setting("minus", "How the covariate acts on the latent: minus removes it, plus adds it (spatial domains)", choices=("minus", "plus"))
     # loss
-    kl_weight: float = _setting(1.0, "Weight of the mixture prior (KL), reached over the first 30 % of the steps", low=0.0, high=1000.0)
+    kl_weights: tuple[float, ...] = _setting(
+        (0.1, 0.3), "Weights of the mixture prior (KL), reached over the first 30 % of the steps; one set of members is trained for each", low=0.0, high=1000.0
+    )
     label_weight: float = _setting(10.0, "Weight of the label term (cross-entropy) where labels are given", low=0.0, high=1000.0)
     reconstruction_weight: float = _setting(1.0, "Weight of the reconstruction", low=0.0, high=1000.0)
     # masks and noise
     mask_input: bool = _setting(True, "Apply the input mask in the encoder (the published code does not)")
     masking: float = _setting(0.5, "Highest fraction of the input genes hidden at random in a step", low=0.0, high=0.95)
-    noise: float = _setting(0.5, "Noise on the input, in standard deviations of the gene", low=0.0, high=5.0, unit="sd")
+    noise: float = _setting(0.0, "Noise on the input, in standard deviations of the gene", low=0.0, high=5.0, unit="sd")
+    clip: float = _setting(3.0, "Largest absolute scaled value that the network sees", low=0.5, high=1e6, unit="sd")
     # reading out
     scale: str = _setting("zscore", "Scale of each gene in training: z-scores within each data set, or values divided by the largest", choices=("zscore", "max"))
     decode: str = _setting("mean", "Decode the posterior mean, or one random sample as published", choices=("mean", "sample"))
     switch_covariate: bool = _setting(True, "Decode with the reference's covariate (the target's was never trained for unmeasured genes)")
-    readouts: tuple[str, ...] = _setting(("decoder", "neighbours", "linear"), "Predictors blended by their held-out scores", choices=("decoder", "neighbours", "linear"))
-    neighbours: int = _setting(50, "Nearest reference cells in the latent that the neighbours' readout averages", low=1, high=1000, unit="cells")
+    readouts: tuple[str, ...] = _setting(
+        ("genes", "attention", "decoder"),
+        "Predictors that are blended: a process over genes, attention to reference cells, the decoder; or the decoder's own head alone, as published",
+        choices=("genes", "attention", "decoder", "head"),
+    )
     name: str = _setting("balanced", "Preset that these settings started from")
 
     def __post_init__(self) -> None:
@@ -132,8 +138,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "help": "The published method, its defects included: unmasked input, one random sample, the target's own covariate, published sizes and weights.",
         "settings": {
             "epochs": 50, "batch": 500, "learning_rate": 1e-3, "weight_decay": 0.0, "latent": 50, "hidden": (200, 50), "decoder_hidden": (200,),
-            "layer_norm": False, "output": "sigmoid", "kl_weight": 1.0, "label_weight": 50.0, "reconstruction_weight": 5.0, "mask_input": False,
-            "masking": 0.0, "noise": 0.0, "scale": "max", "decode": "sample", "switch_covariate": False, "readouts": ("decoder",), "patience": 50,
+            "layer_norm": False, "output": "sigmoid", "kl_weights": (1.0,), "label_weight": 50.0, "reconstruction_weight": 5.0, "mask_input": False,
+            "masking": 0.0, "noise": 0.0, "clip": 1e6, "scale": "max", "decode": "sample", "switch_covariate": False, "readouts": ("head",), "patience": 50,
         },
     },
 }  # fmt: skip

@@ -141,30 +141,28 @@ class Inclust(nn.Module):
 
 
 def reconstruction(x: Tensor, x_hat: Tensor, mask: Tensor) -> Tensor:
-    """0.5 |m_out * (x - x_hat)|^2, summed over features, mean over cells, summed over members."""
-    return 0.5 * (mask * (x - x_hat)).square().sum(-1).mean(-1).sum()
+    """0.5 |m_out * (x - x_hat)|^2, summed over features, mean over cells: (M,)."""
+    return 0.5 * (mask * (x - x_hat)).square().sum(-1).mean(-1)
 
 
 def mixture_kl(encoded: Encoded, centres: Tensor, logits: Tensor) -> Tensor:
-    """sum_k q_k KL( N(z, sd^2) || N(c_k, 1) ), mean over cells, summed over members.
+    """sum_k q_k KL( N(z, sd^2) || N(c_k, 1) ), mean over cells: (M,).
 
     The distance to every centre is expanded, so that no (M, B, K, L) tensor is made.
     """
     spread = (encoded.logvar.exp() - 1 - encoded.logvar).sum(-1)  # (M, B)
     distance = encoded.z.square().sum(-1, keepdim=True) - 2 * encoded.z @ centres.transpose(1, 2) + centres.square().sum(-1).unsqueeze(1)  # (M, B, K)
-    return 0.5 * (spread + (logits.softmax(-1) * distance).sum(-1)).mean(-1).sum()
+    return 0.5 * (spread + (logits.softmax(-1) * distance).sum(-1)).mean(-1)
 
 
 def entropy(logits: Tensor) -> Tensor:
-    """sum_k q_k log q_k, mean over cells, summed over members (minimised when q is even)."""
-    return (logits.softmax(-1) * logits.log_softmax(-1)).sum(-1).mean(-1).sum()
+    """sum_k q_k log q_k, mean over cells: (M,); smallest when q is even."""
+    return (logits.softmax(-1) * logits.log_softmax(-1)).sum(-1).mean(-1)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean over the labelled cells (labels >= 0), summed over members; 0 when no cell has a label."""
+    """Mean over the labelled cells (labels >= 0): (M,); 0 when no cell has a label."""
     known = labels >= 0
     if not bool(known.any()):
-        return logits.new_zeros(())
-    members = logits.shape[0]
-    picked = logits[:, known].flatten(0, 1)
-    return functional.cross_entropy(picked, labels[known].repeat(members)) * members
+        return logits.new_zeros(len(logits))
+    return -logits[:, known].log_softmax(-1)[:, torch.arange(int(known.sum())), labels[known]].mean(-1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,43 +18,57 @@ if TYPE_CHECKING:
 
 Mask = NDArray[np.bool_]
 NO_LABEL = {"", "nan", "none", "na", "n/a", "unknown", "unassigned", "ambiguous", "unstable"}
-_DENSE_BYTES = 512 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows of one data set, log-normalised, over the features that it measures.
+    """Rows of one data set over the features that it measures.
 
     Attributes
     ----------
-    matrix : (cells, columns) CSR float32
+    linear : (cells, columns) CSR float32
+        Values before the logarithm; library sizes are divided out by `size`.
+    size : (cells,) or None
+        Library size of each cell over everything that the data set measures. None: over the features shown, so that a hidden feature leaves no trace
+        in the scale of the others.
     features : (columns,) int
         Position of each column among the plan's features.
     covariates : (cells, covariates) float32
         One-hot or multi-hot.
     labels : (cells,) int
         Class of each row, -1 where there is none.
-    mean, sd : (columns,) float32
-        Of each column over the cells; sd is 1 where a column is constant.
     """
 
     name: str
-    matrix: sp.csr_matrix
+    linear: sp.csr_matrix
+    size: NDArray[np.float64] | None
     features: NDArray[np.intp]
     covariates: NDArray[np.float32]
     labels: NDArray[np.intp]
-    mean: NDArray[np.float32]
-    sd: NDArray[np.float32]
-
-    @classmethod
-    def build(cls, name: str, matrix: sp.csr_matrix, features: NDArray[np.intp], covariates: NDArray[np.float32], labels: NDArray[np.intp] | None) -> Table:
-        mean, sd = moments(matrix)
-        labels = np.full(matrix.shape[0], -1, dtype=np.intp) if labels is None else labels
-        return cls(name, matrix, features, covariates, labels, mean, np.where(sd > 1e-6, sd, 1).astype(np.float32))
 
     @property
     def n_cells(self) -> int:
-        return int(self.matrix.shape[0])
+        return int(self.linear.shape[0])
+
+    def factors(self, hidden: Mask) -> NDArray[np.float32]:
+        """(n, cells) by which `linear` is multiplied before log1p, for n sets of hidden features (n, features): median library size / library size."""
+        if self.size is not None:
+            return np.repeat(_factor(self.size)[None], len(hidden), 0)
+        shown = ~hidden[:, self.features]
+        return np.stack([_factor(np.asarray(self.linear @ s.astype(np.float32), dtype=np.float64)) for s in shown])
+
+    def lognormalised(self) -> sp.csr_matrix:
+        """(cells, columns) log1p of everything shown, as the user sees it."""
+        out = self.linear.copy()
+        factor = self.factors(np.zeros((1, self.features.max() + 1), dtype=bool))[0]
+        out.data = np.log1p(out.data * np.repeat(factor, np.diff(out.indptr)))
+        return out
+
+
+def _factor(size: NDArray[np.float64]) -> NDArray[np.float32]:
+    positive = size > 0
+    median = np.median(size[positive]) if positive.any() else 1.0
+    return np.where(positive, median / np.where(positive, size, 1), 0).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,16 +173,14 @@ def imputation(
     if members > n // 2:
         raise ConfigError(f"{members} folds of {n} shared genes leave fewer than 2 genes a fold; use at most {n // 2} members.")
     shared = np.arange(n + n_ref) < n
-    target_values = val.lognormalise(section.matrix[:, panel.target_columns[:n]], section.values.kind)
-    reference_values = _reference_values(reference, panel)
     codes, names = _covariates(section, reference, batch)
     classes: tuple[str, ...] = ()
     coded = None
     if labels is not None:
         classes, coded = label_codes(reference, labels)
     tables = (
-        Table.build("reference", reference_values, np.arange(n + n_ref), codes[1], coded),
-        Table.build("section", target_values, np.arange(n), codes[0], None),
+        _table("reference", reference, panel.reference_columns, reference.matrix, codes[1], coded),
+        _table("section", section, panel.target_columns[:n], None, codes[0], None),
     )
     presentations = (Presentation("reference", shared, np.ones(n + n_ref, dtype=bool)), Presentation("section", shared, shared, hides=True))
     return Plan(
@@ -193,14 +204,15 @@ def folds(n_shared: int, n_features: int, members: int, seed: int) -> Mask:
     return hidden
 
 
-def _reference_values(reference: Reference, panel: Panel) -> sp.csr_matrix:
-    """The reference over shared + reference-only genes.
-
-    Library sizes are totals over the *shared* genes, as in the section, so that one unit means the same in both and for every gene.
-    """
-    matrix = reference.matrix[:, panel.reference_columns]
-    total = val.library_size(matrix[:, : panel.n_shared]) if reference.values.kind != "lognorm" else None
-    return val.lognormalise(matrix, reference.values.kind, total)
+def _table(
+    name: str, data: Reference, columns: NDArray[np.intp], total: sp.csr_matrix | None, covariates: NDArray[np.float32], labels: NDArray[np.intp] | None
+) -> Table:
+    """A table over some columns of a data set; log-normalised values are taken back to the linear scale and not normalised again."""
+    linear = data.matrix[:, columns]
+    size = None if total is None else val.library_size(total)
+    if data.values.kind == "lognorm":
+        linear.data, size = np.expm1(linear.data), np.ones(data.n_cells)
+    return Table(name, linear, size, np.arange(len(columns)), covariates, np.full(data.n_cells, -1, dtype=np.intp) if labels is None else labels)
 
 
 def label_codes(data: Reference, key: str) -> tuple[tuple[str, ...], NDArray[np.intp]]:
@@ -247,16 +259,3 @@ def _covariates(section: Section, reference: Reference, batch: str | None) -> tu
                 hot[_column(side, str(batch)) == v, 2 + c] = 1
         codes.append(hot)
     return (codes[0], codes[1]), tuple(names)
-
-
-def moments(matrix: sp.csr_matrix) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation of each column of a sparse matrix, without densifying it."""
-    mean = np.asarray(matrix.mean(0), dtype=np.float64).ravel()
-    square = np.asarray(matrix.multiply(matrix).mean(0), dtype=np.float64).ravel()
-    return mean.astype(np.float32), np.sqrt(np.maximum(square - mean**2, 0)).astype(np.float32)
-
-
-def features_of(names: Sequence[str], wanted: Sequence[str]) -> NDArray[np.intp]:
-    """Positions of the wanted names."""
-    position = {n: i for i, n in enumerate(names)}
-    return np.array([position[w] for w in wanted], dtype=np.intp)

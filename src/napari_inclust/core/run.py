@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..errors import PanelError
 from . import baselines
-from .latent import Latents, encode
-from .readout import Blend, Readout, choose_weights, dense_or_sparse
+from .latent import Cells, encode
+from .readout import Genes, build_readouts
 from .score import metrics, zscore
+from .stack import Stack, choose_weights, correlations
 
 if TYPE_CHECKING:
     from .config import Config
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from .section import Reference, Section
     from .train import Epoch, Trainer
 
+SAMPLE = 20_000
 PACKAGES = ("napari-inclust", "torch", "numpy", "scipy", "scikit-learn", "anndata")
 
 
@@ -62,7 +65,7 @@ class Run:
     scores
         One row a shared gene, all from held-out predictions: the metrics of `score.METRICS`, and `pcc_gene_mean`, `pcc_type_mean`, `pcc_knn` of the baselines.
     weights
-        Of each readout in the blend, by name.
+        Of each readout by name: entry m for the held-out genes of member m (chosen without them), the last for unmeasured genes.
     provenance
         Settings, seed, versions, fingerprints of the data, times.
     """
@@ -74,7 +77,7 @@ class Run:
     history: list[Epoch]
     labels: str | None
     batch: str | None
-    weights: dict[str, float] = field(default_factory=dict)
+    weights: list[dict[str, float]] = field(default_factory=list)
     scores: pd.DataFrame = field(default_factory=pd.DataFrame)
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -102,22 +105,29 @@ class Run:
         return "measured" if self.panel.index(gene) < self.panel.n_shared + self.panel.n_target_only else "imputed"
 
     @cached_property
-    def latents(self) -> Latents:
-        """Of the section's cells."""
-        return encode(self.trainer, "section")
+    def sample(self) -> NDArray[np.intp]:
+        """Rows of the section on which genes are standardised and scored: all, or a seeded sample of `SAMPLE` of a larger section."""
+        n = self.section.n_cells
+        return np.arange(n) if n <= SAMPLE else np.sort(np.random.default_rng(self.config.seed).choice(n, SAMPLE, replace=False))
 
     @cached_property
-    def reference_latents(self) -> Latents:
-        return encode(self.trainer, "reference")
+    def cells(self) -> Cells:
+        """The sampled cells of the section."""
+        return encode(self.trainer, "section", self.sample)
 
     @property
     def predicted_type(self) -> NDArray[np.str_] | None:
         """(cells,) the class with the highest mean probability over the members; None without labels."""
-        return None if self._types is None else np.array(self.plan.classes)[self._types]
+        if not self.plan.classes:
+            return None
+        everyone = self.cells if len(self.sample) == self.section.n_cells else encode(self.trainer, "section", np.arange(self.section.n_cells))
+        names: NDArray[np.str_] = np.array(self.plan.classes)[everyone.classes.mean(0).argmax(1)]
+        return names
 
     @cached_property
     def _types(self) -> NDArray[np.intp] | None:
-        return self.latents.classes.mean(0).argmax(1) if self.plan.classes else None
+        """Of the sampled cells."""
+        return self.cells.classes.mean(0).argmax(1) if self.plan.classes else None
 
     @cached_property
     def _fold(self) -> NDArray[np.intp]:
@@ -127,55 +137,52 @@ class Run:
 
     @cached_property
     def _truth(self) -> NDArray[np.float32]:
-        """(cells, shared genes) log-normalised."""
-        truth: NDArray[np.float32] = self.plan.table("section").matrix.toarray()
+        """(sampled cells, shared genes) log-normalised."""
+        truth: NDArray[np.float32] = self._measured[self.sample].toarray()
         return truth
 
     @cached_property
-    def blend(self) -> Blend:
-        table = self.plan.table("reference")
-        weights = np.array([self.weights.get(n, 1.0) for n in self.config.readouts])
-        return Blend([self._readout(n) for n in self.config.readouts], weights / weights.sum(), table.mean, table.sd, self.plan.members)
+    def _measured(self) -> sp.csr_matrix:
+        """(cells, shared genes) log-normalised."""
+        return self.plan.table("section").lognormalised()
 
-    def _readout(self, name: str) -> Readout:
-        reference = self.plan.table("reference")
-        members = range(self.plan.members)
-        if name == "decoder":
-            ours, theirs = self.latents.hidden, self.reference_latents.hidden
-            return Readout(name, [_with_one(ours[m]) for m in members], _ridge([_with_one(theirs[m]) for m in members], reference))
-        if name == "neighbours":
-            weights = [
-                baselines.neighbour_weights(self.latents.z[m], self.reference_latents.z[m], self.config.neighbours, metric="cosine") for m in members
-            ]
-            return Readout(name, weights, lambda m, features: dense_or_sparse(reference.matrix, features))
-        shown = [np.flatnonzero(~self.plan.hidden[m, : self.panel.n_shared]) for m in members]
-        ours, theirs = zscore(self._truth), zscore(reference.matrix[:, : self.panel.n_shared].toarray())
-        return Readout(name, [_with_one(ours[:, s]) for s in shown], _ridge([_with_one(theirs[:, s]) for s in shown], reference, penalty=float(len(theirs)) * 0.1))
+    @cached_property
+    def _genes(self) -> Genes:
+        return Genes(self.plan.table("reference").lognormalised(), self.panel.n_shared)
+
+    @cached_property
+    def stack(self) -> Stack:
+        readouts = build_readouts(self.trainer, self._genes, self.cells)
+        weights = np.array([[row[r.name] for r in readouts] for row in self.weights]) if self.weights else np.zeros((0, len(readouts)))
+        return Stack(readouts, weights, self.cells, self.plan.members)
 
     @classmethod
     def finish(
         cls, section: Section, reference: Reference, panel: Panel, trainer: Trainer, history: list[Epoch], *, labels: str | None, batch: str | None
     ) -> Run:
-        """Choose the blend by the held-out genes, score every shared gene, and write down where all came from."""
+        """Weigh the readouts by the held-out genes, score every shared gene, and write down where all came from."""
         raw = cls(section, reference, panel, trainer, history, labels, batch)
-        shared = np.arange(panel.n_shared)
+        fold, truth = raw._fold, raw._truth
         held_out = []
-        for i in range(len(raw.blend.readouts)):
-            alone = Blend([raw.blend.readouts[i]], np.ones(1), raw.blend.mean, raw.blend.sd, raw.plan.members)
-            held_out.append(alone.held_out(shared, raw._fold))
-        chosen = choose_weights(held_out, raw._truth)
-        weights = {n: float(w) for n, w in zip(trainer.config.readouts, chosen, strict=True)}
+        for readout in raw.stack.readouts:
+            predicted = np.zeros_like(truth)
+            for m in range(raw.plan.members):
+                predicted[:, fold == m] = zscore(readout.predict(raw.cells, m, np.flatnonzero(fold == m)))
+            held_out.append(predicted)
+        agreement, overlap = correlations(held_out, truth)
+        rows = [choose_weights(agreement[fold != m], overlap[fold != m]) for m in range(raw.plan.members)] + [choose_weights(agreement, overlap)]
+        weights = [{r.name: float(w) for r, w in zip(raw.stack.readouts, row, strict=True)} for row in rows]
         run = cls(section, reference, panel, trainer, history, labels, batch, weights, provenance=raw._origin())
-        scores = metrics(run._truth, run.blend.held_out(shared, run._fold), run._types)
+        scores = metrics(truth, run._held_out(np.arange(panel.n_shared)), run._types)
         scores.index = pd.Index(panel.shared, name="gene")
         for name, predicted in run._baselines().items():
-            scores[f"pcc_{name}"] = metrics(run._truth, predicted)["pcc"].to_numpy()
+            scores[f"pcc_{name}"] = metrics(truth, predicted)["pcc"].to_numpy()
         return cls(section, reference, panel, trainer, history, labels, batch, weights, scores, run.provenance)
 
     def _baselines(self) -> dict[str, NDArray[Any]]:
-        """Predictions of the shared genes (cells, shared), each from the genes of the other folds only."""
+        """Predictions of the shared genes (sampled cells, shared), each from the genes of the other folds only."""
         n, reference = self.panel.n_shared, self.plan.table("reference")
-        values = reference.matrix[:, :n].toarray()
+        values = self._genes.matrix[:, :n].toarray()
         ours, theirs = zscore(self._truth), zscore(values)
         out = {"gene_mean": np.tile(values.mean(0), (len(ours), 1)), "knn": np.zeros_like(ours)}
         if self.plan.classes:
@@ -185,13 +192,35 @@ class Run:
             rest = np.flatnonzero(self._fold != m)
             out["knn"][:, fold] = baselines.knn_weights(ours[:, rest], theirs[:, rest], self.config.seed) @ values[:, fold]
             if self.plan.classes:
-                means = baselines.type_means(reference.matrix[:, fold], reference.labels, len(self.plan.classes))
-                out["type_mean"][:, fold] = means[self.latents.classes[m].argmax(1)]
+                means = baselines.type_means(self._genes.matrix[:, fold].tocsr(), reference.labels, len(self.plan.classes))
+                out["type_mean"][:, fold] = means[self.cells.classes[m].argmax(1)]
         return out
+
+    def _to_values(self, z: NDArray[Any], features: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Standardised predictions on the reference's log-normalised scale."""
+        out: NDArray[np.float32] = np.clip(self._genes.mean[features] + z * self._genes.sd[features], 0, None).astype(np.float32)
+        return out
+
+    def _held_out(self, features: NDArray[np.intp], cells: Cells | None = None) -> NDArray[np.float32]:
+        """(cells, shared features), each from the one member that it was hidden from, with weights chosen without its fold."""
+        out = np.zeros(((cells or self.cells).n, len(features)), dtype=np.float32)
+        for m in np.unique(self._fold[features]):
+            here = self._fold[features] == m
+            out[:, here] = self._to_values(self.stack.predict(int(m), features[here], cells, honest=True), features[here])
+        return out
+
+    def _predict(self, features: NDArray[np.intp], cells: Cells | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Values and spread (cells, features): mean and standard deviation over the members; a shared gene has its held-out values."""
+        each = np.stack([self._to_values(self.stack.predict(m, features, cells, honest=False), features) for m in range(self.plan.members)])
+        values, spread = each.mean(0), each.std(0)
+        shared = np.flatnonzero(features < self.panel.n_shared)
+        if len(shared):
+            values[:, shared] = self._held_out(features[shared], cells)
+        return values, spread
 
     def held_out(self) -> pd.DataFrame:
         """Held-out predictions of all shared genes: (cells, shared genes), log-normalised, cells in the section's order."""
-        values = self.blend.held_out(np.arange(self.panel.n_shared), self._fold)
+        values = np.hstack([chunk[1] for chunk in self.chunks(self.panel.shared)])
         return pd.DataFrame(values, index=self.section.adata.obs_names, columns=list(self.panel.shared))
 
     def measured(self, gene: str) -> NDArray[np.float32] | None:
@@ -200,13 +229,13 @@ class Run:
 
         i = self.panel.index(gene)
         if i < self.panel.n_shared:
-            return self._truth[:, i].copy()
+            column: NDArray[np.float32] = self._measured[:, [i]].toarray().ravel()
+            return column
         if i >= self.panel.n_shared + self.panel.n_target_only:
             return None
-        column = self.panel.target_columns[i]
         total = val.library_size(self.section.matrix[:, self.panel.target_columns[: self.panel.n_shared]])
-        one: NDArray[np.float32] = val.lognormalise(self.section.matrix[:, [column]], self.section.values.kind, total).toarray().ravel()
-        return one
+        column = val.lognormalise(self.section.matrix[:, [self.panel.target_columns[i]]], self.section.values.kind, total).toarray().ravel()
+        return column
 
     def impute(self, gene: str) -> Imputed:
         """One gene over all cells.
@@ -224,13 +253,21 @@ class Run:
         features = np.array([self._feature(g) for g in genes], dtype=np.intp)
         for start in range(0, len(features), size):
             part = features[start : start + size]
-            values, spread = self.blend.predict(part)
-            shared = np.flatnonzero(part < self.panel.n_shared)
-            if len(shared):
-                values[:, shared] = self.blend.held_out(part[shared], self._fold[part[shared]])
+            values, spread = self._everywhere(part)
             kinds = ["held-out" if f < self.panel.n_shared else "imputed" for f in part]
             scores = [float(self.scores["pcc"].iloc[f]) if f < self.panel.n_shared else None for f in part]
             yield [self.plan.features[f] for f in part], values, spread, kinds, scores
+
+    def _everywhere(self, features: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """`_predict` for every cell of the section, in groups of cells when not all are in the sample."""
+        n = self.section.n_cells
+        if len(self.sample) == n:
+            return self._predict(features)
+        values, spread = np.zeros((2, n, len(features)), dtype=np.float32)
+        for start in range(0, n, SAMPLE):
+            rows = np.arange(start, min(start + SAMPLE, n))
+            values[rows], spread[rows] = self._predict(features, encode(self.trainer, "section", rows))
+        return values, spread
 
     def save(self, path: str | Path) -> Path:
         """Write the run as one file; see `store.save`."""
@@ -258,24 +295,3 @@ class Run:
             "genes": {"shared": self.panel.n_shared, "imputable": self.panel.n_reference_only}, "epochs": len(self.history), "seconds": self.history[-1].seconds if self.history else 0.0,
             "versions": versions, "platform": sys.platform, "made": datetime.now(UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
-
-
-def _with_one(a: NDArray[Any]) -> NDArray[np.float32]:
-    return np.hstack([a, np.ones((len(a), 1))]).astype(np.float32)
-
-
-def _ridge(bases: list[NDArray[np.float32]], table: Any, penalty: float = 1.0) -> Any:
-    """Coefficients in closed form: the reference's values of any gene on the reference's basis, the last column (ones) not shrunk."""
-    solved: dict[int, NDArray[np.float64]] = {}
-
-    def coefficients(member: int, features: NDArray[np.intp]) -> NDArray[np.float64]:
-        basis = bases[member]
-        if member not in solved:
-            gram = basis.T.astype(np.float64) @ basis
-            penalties = np.full(len(gram), penalty)
-            penalties[-1] = 1e-6
-            solved[member] = np.linalg.solve(gram + np.diag(penalties), basis.T.astype(np.float64))
-        out: NDArray[np.float64] = solved[member] @ dense_or_sparse(table.matrix, features)
-        return out
-
-    return coefficients

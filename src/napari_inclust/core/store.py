@@ -91,7 +91,7 @@ def load(path: str | Path, section: Section, reference: Reference) -> Run:
     config = config.replace(device="auto")
     panel = align(section, reference)
     members = next(iter(weights.values())).shape[0]
-    plan = imputation(section, reference, panel, members=members, seed=config.seed, labels=origin["labels"], batch=origin["batch"])
+    plan = imputation(section, reference, panel, members=members // len(config.kl_weights), seed=config.seed, labels=origin["labels"], batch=origin["batch"])
     if list(plan.features) != about["panel"]:
         raise RunError(f"{path} has another panel of genes ({len(about['panel'])}, now {len(plan.features)}). Open the data that it was trained on.")
     trainer = Trainer(plan, config)

@@ -19,7 +19,8 @@ from ..errors import RunError
 from . import device as dev
 from .config import Config
 from .model import Inclust, cross_entropy, entropy, mixture_kl, reconstruction
-from .plan import Plan, Presentation, Table
+from .plan import Plan, Presentation
+from .rows import Rows
 
 if TYPE_CHECKING:
     from .run import Run
@@ -62,43 +63,12 @@ class Epoch:
     best: bool = False
 
 
-class Rows:
-    """Rows of a table as scaled tensors: inputs (n, F) and targets (n, G), zero where the table does not measure a feature."""
-
-    def __init__(self, table: Table, inputs: NDArray[np.intp], outputs: NDArray[np.intp], scale: str, device: torch.device) -> None:
-        self.device = device
-        if scale == "max":
-            top = np.asarray(table.matrix.max(0).todense(), dtype=np.float32).ravel()
-            self.shift, self.scale = np.zeros_like(table.mean), np.where(top > 0, top, 1).astype(np.float32)
-        else:
-            self.shift, self.scale = table.mean, table.sd
-        self.table = table
-        position = np.full(1 + max(table.features.max(), inputs.max(), outputs.max()), -1)
-        position[table.features] = np.arange(len(table.features))
-        self.of_input, self.of_output = position[inputs], position[outputs]
-        self.covariates = torch.from_numpy(table.covariates).to(device)
-        self.labels = torch.from_numpy(table.labels.astype(np.int64)).to(device)
-        small = table.n_cells * (len(inputs) + len(outputs)) * 4 < 512 * 2**20
-        self.dense = tuple(t.to(device) for t in self._take(np.arange(table.n_cells))) if small else None
-
-    def _take(self, rows: NDArray[np.intp]) -> tuple[Tensor, Tensor]:
-        full = (self.table.matrix[rows].toarray() - self.shift) / self.scale
-        parts = []
-        for columns in (self.of_input, self.of_output):
-            part = np.zeros((len(rows), len(columns)), dtype=np.float32)
-            part[:, columns >= 0] = full[:, columns[columns >= 0]]
-            parts.append(torch.from_numpy(part))
-        return parts[0], parts[1]
-
-    def take(self, rows: NDArray[np.intp]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Inputs (B, F), targets (B, G), covariates (B, C), labels (B,)."""
-        index = torch.from_numpy(rows).to(self.device)
-        x, y = (d[index] for d in self.dense) if self.dense is not None else (t.to(self.device) for t in self._take(rows))
-        return x, y, self.covariates[index], self.labels[index]
-
-
 class Trainer:
-    """The network of a plan, its optimiser and its random state: all that a checkpoint must hold."""
+    """The networks of a plan, their optimiser and their random state: all that a checkpoint must hold.
+
+    There is one network for each member and each candidate KL weight (network v * members + m has weight v): which of them to believe is decided after training,
+    by the held-out genes.
+    """
 
     def __init__(self, plan: Plan, config: Config) -> None:
         self.plan, self.config = plan, config
@@ -106,12 +76,17 @@ class Trainer:
         self.inputs = np.flatnonzero(plan.inputs)
         self.outputs = np.flatnonzero(np.any([p.outputs for p in plan.presentations], axis=0))
         self.random = torch.Generator().manual_seed(config.seed)
-        self.model = Inclust(
-            len(self.inputs), len(self.outputs), len(plan.covariates), len(plan.classes) or UNLABELLED_CLASSES, config, members=plan.members
-        )
+        self.variants = len(config.kl_weights)
+        self.networks = plan.members * self.variants
+        self.kl_weights = torch.tensor(config.kl_weights).repeat_interleave(plan.members).to(self.device)
+        n_classes = len(plan.classes) or UNLABELLED_CLASSES
+        self.model = Inclust(len(self.inputs), len(self.outputs), len(plan.covariates), n_classes, config, members=self.networks)
         self.model.reset(self.random)
         self.model.to(self.device)
-        self.rows = {t.name: Rows(t, self.inputs, self.outputs, config.scale, self.device) for t in plan.tables}
+        self.columns = np.union1d(self.inputs, self.outputs)
+        self.rows = {t.name: Rows(t, self.columns, plan.hidden, config.scale, config.clip, self.device) for t in plan.tables}
+        self.covariates = {t.name: torch.from_numpy(t.covariates).to(self.device) for t in plan.tables}
+        self.labels = {t.name: torch.from_numpy(t.labels.astype(np.int64)).to(self.device) for t in plan.tables}
         self.train_rows, self.validation_rows = {}, {}
         for t in plan.tables:
             order = torch.randperm(t.n_cells, generator=self.random).numpy()
@@ -125,12 +100,24 @@ class Trainer:
         self.best_weights = self._weights()
 
     def masks(self, p: Presentation) -> tuple[Tensor, Tensor]:
-        """Input (M, 1, F) and output (M, 1, G) masks of a presentation: each member lacks its fold."""
-        inputs = p.inputs & ~self.plan.hidden if self.config.mask_input else np.ones_like(self.plan.hidden)
-        outputs = p.outputs & ~self.plan.hidden if p.hides else np.broadcast_to(p.outputs, self.plan.hidden.shape)
-        return tuple(
-            torch.from_numpy(m[:, None, columns].astype(np.float32)).to(self.device) for m, columns in ((inputs, self.inputs), (outputs, self.outputs))
-        )  # type: ignore[return-value]
+        """Input (networks, 1, F) and output (networks, 1, G) masks of a presentation: each member lacks its fold."""
+        hidden = self.plan.hidden if self.config.mask_input else np.zeros_like(self.plan.hidden)
+        inputs = (p.inputs & ~hidden)[:, None, self.inputs]
+        outputs = (p.outputs & ~self.plan.hidden if p.hides else np.broadcast_to(p.outputs, hidden.shape))[:, None, self.outputs]
+        m_in, m_out = (torch.from_numpy(m.astype(np.float32)).to(self.device).repeat(self.variants, 1, 1) for m in (inputs, outputs))
+        return m_in, m_out
+
+    def take(self, table: str, rows: NDArray[np.intp]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Inputs (networks, B, F), targets (networks, B, G), covariates (B, C), labels (B,) of some rows."""
+        index = torch.from_numpy(rows).to(self.device)
+        both = self.rows[table].take(rows)
+        both = both.expand(self.plan.members, -1, -1).repeat(self.variants, 1, 1) if len(both) == 1 else both.repeat(self.variants, 1, 1)
+        x, y = both, both
+        if len(self.inputs) < len(self.columns):
+            x = both[..., np.searchsorted(self.columns, self.inputs)]
+        if len(self.outputs) < len(self.columns):
+            y = both[..., np.searchsorted(self.columns, self.outputs)]
+        return x, y, self.covariates[table][index], self.labels[table][index]
 
     def _uniform(self, *shape: int) -> Tensor:
         return torch.rand(*shape, generator=self.random).to(self.device)
@@ -138,28 +125,27 @@ class Trainer:
     def _normal(self, *shape: int) -> Tensor:
         return torch.randn(*shape, generator=self.random).to(self.device)
 
-    def loss(self, rows: dict[str, NDArray[np.intp]], kl_weight: float, *, noisy: bool) -> dict[str, Tensor]:
-        """Weighted loss terms on the given rows of each table, summed over members."""
+    def loss(self, rows: dict[str, NDArray[np.intp]], warm_up: float, *, noisy: bool) -> dict[str, Tensor]:
+        """Weighted loss terms (networks,) on the given rows of each table."""
         c, xs, ys, covariates, labels, outs = self.config, [], [], [], [], []
         for p in self.plan.presentations:
-            x, y, cov, lab = self.rows[p.table].take(rows[p.table])
+            x, y, cov, lab = self.take(p.table, rows[p.table])
             m_in, m_out = self.masks(p)
             if noisy and c.noise:
                 x = x + c.noise * self._normal(*x.shape)
             if noisy and c.masking:
-                m_in = m_in * (self._uniform(*x.shape) > c.masking * self._uniform(len(x), 1))
+                m_in = m_in * (self._uniform(*x.shape) > c.masking * self._uniform(*x.shape[:2], 1))
             xs.append(x * m_in)
             ys.append(y)
-            outs.append(m_out.expand(-1, len(y), -1))
+            outs.append(m_out.expand(-1, y.shape[1], -1))
             covariates.append(cov)
             labels.append(lab)
-        x, y, m_out = torch.cat(xs, 1), torch.cat(ys), torch.cat(outs, 1)
-        encoded = self.model.encode(x, torch.cat(covariates).expand(self.plan.members, -1, -1))
+        encoded = self.model.encode(torch.cat(xs, 1), torch.cat(covariates).expand(self.networks, -1, -1))
         logits = self.model.classify(encoded.z)
         sample = encoded.mu + self._normal(*encoded.mu.shape) * (0.5 * encoded.logvar).exp() if noisy else encoded.mu
         terms = {
-            "reconstruction": c.reconstruction_weight * reconstruction(y, self.model.decode(sample), m_out),
-            "prior": kl_weight * mixture_kl(encoded, self.model.centres, logits),
+            "reconstruction": c.reconstruction_weight * reconstruction(torch.cat(ys, 1), self.model.decode(sample), torch.cat(outs, 1)),
+            "prior": warm_up * self.kl_weights * mixture_kl(encoded, self.model.centres, logits),
         }
         if self.plan.classes:
             terms["labels"] = c.label_weight * cross_entropy(logits, torch.cat(labels))
@@ -176,17 +162,16 @@ class Trainer:
             for p in self.plan.presentations:
                 pool = self.train_rows[p.table]
                 rows[p.table] = pool[torch.randint(len(pool), (max(1, round(c.batch * p.share)),), generator=self.random).numpy()]
-            kl = c.kl_weight * min(1.0, (step + 1) / max(1.0, WARM_UP * self.total_steps))
-            terms = self.loss(rows, kl, noisy=True)
+            terms = self.loss(rows, min(1.0, (step + 1) / max(1.0, WARM_UP * self.total_steps)), noisy=True)
             self.optimiser.zero_grad(set_to_none=True)
             torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             self.schedule.step()
             for name, value in terms.items():
-                totals[name] = totals.get(name, 0.0) + float(value.detach()) / (c.steps * self.plan.members)
+                totals[name] = totals.get(name, 0.0) + float(value.detach().mean()) / c.steps
         self.epoch += 1
         with torch.no_grad():
-            validation = sum(float(v) for v in self.loss(self.validation_rows, c.kl_weight, noisy=False).values()) / self.plan.members
+            validation = sum(float(v.mean()) for v in self.loss(self.validation_rows, 1.0, noisy=False).values())
         if not np.isfinite(validation):
             raise RunError(f"training diverged in epoch {self.epoch}: the loss is not a number. Use a lower learning_rate than {c.learning_rate:g}.")
         better = validation < self.best
