@@ -128,7 +128,7 @@ def test_too_few_shared_genes_are_refused_with_examples_of_both_sides(refused, c
     changed(rename)
     said = refused()
     assert f"share {kept} gene" in said
-    assert "other" in said
+    assert "The section has names like" in said
 
 
 @pytest.mark.parametrize("axis", ["var_names", "obs_names"])
@@ -137,10 +137,8 @@ def test_duplicate_names_are_refused_and_listed(refused, changed, axis):
         names = list(getattr(adata, axis))
         setattr(adata, axis, [names[1], *names[1:]])
 
-    with pytest.warns(UserWarning, match="not unique"):
-        changed(double)
-    said = refused()
-    assert "duplicate" in said
+    changed(double)
+    assert "has duplicate" in refused()
 
 
 def test_all_zero_cells_and_genes_are_kept_and_never_nan(inclust, pair, changed, tmp_path):

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import OutputError
+from .sink import Sink, uninterrupted
 
 if TYPE_CHECKING:
     from ..core.section import Section
@@ -121,8 +122,8 @@ def write_imputed(path: Path, run: Predictor, genes: Sequence[str], *, command: 
     section, size = run.section, int(np.clip(_BLOCK_VALUES // run.section.n_cells, 1, _CHUNK_GENES))
     names: list[str] = []
     rows: list[tuple[bool, str, float, float]] = []
-    with replacing(path) as part, _open(part) as store:
-        with _as_output_error(path), warnings.catch_warnings():
+    with replacing(path) as part, _open(part, path) as (store, writing):
+        with writing(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
             store.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
             write_elem(store, "obs", section.adata.obs)
@@ -133,7 +134,7 @@ def write_imputed(path: Path, run: Predictor, genes: Sequence[str], *, command: 
             values, spread = (_matrix(group, name, section.n_cells, len(genes), size) for group, name in ((store, "X"), (store["layers"], "spread")))
         for found in run.chunks(genes, size):
             columns = slice(len(names), len(names) + len(found[0]))
-            with _as_output_error(path):
+            with writing():
                 values[:, columns], spread[:, columns] = found[1], found[2]
             names += found[0]
             rows += [
@@ -143,7 +144,7 @@ def write_imputed(path: Path, run: Predictor, genes: Sequence[str], *, command: 
         var = pd.DataFrame(rows, index=pd.Index(names, dtype=object), columns=["imputed", "kind", "score", "spread"]).astype(
             {"kind": "category", "score": float}
         )
-        with _as_output_error(path):
+        with writing():
             write_elem(store, "var", var)
     return var
 
@@ -162,30 +163,36 @@ def _storable(value: Any) -> Any:
 
 
 @contextmanager
-def _open(part: Path) -> Iterator[Any]:
-    """An empty HDF5 file or zarr group."""
+def _open(part: Path, path: Path) -> Iterator[tuple[Any, Callable[[], AbstractContextManager[None]]]]:
+    """An empty HDF5 file or zarr group at `part`, and the context in which to write to it: not interrupted, and failures named after `path`."""
     if part.suffix == ".zarr":
         import zarr
 
-        yield zarr.open_group(part, mode="w", zarr_format=2)
+        with _writing(path):
+            group = zarr.open_group(part, mode="w", zarr_format=2)
+        yield group, lambda: _writing(path)
         return
     import h5py
 
-    with _as_output_error(part):
-        file = h5py.File(part, "w")
+    with _writing(path):
+        sink = Sink(part)
+        file = h5py.File(sink, "w")
     try:
-        yield file
-    except BaseException:
-        _give_up(file)
-        raise
-    with _as_output_error(part):
-        file.close()
+        yield file, lambda: _writing(path, sink)
+    finally:
+        with uninterrupted():
+            file.close()
+            sink.close()
+    with _writing(path, sink):  # what closing wrote
+        pass
 
 
-def _give_up(file: Any) -> None:
-    """Close a file that will be deleted; on a full disk HDF5 complains once more, which says nothing new."""
-    with suppress(OSError, RuntimeError):
-        file.close()
+@contextmanager
+def _writing(path: Path, sink: Sink | None = None) -> Iterator[None]:
+    with uninterrupted(), _as_output_error(path):
+        yield
+        if sink is not None and sink.failed is not None:
+            raise sink.failed
 
 
 def _matrix(group: Any, name: str, cells: int, genes: int, block: int) -> Any:
@@ -208,8 +215,6 @@ def _as_output_error(path: Path) -> Iterator[None]:
     """Say in plain words why a file could not be written."""
     try:
         yield
-    except (OSError, RuntimeError) as error:  # h5py raises both
-        text = str(error)
-        full = getattr(error, "errno", None) in _FULL or any(f"errno = {number}," in text for number in _FULL)
-        why = "the disk is full" if full else (getattr(error, "strerror", None) or text.splitlines()[0] if text else type(error).__name__)
+    except OSError as error:
+        why = "the disk is full" if error.errno in _FULL else error.strerror or str(error)
         raise OutputError(f"{path} could not be written: {why}. Nothing half-written was left; choose another place or free some space.") from error

@@ -1,0 +1,48 @@
+"""`inclust info`: what a file is."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+def test_info_says_what_a_section_is(inclust, pair):
+    facts = json.loads(inclust("info", pair[0], "--json").stdout)
+    assert facts["what"] == "tissue section"
+    assert (facts["cells"], facts["genes"]) == (200, 134)
+    assert "linear" in facts["values"]
+    assert facts["unit"] == "the file says micrometre"
+    assert facts["labels"]["cell_class"].endswith("classes")
+
+
+def test_info_says_that_a_file_without_places_is_a_reference(inclust, pair):
+    said = inclust("info", pair[1])
+    assert said.exit_code == 0
+    assert "a reference" in said.stdout
+    assert "raw counts" in said.stdout
+    assert "cell_type" in said.stdout
+
+
+def test_info_of_two_files_says_how_they_fit(inclust, pair):
+    facts = json.loads(inclust("info", pair[0], pair[1], "--json").stdout)
+    assert facts["genes"]["shared"] == 112
+    assert facts["genes"]["to impute"] == 22
+
+
+def test_info_of_a_broken_file_is_an_error(inclust, pair):
+    pair[0].write_bytes(b"nothing")
+    result = inclust("info", pair[0])
+    assert result.exit_code == 3
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "said"),
+    [("merfish_hypothalamus", 5584, "1 gene hold"), ("insitu_drosophila", 3039, "three-dimensional"), ("starmap_mpfc", 3190, "pixels")],
+)
+def test_info_of_the_real_sets(inclust, shared, name, cells, said):
+    result = inclust("info", shared / "data" / f"{name}.h5ad")
+    assert result.exit_code == 0, result.stderr
+    assert f"{cells:,}" in result.stdout
+    assert said in result.stdout
