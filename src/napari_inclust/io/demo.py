@@ -65,18 +65,20 @@ def hidden_truth() -> pd.DataFrame:
 
 def score_hidden(run: Run) -> pd.DataFrame:
     """Scores of the hidden genes against the truth, beside the baselines: the columns of `Run.scores`."""
-    truth = hidden_truth()
-    genes, n = list(truth.columns), run.panel.n_shared
-    section, reference = run.plan.table("section").matrix.toarray(), run.plan.table("reference")
-    values = reference.matrix[:, [n + run.panel.reference_only.index(gene) for gene in genes]]
-    types = None if run.predicted_type is None else np.unique(run.predicted_type, return_inverse=True)[1]
-    predicted = np.column_stack([run.impute(gene).values for gene in genes])
-    scores = metrics(truth.to_numpy(), predicted, types).set_index(pd.Index(genes, name="gene"))
-    knn = baselines.knn_weights(zscore(section), zscore(reference.matrix[:, :n].toarray()), run.config.seed)
-    others = {"gene_mean": np.tile(values.toarray().mean(0), (len(section), 1)), "knn": knn @ values.toarray()}
-    if run.predicted_type is not None:
-        code = {name: i for i, name in enumerate(run.plan.classes)}
-        others["type_mean"] = baselines.type_means(values, reference.labels, len(code))[[code[name] for name in run.predicted_type]]
+    truth, panel = hidden_truth(), run.panel
+    genes = list(truth.columns)
+    types, predicted = run.predicted_type, np.column_stack([run.impute(gene).values for gene in genes])
+    scores = metrics(truth.to_numpy(), predicted, None if types is None else np.unique(types, return_inverse=True)[1]).set_index(pd.Index(genes, name="gene"))
+
+    values = lognormalise(run.reference.matrix, run.reference.values.kind)[:, panel.reference_columns]
+    wanted = values[:, [panel.n_shared + panel.reference_only.index(gene) for gene in genes]]
+    section = np.column_stack([run.measured(gene) for gene in panel.shared])
+    knn = baselines.knn_weights(zscore(section), zscore(values[:, : panel.n_shared].toarray()), run.config.seed)
+    others = {"gene_mean": np.tile(wanted.toarray().mean(0), (len(section), 1)), "knn": knn @ wanted.toarray()}
+    if types is not None:
+        names = sorted(set(types))
+        labels = pd.Categorical(run.reference.adata.obs[run.labels], categories=names).codes
+        others["type_mean"] = baselines.type_means(wanted, labels, len(names))[np.searchsorted(names, types)]
     for name, other in others.items():
         scores[f"pcc_{name}"] = metrics(truth.to_numpy(), other)["pcc"].to_numpy()
     return scores

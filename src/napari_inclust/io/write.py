@@ -134,8 +134,10 @@ def write_imputed(path: Path, run: Predictor, genes: Sequence[str], *, command: 
             values, spread = (_matrix(group, name, section.n_cells, len(genes), size) for group, name in ((store, "X"), (store["layers"], "spread")))
         for found in run.chunks(genes, size):
             columns = slice(len(names), len(names) + len(found[0]))
-            with writing():
-                values[:, columns], spread[:, columns] = found[1], found[2]
+            for start in range(0, section.n_cells, _CHUNK_CELLS):  # chunk by chunk: zarr writes several at once in threads that outlive a failure
+                rows_here = slice(start, start + _CHUNK_CELLS)
+                with writing():
+                    values[rows_here, columns], spread[rows_here, columns] = found[1][rows_here], found[2][rows_here]
             names += found[0]
             rows += [
                 (True, kind, np.nan if score is None else score, float(mean)) for kind, score, mean in zip(found[3], found[4], found[2].mean(0), strict=True)
