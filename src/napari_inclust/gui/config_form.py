@@ -31,7 +31,7 @@ class ConfigForm(QScrollArea):
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         inner = QWidget()
         form = QFormLayout(inner)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.controls: dict[str, QWidget] = {}
         for f in dataclasses.fields(Config):
             if f.name == "name":
@@ -39,7 +39,7 @@ class ConfigForm(QScrollArea):
             control = _control(getattr(config, f.name), f.metadata)
             control.setToolTip(f.metadata["help"])
             control.setAccessibleName(f.name)
-            control.setMinimumWidth(80)
+            control.setMinimumWidth(110)
             self.controls[f.name] = control
             if f.name in _GROUPS:
                 form.addRow(f"<b>{_GROUPS[f.name]}</b>", QWidget())

@@ -10,7 +10,7 @@ from superqt import QCollapsible
 
 from .bench import Workbench
 from .columns import categories, likely_batch
-from .loading import REFERENCE, SECTION
+from .loading import DEMO, REFERENCE, SECTION
 from .scene import types_of
 from .widgets import Links, Message, PathField, choice, fill
 
@@ -97,12 +97,12 @@ class DataDock(QWidget):
         box.addStretch(1)
 
     def _read_section(self, *_: Any) -> None:
-        if self.section.path():
+        if self.section.path() not in ("", DEMO):
             pixel = self.pixel.value() or None
             self._loading.section(self.section.path(), values=self.section_kind.currentData(), pixel_size=pixel, plane=self.plane.currentData())
 
     def _read_reference(self, *_: Any) -> None:
-        if self.reference.path():
+        if self.reference.path() not in ("", DEMO):
             self._loading.reference(self.reference.path(), values=self.reference_kind.currentData())
 
     def _choose_keys(self, *_: Any) -> None:

@@ -68,12 +68,36 @@ def canvas_pixels(viewer: napari.Viewer) -> NDArray[np.uint8]:
     return np.asarray(viewer.screenshot(size=PANEL[::-1], canvas_only=True, flash=False))
 
 
+def furnish(viewer: napari.Viewer, folder: Path) -> None:
+    """The docks with the demo's data and the run of the folder, as if it had just been trained there.
+
+    Parameters
+    ----------
+    folder
+        Has run.inclust.
+    """
+    from ..core import store
+    from .bench import bench_of
+
+    viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
+    session, section, reference = bench_of(viewer).session, demo.demo_section(), demo.demo_reference()
+    session.open_section(section)
+    session.open_reference(reference, demo.LABELS)
+    session.set_run(store.load(folder / "run.inclust", section, reference))
+    session.choose(demo.hidden_genes()[0])
+
+
 def main(argv: list[str]) -> None:
     task, folder, genes = argv[0], Path(argv[1]), argv[2:]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # napari's and Qt's notes are of no use to who runs the demo
         if task == "draw":
             draw(folder, genes)
+        else:
+            import napari
+
+            furnish(napari.Viewer(title="napari-inclust demo"), folder)
+            napari.run()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from .session import Session, log_measured
 from .worker import Worker, once
 
 SECTION, REFERENCE = "section", "reference"
+DEMO = "the demo"
 
 
 class Loading:
@@ -87,7 +88,7 @@ class Loading:
     def _start(self, side: str, path: str, read: Callable[[], Any]) -> None:
         if side in self._workers:
             self._workers.pop(side).close(timeout=0)  # a wish that is overtaken: its result is dropped
-        self.busy[side], self.path[side] = path or "the demo", path
+        self.busy[side], self.path[side] = path or "the demo", path or DEMO
         self.problem.pop(side, None)
         worker = Worker(once(read), on_return=lambda found: self._read(side, found), on_error=lambda error: self._refused(side, error))
         self._workers[side] = worker

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyqtgraph as pg
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 _COLOURS = {"loss": "#E69F00", "validation": "#56B4E9", "reconstruction": "#009E73", "prior": "#CC79A7", "labels": "#D55E00", "entropy": "#999999"}
@@ -28,12 +29,16 @@ class LossPlot(QWidget):
         self.plot.setLabel("left", "loss (weighted)")
         self.plot.setToolTip("Weighted loss terms of each epoch, averaged over the members; validation: cells that no gradient sees")
         self.legend = self.plot.addLegend(offset=(-5, 5), labelTextSize="8pt")
-        self.plot.setMinimumHeight(150)
+        self.plot.setMinimumSize(100, 150)
+        self.plot.sizeHint = self.sizeHint
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(self.plot)
         self._lines: dict[str, Any] = {}
         self.restyle(background, foreground)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(300, 190)  # pyqtgraph's own hint is higher than a laptop's dock
 
     def restyle(self, background: str, foreground: str) -> None:
         """Follow the theme."""

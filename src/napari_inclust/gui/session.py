@@ -136,7 +136,10 @@ class Session:
         """Paint from another run of this session."""
         self.run = run
         self.run_changed()
-        self.gene_changed()
+        if self.gene is None and run.genes:  # a finished run paints at once
+            self.choose(run.panel.reference_only[0] if run.panel.reference_only else str(run.scores["pcc"].idxmax()))
+        else:
+            self.gene_changed()
 
     @property
     def obstacle(self) -> str:

@@ -54,7 +54,7 @@ class PathField(QWidget):
     def __init__(self, title: str, tip: str) -> None:
         super().__init__()
         self.line = QLineEdit()
-        self.line.setPlaceholderText(f"{title}: a file name, or drop a file here")
+        self.line.setPlaceholderText("type, browse or drop a file")
         self.line.setToolTip(tip)
         self.line.setAccessibleName(title)
         self.browse = QPushButton("Browse…")

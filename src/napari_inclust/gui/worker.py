@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import threading
 import weakref
 from collections import deque
@@ -65,7 +66,8 @@ class Worker:
             Whether the thread ended in time.
         """
         self._stop.set()
-        self._timer.stop()
+        with contextlib.suppress(RuntimeError):  # Qt deletes its timers before the interpreter ends
+            self._timer.stop()
         self._call = {}
         if self._thread.is_alive():
             self._thread.join(timeout)

@@ -39,9 +39,9 @@ class TableLevel:
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         parts = list(key) if isinstance(key, tuple) else [key]
-        if Ellipsis in [p for p in parts if p is Ellipsis]:
-            parts = [p for p in parts if p is not Ellipsis]
-        parts += [slice(None)] * (2 - len(parts))
+        dots = [i for i, p in enumerate(parts) if p is Ellipsis]
+        at = dots[0] if dots else len(parts)
+        parts[at : at + len(dots)] = [slice(None)] * (2 - len(parts) + len(dots))
         windows: list[slice] = []
         drop: list[Any] = []
         for part, length in zip(parts, self.shape, strict=True):
