@@ -72,6 +72,21 @@ def test_demo_picture_shows_tissue_in_every_panel(made):
             assert coloured.mean() > 0.1
 
 
+def test_with_a_display_the_viewer_opens_with_the_docks_and_the_run(made, make_napari_viewer):
+    from napari_inclust.gui.bench import bench_of
+    from napari_inclust.gui.demo import furnish
+
+    viewer = make_napari_viewer()
+    furnish(viewer, made[0])
+    session = bench_of(viewer).session
+    assert any("inClust+" in name for name in viewer.window.dock_widgets)
+    assert session.run is not None
+    (shown,) = session.shown()
+    assert shown.name == demo.hidden_genes()[0]
+    assert shown.kind == "imputed"
+    assert any(demo.hidden_genes()[0] in layer.name for layer in viewer.layers)
+
+
 def test_a_folder_that_cannot_be_made_is_refused(inclust, tmp_path):
     (tmp_path / "file").write_text("")
     result = inclust("demo", "-o", tmp_path / "file" / "results")

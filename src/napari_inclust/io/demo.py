@@ -67,7 +67,7 @@ def score_hidden(run: Run) -> pd.DataFrame:
     """Scores of the hidden genes against the truth, beside the baselines: the columns of `Run.scores`."""
     truth, panel = hidden_truth(), run.panel
     genes = list(truth.columns)
-    types, predicted = run.predicted_type, np.column_stack([run.impute(gene).values for gene in genes])
+    types, predicted = run.predicted_type, np.hstack([values for _, values, *_ in run.chunks(genes)])
     scores = metrics(truth.to_numpy(), predicted, None if types is None else np.unique(types, return_inverse=True)[1]).set_index(pd.Index(genes, name="gene"))
 
     values = lognormalise(run.reference.matrix, run.reference.values.kind)[:, panel.reference_columns]
