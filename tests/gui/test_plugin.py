@@ -76,13 +76,16 @@ def test_the_reader_without_a_viewer_gives_layers(tmp_path: Path) -> None:
     assert data[0].shape == data[0][:, :].shape
 
 
-def test_the_sample_data_is_the_demo(opened: Any, qtbot: Any) -> None:
-    viewer, bench, dock = opened
+def test_the_sample_data_is_the_demo_and_brings_the_dock(viewer: Any, qtbot: Any) -> None:
+    from napari_inclust.gui.bench import bench_of
+
     viewer.open_sample("napari-inclust", "demo")
-    assert bench.session.panel is not None
+    bench = bench_of(viewer)
+    qtbot.waitUntil(lambda: bench.session.panel is not None)
     assert bench.session.labels == "cell_type"
-    assert dock.tabs.isTabEnabled(1)
-    assert viewer.layers[0].name == "cell_class"
+    (plugin,) = bench.docks
+    assert plugin.dock.tabs.isTabEnabled(1)
+    assert viewer.layers[:] == bench.scene.painter.layers
 
 
 def test_a_known_distance_is_the_same_on_the_canvas(opened: Any, qtbot: Any) -> None:

@@ -31,6 +31,7 @@ class Workbench:
         self.training = Training(self.session, steps)
         self.scene = Scene(viewer, self.session)
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.docks: weakref.WeakSet[Any] = weakref.WeakSet()
         self.closed = False
 
     def watch(self, widget: Any) -> None:

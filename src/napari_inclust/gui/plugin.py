@@ -24,6 +24,7 @@ class _Dock(QWidget):
         from .bench import bench_of
 
         self.bench = bench_of(napari_viewer)
+        self.bench.docks.add(self)
         self.dock = self.make(self.bench)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
@@ -92,6 +93,7 @@ def read_h5ad(path: str | list[str]) -> list[LayerData]:
     list of layers
         One sentinel: the docks add the layers themselves, with the cells behind them.
     """
+    import napari
     from napari.utils.notifications import show_error
 
     from ..errors import InclustError
@@ -108,6 +110,7 @@ def read_h5ad(path: str | list[str]) -> list[LayerData]:
         return section_layers(section)
     bench.loading.path["section"] = str(name)
     bench.session.open_section(section)
+    _show_docks(napari.current_viewer(), bench)
     return [(None,)]  # type: ignore[list-item]
 
 
@@ -129,17 +132,37 @@ def section_layers(section: Any) -> list[LayerData]:
 
 
 def open_demo() -> list[LayerData]:
-    """File > Open Sample: the demo section, and its reference in the docks."""
-    from ..io.demo import demo_reference, demo_section
-    from .columns import likely_types
+    """File > Open Sample: the demo section, and its reference in the docks.
 
-    section, bench = demo_section(), _current_bench()
-    if bench is None:
-        return section_layers(section)
-    reference = demo_reference()
+    napari insists on adding a layer itself; the docks then take its place with theirs, which has the cells behind it.
+    """
+    import napari
+    from qtpy.QtCore import QTimer
+
+    from ..io.demo import demo_reference, demo_section
+
+    section, viewer, bench = demo_section(), napari.current_viewer(), _current_bench()
+    if bench is not None:
+        QTimer.singleShot(0, lambda: _take_over(viewer, bench, section, demo_reference()))
+    return section_layers(section)
+
+
+def _take_over(viewer: Any, bench: Workbench, section: Any, reference: Any) -> None:
+    from .columns import likely_types
+    from .loading import DEMO
+
+    for layer in [x for x in viewer.layers if x.source.sample == ("napari-inclust", "demo")]:
+        viewer.layers.remove(layer)
+    bench.loading.path.update(section=DEMO, reference=DEMO)
     bench.session.open_section(section)
     bench.session.open_reference(reference, likely_types(reference.adata.obs))
-    return [(None,)]  # type: ignore[list-item]
+    _show_docks(viewer, bench)
+
+
+def _show_docks(viewer: Any, bench: Workbench) -> None:
+    """Open the composed dock when none of ours is open."""
+    if not len(bench.docks):
+        viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
 
 
 def _current_bench() -> Workbench | None:
