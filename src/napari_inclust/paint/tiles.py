@@ -85,6 +85,7 @@ def code_pyramid(raster: CellRaster, codes: ArrayLike) -> list[TableLevel]:
     codes : (cells,) int
         -1 for none, else the category's number from 0.
     """
-    table = np.zeros(raster.n_cells + 1, dtype=np.int32)
-    table[1:] = np.asarray(codes) + 1
-    return [TableLevel(raster, level, table.astype(np.uint8 if table.max() < 256 else np.int32)) for level in range(len(raster.shapes))]
+    codes = np.asarray(codes)
+    table = np.zeros(raster.n_cells + 1, dtype=np.uint8 if codes.max(initial=0) < 255 else np.int32)
+    table[1:] = codes + 1
+    return [TableLevel(raster, level, table) for level in range(len(raster.shapes))]

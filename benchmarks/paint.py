@@ -1,0 +1,104 @@
+"""What painting costs with a live viewer: gene switch at 10k, 100k and 1M cells, tiled from real cells.
+
+Run: `xvfb-run -a python benchmarks/paint.py [cells ...]` (or with a display, without xvfb-run).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+SIZES = (10_000, 100_000, 1_000_000)
+SWITCHES = 20
+COLUMNS = ("cells", "open_ms", "setter_ms", "setter_worst_ms", "with_draw_ms", "types_ms", "resident_growth_mb")
+
+
+def tiled(n: int) -> Any:
+    """A section of n cells: the demo section repeated side by side, with the values of three of its genes."""
+    import scipy.sparse as sp
+    from anndata import AnnData
+
+    from napari_inclust.core.section import Section
+    from napari_inclust.io.demo import demo_section
+
+    demo = demo_section()
+    times = -(-n // demo.n_cells)
+    side = int(np.ceil(np.sqrt(times)))
+    span = np.ptp(demo.xy, axis=0) + 20
+    xy = np.concatenate([demo.xy + span * (k % side, k // side) for k in range(times)])[:n]
+    x = sp.vstack([demo.matrix[:, :3]] * times).tocsr()[:n]
+    adata = AnnData(x)
+    adata.var_names = demo.genes[:3]
+    adata.obs_names = np.arange(n).astype(str)
+    adata.obs["cell_class"] = np.tile(demo.adata.obs["cell_class"].astype(str).to_numpy(), times)[:n]
+    adata.obs["cell_class"] = adata.obs["cell_class"].astype("category")
+    adata.obsm["spatial"] = xy
+    adata.uns["spatial_unit"] = "micrometre"
+    return Section.from_adata(adata, name=f"{n:,} cells", values="linear")
+
+
+def resident() -> float:
+    """Resident memory of this process, MB."""
+    with open("/proc/self/statm") as f:
+        return int(f.read().split()[1]) * 4096 / 2**20
+
+
+def measure(n: int) -> dict[str, float]:
+    """Open a section of n cells, paint types, and switch between genes."""
+    import napari
+    from qtpy.QtWidgets import QApplication
+
+    from napari_inclust.gui.scene import types_of
+    from napari_inclust.paint.limits import Percentile
+    from napari_inclust.paint.painter import Painter
+    from napari_inclust.paint.values import CellValues
+
+    section = tiled(n)
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1280, 800)
+    QApplication.processEvents()
+    random = np.random.default_rng(0)
+    genes = [CellValues(f"gene {k}", random.gamma(2, 1, n).astype(np.float32), "imputed", None, 0.5) for k in range(3)]
+    limits = [Percentile().get_limits(g.values) for g in genes]
+    start = time.perf_counter()
+    painter = Painter(viewer, section)
+    painter.paint([genes[0]], [limits[0]])
+    viewer.screenshot(flash=False)
+    opened = time.perf_counter() - start
+    setter, drawn = [], []
+    grown = 0.0
+    for k in range(1, SWITCHES + 1):
+        start = time.perf_counter()
+        painter.paint([genes[k % 3]], [limits[k % 3]])
+        setter.append(time.perf_counter() - start)
+        for _ in range(3):  # the first draw finds the level for the zoom, the next shows it
+            QApplication.processEvents()
+        drawn.append(time.perf_counter() - start)
+        if k == SWITCHES // 2:
+            grown = resident()
+    grown = resident() - grown
+    types = types_of(section, "cell_class")
+    painter.paint_types(types)
+    start = time.perf_counter()
+    painter.paint_types(types)
+    recolour = time.perf_counter() - start
+    viewer.close()
+    QApplication.processEvents()
+    return dict(zip(COLUMNS, (n, opened * 1e3, np.median(setter[2:]) * 1e3, max(setter[2:]) * 1e3, np.median(drawn[2:]) * 1e3, recolour * 1e3, grown), strict=True))
+
+
+def main(sizes: tuple[int, ...] = SIZES) -> list[dict[str, float]]:
+    """Measure each size and print a row for it."""
+    print("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS))
+    rows = []
+    for n in sizes:
+        rows.append(measure(n))
+        print("| " + " | ".join(f"{v:,.0f}" if c in ("cells", "open_ms") else f"{v:.1f}" for c, v in rows[-1].items()) + " |", flush=True)
+    return rows
+
+
+if __name__ == "__main__":
+    main(tuple(int(a) for a in sys.argv[1:]) or SIZES)
