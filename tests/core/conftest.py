@@ -27,7 +27,10 @@ def make_adata(n: int, seed: int, depth: float, genes: slice) -> ad.AnnData:
     names = np.array([f"Gene{i}" for i in range(N_SHARED + N_EXTRA)])
     adata = ad.AnnData(
         sp.csr_matrix(_counts(types, rng, depth)[:, genes]),
-        obs=pd.DataFrame({"cell_type": np.array(["Astro", "Endo", "Neuron", "Oligo"])[types], "batch": np.where(np.arange(n) % 2, "b1", "b2")}, index=[f"{seed}-{i}" for i in range(n)]),
+        obs=pd.DataFrame(
+            {"cell_type": np.array(["Astro", "Endo", "Neuron", "Oligo"])[types], "batch": np.where(np.arange(n) % 2, "b1", "b2")},
+            index=[f"{seed}-{i}" for i in range(n)],
+        ),
         var=pd.DataFrame(index=names[genes]),
     )
     adata.obsm["spatial"] = xy

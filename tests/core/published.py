@@ -30,7 +30,8 @@ def load(path: Path, layers: dict[str, str], config: Config, **network: object) 
     model = Inclust(n_in, n_out, n_covariates, len(centres), config, members=1, **network)
     for name, (kernel, bias) in arrays.items():
         layer = model.get_submodule(name)
-        assert isinstance(layer, Linear) and layer.weight.shape[1:] == kernel.shape
+        assert isinstance(layer, Linear)
+        assert layer.weight.shape[1:] == kernel.shape
         layer.weight.data[0], layer.bias.data[0, 0] = kernel, bias
     model.centres.data[0] = centres
     return model.eval()

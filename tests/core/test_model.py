@@ -34,7 +34,9 @@ def test_shapes_of_every_part(x, covariates):
     model = build()
     encoded = model.encode(x, covariates)
     assert [t.shape for t in encoded] == [(M, B, 5)] * 4
-    assert model.hidden(encoded.mu).shape == (M, B, 12) and model.decode(encoded.mu).shape == (M, B, G) and model.classify(encoded.z).shape == (M, B, K)
+    assert model.hidden(encoded.mu).shape == (M, B, 12)
+    assert model.decode(encoded.mu).shape == (M, B, G)
+    assert model.classify(encoded.z).shape == (M, B, K)
 
 
 @pytest.mark.parametrize(("arithmetic", "sign"), [("minus", -1), ("plus", 1)])
@@ -96,4 +98,5 @@ def test_cross_entropy_counts_labelled_cells_alone_and_is_zero_without_any():
 def test_entropy_is_smallest_when_the_classes_are_even():
     even, certain = torch.zeros(M, B, K), torch.zeros(M, B, K)
     certain[..., 0] = 100
-    assert net.entropy(even).tolist() == pytest.approx([-math.log(K)] * M) and net.entropy(certain).tolist() == pytest.approx([0] * M, abs=1e-4)
+    assert net.entropy(even).tolist() == pytest.approx([-math.log(K)] * M)
+    assert net.entropy(certain).tolist() == pytest.approx([0] * M, abs=1e-4)

@@ -26,7 +26,9 @@ def panel(target, reference, /, **columns):
 
 def test_shared_genes_come_first_then_target_only_then_reference_only():
     p = panel(["Only", *SHARED], [*SHARED[::-1], "New1", "New2"])
-    assert p.shared == tuple(SHARED) and p.target_only == ("Only",) and p.reference_only == ("New1", "New2")
+    assert p.shared == tuple(SHARED)
+    assert p.target_only == ("Only",)
+    assert p.reference_only == ("New1", "New2")
     assert [(["Only", *SHARED])[c] for c in p.target_columns] == [*SHARED, "Only"]
     assert [([*SHARED[::-1], "New1", "New2"])[c] for c in p.reference_columns] == [*SHARED, "New1", "New2"]
 
@@ -39,7 +41,8 @@ def test_names_that_differ_in_case_are_matched_and_reported():
 
 def test_an_exact_name_wins_over_one_that_differs_in_case():
     p = panel(SHARED, ["GENE0", *SHARED])
-    assert p.reference_columns[0] == 1 and p.reference_only == ("GENE0",)
+    assert p.reference_columns[0] == 1
+    assert p.reference_only == ("GENE0",)
 
 
 @pytest.mark.parametrize("side", ["target", "reference"])
@@ -66,7 +69,10 @@ def test_fewer_than_ten_shared_genes_are_refused():
 
 def test_blank_and_control_probes_are_left_out_and_told():
     p = panel([*SHARED, "Blank-1", "NegPrb3"], [*SHARED, "Blank-1"])
-    assert p.controls == ("Blank-1", "NegPrb3") and p.n_shared == 12 and p.n_target_only == 0 and p.n_reference_only == 0
+    assert p.controls == ("Blank-1", "NegPrb3")
+    assert p.n_shared == 12
+    assert p.n_target_only == 0
+    assert p.n_reference_only == 0
     assert "2 control probes left out" in p.notes[0]
 
 

@@ -47,7 +47,7 @@ class Config:
     arithmetic: str = _setting("minus", "How the covariate acts on the latent: minus removes it, plus adds it (spatial domains)", choices=("minus", "plus"))
     # loss
     kl_weights: tuple[float, ...] = _setting(
-        (0.1, 0.3), "Weights of the mixture prior (KL), reached over the first 30 % of the steps; one set of members is trained for each", low=0.0, high=1000.0
+        (0.2,), "Weights of the mixture prior (KL), reached over the first 30 % of the steps; one set of members is trained for each", low=0.0, high=1000.0
     )
     label_weight: float = _setting(10.0, "Weight of the label term (cross-entropy) where labels are given", low=0.0, high=1000.0)
     reconstruction_weight: float = _setting(1.0, "Weight of the reconstruction", low=0.0, high=1000.0)
@@ -56,8 +56,11 @@ class Config:
     masking: float = _setting(0.5, "Highest fraction of the input genes hidden at random in a step", low=0.0, high=0.95)
     noise: float = _setting(0.0, "Noise on the input, in standard deviations of the gene", low=0.0, high=5.0, unit="sd")
     clip: float = _setting(3.0, "Largest absolute scaled value that the network sees", low=0.5, high=1e6, unit="sd")
+    components: int = _setting(30, "Principal components of the whole reference that the network learns beside the shared genes", low=1, high=500)
     # reading out
-    scale: str = _setting("zscore", "Scale of each gene in training: z-scores within each data set, or values divided by the largest", choices=("zscore", "max"))
+    scale: str = _setting(
+        "zscore", "Scale of each gene in training: z-scores within each data set, or values divided by the largest", choices=("zscore", "max")
+    )
     decode: str = _setting("mean", "Decode the posterior mean, or one random sample as published", choices=("mean", "sample"))
     switch_covariate: bool = _setting(True, "Decode with the reference's covariate (the target's was never trained for unmeasured genes)")
     readouts: tuple[str, ...] = _setting(
@@ -74,7 +77,9 @@ class Config:
                 if meta[_CHOICES] and item not in meta[_CHOICES]:
                     raise ConfigError(f"{f.name} is {item!r}; expected one of {', '.join(meta[_CHOICES])}.")
                 if meta["low"] is not None and not (isinstance(item, (int, float)) and meta["low"] <= item <= meta["high"]):
-                    raise ConfigError(f"{f.name} is {item!r}; expected a number from {meta['low']:g} to {meta['high']:g}{' ' + meta['unit'] if meta['unit'] else ''}.")
+                    raise ConfigError(
+                        f"{f.name} is {item!r}; expected a number from {meta['low']:g} to {meta['high']:g}{' ' + meta['unit'] if meta['unit'] else ''}."
+                    )
         if not self.hidden or not self.decoder_hidden or not self.readouts:
             raise ConfigError("hidden, decoder_hidden and readouts need at least one entry each.")
 

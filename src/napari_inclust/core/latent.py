@@ -59,5 +59,4 @@ def encode(trainer: Trainer, table: str, rows: NDArray[np.intp]) -> Cells:
             latent = latent + model.sign * (encoded.embedding - decode_as)
         shown = (x * m_in)[: plan.members]
         parts.append(tuple(t.cpu() for t in (shown, encoded.z, model.hidden(latent), model.classify(encoded.z).softmax(-1))))
-    x, z, hidden, classes = (torch.cat(p, 1).numpy() for p in zip(*parts, strict=True))
-    return Cells(x, z, hidden, classes)
+    return Cells(*(torch.cat(p, 1).numpy() for p in zip(*parts, strict=True)))

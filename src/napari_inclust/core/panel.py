@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 MIN_SHARED = 10
 _ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{6,}(\.\d+)?$")
-_CONTROL = re.compile(r"^(blank|negprb|negcontrol|negative|systemcontrol|unassignedcodeword|deprecatedcodeword|intergenic|genomiccontrol|antisense_|ercc-)", re.I)
+_CONTROL = re.compile(
+    r"^(blank|negprb|negcontrol|negative|systemcontrol|unassignedcodeword|deprecatedcodeword|intergenic|genomiccontrol|antisense_|ercc-)", re.I
+)
 SYMBOL_COLUMNS = ("gene_symbol", "gene_symbols", "gene_name", "gene_names", "symbol", "feature_name", "gene_short_name", "gene")
 ENSEMBL_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl", "ensembl_gene_id", "feature_id")
 
@@ -99,7 +101,9 @@ def align(section: Section, reference: Reference) -> Panel:
     target_keys, ref_keys = _common_names(section, reference, notes)
     controls = tuple(g for g in target if _CONTROL.match(g))
     if controls:
-        notes.append(f"{len(controls)} control probe{'s' if len(controls) > 1 else ''} left out ({', '.join(controls[:3])}{', ...' if len(controls) > 3 else ''}).")
+        notes.append(
+            f"{len(controls)} control probe{'s' if len(controls) > 1 else ''} left out ({', '.join(controls[:3])}{', ...' if len(controls) > 3 else ''})."
+        )
     left_out = set(controls) | {g for g in ref if _CONTROL.match(g)}
 
     by_key = _unique(ref_keys)

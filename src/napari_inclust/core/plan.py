@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .section import Reference, Section
 
 Mask = NDArray[np.bool_]
+VARIABLE_GENES = 2000  # of the reference, for its components
 NO_LABEL = {"", "nan", "none", "na", "n/a", "unknown", "unassigned", "ambiguous", "unstable"}
 
 
@@ -37,6 +38,8 @@ class Table:
         One-hot or multi-hot.
     labels : (cells,) int
         Class of each row, -1 where there is none.
+    extra : (cells, extra features) float32
+        Values that are scaled already (components); they are the plan's last features.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Table:
     features: NDArray[np.intp]
     covariates: NDArray[np.float32]
     labels: NDArray[np.intp]
+    extra: NDArray[np.float32]
 
     @property
     def n_cells(self) -> int:
@@ -98,7 +102,7 @@ class Plan:
     Attributes
     ----------
     hidden : (members, features) bool
-        Features that a member never sees as input, nor as output where the presentation `hides`: its fold.
+        Features that a member never sees as input, nor as output where the presentation `hides`: its fold. The last member sees everything.
     classes
         Names of the outputs of the classifier; empty when nothing is labelled.
     decode_as : (covariates,) float32
@@ -118,6 +122,7 @@ class Plan:
         for p in self.presentations:
             measured = np.zeros(len(self.features), dtype=bool)
             measured[self.table(p.table).features] = True
+            measured[len(measured) - self.table(p.table).extra.shape[1] :] = True
             if (p.outputs & ~measured).any():
                 raise ConfigError(f"{p.table} does not measure {self._first(p.outputs & ~measured)}, but the plan asks for it as output.")
             if not (p.inputs & measured).any():
@@ -135,7 +140,13 @@ class Plan:
 
     @property
     def members(self) -> int:
+        """With the one that sees everything."""
         return int(self.hidden.shape[0])
+
+    @property
+    def folds(self) -> int:
+        """Members that have a fold hidden from them."""
+        return self.members - 1
 
     @property
     def inputs(self) -> Mask:
@@ -151,10 +162,14 @@ def imputation(
     *,
     members: int,
     seed: int,
+    components: int = 30,
     labels: str | None = None,
     batch: str | None = None,
 ) -> Plan:
-    """The plan of the main job: reference: shared -> shared + reference-only; section: shared -> shared; each member hides one fold of the shared genes.
+    """The plan of the main job: reference: shared -> shared + components; section: shared -> shared; each member hides one fold of the shared genes.
+
+    The reference-only genes stand in the plan as their principal components: the network learns what they vary by at a cost that does not grow with their
+    number, and any one of them is then read out of the decoder's hidden units in closed form (`readout.Decoder`).
 
     Parameters
     ----------
@@ -162,37 +177,56 @@ def imputation(
         Columns of the reference's obs (cell types), and of either obs (batches, an added covariate).
     members
         Folds; at most half the number of shared genes.
+    components
+        Principal components of the whole reference that the network learns beside the shared genes.
 
     Raises
     ------
     DataError
         Unknown columns; fewer than two classes.
     """
-    n, n_ref = panel.n_shared, panel.n_reference_only
-    features = panel.shared + panel.reference_only
+    n = panel.n_shared
     if members > n // 2:
         raise ConfigError(f"{members} folds of {n} shared genes leave fewer than 2 genes a fold; use at most {n // 2} members.")
-    shared = np.arange(n + n_ref) < n
-    codes, names = _covariates(section, reference, batch)
+    codes, covariates = _covariates(section, reference, batch)
     classes: tuple[str, ...] = ()
     coded = None
     if labels is not None:
         classes, coded = label_codes(reference, labels)
+    extra = reference_components(reference, panel, components) if panel.n_reference_only else np.zeros((reference.n_cells, 0), dtype=np.float32)
+    n_extra = extra.shape[1]
+    shared = np.arange(n + n_extra) < n
     tables = (
-        _table("reference", reference, panel.reference_columns, reference.matrix, codes[1], coded),
-        _table("section", section, panel.target_columns[:n], None, codes[0], None),
+        _table("reference", reference, panel.reference_columns[:n], reference.matrix, codes[1], coded, extra),
+        _table("section", section, panel.target_columns[:n], None, codes[0], None, np.zeros((section.n_cells, 0), dtype=np.float32)),
     )
-    presentations = (Presentation("reference", shared, np.ones(n + n_ref, dtype=bool)), Presentation("section", shared, shared, hides=True))
     return Plan(
         task="impute",
-        features=features,
+        features=panel.shared + tuple(f"reference component {i + 1}" for i in range(n_extra)),
         tables=tables,
-        presentations=presentations,
-        hidden=folds(n, n + n_ref, members, seed),
+        presentations=(Presentation("reference", shared, np.ones(n + n_extra, dtype=bool)), Presentation("section", shared, shared, hides=True)),
+        hidden=np.vstack([folds(n, n + n_extra, members, seed), np.zeros((1, n + n_extra), dtype=bool)]),
         classes=classes,
-        covariates=names,
+        covariates=covariates,
         decode_as=codes[1].mean(0, dtype=np.float32),
     )
+
+
+def reference_components(reference: Reference, panel: Panel, components: int) -> NDArray[np.float32]:
+    """(cells, components) principal components of the reference over its most variable genes, z-scored, each scaled to unit variance."""
+    from sklearn.utils.extmath import randomized_svd
+
+    values = val.lognormalise(reference.matrix[:, panel.reference_columns], reference.values.kind, val.library_size(reference.matrix))
+    mean = np.asarray(values.mean(0)).ravel()
+    variance = np.asarray(values.multiply(values).mean(0)).ravel() - mean**2
+    chosen = np.sort(np.argsort(-variance, kind="stable")[:VARIABLE_GENES])
+    z = (values[:, chosen].toarray() - mean[chosen]) / np.sqrt(np.maximum(variance[chosen], 1e-12))
+    z = np.clip(z, -4, 4) - np.clip(z, -4, 4).mean(0)
+    k = min(components, min(z.shape) - 1)
+    u, s, _ = randomized_svd(z, k, random_state=0)
+    scores = u * s
+    out: NDArray[np.float32] = ((scores - scores.mean(0)) / np.maximum(scores.std(0), 1e-12)).astype(np.float32)
+    return out
 
 
 def folds(n_shared: int, n_features: int, members: int, seed: int) -> Mask:
@@ -205,14 +239,21 @@ def folds(n_shared: int, n_features: int, members: int, seed: int) -> Mask:
 
 
 def _table(
-    name: str, data: Reference, columns: NDArray[np.intp], total: sp.csr_matrix | None, covariates: NDArray[np.float32], labels: NDArray[np.intp] | None
+    name: str,
+    data: Reference,
+    columns: NDArray[np.intp],
+    total: sp.csr_matrix | None,
+    covariates: NDArray[np.float32],
+    labels: NDArray[np.intp] | None,
+    extra: NDArray[np.float32],
 ) -> Table:
     """A table over some columns of a data set; log-normalised values are taken back to the linear scale and not normalised again."""
     linear = data.matrix[:, columns]
     size = None if total is None else val.library_size(total)
     if data.values.kind == "lognorm":
         linear.data, size = np.expm1(linear.data), np.ones(data.n_cells)
-    return Table(name, linear, size, np.arange(len(columns)), covariates, np.full(data.n_cells, -1, dtype=np.intp) if labels is None else labels)
+    labels = np.full(data.n_cells, -1, dtype=np.intp) if labels is None else labels
+    return Table(name, linear, size, np.arange(len(columns)), covariates, labels, extra)
 
 
 def label_codes(data: Reference, key: str) -> tuple[tuple[str, ...], NDArray[np.intp]]:
@@ -227,7 +268,9 @@ def label_codes(data: Reference, key: str) -> tuple[tuple[str, ...], NDArray[np.
     present = np.array([v.strip().lower() not in NO_LABEL for v in column])
     classes = tuple(sorted(set(column[present])))
     if len(classes) < 2:
-        raise DataError(f"obs[{key!r}] of {data.name} has {len(classes)} class{'' if len(classes) == 1 else 'es'}; labels need at least two. Choose another column, or none.")
+        raise DataError(
+            f"obs[{key!r}] of {data.name} has {len(classes)} class{'' if len(classes) == 1 else 'es'}; labels need at least two. Choose another column, or none."
+        )
     position = {c: i for i, c in enumerate(classes)}
     return classes, np.array([position[v] if ok else -1 for v, ok in zip(column, present, strict=True)], dtype=np.intp)
 

@@ -30,17 +30,19 @@ class Genes:
         Log-normalised.
     n_shared
         The first so many genes are shared.
+    rows
+        Reference cells that readouts look at.
     """
 
-    def __init__(self, matrix: sp.csr_matrix, n_shared: int) -> None:
-        self.matrix = matrix.tocsc()
+    def __init__(self, matrix: sp.csr_matrix, n_shared: int, rows: NDArray[np.intp]) -> None:
+        self.rows, self.matrix = rows, matrix[rows].tocsc()
         self.mean = np.asarray(matrix.mean(0), dtype=np.float64).ravel()
         self.sd = np.sqrt(np.maximum(np.asarray(matrix.multiply(matrix).mean(0), dtype=np.float64).ravel() - self.mean**2, 0))
         order = np.sort(self.mean[:n_shared])
         self.level = np.interp(self.mean, order, np.arange(1, n_shared + 1) / n_shared)
 
     def standardised(self, features: NDArray[np.intp]) -> NDArray[np.float32]:
-        """(reference cells, features), cut at `OUTLIER`; 0 for a constant gene."""
+        """(rows, features), cut at `OUTLIER`; 0 for a constant gene."""
         values = self.matrix[:, features].toarray()
         z = (values - self.mean[features]) / np.where(self.sd[features] > 1e-6, self.sd[features], np.inf)
         out: NDArray[np.float32] = np.clip(z, -OUTLIER, OUTLIER).astype(np.float32)
@@ -50,11 +52,41 @@ class Genes:
 class Readout(Protocol):
     """Predicts genes (any scale: the stack standardises) for cells, as one member."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def predict(self, cells: Cells, member: int, features: NDArray[np.intp]) -> Matrix:
         """(cells, features)."""
         ...
+
+    def fixed(self, cells: Cells) -> Fixed:
+        """The same for these cells alone, with all that does not depend on the gene done once."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed:
+    """A readout at some cells: a matrix of each member times a vector of the gene.
+
+    Attributes
+    ----------
+    matrices
+        One (cells, d) a member.
+    vectors
+        (member, features) -> (d, features).
+    """
+
+    name: str
+    matrices: list[Matrix]
+    vectors: Callable[[int, NDArray[np.intp]], Matrix]
+
+    def predict(self, cells: Cells, member: int, features: NDArray[np.intp]) -> Matrix:
+        """For the cells that it was fixed at; `cells` is not looked at."""
+        out: Matrix = self.matrices[member] @ self.vectors(member, features)
+        return out
+
+    def fixed(self, cells: Cells) -> Fixed:
+        return self
 
 
 Place = Callable[[Cells, int], Matrix]
@@ -79,9 +111,11 @@ class Attention:
     genes: Genes
 
     def predict(self, cells: Cells, member: int, features: NDArray[np.intp]) -> Matrix:
-        values = self.genes.standardised(features)
-        out: Matrix = self.weights(cells, member) @ values
+        out: Matrix = self.weights(cells, member) @ self.genes.standardised(features)
         return out
+
+    def fixed(self, cells: Cells) -> Fixed:
+        return Fixed(self.name, [self.weights(cells, m) for m in range(len(self.anchors))], lambda m, features: self.genes.standardised(features))
 
     def weights(self, cells: Cells, member: int) -> NDArray[np.float32]:
         """(cells, reference cells), rows sum to 1."""
@@ -110,11 +144,21 @@ class GeneProcess:
     width: float = 0.3
 
     def predict(self, cells: Cells, member: int, features: NDArray[np.intp]) -> Matrix:
+        out: Matrix = cells.x[member][:, self.shown[member]] @ np.linalg.solve(self._between_shown(member), self._to_shown(member, features))
+        return out
+
+    def fixed(self, cells: Cells) -> Fixed:
+        matrices = [np.linalg.solve(self._between_shown(m), cells.x[m][:, s].T.astype(np.float64)).T.astype(np.float32) for m, s in enumerate(self.shown)]
+        return Fixed(self.name, matrices, self._to_shown)
+
+    def _between_shown(self, member: int) -> Matrix:
         shown = self.shown[member]
         known = self.genes.standardised(shown)
-        covariance = self._covariance(known, shown, known, shown) + self.noise * np.eye(len(shown))
-        out: Matrix = cells.x[member][:, shown] @ np.linalg.solve(covariance, self._covariance(known, shown, self.genes.standardised(features), features))
-        return out
+        return self._covariance(known, shown, known, shown) + self.noise * np.eye(len(shown))
+
+    def _to_shown(self, member: int, features: NDArray[np.intp]) -> Matrix:
+        shown = self.shown[member]
+        return self._covariance(self.genes.standardised(shown), shown, self.genes.standardised(features), features)
 
     def _covariance(self, a: Matrix, fa: NDArray[np.intp], b: Matrix, fb: NDArray[np.intp]) -> Matrix:
         out: Matrix = (a.T @ b).astype(np.float64) / len(a) + self.common
@@ -134,12 +178,20 @@ class Decoder:
     penalty: float
 
     def predict(self, cells: Cells, member: int, features: NDArray[np.intp]) -> Matrix:
+        ours, gram, theirs = self._units(cells, member)
+        out: Matrix = ours @ np.linalg.solve(gram, theirs.T @ self.genes.standardised(features))
+        return out
+
+    def fixed(self, cells: Cells) -> Fixed:
+        parts = [self._units(cells, m) for m in range(len(cells.x))]
+        return Fixed(self.name, [ours @ np.linalg.solve(gram, theirs.T) for ours, gram, theirs in parts], lambda m, features: self.genes.standardised(features))
+
+    def _units(self, cells: Cells, member: int) -> tuple[Matrix, Matrix, Matrix]:
+        """Standardised hidden units of the cells, their penalised products in the reference, and those of the reference."""
         h = self.reference.hidden[self.network(member)]
         mean, sd = h.mean(0), h.std(0) + 1e-2
         h, ours = (h - mean) / sd, (cells.hidden[self.network(member)] - mean) / sd
-        gram = h.T @ h / len(h) + self.penalty * np.eye(h.shape[1], dtype=np.float32)
-        out: Matrix = ours @ np.linalg.solve(gram, h.T @ self.genes.standardised(features) / len(h))
-        return out
+        return ours, h.T @ h + len(h) * self.penalty * np.eye(h.shape[1], dtype=np.float32), h
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +203,10 @@ class Head:
 
     def predict(self, cells: Cells, member: int, features: NDArray[np.intp]) -> Matrix:
         return self.decode(cells.hidden[member], member)[:, features]
+
+    def fixed(self, cells: Cells) -> Fixed:
+        decoded = [self.decode(cells.hidden[m], m) for m in range(len(cells.x))]
+        return Fixed(self.name, decoded, lambda m, features: np.eye(decoded[m].shape[1], dtype=np.float32)[:, features])
 
 
 def unit(a: Matrix) -> NDArray[np.float32]:
@@ -185,7 +241,7 @@ def build_readouts(trainer: Trainer, genes: Genes, target: Cells) -> list[Readou
         Cells of the target, from which the shared directions are found.
     """
     plan, config = trainer.plan, trainer.config
-    reference = encode(trainer, "reference", np.arange(plan.table("reference").n_cells))
+    reference = encode(trainer, "reference", genes.rows)
     if config.readouts == ("head",):
         return [Head("head", _decode(trainer))]
     members = range(plan.members)

@@ -31,10 +31,13 @@ class Rows:
     """
 
     def __init__(self, table: Table, columns: NDArray[np.intp], hidden: Mask, scale: str, clip: float, device: torch.device) -> None:
-        position = np.full(1 + max(int(table.features.max()), int(columns.max())), -1)
+        n_features, n_extra = hidden.shape[1], table.extra.shape[1]
+        position = np.full(n_features, -1)
         position[table.features] = np.arange(len(table.features))
         self.columns = position[columns]
         self.measured = torch.from_numpy(self.columns >= 0).to(device)
+        self.extra = torch.from_numpy(table.extra[:, columns[columns >= n_features - n_extra] - (n_features - n_extra)]).to(device)
+        self.is_extra = torch.from_numpy(columns >= n_features - n_extra).to(device)
         self.table, self.clip, self.device = table, clip, device
         factors = table.factors(hidden)
         same = bool((factors == factors[0]).all())  # one scale for all networks: keep it once
@@ -73,4 +76,6 @@ class Rows:
             return x
         out = x.new_zeros(*x.shape[:2], len(self.columns))
         out[..., self.measured] = x
+        if bool(self.is_extra.any()):
+            out[..., self.is_extra] = self.extra[torch.from_numpy(rows).to(self.device)].clamp(-self.clip, self.clip)
         return out

@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from ..errors import PanelError
 from . import baselines
+from . import values as val
 from .latent import Cells, encode
+from .predict import Choices, Predictor
 from .readout import Genes, build_readouts
-from .score import metrics, zscore
-from .stack import Stack, choose_weights, correlations
+from .scale import Levels
+from .score import metrics, pearson, zscore
 
 if TYPE_CHECKING:
     from .config import Config
@@ -31,7 +33,10 @@ if TYPE_CHECKING:
     from .section import Reference, Section
     from .train import Epoch, Trainer
 
-SAMPLE = 20_000
+SAMPLED_CELLS, SAMPLED_VALUES = (1000, 5000), 1_500_000  # cells on which genes are scored: within these, fewer with a large panel
+ANCHORS = 2000  # cells over which a prediction is standardised
+GROUP = 4096  # cells predicted at once
+REFERENCE_CELLS = 4000  # reference cells that readouts look at
 PACKAGES = ("napari-inclust", "torch", "numpy", "scipy", "scikit-learn", "anndata")
 
 
@@ -64,8 +69,8 @@ class Run:
     ----------
     scores
         One row a shared gene, all from held-out predictions: the metrics of `score.METRICS`, and `pcc_gene_mean`, `pcc_type_mean`, `pcc_knn` of the baselines.
-    weights
-        Of each readout by name: entry m for the held-out genes of member m (chosen without them), the last for unmeasured genes.
+    choices
+        What the held-out genes decided: weights of the readouts and the shape of the values.
     provenance
         Settings, seed, versions, fingerprints of the data, times.
     """
@@ -77,7 +82,7 @@ class Run:
     history: list[Epoch]
     labels: str | None
     batch: str | None
-    weights: list[dict[str, float]] = field(default_factory=list)
+    choices: Choices = field(default_factory=Choices)
     scores: pd.DataFrame = field(default_factory=pd.DataFrame)
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -106,28 +111,28 @@ class Run:
 
     @cached_property
     def sample(self) -> NDArray[np.intp]:
-        """Rows of the section on which genes are standardised and scored: all, or a seeded sample of `SAMPLE` of a larger section."""
-        n = self.section.n_cells
-        return np.arange(n) if n <= SAMPLE else np.sort(np.random.default_rng(self.config.seed).choice(n, SAMPLE, replace=False))
+        """Rows of the section on which choices are made and genes scored: all, or a seeded sample of a large section."""
+        most = int(np.clip(SAMPLED_VALUES // self.panel.n_shared, *SAMPLED_CELLS))
+        return _some(self.section.n_cells, most, self.config.seed)
 
     @cached_property
     def cells(self) -> Cells:
         """The sampled cells of the section."""
         return encode(self.trainer, "section", self.sample)
 
-    @property
+    @cached_property
     def predicted_type(self) -> NDArray[np.str_] | None:
         """(cells,) the class with the highest mean probability over the members; None without labels."""
         if not self.plan.classes:
             return None
-        everyone = self.cells if len(self.sample) == self.section.n_cells else encode(self.trainer, "section", np.arange(self.section.n_cells))
-        names: NDArray[np.str_] = np.array(self.plan.classes)[everyone.classes.mean(0).argmax(1)]
+        codes = np.concatenate([encode(self.trainer, "section", rows).classes.mean(0).argmax(1) for rows in self._groups()])
+        names: NDArray[np.str_] = np.array(self.plan.classes)[codes]
         return names
 
     @cached_property
-    def _types(self) -> NDArray[np.intp] | None:
-        """Of the sampled cells."""
-        return self.cells.classes.mean(0).argmax(1) if self.plan.classes else None
+    def _measured(self) -> sp.csr_matrix:
+        """(cells, shared genes) log-normalised."""
+        return self.plan.table("section").lognormalised()
 
     @cached_property
     def _fold(self) -> NDArray[np.intp]:
@@ -136,87 +141,71 @@ class Run:
         return fold
 
     @cached_property
-    def _truth(self) -> NDArray[np.float32]:
-        """(sampled cells, shared genes) log-normalised."""
-        truth: NDArray[np.float32] = self._measured[self.sample].toarray()
-        return truth
-
-    @cached_property
-    def _measured(self) -> sp.csr_matrix:
-        """(cells, shared genes) log-normalised."""
-        return self.plan.table("section").lognormalised()
-
-    @cached_property
     def _genes(self) -> Genes:
-        return Genes(self.plan.table("reference").lognormalised(), self.panel.n_shared)
+        values = val.lognormalise(self.reference.matrix[:, self.panel.reference_columns], self.reference.values.kind, val.library_size(self.reference.matrix))
+        return Genes(values, self.panel.n_shared, self._reference_rows)
 
     @cached_property
-    def stack(self) -> Stack:
-        readouts = build_readouts(self.trainer, self._genes, self.cells)
-        weights = np.array([[row[r.name] for r in readouts] for row in self.weights]) if self.weights else np.zeros((0, len(readouts)))
-        return Stack(readouts, weights, self.cells, self.plan.members)
+    def _reference_rows(self) -> NDArray[np.intp]:
+        """Reference cells that readouts look at: all, or a seeded sample of a large reference that keeps rare types."""
+        n, labels = self.reference.n_cells, self.plan.table("reference").labels
+        if n <= REFERENCE_CELLS:
+            return np.arange(n)
+        random = np.random.default_rng(self.config.seed)
+        size = np.bincount(labels + 1)[labels + 1]
+        key = random.random(n) ** (size**0.5)  # weighted sampling (Efraimidis and Spirakis 2006): a type's share is that of the square root of its size
+        return np.sort(np.argsort(-key, kind="stable")[:REFERENCE_CELLS])
+
+    @cached_property
+    def _parts(self) -> dict[str, Any]:
+        """What a predictor is made of, but for the choices."""
+        anchors = encode(self.trainer, "section", _some(self.section.n_cells, ANCHORS, self.config.seed))
+        mean, sd = moments(self._measured)
+        return {
+            "readouts": build_readouts(self.trainer, self._genes, anchors),
+            "genes": self._genes,
+            "levels": Levels(self._genes.mean, self._genes.sd, mean, sd, self._fold),
+            "anchors": anchors,
+            "shown": [np.flatnonzero(self.plan.inputs & ~hidden) for hidden in self.plan.hidden],
+            "fold": self._fold,
+        }
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        return Predictor(choices=self.choices, **self._parts)
 
     @classmethod
     def finish(
         cls, section: Section, reference: Reference, panel: Panel, trainer: Trainer, history: list[Epoch], *, labels: str | None, batch: str | None
     ) -> Run:
-        """Weigh the readouts by the held-out genes, score every shared gene, and write down where all came from."""
+        """Let the held-out genes decide how to read out, score every shared gene, and write down where all came from."""
         raw = cls(section, reference, panel, trainer, history, labels, batch)
-        fold, truth = raw._fold, raw._truth
-        held_out = []
-        for readout in raw.stack.readouts:
-            predicted = np.zeros_like(truth)
-            for m in range(raw.plan.members):
-                predicted[:, fold == m] = zscore(readout.predict(raw.cells, m, np.flatnonzero(fold == m)))
-            held_out.append(predicted)
-        agreement, overlap = correlations(held_out, truth)
-        rows = [choose_weights(agreement[fold != m], overlap[fold != m]) for m in range(raw.plan.members)] + [choose_weights(agreement, overlap)]
-        weights = [{r.name: float(w) for r, w in zip(raw.stack.readouts, row, strict=True)} for row in rows]
-        run = cls(section, reference, panel, trainer, history, labels, batch, weights, provenance=raw._origin())
-        scores = metrics(truth, run._held_out(np.arange(panel.n_shared)), run._types)
+        truth = raw._measured[raw.sample].toarray()
+        learned = Predictor.learn(sample=raw.cells, truth=truth, **raw._parts)
+        shared = np.arange(panel.n_shared)
+        types = raw.cells.classes.mean(0).argmax(1) if trainer.plan.classes else None
+        scores = metrics(truth, learned.held_out(shared, raw.cells), types)
         scores.index = pd.Index(panel.shared, name="gene")
-        for name, predicted in run._baselines().items():
-            scores[f"pcc_{name}"] = metrics(truth, predicted)["pcc"].to_numpy()
-        return cls(section, reference, panel, trainer, history, labels, batch, weights, scores, run.provenance)
+        for name, predicted in raw._baselines(truth).items():
+            scores[f"pcc_{name}"] = pearson(truth, predicted)
+        return cls(section, reference, panel, trainer, history, labels, batch, learned.choices, scores, raw._origin())
 
-    def _baselines(self) -> dict[str, NDArray[Any]]:
+    def _baselines(self, truth: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         """Predictions of the shared genes (sampled cells, shared), each from the genes of the other folds only."""
         n, reference = self.panel.n_shared, self.plan.table("reference")
         values = self._genes.matrix[:, :n].toarray()
-        ours, theirs = zscore(self._truth), zscore(values)
+        ours, theirs = zscore(truth), zscore(values)
         out = {"gene_mean": np.tile(values.mean(0), (len(ours), 1)), "knn": np.zeros_like(ours)}
         if self.plan.classes:
             out["type_mean"] = np.zeros_like(ours)
-        for m in range(self.plan.members):
+        for m in range(self.plan.folds):
             fold = np.flatnonzero(self._fold == m)
             rest = np.flatnonzero(self._fold != m)
             out["knn"][:, fold] = baselines.knn_weights(ours[:, rest], theirs[:, rest], self.config.seed) @ values[:, fold]
             if self.plan.classes:
-                means = baselines.type_means(self._genes.matrix[:, fold].tocsr(), reference.labels, len(self.plan.classes))
+                means = baselines.type_means(self._genes.matrix[:, fold].tocsr(), reference.labels[self._genes.rows], len(self.plan.classes))
                 out["type_mean"][:, fold] = means[self.cells.classes[m].argmax(1)]
         return out
-
-    def _to_values(self, z: NDArray[Any], features: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Standardised predictions on the reference's log-normalised scale."""
-        out: NDArray[np.float32] = np.clip(self._genes.mean[features] + z * self._genes.sd[features], 0, None).astype(np.float32)
-        return out
-
-    def _held_out(self, features: NDArray[np.intp], cells: Cells | None = None) -> NDArray[np.float32]:
-        """(cells, shared features), each from the one member that it was hidden from, with weights chosen without its fold."""
-        out = np.zeros(((cells or self.cells).n, len(features)), dtype=np.float32)
-        for m in np.unique(self._fold[features]):
-            here = self._fold[features] == m
-            out[:, here] = self._to_values(self.stack.predict(int(m), features[here], cells, honest=True), features[here])
-        return out
-
-    def _predict(self, features: NDArray[np.intp], cells: Cells | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Values and spread (cells, features): mean and standard deviation over the members; a shared gene has its held-out values."""
-        each = np.stack([self._to_values(self.stack.predict(m, features, cells, honest=False), features) for m in range(self.plan.members)])
-        values, spread = each.mean(0), each.std(0)
-        shared = np.flatnonzero(features < self.panel.n_shared)
-        if len(shared):
-            values[:, shared] = self._held_out(features[shared], cells)
-        return values, spread
 
     def held_out(self) -> pd.DataFrame:
         """Held-out predictions of all shared genes: (cells, shared genes), log-normalised, cells in the section's order."""
@@ -225,17 +214,13 @@ class Run:
 
     def measured(self, gene: str) -> NDArray[np.float32] | None:
         """(cells,) log-normalised measured values; None for a gene that the section lacks."""
-        from . import values as val
-
         i = self.panel.index(gene)
         if i < self.panel.n_shared:
-            column: NDArray[np.float32] = self._measured[:, [i]].toarray().ravel()
-            return column
+            return np.asarray(self._measured[:, [i]].toarray().ravel())
         if i >= self.panel.n_shared + self.panel.n_target_only:
             return None
         total = val.library_size(self.section.matrix[:, self.panel.target_columns[: self.panel.n_shared]])
-        column = val.lognormalise(self.section.matrix[:, [self.panel.target_columns[i]]], self.section.values.kind, total).toarray().ravel()
-        return column
+        return np.asarray(val.lognormalise(self.section.matrix[:, [self.panel.target_columns[i]]], self.section.values.kind, total).toarray().ravel())
 
     def impute(self, gene: str) -> Imputed:
         """One gene over all cells.
@@ -248,7 +233,9 @@ class Run:
         values, spread, kinds, scores = next(iter(self.chunks([gene], 1)))[1:]
         return Imputed(self.panel.genes[self.panel.index(gene)], values[:, 0], spread[:, 0], kinds[0], scores[0])
 
-    def chunks(self, genes: Sequence[str], size: int = 64) -> Iterator[tuple[list[str], NDArray[np.float32], NDArray[np.float32], list[str], list[float | None]]]:
+    def chunks(
+        self, genes: Sequence[str], size: int = 64
+    ) -> Iterator[tuple[list[str], NDArray[np.float32], NDArray[np.float32], list[str], list[float | None]]]:
         """Genes in groups of `size`: names, values and spread (cells, size), kinds, scores. Memory does not grow with the number of genes."""
         features = np.array([self._feature(g) for g in genes], dtype=np.intp)
         for start in range(0, len(features), size):
@@ -256,18 +243,18 @@ class Run:
             values, spread = self._everywhere(part)
             kinds = ["held-out" if f < self.panel.n_shared else "imputed" for f in part]
             scores = [float(self.scores["pcc"].iloc[f]) if f < self.panel.n_shared else None for f in part]
-            yield [self.plan.features[f] for f in part], values, spread, kinds, scores
+            yield [self._imputable[f] for f in part], values, spread, kinds, scores
 
     def _everywhere(self, features: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """`_predict` for every cell of the section, in groups of cells when not all are in the sample."""
-        n = self.section.n_cells
-        if len(self.sample) == n:
-            return self._predict(features)
-        values, spread = np.zeros((2, n, len(features)), dtype=np.float32)
-        for start in range(0, n, SAMPLE):
-            rows = np.arange(start, min(start + SAMPLE, n))
-            values[rows], spread[rows] = self._predict(features, encode(self.trainer, "section", rows))
+        """Values and spread of all cells, group by group."""
+        values, spread = np.zeros((2, self.section.n_cells, len(features)), dtype=np.float32)
+        for rows in self._groups():
+            values[rows], spread[rows] = self.predictor.predict(features, encode(self.trainer, "section", rows))
         return values, spread
+
+    def _groups(self) -> Iterator[NDArray[np.intp]]:
+        for start in range(0, self.section.n_cells, GROUP):
+            yield np.arange(start, min(start + GROUP, self.section.n_cells))
 
     def save(self, path: str | Path) -> Path:
         """Write the run as one file; see `store.save`."""
@@ -275,8 +262,12 @@ class Run:
 
         return save(self, path)
 
+    @property
+    def _imputable(self) -> tuple[str, ...]:
+        return self.panel.shared + self.panel.reference_only
+
     def _feature(self, gene: str) -> int:
-        """Position of a gene among the plan's features (shared, then reference-only)."""
+        """Position of a gene among those that the reference has: shared, then reference-only."""
         i = self.panel.index(gene)
         if i < self.panel.n_shared:
             return i
@@ -286,7 +277,14 @@ class Run:
 
     def _origin(self) -> dict[str, Any]:
         data = {
-            side: {"path": str(d.path) if d.path else None, "name": d.name, "cells": d.n_cells, "values": asdict(d.values), "source": d.source, "fingerprint": d.fingerprint}
+            side: {
+                "path": str(d.path) if d.path else None,
+                "name": d.name,
+                "cells": d.n_cells,
+                "values": asdict(d.values),
+                "source": d.source,
+                "fingerprint": d.fingerprint,
+            }
             for side, d in (("section", self.section), ("reference", self.reference))
         }
         versions = {"python": platform.python_version()} | {p: metadata.version(p) for p in PACKAGES}
@@ -295,3 +293,15 @@ class Run:
             "genes": {"shared": self.panel.n_shared, "imputable": self.panel.n_reference_only}, "epochs": len(self.history), "seconds": self.history[-1].seconds if self.history else 0.0,
             "versions": versions, "platform": sys.platform, "made": datetime.now(UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
+
+
+def _some(n: int, most: int, seed: int) -> NDArray[np.intp]:
+    """All of n rows, or a seeded sample in their order."""
+    return np.arange(n) if n <= most else np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
+
+
+def moments(matrix: sp.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each column of a sparse matrix, without densifying it."""
+    mean = np.asarray(matrix.mean(0), dtype=np.float64).ravel()
+    square = np.asarray(matrix.multiply(matrix).mean(0), dtype=np.float64).ravel()
+    return mean, np.sqrt(np.maximum(square - mean**2, 0))

@@ -1,20 +1,17 @@
-"""One prediction from many readouts: a weighted mean whose weights are chosen on the genes hidden from the members."""
+"""One prediction from many: a weighted mean whose weights are chosen on genes that were hidden from what predicted them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .latent import Cells
-from .readout import Readout
 from .score import zscore
 
 Matrix = NDArray[np.floating[Any]]
-EVENNESS = 0.01  # weight of the entropy of the weights: keeps them from resting on one readout
+EVENNESS = 0.001  # weight of the entropy of the weights: keeps equally good predictions equally heavy
 
 
 def choose_weights(agreement: Matrix, overlap: Matrix) -> NDArray[np.float64]:
@@ -22,10 +19,10 @@ def choose_weights(agreement: Matrix, overlap: Matrix) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    agreement : (genes, readouts)
-        Pearson of each readout's held-out prediction with the truth.
-    overlap : (genes, readouts, readouts)
-        Pearson of the readouts with each other.
+    agreement : (genes, predictions)
+        Pearson of each held-out prediction with the truth.
+    overlap : (genes, predictions, predictions)
+        Pearson of the predictions with each other.
     """
     from scipy.optimize import minimize
 
@@ -46,40 +43,17 @@ def choose_weights(agreement: Matrix, overlap: Matrix) -> NDArray[np.float64]:
 
 
 def correlations(predictions: Sequence[Matrix], truth: Matrix) -> tuple[Matrix, Matrix]:
-    """`agreement` and `overlap` of `choose_weights` from standardised predictions (cells, genes) and the truth."""
-    stack = np.stack([np.asarray(p, dtype=np.float32) for p in predictions])  # (readouts, cells, genes)
+    """`agreement` and `overlap` of `choose_weights`, from standardised predictions (cells, genes) and the truth."""
     z = zscore(truth).astype(np.float32)
+    stack = np.stack([np.asarray(p, dtype=np.float32) for p in predictions])  # (predictions, cells, genes)
     agreement = np.einsum("kng,ng->gk", stack, z) / len(z)
     by_gene = stack.transpose(2, 0, 1)
     overlap = by_gene @ by_gene.transpose(0, 2, 1) / len(z)
     return agreement.astype(np.float64), overlap.astype(np.float64)
 
 
-@dataclass(frozen=True, eq=False)
-class Stack:
-    """Readouts, each standardised per gene and member over the anchor cells, averaged with weights.
-
-    Attributes
-    ----------
-    weights : (members + 1, readouts)
-        Row m: chosen without the genes of fold m, for their honest prediction. Last row: chosen on all, for genes that are not measured.
-    anchors
-        The cells over which a gene is standardised.
-    """
-
-    readouts: list[Readout]
-    weights: NDArray[np.float64]
-    anchors: Cells
-    members: int
-
-    def predict(self, member: int, features: NDArray[np.intp], cells: Cells | None = None, *, honest: bool) -> Matrix:
-        """One member's prediction (cells, features) in standard deviations over the anchors."""
-        weights = self.weights[member if honest else -1]
-        out: Matrix = np.zeros(((cells or self.anchors).n, len(features)), dtype=np.float32)
-        for w, readout in zip(weights, self.readouts, strict=True):
-            if w > 1e-3:
-                at = readout.predict(self.anchors, member, features)
-                mean, sd = at.mean(0), at.std(0)
-                p = at if cells is None else readout.predict(cells, member, features)
-                out += (w * np.where(sd > 1e-12, (p - mean) / np.where(sd > 1e-12, sd, 1), 0)).astype(np.float32)
-        return out
+def weights_by_fold(predictions: Sequence[Matrix], truth: Matrix, fold: NDArray[np.intp]) -> NDArray[np.float64]:
+    """(folds + 1, predictions): row m chosen without the genes of fold m, the last row on all genes."""
+    agreement, overlap = correlations(predictions, truth)
+    rows = [choose_weights(agreement[fold != m], overlap[fold != m]) for m in range(int(fold.max()) + 1)]
+    return np.array([*rows, choose_weights(agreement, overlap)])

@@ -33,7 +33,7 @@ def save(run: Run, path: str | Path) -> Path:
     """
     path = Path(path)
     temporary = path.with_name(path.name + ".part")
-    about = {"format": FORMAT, "weights": run.weights, "provenance": run.provenance, "panel": list(run.plan.features), "classes": list(run.plan.classes)}
+    about = {"format": FORMAT, "choices": asdict(run.choices), "provenance": run.provenance, "panel": list(run.panel.genes), "classes": list(run.plan.classes)}
     history = pd.DataFrame([{**{k: v for k, v in asdict(e).items() if k != "terms"}, **e.terms} for e in run.history])
     weights = io.BytesIO()
     np.savez(weights, **{k: v.cpu().numpy() for k, v in run.trainer.model.state_dict().items()})
@@ -73,7 +73,9 @@ def load(path: str | Path, section: Section, reference: Reference) -> Run:
     from .config import Config
     from .panel import align
     from .plan import imputation
+    from .predict import Choices
     from .run import Run
+    from .scale import Shape
     from .train import Epoch, Trainer
 
     about, scores, history, weights = _open(Path(path))
@@ -87,21 +89,33 @@ def load(path: str | Path, section: Section, reference: Reference) -> Run:
     try:
         config = Config().replace(**origin["config"])
     except ConfigError as error:
-        raise RunError(f"{path} has settings that this version does not know ({error}). Open it with napari-inclust {origin['versions']['napari-inclust']}.") from None
+        raise RunError(
+            f"{path} has settings that this version does not know ({error}). Open it with napari-inclust {origin['versions']['napari-inclust']}."
+        ) from None
     config = config.replace(device="auto")
     panel = align(section, reference)
     members = next(iter(weights.values())).shape[0]
-    plan = imputation(section, reference, panel, members=members // len(config.kl_weights), seed=config.seed, labels=origin["labels"], batch=origin["batch"])
-    if list(plan.features) != about["panel"]:
-        raise RunError(f"{path} has another panel of genes ({len(about['panel'])}, now {len(plan.features)}). Open the data that it was trained on.")
+    plan = imputation(
+        section,
+        reference,
+        panel,
+        members=members // len(config.kl_weights) - 1,
+        components=config.components,
+        seed=config.seed,
+        labels=origin["labels"],
+        batch=origin["batch"],
+    )
+    if list(panel.genes) != about["panel"]:
+        raise RunError(f"{path} has another panel of genes ({len(about['panel'])}, now {len(panel.genes)}). Open the data that it was trained on.")
     trainer = Trainer(plan, config)
     try:
         trainer.model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
     except RuntimeError as error:
         raise RunError(f"the weights in {path} do not fit its settings: the file is damaged ({str(error).splitlines()[0]}).") from None
+    choices = Choices(about["choices"]["readouts"], about["choices"]["refinements"], Shape(**about["choices"]["shape"]))
     names = {"number", "total", "seconds", "remaining", "stage", "validation", "best"}
-    epochs = [Epoch(terms={k: float(v) for k, v in row.items() if k not in names}, **{k: row[k] for k in names}) for row in history.to_dict("records")]
-    return Run(section, reference, panel, trainer, epochs, origin["labels"], origin["batch"], about["weights"], scores, origin)
+    epochs = [Epoch(terms={str(k): float(v) for k, v in row.items() if k not in names}, **{k: row[k] for k in names}) for row in history.to_dict("records")]
+    return Run(section, reference, panel, trainer, epochs, origin["labels"], origin["batch"], choices, scores, origin)
 
 
 def _open(path: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame, dict[str, Any]]:

@@ -206,7 +206,9 @@ class Trainer:
         ours = self.config.to_dict()
         other = [k for k, v in state["config"].items() if k not in ("device", "threads") and ours.get(k) != v]
         if other:
-            raise RunError(f"the checkpoint was made with another {other[0]} ({state['config'][other[0]]!r}, now {ours.get(other[0])!r}). Use its settings, or start afresh.")
+            raise RunError(
+                f"the checkpoint was made with another {other[0]} ({state['config'][other[0]]!r}, now {ours.get(other[0])!r}). Use its settings, or start afresh."
+            )
         if state["features"] != list(self.plan.features):
             raise RunError("the checkpoint was made with another panel of genes. Use the same files, or start afresh.")
         self.model.load_state_dict(state["model"])
@@ -248,7 +250,7 @@ def epochs(
     config = config or Config()
     panel = align(section, reference)
     members = min(config.members, panel.n_shared // 2)
-    plan = imputation(section, reference, panel, members=members, seed=config.seed, labels=labels, batch=batch)
+    plan = imputation(section, reference, panel, members=members, seed=config.seed, components=config.components, labels=labels, batch=batch)
     with dev.threads(config.threads):
         trainer = Trainer(plan, config)
         history: list[Epoch] = []

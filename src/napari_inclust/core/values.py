@@ -60,7 +60,9 @@ def check_finite(matrix: sp.csr_matrix, what: str) -> None:
         if n:
             row = int(np.searchsorted(matrix.indptr, int(np.argmax(wrong)), side="right")) - 1
             hint = "Scaled (z-scored) data cannot be used: give raw counts." if name == "negative" else "Remove these cells or set the values to 0."
-            raise DataError(f"{what} holds {n} {name} value{'s' if n > 1 else ''} (first in row {row}); expression values must be finite and not negative. {hint}")
+            raise DataError(
+                f"{what} holds {n} {name} value{'s' if n > 1 else ''} (first in row {row}); expression values must be finite and not negative. {hint}"
+            )
 
 
 def detect(matrix: sp.csr_matrix, declared: str | None = None) -> Values:
@@ -89,7 +91,9 @@ def detect(matrix: sp.csr_matrix, declared: str | None = None) -> Values:
                 "the values were declared raw counts but are not whole numbers. Declare them 'linear' (counts per volume, intensities) or 'lognorm' (log-normalised)."
             )
         if declared == "lognorm" and matrix.nnz and matrix.data.max() > 50:
-            raise DataError(f"the values were declared log-normalised but reach {matrix.data.max():.0f}; logarithms stay below 50. Declare them 'counts' or 'linear'.")
+            raise DataError(
+                f"the values were declared log-normalised but reach {matrix.data.max():.0f}; logarithms stay below 50. Declare them 'counts' or 'linear'."
+            )
         return Values(declared, declared=True)
     if whole:
         return Values("counts")

@@ -1,0 +1,178 @@
+"""Any gene of the reference, for any cells of the section: readouts stacked, refined by the section's own cells, and put on its scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .latent import Cells
+from .readout import Genes, Readout
+from .scale import Levels, Shape
+from .score import zscore
+from .stack import weights_by_fold
+
+Matrix = NDArray[np.floating[Any]]
+FULL = 0.5  # share of the member that sees every gene in the prediction of an unmeasured gene
+_RIDGE = 3.0
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the held-out genes decided; saved with a run.
+
+    Attributes
+    ----------
+    readouts : (folds + 1, readouts)
+        Weights of the readouts: row m was chosen without the genes of fold m, the last on all.
+    refinements : (folds + 1, 3)
+        Weights of the stacked prediction itself, of its linear part in the section's own genes, and of the cell's common factor.
+    """
+
+    readouts: list[list[float]] = field(default_factory=list)
+    refinements: list[list[float]] = field(default_factory=list)
+    shape: Shape = field(default_factory=Shape)
+
+
+class Predictor:
+    """Predicts genes (positions: shared first, then reference-only).
+
+    Parameters
+    ----------
+    anchors
+        Cells of the section over which every prediction is standardised.
+    shown : members x (inputs,)
+        Inputs that each member sees; the last member sees all.
+    fold : (shared genes,)
+        The member that each was hidden from.
+    """
+
+    def __init__(
+        self, readouts: list[Readout], genes: Genes, levels: Levels, anchors: Cells, shown: list[NDArray[np.intp]], fold: NDArray[np.intp], choices: Choices
+    ) -> None:
+        self.readouts, self.genes, self.levels, self.anchors = readouts, genes, levels, anchors
+        self.shown, self.fold, self.choices = shown, fold, choices
+        self.folds = len(shown) - 1
+
+    @classmethod
+    def learn(
+        cls,
+        readouts: list[Readout],
+        genes: Genes,
+        levels: Levels,
+        anchors: Cells,
+        shown: list[NDArray[np.intp]],
+        fold: NDArray[np.intp],
+        sample: Cells,
+        truth: Matrix,
+    ) -> Predictor:
+        """Make every choice on the held-out genes of a sample of cells; what predicts a fold is chosen without it.
+
+        Parameters
+        ----------
+        truth : (sampled cells, shared genes)
+        """
+        n = len(fold)
+
+        def predictor(**choices: Any) -> Predictor:
+            return cls(readouts, genes, levels, anchors, shown, fold, Choices(**choices))
+
+        first = predictor()
+        held_out = [np.zeros((sample.n, n), dtype=np.float32) for _ in readouts]
+        for m in range(first.folds):
+            here = np.flatnonzero(fold == m)
+            for out, readout in zip(held_out, readouts, strict=True):
+                out[:, here] = zscore(readout.predict(sample, m, here))
+        weights = weights_by_fold(held_out, truth, fold).tolist()
+        del held_out
+
+        second = predictor(readouts=weights)
+        parts = [np.zeros((sample.n, n), dtype=np.float32) for _ in range(3)]
+        for m in range(first.folds):
+            here = np.flatnonzero(fold == m)
+            for out, part in zip(parts, second._refinements(second._stacked(m, here, None, m), second._stacked(m, here, sample, m), m, sample), strict=True):
+                out[:, here] = part
+        refinements = weights_by_fold(parts, truth, fold).tolist()
+
+        third = predictor(readouts=weights, refinements=refinements)
+        z = third.held_out_z(np.arange(n), sample)
+        return predictor(readouts=weights, refinements=refinements, shape=Shape.choose(z, levels.ratio[:n], truth))
+
+    def predict(self, features: NDArray[np.intp], cells: Cells | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Values and their spread over the members, each (cells, features), log-normalised on the section's scale; default: the anchors.
+
+        A shared gene has its held-out prediction; its spread is that of the other genes' kind: between the members that all saw it but one.
+        """
+        z, spread = self.predict_z(features, cells)
+        return self.values(z, spread, features)
+
+    def predict_z(self, features: NDArray[np.intp], cells: Cells | None = None) -> tuple[Matrix, Matrix]:
+        """`predict` in standard deviations over the anchors."""
+        each = [self._stacked(m, features, None, -1) for m in range(self.folds + 1)]
+        each_there = each if cells is None else [self._stacked(m, features, cells, -1) for m in range(self.folds + 1)]
+        at, there = ((1 - FULL) * np.mean(e[:-1], axis=0) + FULL * e[-1] for e in (each, each_there))
+        z = self._refined(at, there, self.folds, -1, cells)
+        shared = np.flatnonzero(features < len(self.fold))
+        if len(shared):
+            z[:, shared] = self.held_out_z(features[shared], cells)
+        return z, np.std(each_there[:-1], axis=0)
+
+    def held_out(self, features: NDArray[np.intp], cells: Cells | None = None) -> NDArray[np.float32]:
+        """(cells, shared features), each from the one member that never saw it, with choices made without its fold."""
+        z = self.held_out_z(features, cells)
+        return self.values(z, z, features)[0]
+
+    def held_out_z(self, features: NDArray[np.intp], cells: Cells | None = None) -> Matrix:
+        """The same in standard deviations."""
+        out: Matrix = np.zeros(((cells or self.anchors).n, len(features)), dtype=np.float32)
+        for m in np.unique(self.fold[features]):
+            here = np.flatnonzero(self.fold[features] == m)
+            at = self._stacked(int(m), features[here], None, int(m))
+            there = at if cells is None else self._stacked(int(m), features[here], cells, int(m))
+            out[:, here] = self._refined(at, there, int(m), int(m), cells)
+        return out
+
+    def values(self, z: Matrix, spread: Matrix, features: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """From standard deviations over the anchors to log-normalised values on the section's scale, both (cells, features)."""
+        ratio, mean = self.levels.ratio[features], self.levels.mean[features]
+        positive, sd = self.choices.shape.size(ratio)
+        factor = mean / np.maximum(positive, 1e-9)
+        return (self.choices.shape.apply(z, ratio) * factor).astype(np.float32), (spread * sd * factor).astype(np.float32)
+
+    def _stacked(self, member: int, features: NDArray[np.intp], cells: Cells | None, row: int) -> Matrix:
+        """Weighted mean of the readouts of one member, each standardised over the anchors: (cells, features)."""
+        out: Matrix = np.zeros(((cells or self.anchors).n, len(features)), dtype=np.float32)
+        for w, readout in zip(self.choices.readouts[row], self.readouts, strict=True):
+            if w > 1e-3:
+                at = readout.predict(self.anchors, member, features)
+                out += w * standardised(at, at if cells is None else readout.predict(cells, member, features))
+        return out
+
+    def _refinements(self, at: Matrix, there: Matrix, member: int, cells: Cells | None) -> list[Matrix]:
+        """The prediction itself, its linear part in the genes that the member sees, and the mean of those genes in each cell; standardised over the anchors.
+
+        `at` is the prediction at the anchors, `there` at the cells.
+        """
+        shown = self.shown[member]
+        x_at = self.anchors.x[member][:, shown]
+        x_there = x_at if cells is None else cells.x[member][:, shown]
+        base_at, base = standardised(at, at), standardised(at, there)
+        gram = x_at.T @ x_at / len(x_at) + _RIDGE * np.eye(len(shown), dtype=np.float32)
+        linear = np.linalg.solve(gram, x_at.T @ base_at / len(x_at))
+        common = standardised(x_at.mean(1, keepdims=True), x_there.mean(1, keepdims=True))
+        return [base, standardised(x_at @ linear, x_there @ linear), np.broadcast_to(common, base.shape)]
+
+    def _refined(self, at: Matrix, there: Matrix, member: int, row: int, cells: Cells | None) -> Matrix:
+        weights = self.choices.refinements[row]
+        at_anchors = sum(w * p for w, p in zip(weights, self._refinements(at, at, member, None), strict=True))
+        at_cells = at_anchors if cells is None else sum(w * p for w, p in zip(weights, self._refinements(at, there, member, cells), strict=True))
+        return standardised(at_anchors, at_cells)  # type: ignore[arg-type]
+
+
+def standardised(at: Matrix, there: Matrix) -> Matrix:
+    """`there` in standard deviations of `at`, column by column; 0 where `at` is constant."""
+    mean, sd = at.mean(0), at.std(0)
+    out: Matrix = np.where(sd > 1e-9, (there - mean) / np.where(sd > 1e-9, sd, 1), 0).astype(np.float32)
+    return out
