@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from napari_inclust.gui.training import CRASHED, DONE, STOPPED
 from napari_inclust.paint import canvas
 
 from .conftest import expected_colour, pixel_of
-from .fakes import fake_steps, small_reference, small_section
+from .fakes import FakeRun, fake_steps, small_reference, small_section
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -60,6 +61,7 @@ def train(dock: Any, bench: Any, qtbot: Any) -> None:
     show(dock, 1, qtbot)
     qtbot.mouseClick(dock.train.start, LEFT)
     qtbot.waitUntil(lambda: bench.session.run is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: bench.scene.painter.gene_layer() is not None, timeout=10_000)  # a finished run paints at once
 
 
 def test_load_train_click_a_gene_paints_the_right_colours(opened: Any, qtbot: Any, tmp_path: Path) -> None:
@@ -299,3 +301,31 @@ def test_a_closed_dock_lets_go_and_opens_again(viewer: Any, qtbot: Any) -> None:
     _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "Genes")
     assert plugin.bench is bench
     assert plugin.dock.table.currentIndex().row() == plugin.dock.model.row_of("Gene3")
+
+
+def test_a_slow_gene_is_imputed_off_the_gui_thread_and_the_last_wish_wins(opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, bench, dock = opened
+    bench.session.open_section(small_section())
+    bench.session.open_reference(small_reference())
+    run = FakeRun(bench.session.section, bench.session.reference)
+    asked: list[str] = []
+    quick = run.impute
+
+    def slow(gene: str) -> Any:
+        asked.append(gene)
+        time.sleep(0.3)
+        return quick(gene)
+
+    monkeypatch.setattr(run, "impute", slow)
+    start = time.perf_counter()
+    bench.session.set_run(run)
+    for gene in ("Gene31", "Gene32", "Gene33"):
+        bench.session.choose(gene)
+    assert time.perf_counter() - start < 0.3
+    assert dock.genes.message.text().startswith("Imputing")
+    layer = lambda: bench.scene.painter.gene_layer()  # noqa: E731
+    qtbot.waitUntil(lambda: layer() is not None and layer().name.startswith("Gene33"), timeout=5000)
+    assert asked == ["Gene24", "Gene33"]
+    assert dock.genes.message.text() == ""
+    bench.session.choose("Gene24")
+    assert layer().name.startswith("Gene24")  # kept: no second wait

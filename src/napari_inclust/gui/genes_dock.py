@@ -100,9 +100,9 @@ class GenesDock(QWidget):
         box = QVBoxLayout(self)
         box.addWidget(self.search)
         box.addLayout(filters)
-        box.addWidget(self.message)
         box.addWidget(table, 1)
         box.addWidget(self.count)
+        box.addWidget(self.message)
         box.addLayout(views)
         box.addLayout(form)
         box.addWidget(self.hover)
@@ -116,6 +116,7 @@ class GenesDock(QWidget):
         links.to(s.stars_changed, self._stars)
         links.to(bench.scene.hovered, self._hovered)
         links.to(bench.scene.wanted, self.step)
+        links.to(bench.scene.decoding.busy_changed, self._imputing)
         self.search.textChanged.connect(self._filter)
         self.search.returnPressed.connect(self._first)
         self.search.installEventFilter(self)
@@ -208,8 +209,7 @@ class GenesDock(QWidget):
             button.setEnabled(not cannot[view])
             button.setToolTip(cannot[view] or {"measured": "Measured values", "imputed": "Imputed values (for a measured gene: predicted while it was hidden)",
                                                "side by side": "Measured left, imputed right, in linked views with equal limits"}[view])  # fmt: skip
-        wish = self._session.view
-        shown = wish if not cannot[wish] else next((v for v in VIEWS[:2] if not cannot[v]), wish)
+        shown = self._session.effective_view
         self.group.setExclusive(False)
         for view, button in self.views.items():
             button.setChecked(view == shown and not cannot[view])
@@ -225,6 +225,9 @@ class GenesDock(QWidget):
     def _stars(self) -> None:
         self.model.set_stars(set(self._session.stars))
         self._after_reset()
+
+    def _imputing(self, gene: str) -> None:
+        self.message.say(f"Imputing {gene} …" if gene else "")
 
     def _hovered(self, text: str) -> None:
         self.hover.setText(text or _NOTHING)

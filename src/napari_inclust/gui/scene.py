@@ -13,6 +13,7 @@ from ..paint import canvas
 from ..paint.painter import Painter
 from ..paint.values import CellTypes
 from .columns import likely_types
+from .decoding import Decoding
 from .session import BOTH, Session
 
 KEYS = {
@@ -43,6 +44,7 @@ class Scene:
         self._viewer = weakref.ref(viewer)
         self.session = session
         self.painter: Painter | None = None
+        self.decoding = Decoding(session)
         session.data_changed.connect(self._data)
         session.types_changed.connect(self._types)
         session.gene_changed.connect(self._gene)
@@ -56,6 +58,7 @@ class Scene:
     def close(self) -> None:
         """Let go of the viewer; its layers stay."""
         session, viewer = self.session, self._viewer()
+        self.decoding.close()
         session.data_changed.disconnect(self._data)
         session.types_changed.disconnect(self._types)
         session.gene_changed.disconnect(self._gene)
@@ -109,6 +112,9 @@ class Scene:
 
     def _gene(self) -> None:
         if self.painter is None:
+            return
+        if self.session.must_wait and self.session.gene is not None:
+            self.decoding.ask(self.session.run, self.session.gene)
             return
         try:
             shown = self.session.shown()

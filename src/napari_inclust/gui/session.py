@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 IMPUTED, BOTH = "imputed", "side by side"
 VIEWS = (MEASURED, IMPUTED, BOTH)
 _RECENT = 20
+_INLINE = 0.06  # seconds: a gene that is imputed faster is imputed at once, a slower one in a thread
+_KEPT_BYTES = 256 * 2**20  # of genes imputed before
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +75,8 @@ class Session:
         self.stars: set[str] = set()
         self.recent: list[str] = []
         self._measured: Any = None  # (cells, genes) CSC, log-normalised
+        self._kept: OrderedDict[str, CellValues] = OrderedDict()  # genes that the run imputed
+        self._inline = False
 
     # data
     def open_section(self, section: Section, measured: Any = None) -> None:
@@ -135,6 +140,8 @@ class Session:
     def choose_run(self, run: Run) -> None:
         """Paint from another run of this session."""
         self.run = run
+        self._kept.clear()
+        self._inline = False
         self.run_changed()
         if self.gene is None and run.genes:  # a finished run paints at once
             self.choose(run.panel.reference_only[0] if run.panel.reference_only else str(run.scores["pcc"].idxmax()))
@@ -204,15 +211,35 @@ class Session:
             imputed = f"The reference lacks {gene}, so it cannot be imputed."
         return {MEASURED: measured, IMPUTED: imputed, BOTH: measured or imputed}
 
+    @property
+    def effective_view(self) -> str | None:
+        """The view that is shown: the chosen one, or what the gene has instead; None without a gene."""
+        cannot = self.views_of(self.gene)
+        return self.view if not cannot[self.view] else next((v for v in (MEASURED, IMPUTED) if not cannot[v]), None)
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether the chosen gene has to be imputed first, and that is too slow to do at once."""
+        return self.effective_view in (IMPUTED, BOTH) and self.gene not in self._kept and not self._inline
+
+    def keep(self, run: Any, found: CellValues, seconds: float) -> None:
+        """A gene that was imputed in a thread."""
+        if run is not self.run:
+            return
+        self._inline = seconds < _INLINE
+        self._kept[found.name] = found
+        while len(self._kept) * 2 * found.values.nbytes > _KEPT_BYTES and len(self._kept) > 1:
+            self._kept.popitem(last=False)
+        if found.name == self.gene:
+            self.gene_changed()
+
     def shown(self) -> list[CellValues]:
         """What is to be painted: one, or measured and imputed side by side."""
-        gene = self.gene
-        if gene is None or self.section is None:
+        gene, view = self.gene, self.effective_view
+        if gene is None or view is None:
             return []
-        cannot = self.views_of(gene)
-        view = self.view if not cannot[self.view] else next((v for v in (MEASURED, IMPUTED) if not cannot[v]), None)
         kinds = {MEASURED: [self._of_section], IMPUTED: [self._of_run], BOTH: [self._of_section, self._of_run]}
-        return [get(gene) for get in kinds[view]] if view else []
+        return [get(gene) for get in kinds[view]]
 
     def limits(self, shown: list[CellValues]) -> list[tuple[float, float]]:
         """Colour limits of each, by hand where the user moved them."""
@@ -248,9 +275,13 @@ class Session:
         return CellValues(gene, values)
 
     def _of_run(self, gene: str) -> CellValues:
-        assert self.run is not None
-        imputed = self.run.impute(gene)
-        return CellValues(imputed.gene, imputed.values, imputed.kind, imputed.spread, imputed.score)
+        return self._kept[gene] if gene in self._kept else imputed_values(self.run, gene)
+
+
+def imputed_values(run: Any, gene: str) -> CellValues:
+    """One gene as the run imputes it."""
+    imputed = run.impute(gene)
+    return CellValues(imputed.gene, imputed.values, imputed.kind, imputed.spread, imputed.score)
 
 
 def log_measured(section: Section) -> Any:
