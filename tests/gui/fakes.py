@@ -49,6 +49,17 @@ class FakeRun:
         score = float(self.scores.loc[gene, "pcc"]) if gene in self.panel.shared else None
         return SimpleNamespace(gene=gene, values=values, spread=np.full(n, 0.25, dtype=np.float32), kind=kind, score=score)
 
+    def chunks(self, genes: Any, size: int = 64) -> Any:
+        for start in range(0, len(genes), size):
+            part = [self.impute(g) for g in genes[start : start + size]]
+            yield [p.gene for p in part], np.stack([p.values for p in part], 1), np.stack([p.spread for p in part], 1), [p.kind for p in part], [p.score for p in part]
+
+    provenance = {"task": "fake"}
+
+    def save(self, path: Any) -> Any:
+        path.write_text("fake run")
+        return path
+
     def measured(self, gene: str) -> Any:
         from napari_inclust.core.values import lognormalise
 

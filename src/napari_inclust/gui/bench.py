@@ -7,6 +7,7 @@ from typing import Any
 
 from ..paint import canvas as parts
 from .loading import Loading
+from .saving import Saving
 from .scene import Scene
 from .session import Session
 from .training import Steps, Training, real_steps
@@ -28,6 +29,7 @@ class Workbench:
     def __init__(self, viewer: Any, steps: Steps = real_steps) -> None:
         self.session = Session()
         self.loading = Loading(self.session)
+        self.saving = Saving(self.session)
         self.training = Training(self.session, steps)
         self.scene = Scene(viewer, self.session)
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -52,6 +54,7 @@ class Workbench:
             self.closed = True
             self.loading.close()
             self.training.close()
+            self.saving.close()
             self.scene.close()
 
 

@@ -10,12 +10,13 @@ from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
 from .bench import Workbench
 from .data_dock import DataDock
 from .genes_dock import GenesDock
+from .save_dock import SaveDock
 from .train_dock import TrainDock
 from .widgets import Links
 
 
 class MainDock(QWidget):
-    """Data, Train, Genes as tabs; a step that is not possible yet is greyed, its tooltip says why.
+    """Data, Train, Genes, Save as tabs; a step that is not possible yet is greyed, its tooltip says why.
 
     Parameters
     ----------
@@ -26,9 +27,9 @@ class MainDock(QWidget):
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
         self._session = bench.session
-        self.data, self.train, self.genes = DataDock(bench), TrainDock(bench), GenesDock(bench)
+        self.data, self.train, self.genes, self.save = DataDock(bench), TrainDock(bench), GenesDock(bench), SaveDock(bench)
         self.tabs = QTabWidget()
-        for title, dock in (("1 Data", self.data), ("2 Train", self.train), ("3 Genes", self.genes)):
+        for title, dock in (("1 Data", self.data), ("2 Train", self.train), ("3 Genes", self.genes), ("4 Save", self.save)):
             self.tabs.addTab(scrolled(dock), title)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
@@ -40,7 +41,7 @@ class MainDock(QWidget):
 
     def _show(self) -> None:
         nothing = "" if self._session.section is not None else "Open a section first (Data)."
-        for i, (why, tip) in enumerate([("", "Section and reference"), (self._session.obstacle, "Train the network"), (nothing, "Paint genes")]):
+        for i, (why, tip) in enumerate([("", "Section and reference"), (self._session.obstacle, "Train the network"), (nothing, "Paint genes"), ("", "Save results, load a run")]):
             self.tabs.setTabEnabled(i, not why)
             self.tabs.setTabToolTip(i, why or tip)
 

@@ -69,6 +69,16 @@ class GenesPlugin(_Dock):
         return GenesDock(bench)
 
 
+class SavePlugin(_Dock):
+    """Plugins > inClust+ > Save."""
+
+    def make(self, bench: Workbench) -> QWidget:
+        from .main_dock import scrolled
+        from .save_dock import SaveDock
+
+        return scrolled(SaveDock(bench))
+
+
 class MainPlugin(_Dock):
     """Plugins > inClust+ > all steps."""
 

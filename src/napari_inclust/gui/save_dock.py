@@ -1,0 +1,127 @@
+"""Save: results out, runs in; says where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from .bench import Workbench
+from .widgets import Links, Message, choice
+
+_WHICH = [("imputed: not measured in the section", "imputed"), ("all genes (measured ones as held-out predictions)", "all"), ("starred genes", "starred"), ("the gene that is shown", "shown")]
+
+
+class SaveDock(QWidget):
+    """Everything that a run gives, as files.
+
+    Parameters
+    ----------
+    bench
+        The workbench of the viewer.
+    """
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self._session, self._saving = bench.session, bench.saving
+        self.which = choice("Which genes are written", _WHICH)
+        self.genes = _button("Save imputed genes…", "AnnData (.h5ad or .zarr): values, spread and scores, marked as imputed; one file of cells x genes")
+        self.scores = _button("Save scores…", "CSV: held-out scores of all shared genes, beside the baselines")
+        self.run = _button("Save run…", "The trained network with its settings (.inclust), without the data")
+        self.load = _button("Load run…", "A saved run (.inclust), onto the open section and reference, or with the files that it was trained on")
+        self.cancel = _button("Cancel", "Stop writing; nothing half-written stays")
+        self.bar = QProgressBar()
+        self.bar.setToolTip("Genes written of those chosen")
+        self.message = Message()
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Genes", self.which)
+        box = QVBoxLayout(self)
+        box.addLayout(form)
+        for row in ((self.genes,), (self.scores,), (self.run, self.load)):
+            line = QHBoxLayout()
+            for b in row:
+                line.addWidget(b)
+            box.addLayout(line)
+        box.addWidget(self.bar)
+        box.addWidget(self.cancel)
+        box.addWidget(self.message)
+        box.addStretch(1)
+        self._look = QTimer(self)
+        self._look.setInterval(100)
+        self._look.timeout.connect(self._progress)
+
+        links = Links(self)
+        links.to(bench.session.run_changed, self._show)
+        links.to(bench.session.data_changed, self._show)
+        links.to(bench.saving.changed, self._saved)
+        self.genes.clicked.connect(lambda: self._ask("imputed.h5ad", "AnnData (*.h5ad *.zarr)", lambda path: self._saving.genes(path, self.chosen())))
+        self.scores.clicked.connect(lambda: self._ask("scores.csv", "CSV (*.csv)", self._saving.scores))
+        self.run.clicked.connect(lambda: self._ask("run.inclust", "inClust run (*.inclust)", self._saving.run))
+        self.load.clicked.connect(self._load)
+        self.cancel.clicked.connect(self._saving.cancel)
+        self._show()
+
+    def chosen(self) -> list[str]:
+        """Names of the genes to write; those that the reference lacks are left out."""
+        run = self._session.run
+        if run is None:
+            return []
+        imputable = [*run.panel.shared, *run.panel.reference_only]
+        which = self.which.currentData()
+        if which == "imputed":
+            return list(run.panel.reference_only)
+        if which == "all":
+            return imputable
+        wanted = self._session.stars if which == "starred" else {self._session.gene}
+        return [g for g in imputable if g in wanted]
+
+    def _ask(self, name: str, kinds: str, save: Callable[[str], None]) -> None:
+        if name == "imputed.h5ad" and not self.chosen():
+            self.message.say("No gene of this choice can be imputed: star genes, or choose another group.", wrong=True)
+            return
+        path, _ = QFileDialog.getSaveFileName(self, "Save", name, kinds)
+        if path:
+            save(path)
+
+    def _load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load a run", "", "inClust run (*.inclust)")
+        if path:
+            self._saving.load(path)
+
+    def _saved(self) -> None:
+        saving = self._saving
+        self.message.say(saving.busy + " …" if saving.running else saving.message, wrong=saving.wrong)
+        if saving.message and not saving.wrong and not saving.running:
+            show_info(saving.message)
+        self._show()
+
+    def _progress(self) -> None:
+        self.bar.setRange(0, self._saving.total)
+        self.bar.setValue(self._saving.written)
+
+    def _show(self) -> None:
+        running = self._saving.running
+        (self._look.start if running else self._look.stop)()
+        self.bar.setVisible(running)
+        self.cancel.setVisible(running)
+        why = "Something is being written." if running else "" if self._session.run is not None else "There is no run yet: train first (Train)."
+        for b in (self.genes, self.scores, self.run):
+            _allow(b, why)
+        _allow(self.load, "Something is being written." if running else "")
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setProperty("tip", tip)
+    return button
+
+
+def _allow(button: Any, why: str) -> None:
+    """Grey with the reason as tooltip, or not."""
+    button.setEnabled(not why)
+    button.setToolTip(why or button.property("tip"))

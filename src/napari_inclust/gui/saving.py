@@ -1,0 +1,140 @@
+"""Writing results off the GUI thread: complete or not at all, cancellable."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from psygnal import Signal
+
+from ..errors import InclustError
+from .session import Session
+from .worker import Worker, once
+
+
+class _CancelledError(Exception):
+    """Raised in the writing thread, between two groups of genes."""
+
+
+class Saving:
+    """Writes imputed genes, scores and runs, and loads runs.
+
+    Signals
+    -------
+    changed
+        Something began or ended; `busy`, `message` and `wrong` say what.
+    """
+
+    changed = Signal()
+
+    def __init__(self, session: Session) -> None:
+        self._session = weakref.ref(session)
+        self._worker: Worker | None = None
+        self.busy = self.message = ""
+        self.wrong = False
+        self.written, self.total = 0, 0
+        self._stop = False
+
+    @property
+    def running(self) -> bool:
+        return self._worker is not None
+
+    def genes(self, path: str | Path, genes: Sequence[str]) -> None:
+        """Imputed values, spread, scores and provenance as `.h5ad` or `.zarr`."""
+        run, path = self._run(), Path(path)
+
+        def write() -> str:
+            from ..io.write import check_output, write_imputed
+
+            check_output(path, inputs=[p for p in (run.section.path, run.reference.path) if p is not None])
+            write_imputed(path, run, genes, command="napari: Save", progress=self._progress)
+            return f"{len(genes):,} imputed genes of {run.section.n_cells:,} cells are in {path} (var['imputed'] marks them)."
+
+        self._start(f"Writing {path.name}", write, len(genes))
+
+    def scores(self, path: str | Path) -> None:
+        """Held-out scores of all shared genes as CSV."""
+        run, path = self._run(), Path(path)
+
+        def write() -> str:
+            from ..io.write import check_output, write_csv
+
+            write_csv(run.scores, check_output(path, (".csv",)))
+            return f"Held-out scores of {len(run.scores):,} genes are in {path}."
+
+        self._start(f"Writing {path.name}", write)
+
+    def run(self, path: str | Path) -> None:
+        """The run itself: weights, settings and provenance, without the data."""
+        run, path = self._run(), Path(path)
+        self._start(f"Writing {path.name}", lambda: f"The run is in {run.save(path)}. It needs the same section and reference to be loaded.")
+
+    def load(self, path: str | Path) -> None:
+        """A saved run onto the open section and reference."""
+        session = self._session()
+        if session is None:
+            return
+        section, reference = session.section, session.reference
+
+        def read() -> Any:
+            from ..io.runs import load_run
+
+            return load_run(path, section, reference)
+
+        def loaded(run: Any) -> str:
+            if run.section is not session.section:
+                session.open_section(run.section)
+            if run.reference is not session.reference:
+                session.open_reference(run.reference, run.labels)
+            session.set_run(run)
+            return f"Loaded {Path(path).name}."
+
+        self._start(f"Loading {Path(path).name}", read, then=loaded)
+
+    def cancel(self) -> None:
+        """Stop between two groups of genes; nothing half-written stays."""
+        self._stop = True
+
+    def close(self) -> None:
+        """Stop and forget."""
+        self._stop = True
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def _run(self) -> Any:
+        session = self._session()
+        if session is None or session.run is None:
+            raise InclustError("There is no run yet. Train first (Train).")
+        return session.run
+
+    def _progress(self, done: int) -> None:
+        self.written = done  # in the writing thread; docks look at it from time to time
+        if self._stop:
+            raise _CancelledError
+
+    def _start(self, what: str, function: Callable[[], Any], total: int = 0, then: Callable[[Any], str] = str) -> None:
+        if self.running:
+            return
+        self.busy, self.message, self.wrong = what, "", False
+        self.written, self.total, self._stop = 0, total, False
+        self._worker = Worker(once(function), on_return=lambda found: self._end(then(found)), on_error=self._failed)
+        self._worker.start()
+        self.changed()
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, _CancelledError):
+            self._end("Cancelled: nothing was written.")
+            return
+        text = str(error) if isinstance(error, InclustError) else f"{self.busy} failed ({type(error).__name__}: {error}). Nothing was written."
+        self._end(text, wrong=True)
+        session = self._session()
+        if session is not None:
+            session.told(text)
+
+    def _end(self, message: str, *, wrong: bool = False) -> None:
+        self._worker = None
+        self.busy, self.message, self.wrong = "", message, wrong
+        self.changed()
