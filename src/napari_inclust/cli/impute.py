@@ -31,6 +31,8 @@ def impute(
     reference_values: o.ReferenceValues = None,
     pixel_size: o.PixelSize = None,
     plane: o.Plane = None,
+    table: o.Table = None,
+    system: o.System = None,
     preset: o.Preset = None,
     epochs: o.Epochs = None,
     members: o.Members = None,
@@ -55,7 +57,7 @@ def impute(
     check_run_path(save_run)
     chosen = settings(preset, config, epochs=epochs, members=members, seed=seed, device=device)
     asked = requested(genes, genes_file)
-    data = open_data(spatial, reference, talk, values=values, reference_values=reference_values, pixel_size=pixel_size, plane=plane)
+    data = open_data(spatial, reference, talk, values=values, reference_values=reference_values, pixel_size=pixel_size, plane=plane, table=table, system=system)
     names = genes_to_impute(data.panel, asked)
     run = load(saved_run, data) if saved_run else train(data, chosen, talk, labels=labels, batch=batch, checkpoint=resume)
     save(run, save_run)

@@ -19,12 +19,14 @@ MOST_CLASSES = 200
 
 
 def info(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A tissue section or a reference.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A tissue section or a reference: any file or folder that impute takes.")],
     reference: Annotated[Path | None, typer.Argument(metavar="[REFERENCE]", help="Say also how the two fit together.")] = None,
     values: o.SpatialValues = None,
     reference_values: o.ReferenceValues = None,
     pixel_size: o.PixelSize = None,
     plane: o.Plane = None,
+    table: o.Table = None,
+    system: o.System = None,
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
@@ -34,11 +36,11 @@ def info(
 
     talk = Talk(quiet, json)
     if reference is None:
-        data = read_any(path, values=values, pixel_size=pixel_size, plane=plane)
+        data = read_any(path, values=values, pixel_size=pixel_size, plane=plane, table=table, system=system)
         facts = describe(data)
         talk.summary(facts, *_lines(facts))
         return
-    section = read_section(path, values=values, pixel_size=pixel_size, plane=plane, flatten=True)
+    section = read_section(path, values=values, pixel_size=pixel_size, plane=plane, flatten=True, table=table, system=system)
     ref = read_reference(reference, values=reference_values)
     panel = align(section, ref)
     both = {"section": describe(section), "reference": describe(ref)}
@@ -49,10 +51,12 @@ def info(
 def describe(data: Reference) -> dict[str, Any]:
     """Facts of a section or a reference, by name."""
     from ..core.section import Section
+    from ..io.read import recognise
 
     adata, section = data.adata, isinstance(data, Section)
     facts: dict[str, Any] = {
         "file": str(data.path),
+        "format": recognise(data.path).name if data.path else "in memory",
         "what": "tissue section" if section else "cells without positions (a reference)",
         "cells": data.n_cells,
         "genes": len(data.genes),
@@ -65,7 +69,9 @@ def describe(data: Reference) -> dict[str, Any]:
         facts |= {
             "extent": f"{width:,.0f} x {height:,.0f}",
             "unit": data.unit_note,
-            "segmentation": "label image" if data.raster is not None else "none: centroids only",
+            "segmentation": f"cells as outlines or labels, {data.raster.shape[0]:,} x {data.raster.shape[1]:,} pixels"
+            if data.raster is not None
+            else "none: centroids only",
         }
     facts["labels"] = {str(name): _classes(adata.obs[name]) for name in adata.obs if _is_label(adata.obs[name])}
     return facts

@@ -9,8 +9,8 @@ import typer
 
 _DATA, _TRAINING, _TALK = "Data", "Training", "Output"
 
-Spatial = Annotated[Path, typer.Argument(metavar="SPATIAL", help="The tissue section: an AnnData .h5ad with centroids in obsm['spatial'].")]
-Reference = Annotated[Path, typer.Argument(metavar="REFERENCE", help="The scRNA-seq reference: an AnnData .h5ad, raw counts in X, layers['counts'] or raw.")]
+Spatial = Annotated[Path, typer.Argument(metavar="SPATIAL", help="The tissue section: .h5ad, SpatialData .zarr, a MERSCOPE, Xenium or CosMx folder, a table.")]
+Reference = Annotated[Path, typer.Argument(metavar="REFERENCE", help="The scRNA-seq reference: .h5ad, .h5mu, 10x .h5 or folder, loom, a table.")]
 
 Labels = Annotated[str | None, typer.Option("--labels", metavar="KEY", help="Column of the reference's obs with cell types.", rich_help_panel=_DATA)]
 Batch = Annotated[str | None, typer.Option("--batch", metavar="KEY", help="Column of obs with batches.", rich_help_panel=_DATA)]
@@ -21,6 +21,11 @@ SpatialValues = Annotated[
 ReferenceValues = Annotated[str | None, typer.Option("--reference-values", metavar="KIND", help="The same for the reference.", rich_help_panel=_DATA)]
 PixelSize = Annotated[float | None, typer.Option("--pixel-size", metavar="UM", help="Micrometres per unit of the coordinates.", rich_help_panel=_DATA)]
 Plane = Annotated[str | None, typer.Option("--plane", metavar="XY", help="Plane of three-dimensional coordinates: xy, xz or yz.", rich_help_panel=_DATA)]
+
+Table = Annotated[str | None, typer.Option("--table", metavar="NAME", help="Table of a SpatialData zarr that has several.", rich_help_panel=_DATA)]
+System = Annotated[
+    str | None, typer.Option("--system", metavar="NAME", help="Coordinate system of a SpatialData zarr that has several.", rich_help_panel=_DATA)
+]
 
 Preset = Annotated[
     str | None, typer.Option("--preset", metavar="P", help="Named settings; `inclust presets` lists them (default: balanced).", rich_help_panel=_TRAINING)

@@ -29,6 +29,8 @@ def score(
     reference_values: o.ReferenceValues = None,
     pixel_size: o.PixelSize = None,
     plane: o.Plane = None,
+    table: o.Table = None,
+    system: o.System = None,
     preset: o.Preset = None,
     epochs: o.Epochs = None,
     seed: o.Seed = None,
@@ -52,7 +54,7 @@ def score(
         check_output(predictions, inputs=(spatial, reference))
     check_run_path(save_run)
     chosen = settings(preset, config, epochs=epochs, members=folds, seed=seed, device=device)
-    data = open_data(spatial, reference, talk, values=values, reference_values=reference_values, pixel_size=pixel_size, plane=plane)
+    data = open_data(spatial, reference, talk, values=values, reference_values=reference_values, pixel_size=pixel_size, plane=plane, table=table, system=system)
     run = train(data, chosen, talk, labels=labels, batch=batch, checkpoint=resume)
     save(run, save_run)
     write_csv(run.scores.reindex(columns=list(COLUMNS)), output)

@@ -37,12 +37,14 @@ def open_data(
     reference_values: str | None = None,
     pixel_size: float | None = None,
     plane: str | None = None,
+    table: str | None = None,
+    system: str | None = None,
 ) -> Data:
     """Read both files, match their genes, and say what was found. Imputation needs no places, so three-dimensional ones are no obstacle."""
     from ..core.panel import align
     from ..io.read import read_reference, read_section
 
-    section = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True)
+    section = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True, table=table, system=system)
     ref = read_reference(reference, values=reference_values)
     data = Data(section, ref, align(section, ref))
     announce(data, talk)

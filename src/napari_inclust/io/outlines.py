@@ -1,0 +1,63 @@
+"""Cell outlines and label images as the raster of a section: 0 is background, i + 1 is row i."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LARGEST = 8192  # pixels on the longer side
+PIXELS_PER_CELL = 24  # across a cell of median size
+
+Raster = tuple[NDArray[np.int32], NDArray[np.float64]]
+
+
+def rasterise(rings: Iterable[tuple[int, NDArray[np.float64]]]) -> Raster | None:
+    """Polygons drawn once; where two overlap, the smaller one is on top.
+
+    Parameters
+    ----------
+    rings
+        Row of the cell and its outline (points, xy) in micrometres; a cell may have several.
+
+    Returns
+    -------
+    raster : (rows, columns) int32
+    transform : (3, 3)
+        (row, column) of a pixel centre to micrometres (y, x); None when there is no outline at all.
+    """
+    from PIL import Image, ImageDraw
+
+    kept = [(row, np.asarray(ring, dtype=np.float64)) for row, ring in rings if len(ring) >= 3]
+    if not kept:
+        return None
+    kept.sort(key=lambda k: -float(np.prod(np.ptp(k[1], axis=0))))
+    low, high = np.min([ring.min(0) for _, ring in kept], axis=0), np.max([ring.max(0) for _, ring in kept], axis=0)
+    across = float(np.median([np.sqrt(np.prod(np.ptp(ring, axis=0))) for _, ring in kept]))
+    pixel = max(across / PIXELS_PER_CELL, float((high - low).max()) / (LARGEST - 2), 1e-9)
+    width, height = (int(n) for n in np.ceil((high - low) / pixel) + 2)
+    image = Image.new("I", (width, height), 0)
+    draw = ImageDraw.Draw(image)
+    for row, ring in kept:
+        draw.polygon([(float(x), float(y)) for x, y in (ring - low) / pixel + 0.5], fill=row + 1)
+    return np.asarray(image, dtype=np.int32), np.array([[pixel, 0, low[1] - 0.5 * pixel], [0, pixel, low[0] - 0.5 * pixel], [0, 0, 1]])
+
+
+def relabel(image: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.int32]:
+    """A label image with the ids of cells as one with their rows: i + 1 where the image says `ids[i]`, 0 elsewhere.
+
+    Parameters
+    ----------
+    image : (rows, columns) int
+    ids : (cells,) int
+    """
+    order = np.argsort(ids)
+    position = np.clip(np.searchsorted(ids[order], image), 0, len(ids) - 1)
+    return np.where((ids[order][position] == image) & (image != 0), order[position] + 1, 0).astype(np.int32)
+
+
+def rings_of(geometry: Any) -> list[NDArray[np.float64]]:
+    """Outer rings of a shapely polygon or multipolygon, (points, xy) each."""
+    return [np.asarray(part.exterior.coords, dtype=np.float64)[:, :2] for part in getattr(geometry, "geoms", [geometry]) if not part.is_empty]
