@@ -79,5 +79,5 @@ def test_blank_and_control_probes_are_left_out_and_told():
 def test_a_gene_is_found_by_its_name_in_any_case_and_a_wrong_one_suggests_the_nearest():
     p = panel(SHARED, [*SHARED, "Sox2"])
     assert p.index("sox2") == 12
-    with pytest.raises(PanelError, match="no gene 'Sox22'.*Did you mean Sox2"):
+    with pytest.raises(PanelError, match=r"no gene 'Sox22'.*Did you mean Sox2"):
         p.index("Sox22")

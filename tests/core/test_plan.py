@@ -20,15 +20,20 @@ def plan(section, reference):
 def test_imputation_shows_shared_genes_and_trains_the_references_components_on_the_reference_alone(plan):
     reference, section = plan.presentations
     assert reference.inputs.sum() == section.inputs.sum() == section.outputs.sum() == 24
-    assert reference.outputs.all() and len(plan.features) == 24 + 5 and plan.features[24] == "reference component 1"
-    assert not reference.hides and section.hides
+    assert reference.outputs.all()
+    assert len(plan.features) == 24 + 5
+    assert plan.features[24] == "reference component 1"
+    assert not reference.hides
+    assert section.hides
     components = plan.table("reference").extra
-    assert components.shape == (240, 5) and np.allclose(components.std(0), 1, atol=1e-5)
+    assert components.shape == (240, 5)
+    assert np.allclose(components.std(0), 1, atol=1e-5)
     assert plan.table("section").extra.shape == (300, 0)
 
 
 def test_every_shared_gene_is_hidden_from_exactly_one_member_and_the_last_member_sees_all(plan):
-    assert plan.members == 4 and plan.folds == 3
+    assert plan.members == 4
+    assert plan.folds == 3
     assert (plan.hidden.sum(0) == np.r_[np.ones(24), np.zeros(5)]).all()
     assert plan.hidden.sum(1).tolist() == [8, 8, 8, 0]
 

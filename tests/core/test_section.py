@@ -70,7 +70,7 @@ def test_counts_are_found_where_x_is_normalised_or_scaled(reference_adata):
     reference_adata.X = counts.toarray() - 1.5
     assert Reference.from_adata(reference_adata).source == "layers/counts"
     del reference_adata.layers["counts"]
-    with pytest.raises(DataError, match="negative values.*give raw counts"):
+    with pytest.raises(DataError, match=r"negative values.*give raw counts"):
         Reference.from_adata(reference_adata)
 
 

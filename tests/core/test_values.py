@@ -33,7 +33,7 @@ def test_counts_per_volume_and_intensities_are_linear(counts):
 
 def test_a_declared_kind_is_taken_but_checked(counts):
     assert val.detect(counts, "linear") == val.Values("linear", declared=True)
-    with pytest.raises(DataError, match="not whole numbers.*linear"):
+    with pytest.raises(DataError, match=r"not whole numbers.*linear"):
         val.detect(counts * 0.5, "counts")
     with pytest.raises(DataError, match="reach 100; logarithms"):
         val.detect(sp.csr_matrix(np.full((2, 2), 100.0)), "lognorm")

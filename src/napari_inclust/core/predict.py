@@ -100,6 +100,10 @@ class Predictor:
         z = third.held_out_z(np.arange(n), sample)
         return predictor(readouts=weights, refinements=refinements, shape=Shape.choose(z, levels.ratio[:n], truth))
 
+    def at(self, cells: Cells) -> Predictor:
+        """The same choices for a few cells, which are the new anchors; all that does not depend on the gene is done once."""
+        return Predictor([r.fixed(cells) for r in self.readouts], self.genes, self.levels, cells, self.shown, self.fold, self.choices)
+
     def predict(self, features: NDArray[np.intp], cells: Cells | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Values and their spread over the members, each (cells, features), log-normalised on the section's scale; default: the anchors.
 

@@ -185,15 +185,10 @@ def _checked(adata: AnnData, name: str, declared: str | None) -> tuple[sp.csr_ma
             fix = "Merge or drop them" if what == "gene" else "Call adata.obs_names_make_unique()"
             raise DataError(f"{name} has duplicate {what} names: {', '.join(map(str, twice[:5]))}{more}. {fix} and save the file again.")
     found: tuple[sp.csr_matrix, val.Values, str] | None = None
-    for source, get in (
-        ("X", lambda: adata.X),
-        ("layers/counts", lambda: adata.layers.get("counts")),
-        ("raw", lambda: None if adata.raw is None else adata.raw.X),
-    ):
-        raw = get()
-        if raw is None:
+    for source, candidate in (("X", adata.X), ("layers/counts", adata.layers.get("counts")), ("raw", None if adata.raw is None else adata.raw.X)):
+        if candidate is None:
             continue
-        matrix = val.as_csr(raw)
+        matrix = val.as_csr(candidate)
         try:
             val.check_finite(matrix, f"{source} of {name}")
         except DataError:
