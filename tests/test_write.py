@@ -136,3 +136,19 @@ def test_a_folder_that_is_no_zarr_store_is_never_replaced(tmp_path):
     (tmp_path / "photos.zarr" / "holiday.jpg").write_bytes(b"1")
     with pytest.raises(OutputError, match="not ours"):
         check_output(tmp_path / "photos.zarr")
+
+
+@pytest.mark.filterwarnings("ignore")  # of the plotting libraries: theirs
+def test_results_are_drawn_by_scanpy_and_squidpy_without_changes(run, tmp_path, monkeypatch):
+    import matplotlib.pyplot as plt
+    import scanpy
+    import squidpy
+
+    plt.switch_backend("Agg")
+    write_imputed(tmp_path / "out.h5ad", run, ["g1", "g2"])
+    out = scanpy.read_h5ad(tmp_path / "out.h5ad")
+    axis = scanpy.pl.embedding(out, "spatial", color="g1", show=False)
+    assert axis.collections[0].get_offsets().shape == (out.n_obs, 2)
+    squidpy.pl.spatial_scatter(out, color="g2", shape=None)
+    assert any(axis.collections for axis in plt.gcf().axes)
+    plt.close("all")
