@@ -53,6 +53,7 @@ def load(dock: Any, bench: Any, folder: Path, qtbot: Any, **kwargs: Any) -> None
     for field, path in zip((dock.data.section, dock.data.reference), write(folder, **kwargs), strict=True):
         qtbot.keyClicks(field.line, str(path))
         qtbot.keyClick(field.line, Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda: not bench.loading.busy, timeout=10_000)  # one after the other: catch_warnings in a thread would disturb the filters here
     qtbot.waitUntil(lambda: bench.session.panel is not None, timeout=10_000)
 
 

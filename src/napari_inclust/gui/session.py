@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from ..errors import InclustError
-from ..paint.limits import Limits, Manual, Percentile
+from ..paint.limits import Limits, Manual, Percentile, not_below_zero
 from ..paint.values import MEASURED, CellTypes, CellValues
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class Session:
 
     def limits(self, shown: list[CellValues]) -> list[tuple[float, float]]:
         """Colour limits of each, by hand where the user moved them."""
-        return [self.manual.get(p.name, self.policy).get_limits(p.values) for p in shown]
+        return [self.manual[p.name].get_limits(p.values) if p.name in self.manual else not_below_zero(self.policy.get_limits(p.values)) for p in shown]
 
     def set_policy(self, policy: Limits) -> None:
         """Another way to find colour limits; limits set by hand are kept for their genes."""

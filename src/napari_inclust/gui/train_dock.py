@@ -104,8 +104,11 @@ class TrainDock(QWidget):
     def _go(self, *, resume: bool) -> None:
         try:
             config = self.form.config()
-            self._draw()  # pyqtgraph is imported before the thread starts
+            self._draw()  # pyqtgraph and napari's activity bar are made before the thread starts: neither may hold it up
             self._training.start(config, resume=resume)
+            from napari.utils import progress
+
+            self._pbar = progress(total=config.epochs, desc="inClust+ training")
         except InclustError as error:
             self.message.say(str(error), wrong=True)
 
@@ -122,11 +125,8 @@ class TrainDock(QWidget):
         else:
             self.status.say(f"{epoch.stage.capitalize()}: held-out genes are predicted ({duration(epoch.seconds)} so far)")
         self._draw()
-        if self._pbar is None:
-            from napari.utils import progress
-
-            self._pbar = progress(total=epoch.total, desc="inClust+ training")
-        self._pbar.update(epoch.number - self._pbar.n)
+        if self._pbar is not None:
+            self._pbar.update(epoch.number - self._pbar.n)
 
     def _draw(self) -> None:
         colours = theme_colours(self)

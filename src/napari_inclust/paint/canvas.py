@@ -23,3 +23,13 @@ def scale_bar(viewer: Any) -> Any:
 def camera(viewer: Any) -> Any:
     """The camera."""
     return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+
+
+def shows_all(viewer: Any) -> bool:
+    """Whether the view is as `reset_view` leaves it; the view is not changed."""
+    now = camera(viewer)
+    before = now.zoom, now.center
+    viewer.reset_view()
+    same = abs(now.zoom / before[0] - 1) < 0.02
+    now.zoom, now.center = before
+    return same

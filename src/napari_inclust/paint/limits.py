@@ -78,6 +78,11 @@ def _ordered(low: float, high: float) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1.0)
 
 
+def not_below_zero(limits: tuple[float, float]) -> tuple[float, float]:
+    """Limits of values that cannot be negative: a prediction slightly below 0 is drawn as 0."""
+    return (max(0.0, limits[0]), limits[1]) if limits[1] > 0 else limits
+
+
 def join(*pairs: tuple[float, float]) -> tuple[float, float]:
     """The limits that hold all of several pairs: equal colours mean equal values in views side by side."""
     return _ordered(min(p[0] for p in pairs), max(p[1] for p in pairs))

@@ -104,8 +104,11 @@ class Painter:
         if side_by_side and self._types is not None and self._alive(self._types):
             self._types.visible = False
         if canvas.grid(viewer).enabled != side_by_side:
+            whole = canvas.shows_all(viewer)
             canvas.grid(viewer).shape = (1, -1) if side_by_side else (-1, -1)
             canvas.grid(viewer).enabled = side_by_side
+            if whole:  # else the user looks at a detail: the views keep it
+                viewer.reset_view()
 
     def relimit(self, limits_of: Callable[[list[CellValues]], list[tuple[float, float]]]) -> None:
         """Other colour limits for what is painted."""
@@ -155,6 +158,8 @@ class Painter:
         layer.events.contrast_limits.disconnect(self._limits_moved)
         if viewer is not None and layer in viewer.layers:
             viewer.layers.remove(layer)
+            if self._genes and self._alive(self._genes[0]):
+                viewer.layers.selection.active = self._genes[0]
 
     def _furnish(self, viewer: Any) -> None:
         canvas.scale_bar(viewer).visible = True
