@@ -304,6 +304,20 @@ def test_a_closed_dock_lets_go_and_opens_again(viewer: Any, qtbot: Any) -> None:
     assert plugin.dock.table.currentIndex().row() == plugin.dock.model.row_of("Gene3")
 
 
+def test_the_legend_names_and_hides_categories(opened: Any, qtbot: Any) -> None:
+    viewer, bench, dock = opened
+    bench.session.open_section(small_section())
+    legend = dock.data.legend
+    assert [legend.item(i).text() for i in range(3)] == ["glia  (20 cells)", "neuron  (20 cells)", "vessel  (20 cells)"]
+    x, y = bench.session.section.xy[1]  # glia
+    assert pixel_of(viewer, y, x, qtbot).max() > 0
+    legend.item(0).setCheckState(Qt.CheckState.Unchecked)
+    assert pixel_of(viewer, y, x, qtbot).max() == 0
+    legend.itemDoubleClicked.emit(legend.item(0))
+    assert pixel_of(viewer, y, x, qtbot).max() > 0
+    assert pixel_of(viewer, *bench.session.section.xy[0][::-1], qtbot).max() == 0
+
+
 def test_a_slow_gene_is_imputed_off_the_gui_thread_and_the_last_wish_wins(opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     _, bench, dock = opened
     bench.session.open_section(small_section())

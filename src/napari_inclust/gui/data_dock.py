@@ -10,6 +10,7 @@ from superqt import QCollapsible
 
 from .bench import Workbench
 from .columns import categories, likely_batch
+from .legend import Legend
 from .loading import DEMO, REFERENCE, SECTION
 from .scene import types_of
 from .widgets import Links, Message, PathField, choice, fill
@@ -30,8 +31,8 @@ class DataDock(QWidget):
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
         self._session, self._loading = bench.session, bench.loading
-        self.section = PathField("Section", "The tissue: an AnnData file (.h5ad) with cell centroids in obsm['spatial']")
-        self.reference = PathField("Reference", "scRNA-seq of the same tissue with all genes: an AnnData file (.h5ad)")
+        self.section = PathField("Section", "The tissue: an .h5ad file with centroids in obsm['spatial'], a SpatialData or AnnData .zarr, or an output folder of MERSCOPE, Xenium or CosMx")
+        self.reference = PathField("Reference", "scRNA-seq of the same tissue with all genes: .h5ad, .h5mu, .loom, a 10x file or folder, a table")
         self.demo = QPushButton("Open the demo")
         self.demo.setToolTip("A real MERFISH section of the mouse hypothalamus and its scRNA-seq reference (5,000 cells, in the package)")
         self.labels = choice("Column of the reference that holds cell types: helps the network, and colours nothing", [("none", None)])
@@ -47,6 +48,7 @@ class DataDock(QWidget):
         self.pixel.setToolTip("Micrometres per unit of the coordinates, when they are pixels; 0: as the file says")
         self.pixel.setKeyboardTracking(False)
         self.plane = choice("Which two axes to paint, when the coordinates are three-dimensional", _PLANES)
+        self.legend = Legend()
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         self.message = Message()
@@ -66,6 +68,7 @@ class DataDock(QWidget):
         self.labels.activated.connect(self._choose_keys)
         self.batch.activated.connect(self._choose_keys)
         self.colour.activated.connect(self._choose_colour)
+        self.legend.hidden.connect(bench.scene.hide_types)
         self._show()
 
     def _lay_out(self) -> None:
@@ -92,7 +95,7 @@ class DataDock(QWidget):
         self.found = QGroupBox("Found")
         QVBoxLayout(self.found).addWidget(self.summary)
         box = QVBoxLayout(self)
-        for part in (files, more, self.message, keys, self.found):
+        for part in (files, more, self.message, keys, self.legend, self.found):
             box.addWidget(part)
         box.addStretch(1)
 
@@ -138,6 +141,7 @@ class DataDock(QWidget):
         names = categories(s.section.adata.obs) if s.section is not None else []
         fill(self.colour, [(n, n) for n in names] or [("none", None)], s.types.name if s.types is not None else None)
         self.colour.setEnabled(bool(names))
+        self.legend.show_types(s.types)
 
 
 def _summary(s: Any) -> str:

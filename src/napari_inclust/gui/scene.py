@@ -110,6 +110,11 @@ class Scene:
         if self.painter is not None and self.session.types is not None:
             self.painter.paint_types(self.session.types)
 
+    def hide_types(self, hidden: set[int]) -> None:
+        """Draw some categories transparent."""
+        if self.painter is not None:
+            self.painter.hide_types(hidden)
+
     def _gene(self) -> None:
         if self.painter is None:
             return

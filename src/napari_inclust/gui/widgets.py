@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
 
-FILES = "AnnData (*.h5ad);;All files (*)"
+FILES = "Cells (*.h5ad *.h5mu *.loom *.h5 *.csv *.tsv *.csv.gz);;All files (*)"
 
 
 class Links:
@@ -54,20 +54,23 @@ class PathField(QWidget):
     def __init__(self, title: str, tip: str) -> None:
         super().__init__()
         self.line = QLineEdit()
-        self.line.setPlaceholderText("type, browse or drop a file")
+        self.line.setPlaceholderText("type or drop a path")
         self.line.setToolTip(tip)
         self.line.setAccessibleName(title)
-        self.browse = QPushButton("Browse…")
+        self.browse, self.folder = QPushButton("File…"), QPushButton("Folder…")
         self.browse.setToolTip(f"Choose the file of the {title.lower()}")
+        self.folder.setToolTip(f"Choose the folder of the {title.lower()}: .zarr, or the output folder of an instrument")
         self._title = title
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.line, 1)
         row.addWidget(self.browse)
+        row.addWidget(self.folder)
         self.setAcceptDrops(True)
         self.line.setAcceptDrops(False)  # the field takes the drop, and with it the file at once
         self.line.returnPressed.connect(self._typed)
         self.browse.clicked.connect(self._browse)
+        self.folder.clicked.connect(self._browse_folder)
 
     def path(self) -> str:
         """What stands in the field."""
@@ -92,7 +95,12 @@ class PathField(QWidget):
             self.chosen.emit(self.path())
 
     def _browse(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, f"Open {self._title.lower()}", self.path(), FILES)
+        self._take(QFileDialog.getOpenFileName(self, f"Open {self._title.lower()}", self.path(), FILES)[0])
+
+    def _browse_folder(self) -> None:
+        self._take(QFileDialog.getExistingDirectory(self, f"Open {self._title.lower()}", self.path()))
+
+    def _take(self, path: str) -> None:
         if path:
             self.line.setText(path)
             self.chosen.emit(path)

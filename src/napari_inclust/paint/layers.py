@@ -128,10 +128,14 @@ class TypeLayer(_CellLayer, Labels):
         self.colormap = _colormap(types)
         self.name = types.name
 
+    def hide(self, hidden: set[int]) -> None:
+        """Draw some categories transparent, by code."""
+        self.colormap = _colormap(self.types, hidden)
 
-def _colormap(types: CellTypes) -> DirectLabelColormap:
+
+def _colormap(types: CellTypes, hidden: set[int] | None = None) -> DirectLabelColormap:
     colours: dict[int | None, Any] = {0: "transparent", None: "transparent"}
-    colours |= {i + 1: c for i, c in enumerate(types.colours)}
+    colours |= {i + 1: "transparent" if hidden and i in hidden else c for i, c in enumerate(types.colours)}
     return DirectLabelColormap(color_dict=colours)
 
 

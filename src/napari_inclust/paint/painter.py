@@ -72,6 +72,12 @@ class Painter:
             self._furnish(viewer)
         self._types.visible = visible
 
+    def hide_types(self, hidden: set[int]) -> None:
+        """Draw some categories transparent, by code, and bring the categories to view."""
+        if self._types is not None and self._alive(self._types):
+            self._types.hide(hidden)
+            self._types.visible = True
+
     def paint(self, shown: list[CellValues], limits: list[tuple[float, float]]) -> None:
         """Paint one gene in place, or its measured and imputed values side by side in linked views with equal limits.
 

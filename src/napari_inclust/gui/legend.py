@@ -1,0 +1,66 @@
+"""The legend of the cell categories: colour, name, number of cells; a tick hides a category."""
+
+from __future__ import annotations
+
+import numpy as np
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import QListWidget, QListWidgetItem
+
+from ..paint.values import CellTypes
+
+
+class Legend(QListWidget):
+    """One line a category.
+
+    Signals
+    -------
+    hidden(set)
+        Codes of the categories that are not drawn.
+    """
+
+    hidden = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setToolTip("Categories of the cells; untick one to hide it, double-click one to see it alone, double-click again to see all")
+        self.setMinimumHeight(90)
+        self.setMaximumHeight(220)
+        self._types: CellTypes | None = None
+        self.itemChanged.connect(self._changed)
+        self.itemDoubleClicked.connect(self._alone)
+
+    def show_types(self, types: CellTypes | None) -> None:
+        """Other categories."""
+        if types is self._types:
+            return
+        self._types = types
+        self.blockSignals(True)
+        self.clear()
+        if types is not None:
+            counts = np.bincount(types.codes[types.codes >= 0], minlength=len(types.categories))
+            for name, colour, n in zip(types.categories, types.colours, counts, strict=True):
+                square = QPixmap(14, 14)
+                square.fill(QColor.fromRgbF(*(float(c) for c in colour)))
+                item = QListWidgetItem(QIcon(square), f"{name}  ({n:,} cells)")
+                item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+                item.setCheckState(Qt.CheckState.Checked)
+                self.addItem(item)
+        self.blockSignals(False)
+        self.setVisible(self.count() > 0)
+
+    def _ticked(self) -> set[int]:
+        return {i for i in range(self.count()) if self.item(i).checkState() == Qt.CheckState.Checked}
+
+    def _changed(self, *_: object) -> None:
+        self.hidden.emit(set(range(self.count())) - self._ticked())
+
+    def _alone(self, item: QListWidgetItem) -> None:
+        only = {self.row(item)}
+        every = set(range(self.count()))
+        ticked = every if self._ticked() == only else only
+        self.blockSignals(True)
+        for i in every:
+            self.item(i).setCheckState(Qt.CheckState.Checked if i in ticked else Qt.CheckState.Unchecked)
+        self.blockSignals(False)
+        self._changed()
