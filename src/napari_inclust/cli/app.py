@@ -10,6 +10,7 @@ from rich.table import Table
 from .. import __version__
 from . import console
 from .demo import demo
+from .domains import domains
 from .impute import impute
 from .info import info
 from .score import score
@@ -40,5 +41,5 @@ def presets() -> None:
     console.out.print(table)
 
 
-for command in (impute, score, info, demo, presets):
+for command in (impute, score, domains, info, demo, presets):
     app.command()(console.guarded(command))

@@ -1,0 +1,112 @@
+"""One clustering from many: mixtures of several tables, aligned with each other and averaged."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from .graph import Codes
+
+Matrix = NDArray[np.float32]
+_CHUNK = 65_536
+_ROUNDS = 8  # of aligning at most
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A Gaussian mixture with one covariance, fitted on some rows of a table."""
+
+    model: Any
+    unit: float
+
+    @classmethod
+    def fit(cls, table: Matrix, k: int, seed: int, at: Codes) -> Mixture:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.mixture import GaussianMixture
+
+        unit = float(np.sqrt(table.var(0).mean() + 1e-12))
+        model = GaussianMixture(k, covariance_type="tied", reg_covar=1e-4, random_state=seed, max_iter=200)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the last step is as good a member as any
+            return cls(model.fit(table[at] / unit), unit)
+
+    def membership(self, table: Matrix) -> Matrix:
+        """(rows, k) probabilities."""
+        found: Matrix = self.model.predict_proba(table / self.unit).astype(np.float32)
+        return found
+
+
+def agreement(labels: Sequence[Codes], k: int) -> NDArray[np.float64]:
+    """(members, members) adjusted Rand index of every two, by one product of their one-hot codes."""
+    n, members = len(labels[0]), len(labels)
+    hot = np.hstack([np.eye(k, dtype=np.float32)[y] for y in labels])
+
+    def pairs(count: NDArray[np.float64]) -> NDArray[np.float64]:
+        return count * (count - 1) / 2
+
+    both = pairs((hot.T @ hot).astype(np.float64).reshape(members, k, members, k)).sum((1, 3))
+    own = pairs(hot.sum(0).astype(np.float64).reshape(members, k)).sum(1)
+    chance = own[:, None] * own / max(float(n * (n - 1) / 2), 1.0)
+    most = (own[:, None] + own) / 2
+    out: NDArray[np.float64] = np.where(most - chance > 1e-9, (both - chance) / np.maximum(most - chance, 1e-9), 1.0)
+    return out
+
+
+def stability(labels: Sequence[Codes], k: int) -> float:
+    """Mean adjusted Rand index between members; 1 for a single one."""
+    if len(labels) < 2:
+        return 1.0
+    return float(agreement(labels, k)[np.triu_indices(len(labels), 1)].mean())
+
+
+def order_like(reference: NDArray[Any], other: NDArray[Any]) -> Codes:
+    """Columns of `other` in the order that overlaps most with `reference` (cells, k)."""
+    order: Codes = linear_sum_assignment(-(reference.T @ other))[1]
+    return order
+
+
+def align(members: Sequence[Matrix], start: int) -> tuple[list[Codes], Matrix]:
+    """Order of each member's columns, first like the member `start`, then like their own mean; and the mean."""
+    mean = members[start]
+    for _ in range(_ROUNDS):
+        orders = [order_like(mean, q) for q in members]
+        new: Matrix = sum((q[:, o] for q, o in zip(members, orders, strict=True)), np.zeros_like(mean)) / len(members)
+        moved = (new.argmax(1) != mean.argmax(1)).mean()
+        mean = new
+        if moved < 1e-3:
+            break
+    return [order_like(mean, q) for q in members], mean
+
+
+def vote(tables: Sequence[Matrix], k: int, restarts: int, rng: np.random.Generator, at: Codes, few: int) -> Generator[int, None, tuple[Matrix, float]]:
+    """Mixtures of every table, put to a vote: yields the number of mixtures done, returns the mean membership (cells, k) and the members' agreement.
+
+    Parameters
+    ----------
+    at
+        Rows on which mixtures are fitted and aligned; the others only get their membership, a table at a time: memory does not grow with the members.
+    few
+        Rows among these on which the members' agreement is counted.
+    """
+    fitted: list[tuple[int, Mixture]] = []
+    for t, table in enumerate(tables):
+        for _ in range(restarts):
+            fitted.append((t, Mixture.fit(table, k, int(rng.integers(2**31)), at)))
+            yield len(fitted)
+    members = [mixture.membership(tables[t][at]) for t, mixture in fitted]
+    step = max(1, len(at) // few)
+    labels = [q[::step].argmax(1) for q in members]
+    orders, mean = align(members, int(agreement(labels, k).mean(1).argmax()))
+    if len(at) < len(tables[0]):
+        mean = np.zeros((len(tables[0]), k), dtype=np.float32)
+        for (t, mixture), order in zip(fitted, orders, strict=True):
+            for start in range(0, len(mean), _CHUNK):
+                mean[start : start + _CHUNK] += mixture.membership(tables[t][start : start + _CHUNK])[:, order]
+        mean /= len(fitted)
+    return mean, stability(labels, k)
