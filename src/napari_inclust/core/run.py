@@ -18,9 +18,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..errors import PanelError
-from . import baselines
+from . import baselines, cell_trust
 from . import values as val
 from .fast import Fast
+from .gene_trust import GeneTrust, foresee, gene_features
 from .latent import Cells, encode
 from .predict import Choices, Predictor
 from .readout import Genes, build_readouts
@@ -238,6 +239,25 @@ class Run:
         return Imputed(self._imputable[feature], values, spread, "held-out" if measured else "imputed", score)
 
     @cached_property
+    def gene_trust(self) -> GeneTrust:
+        """Foreseen held-out Pearson of every gene that the section lacks, with the error of foreseeing it."""
+        n, rows = self.panel.n_shared, self._genes.rows
+        table = self.plan.table("reference")
+        components = table.extra[rows] if table.extra.shape[1] else _components(self._genes.standardised(np.arange(n)), self.config.components)
+        wanted = np.arange(n, len(self._imputable))
+        features = gene_features(self.predictor, np.arange(len(self._imputable)), components)
+        return foresee(features[:n], self.scores["pcc"].to_numpy(), features[wanted], list(self.panel.reference_only), self.config.seed)
+
+    @cached_property
+    def cell_trust(self) -> NDArray[np.float64]:
+        """(cells,) 0 to 1: how much each cell is of a kind that the reference has."""
+        reference = encode(self.trainer, "reference", self._genes.rows).x[-1]
+        profiles = cell_trust.kinds(reference, self.plan.table("reference").labels[self._genes.rows], self.config.seed)
+        among = self.cells.x[-1]
+        strange = [cell_trust.strangeness(encode(self.trainer, "section", rows).x[-1], among, profiles) for rows in self._groups()]
+        return cell_trust.trust(np.concatenate(strange), cell_trust.strangeness(among, among, profiles))
+
+    @cached_property
     def fast(self) -> Fast:
         """Made at the first gene (seconds to minutes, by the number of cells), then a gene costs milliseconds."""
         groups = ((rows, encode(self.trainer, "section", rows)) for rows in self._groups())
@@ -303,6 +323,13 @@ class Run:
             "genes": {"shared": self.panel.n_shared, "imputable": self.panel.n_reference_only}, "epochs": len(self.history), "seconds": self.history[-1].seconds if self.history else 0.0,
             "versions": versions, "platform": sys.platform, "made": datetime.now(UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
+
+
+def _components(values: NDArray[np.floating[Any]], k: int) -> NDArray[np.floating[Any]]:
+    """(cells, k) leading principal components."""
+    u, s, _ = np.linalg.svd(values - values.mean(0), full_matrices=False)
+    out: NDArray[np.floating[Any]] = u[:, :k] * s[:k]
+    return out
 
 
 def _some(n: int, most: int, seed: int) -> NDArray[np.intp]:

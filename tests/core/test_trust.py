@@ -1,0 +1,90 @@
+"""What a run says of how far to believe it: genes and cells."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_inclust.core import cell_trust
+from napari_inclust.core.config import Config
+from napari_inclust.core.gene_trust import FEATURES, foresee
+from napari_inclust.core.section import Reference, Section
+from napari_inclust.core.train import fit
+
+from .conftest import N_EXTRA, N_SHARED, make_adata
+
+
+@pytest.fixture
+def scored():
+    """Genes whose score follows one of the features."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(80, len(FEATURES)))
+    return features, 0.4 + 0.15 * features[:, 3] + rng.normal(0, 0.03, 80)
+
+
+def test_scores_of_genes_are_foreseen_and_the_error_is_that_of_genes_hidden_from_the_regression(scored):
+    features, scores = scored
+    trust = foresee(features[:60], scores[:60], features[60:], [f"g{i}" for i in range(20)], seed=0)
+    foreseen = trust.table["predicted_pcc"].to_numpy()
+    known = np.isfinite(foreseen)
+    assert known.sum() > 10
+    assert np.corrcoef(foreseen[known], scores[60:][known])[0, 1] > 0.8
+    assert trust.rank_correlation > 0.7
+    assert 0.01 < trust.error < 0.1
+
+
+def test_scores_that_follow_nothing_are_said_to_be_unforeseeable(scored):
+    features, scores = scored
+    trust = foresee(features, np.random.default_rng(1).permutation(scores), features[:2], ["a", "b"], seed=0)
+    assert abs(trust.rank_correlation) < 0.35
+
+
+def test_a_gene_unlike_all_scored_ones_is_not_foreseen_and_the_reason_is_said(scored):
+    features, scores = scored
+    strange = features[:2].copy()
+    strange[1, 0] = 50
+    table = foresee(features, scores, strange, ["like", "unlike"], seed=0).table
+    assert np.isfinite(table.loc["like", "predicted_pcc"])
+    assert np.isnan(table.loc["unlike", "predicted_pcc"])
+    assert table.loc["unlike", "reason"] == "unlike the scored genes in: detection"
+
+
+def test_too_few_scored_genes_foresee_nothing(scored):
+    table = foresee(scored[0][:12], scored[1][:12], scored[0][:1], ["a"], seed=0).table
+    assert np.isnan(table.predicted_pcc["a"])
+    assert "only 12 scored genes; 20 are needed" in table.reason["a"]
+
+
+def test_a_run_foresees_its_unmeasured_genes_and_trusts_its_cells(config):
+    section = Section.from_adata(make_adata(300, 1, 1.0, slice(0, N_SHARED)))
+    reference = Reference.from_adata(make_adata(240, 2, 2.0, slice(0, N_SHARED + N_EXTRA)))
+    run = fit(section, reference, config)
+    assert list(run.gene_trust.table.index) == list(run.panel.reference_only)
+    assert run.cell_trust.shape == (300,)
+    assert ((run.cell_trust >= 0) & (run.cell_trust <= 1)).all()
+
+
+def test_cells_of_a_type_that_the_reference_lacks_are_trusted_least(config):
+    section = Section.from_adata(make_adata(300, 1, 3.0, slice(0, N_SHARED)))
+    adata = make_adata(400, 2, 3.0, slice(0, N_SHARED + N_EXTRA))
+    missing = "Neuron"
+    run = fit(section, Reference.from_adata(adata[adata.obs.cell_type != missing].copy()), config, labels="cell_type")
+    unknown = (section.adata.obs["cell_type"] == missing).to_numpy()
+    assert np.median(run.cell_trust[unknown]) < np.quantile(run.cell_trust[~unknown], 0.1)
+
+
+def test_groups_stand_in_for_types_where_nothing_is_labelled():
+    rng = np.random.default_rng(0)
+    reference = np.vstack([rng.normal(3 * np.eye(6)[k], 0.3, (60, 6)) for k in range(3)])
+    profiles = cell_trust.kinds(reference, np.full(180, -1), seed=0)
+    assert len(profiles) > 2
+    known = rng.normal(3 * np.eye(6)[1], 0.3, (40, 6))
+    unknown = rng.normal(3 * np.eye(6)[5], 0.3, (40, 6))
+    among = np.vstack([reference[::3], unknown[:10]])
+    assert cell_trust.strangeness(unknown, among, profiles).min() > cell_trust.strangeness(known, among, profiles).max()
+
+
+def test_presets_all_make_a_config():
+    from napari_inclust.core.config import PRESETS
+
+    assert [Config.preset(p).name for p in PRESETS] == list(PRESETS)
