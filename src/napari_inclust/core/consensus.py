@@ -76,7 +76,7 @@ def align(members: Sequence[Matrix], start: int) -> tuple[list[Codes], Matrix]:
     mean = members[start]
     for _ in range(_ROUNDS):
         orders = [order_like(mean, q) for q in members]
-        new: Matrix = sum((q[:, o] for q, o in zip(members, orders, strict=True)), np.zeros_like(mean)) / len(members)
+        new: Matrix = np.stack([q[:, o] for q, o in zip(members, orders, strict=True)]).mean(0)
         moved = (new.argmax(1) != mean.argmax(1)).mean()
         mean = new
         if moved < 1e-3:

@@ -190,7 +190,7 @@ def steps(
 
 def _one_thread(search: Generator[Step, None, Domains]) -> Generator[Step, None, Domains]:
     """The same, with one thread for linear algebra while it computes: the matrices are small, and threads that wait for each other took ten times as long."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     while True:
         with threadpool_limits(1):
@@ -280,7 +280,7 @@ def _consensus(work: _Work, wanted: list[int] | None, rng: np.random.Generator) 
 def _smoothed(work: _Work, wanted: list[int] | None, rng: np.random.Generator) -> Generator[Step, None, _Found]:
     """The baseline: components averaged over the nearest cells, one mixture."""
     d, m = BASELINE
-    table = averaging(work.near, m) @ work.view["log"][:, :d]
+    table = averaging(work.near, m) @ work.view["z"][:, :d]
     return (yield from _votes([table], wanted, replace(work, restarts=1), rng, None))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -53,9 +54,6 @@ def spatial_graph(xy: Float, sections: Codes, graph: Graph | None = None) -> sp.
 
     A section with too few cells for the kind asked for has every cell next to every other.
     """
-    import anndata
-    import squidpy
-
     graph = graph or Graph()
     blocks, rows = [], []
     for at in parts(sections):
@@ -67,15 +65,7 @@ def spatial_graph(xy: Float, sections: Codes, graph: Graph | None = None) -> sp.
         elif graph.kind == "knn":
             block = _knn(xy[at], graph.neighbours)
         else:
-            small = anndata.AnnData(shape=(n, 0))
-            small.obsm["spatial"] = xy[at]
-            options: dict[str, Any] = {"coord_type": "grid", "n_neighs": graph.neighbours} if graph.kind == "grid" else {"coord_type": "generic"}
-            if graph.kind == "delaunay":
-                options["delaunay"] = True
-            if graph.kind == "radius":
-                options["radius"] = graph.radius
-            squidpy.gr.spatial_neighbors(small, **options)
-            block = sp.csr_matrix(small.obsp["spatial_connectivities"])
+            block = _squidpy(xy[at], graph)
         blocks.append(block)
         rows.append(at)
     order = np.concatenate(rows)
@@ -158,6 +148,20 @@ def place_notes(xy: Float, near: Index, sections: Codes, unit_note: str) -> list
     if single.any() and len(single) > 1:
         notes.append(f"{int(single.sum())} section{'s have' if single.sum() > 1 else ' has'} one cell, which has no neighbours.")
     return notes
+
+
+def _squidpy(xy: Float, graph: Graph) -> sp.csr_matrix:
+    import anndata
+
+    options: dict[str, Any] = {"coord_type": "grid", "n_neighs": graph.neighbours} if graph.kind == "grid" else {"coord_type": "generic"}
+    options |= {"delaunay": {"delaunay": True}, "radius": {"radius": graph.radius}}.get(graph.kind, {})
+    cells = anndata.AnnData(shape=(len(xy), 0), obsm={"spatial": np.asarray(xy)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # squidpy's own imports and calls warn of names that will change
+        import squidpy
+
+        squidpy.gr.spatial_neighbors(cells, **options)
+    return sp.csr_matrix(cells.obsp["spatial_connectivities"])
 
 
 def _knn(xy: Float, k: int) -> sp.csr_matrix:
