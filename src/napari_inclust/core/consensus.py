@@ -34,7 +34,11 @@ class Mixture:
         model = GaussianMixture(k, covariance_type="tied", reg_covar=1e-4, random_state=seed, max_iter=200)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the last step is as good a member as any
-            return cls(model.fit(table[at] / unit), unit)
+            try:
+                model.fit(table[at] / unit)
+            except ValueError:  # directions without any spread: rounding makes the covariance indefinite
+                model.set_params(reg_covar=1e-2).fit(table[at].astype(np.float64) / unit)
+        return cls(model, unit)
 
     def membership(self, table: Matrix) -> Matrix:
         """(rows, k) probabilities."""

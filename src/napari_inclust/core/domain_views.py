@@ -43,8 +43,8 @@ def expression(section: Section) -> sp.csr_matrix:
     """
     columns = [i for i, gene in enumerate(section.genes) if not _CONTROL.match(gene)]
     x = val.lognormalise(section.matrix[:, columns], section.values.kind)
-    _, sd = moments(x)
-    kept = np.flatnonzero((sd > 1e-6) & (x.getnnz(0) >= min(3, x.shape[0])))
+    mean, sd = moments(x)
+    kept = np.flatnonzero((sd > 1e-3 * mean) & (x.getnnz(0) >= min(3, x.shape[0])))
     if not len(kept):
         raise DataError(f"no gene of {section.name} differs between its cells: there is nothing to tell domains by.")
     kept = np.sort(kept[np.argsort(-sd[kept], kind="stable")[:GENES]])

@@ -36,6 +36,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 RESTARTS = 8  # of each view and scale
 AUTO_RESTARTS = 2  # the same while the number of domains is sought
 MOST = 15  # domains tried then
+NEAR_BEST = 0.02  # of stability: as good as the best, and then more domains say more
 AGREEING = 3000  # cells on which members are compared
 MIN_CELLS = 20
 BASELINE = (30, 30)  # components, nearest cells
@@ -168,7 +169,8 @@ def steps(
     data
         Cells with `obsm["spatial"]`; never changed. Neighbours are counted in three dimensions where the places have three. No label is used.
     n_domains
-        One number or several (the first is chosen); None: the most stable of 2 to 15 (for "inclust": as many as the network uses).
+        One number or several (the first is chosen); None: the most stable of 2 to 15, of
+        several as stable (within 0.02) the largest (for "inclust": as many as the network uses).
     section_key
         Column of obs with sections: neighbours lie within a section, domains are shared by all.
     seed
@@ -309,7 +311,7 @@ def _votes(tables: list[NDArray[np.float32]], wanted: list[int] | None, work: _W
             solutions[k] = _segmented(mean, smooth)
         done += restarts * len(tables)
         if not rounds and not chosen:
-            chosen = wanted[0] if wanted else max(stable, key=lambda k: (stable[k], -k))
+            chosen = wanted[0] if wanted else max(k for k in stable if stable[k] >= max(stable.values()) - NEAR_BEST)
             if not wanted and work.restarts > few:
                 rounds, total = [(chosen, work.restarts)], total + work.restarts * len(tables)
     return _Found(_coloured(solutions), stable, chosen, tables[0])

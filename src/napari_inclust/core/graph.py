@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -160,7 +161,13 @@ def _squidpy(xy: Float, graph: Graph) -> sp.csr_matrix:
         warnings.simplefilter("ignore")  # squidpy's own imports and calls warn of names that will change
         import squidpy
 
-        squidpy.gr.spatial_neighbors(cells, **options)
+        log = logging.getLogger("spatialdata._logging")
+        level = log.level
+        log.setLevel(logging.WARNING)
+        try:
+            squidpy.gr.spatial_neighbors(cells, **options)
+        finally:
+            log.setLevel(level)
     return sp.csr_matrix(cells.obsp["spatial_connectivities"])
 
 
