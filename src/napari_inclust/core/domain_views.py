@@ -31,6 +31,7 @@ STATE_COMPONENTS = 40
 MIN_SECTION = 50  # cells; smaller sections are scaled with all others
 _CELLS_A_COMPONENT = 10
 _CHUNK = 4096
+_ROWS = 65_536
 
 
 def expression(section: Section) -> sp.csr_matrix:
@@ -44,7 +45,7 @@ def expression(section: Section) -> sp.csr_matrix:
     columns = [i for i, gene in enumerate(section.genes) if not _CONTROL.match(gene)]
     x = val.lognormalise(section.matrix[:, columns], section.values.kind)
     mean, sd = moments(x)
-    kept = np.flatnonzero((sd > 1e-3 * mean) & (x.getnnz(0) >= min(3, x.shape[0])))
+    kept = np.flatnonzero((sd > 1e-4 * mean) & (x.getnnz(0) >= min(3, x.shape[0])))
     if not len(kept):
         raise DataError(f"no gene of {section.name} differs between its cells: there is nothing to tell domains by.")
     kept = np.sort(kept[np.argsort(-sd[kept], kind="stable")[:GENES]])
@@ -53,9 +54,13 @@ def expression(section: Section) -> sp.csr_matrix:
 
 def moments(x: sp.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation of each column."""
-    mean = np.asarray(x.mean(0), dtype=np.float64).ravel()
-    square = np.asarray(x.multiply(x).mean(0), dtype=np.float64).ravel()
-    return mean, np.sqrt(np.maximum(square - mean**2, 0))
+    total, square = np.zeros((2, x.shape[1]))
+    for start in range(0, x.shape[0], _ROWS):  # in double precision: a constant gene must not seem to vary by rounding
+        part = x[start : start + _ROWS].astype(np.float64)
+        total += np.asarray(part.sum(0)).ravel()
+        square += np.asarray(part.multiply(part).sum(0)).ravel()
+    mean = total / x.shape[0]
+    return mean, np.sqrt(np.maximum(square / x.shape[0] - mean**2, 0))
 
 
 def views(x: sp.csr_matrix, sections: Codes) -> dict[str, Matrix]:
