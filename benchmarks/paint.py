@@ -1,19 +1,21 @@
 """What painting costs with a live viewer: gene switch at 10k, 100k and 1M cells, tiled from real cells.
 
-Run: `xvfb-run -a python benchmarks/paint.py [cells ...]` (or with a display, without xvfb-run).
+Run: `xvfb-run -a python -m benchmarks.paint CELLS` (with a display, without xvfb-run) prints one row as JSON.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from typing import Any
 
 import numpy as np
 
-SIZES = (10_000, 100_000, 1_000_000)
+from .decode import resident
+
 SWITCHES = 20
-COLUMNS = ("cells", "open_ms", "setter_ms", "setter_worst_ms", "with_draw_ms", "types_ms", "resident_growth_mb")
+COLUMNS = ("cells", "open, ms", "setter, ms", "slowest setter, ms", "with draw, ms", "types, ms", "growth over 10 genes, MB")
 
 
 def tiled(n: int) -> Any:
@@ -38,12 +40,6 @@ def tiled(n: int) -> Any:
     adata.obsm["spatial"] = xy
     adata.uns["spatial_unit"] = "micrometre"
     return Section.from_adata(adata, name=f"{n:,} cells", values="linear")
-
-
-def resident() -> float:
-    """Resident memory of this process, MB."""
-    with open("/proc/self/statm") as f:
-        return int(f.read().split()[1]) * 4096 / 2**20
 
 
 def measure(n: int) -> dict[str, float]:
@@ -87,18 +83,10 @@ def measure(n: int) -> dict[str, float]:
     recolour = time.perf_counter() - start
     viewer.close()
     QApplication.processEvents()
-    return dict(zip(COLUMNS, (n, opened * 1e3, np.median(setter[2:]) * 1e3, max(setter[2:]) * 1e3, np.median(drawn[2:]) * 1e3, recolour * 1e3, grown), strict=True))
-
-
-def main(sizes: tuple[int, ...] = SIZES) -> list[dict[str, float]]:
-    """Measure each size and print a row for it."""
-    print("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS))
-    rows = []
-    for n in sizes:
-        rows.append(measure(n))
-        print("| " + " | ".join(f"{v:,.0f}" if c in ("cells", "open_ms") else f"{v:.1f}" for c, v in rows[-1].items()) + " |", flush=True)
-    return rows
+    return dict(
+        zip(COLUMNS, (n, opened * 1e3, np.median(setter[2:]) * 1e3, max(setter[2:]) * 1e3, np.median(drawn[2:]) * 1e3, recolour * 1e3, grown), strict=True)
+    )
 
 
 if __name__ == "__main__":
-    main(tuple(int(a) for a in sys.argv[1:]) or SIZES)
+    print(json.dumps(measure(int(sys.argv[1]))))

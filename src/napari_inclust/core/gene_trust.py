@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .predict import Predictor
-from .readout import GeneProcess
+from .readout import GeneProcess, Wanted
 from .score import pearson, zscore
 
 FEATURES = (
@@ -59,7 +59,7 @@ def gene_features(predictor: Predictor, features: NDArray[np.intp], components: 
     out = []
     for start in range(0, len(features), CHUNK):
         part = features[start : start + CHUNK]
-        by_member = np.stack([_seen_by(predictor, part, m) for m in range(predictor.folds)])
+        by_member = np.stack([_seen_by(predictor, predictor.genes.wanted(part), m) for m in range(predictor.folds)])
         mean = by_member.mean(0)
         shared = np.flatnonzero(part < len(predictor.fold))
         mean[shared] = by_member[predictor.fold[part[shared]], shared]
@@ -76,16 +76,16 @@ def _in_reference(predictor: Predictor, features: NDArray[np.intp], components: 
     return np.stack([detection, np.log(mean + 1e-4), np.log((sd + 1e-4) / (mean + 1e-4)), explained], 1)
 
 
-def _seen_by(predictor: Predictor, features: NDArray[np.intp], member: int) -> NDArray[np.float64]:
+def _seen_by(predictor: Predictor, wanted: Wanted, member: int) -> NDArray[np.float64]:
     """Of each gene: variance that the shown genes explain in the reference; mean of its five largest correlations with them there; spread of the stacked
     prediction (1 when all readouts say the same); how alike its correlations with the shown genes are in the section (predicted) and in the reference; its
     correlation with the cell's common factor."""
     shown = predictor.shown[member]
     process = GeneProcess("", predictor.shown, predictor.genes, noise=1.0)
-    to_shown = process.to_shown(member, features)
+    to_shown = process.to_shown(member, wanted)
     explained = (to_shown * np.linalg.solve(process.between_shown(member), to_shown)).sum(0)
     partners = np.sort(np.abs(to_shown), axis=0)[-5:].mean(0)
-    stacked = predictor.stacked(member, features, None, member)
+    stacked = predictor.stacked(member, wanted, None, member)
     x = predictor.anchors.x[member][:, shown]
     in_section = zscore(x).T @ zscore(stacked) / len(x)
     along = zscore(x.mean(1, keepdims=True))[:, 0] @ zscore(stacked) / len(x)

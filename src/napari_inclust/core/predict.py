@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .latent import Cells
-from .readout import Genes, Readout
+from .readout import Genes, Readout, Wanted
 from .scale import Levels, Shape
 from .score import zscore
 from .stack import weights_by_fold
@@ -83,8 +83,9 @@ class Predictor:
         held_out = [np.zeros((sample.n, n), dtype=np.float32) for _ in readouts]
         for m in range(first.folds):
             here = np.flatnonzero(fold == m)
+            wanted = genes.wanted(here)
             for out, readout in zip(held_out, readouts, strict=True):
-                out[:, here] = zscore(readout.predict(sample, m, here))
+                out[:, here] = zscore(readout.predict(sample, m, wanted))
         weights = weights_by_fold(held_out, truth, fold).tolist()
         del held_out
 
@@ -92,7 +93,9 @@ class Predictor:
         parts = [np.zeros((sample.n, n), dtype=np.float32) for _ in range(3)]
         for m in range(first.folds):
             here = np.flatnonzero(fold == m)
-            for out, part in zip(parts, second._refinements(second._stacked(m, here, None, m), second._stacked(m, here, sample, m), m, sample), strict=True):
+            wanted = genes.wanted(here)
+            refined = second._refinements(second.stacked(m, wanted, None, m), second.stacked(m, wanted, sample, m), m, sample)
+            for out, part in zip(parts, refined, strict=True):
                 out[:, here] = part
         refinements = weights_by_fold(parts, truth, fold).tolist()
 
@@ -114,8 +117,9 @@ class Predictor:
 
     def predict_z(self, features: NDArray[np.intp], cells: Cells | None = None) -> tuple[Matrix, Matrix]:
         """`predict` in standard deviations over the anchors."""
-        each = [self._stacked(m, features, None, -1) for m in range(self.folds + 1)]
-        each_there = each if cells is None else [self._stacked(m, features, cells, -1) for m in range(self.folds + 1)]
+        wanted = self.genes.wanted(features)
+        each = [self.stacked(m, wanted, None, -1) for m in range(self.folds + 1)]
+        each_there = each if cells is None else [self.stacked(m, wanted, cells, -1) for m in range(self.folds + 1)]
         at, there = ((1 - FULL) * np.mean(e[:-1], axis=0) + FULL * e[-1] for e in (each, each_there))
         z = self._refined(at, there, self.folds, -1, cells)
         shared = np.flatnonzero(features < len(self.fold))
@@ -133,8 +137,9 @@ class Predictor:
         out: Matrix = np.zeros(((cells or self.anchors).n, len(features)), dtype=np.float32)
         for m in np.unique(self.fold[features]):
             here = np.flatnonzero(self.fold[features] == m)
-            at = self._stacked(int(m), features[here], None, int(m))
-            there = at if cells is None else self._stacked(int(m), features[here], cells, int(m))
+            wanted = self.genes.wanted(features[here])
+            at = self.stacked(int(m), wanted, None, int(m))
+            there = at if cells is None else self.stacked(int(m), wanted, cells, int(m))
             out[:, here] = self._refined(at, there, int(m), int(m), cells)
         return out
 
@@ -145,13 +150,13 @@ class Predictor:
         factor = mean / np.maximum(positive, 1e-9)
         return (self.choices.shape.apply(z, ratio) * factor).astype(np.float32), (spread * sd * factor).astype(np.float32)
 
-    def _stacked(self, member: int, features: NDArray[np.intp], cells: Cells | None, row: int) -> Matrix:
-        """Weighted mean of the readouts of one member, each standardised over the anchors: (cells, features)."""
-        out: Matrix = np.zeros(((cells or self.anchors).n, len(features)), dtype=np.float32)
+    def stacked(self, member: int, wanted: Wanted, cells: Cells | None, row: int) -> Matrix:
+        """Weighted mean of the readouts of one member, each standardised over the anchors: (cells, genes)."""
+        out: Matrix = np.zeros(((cells or self.anchors).n, len(wanted.features)), dtype=np.float32)
         for w, readout in zip(self.choices.readouts[row], self.readouts, strict=True):
             if w > 1e-3:
-                at = readout.predict(self.anchors, member, features)
-                out += w * standardised(at, at if cells is None else readout.predict(cells, member, features))
+                at = readout.predict(self.anchors, member, wanted)
+                out += w * standardised(at, at if cells is None else readout.predict(cells, member, wanted))
         return out
 
     def _refinements(self, at: Matrix, there: Matrix, member: int, cells: Cells | None) -> list[Matrix]:

@@ -40,6 +40,8 @@ class Genes:
         self.sd = np.sqrt(np.maximum(np.asarray(matrix.multiply(matrix).mean(0), dtype=np.float64).ravel() - self.mean**2, 0))
         order = np.sort(self.mean[:n_shared])
         self.level = np.interp(self.mean, order, np.arange(1, n_shared + 1) / n_shared)
+        self.shared = self.standardised(np.arange(n_shared))
+        self.shared_correlation = self.shared.T @ self.shared / len(self.shared)
 
     def standardised(self, features: NDArray[np.intp]) -> NDArray[np.float32]:
         """(rows, features), cut at `OUTLIER`; 0 for a constant gene."""
@@ -48,6 +50,31 @@ class Genes:
         out: NDArray[np.float32] = np.clip(z, -OUTLIER, OUTLIER).astype(np.float32)
         return out
 
+    def wanted(self, features: NDArray[np.intp]) -> Wanted:
+        """What readouts need to know of some genes."""
+        values = self.standardised(features)
+        return Wanted(features, values, self.shared.T @ values / len(values), self.level[features])
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """Genes to predict.
+
+    Attributes
+    ----------
+    features : (genes,) int
+    values : (rows, genes) float32
+        Standardised, in the reference's cells.
+    to_shared : (shared genes, genes)
+        Correlation with the shared genes there.
+    level : (genes,)
+    """
+
+    features: NDArray[np.intp]
+    values: NDArray[np.float32]
+    to_shared: Matrix
+    level: Matrix
+
 
 class Readout(Protocol):
     """Predicts genes (any scale: the stack standardises) for cells, as one member."""
@@ -55,8 +82,8 @@ class Readout(Protocol):
     @property
     def name(self) -> str: ...
 
-    def predict(self, cells: Cells, member: int, features: NDArray[np.intp]) -> Matrix:
-        """(cells, features)."""
+    def predict(self, cells: Cells, member: int, wanted: Wanted) -> Matrix:
+        """(cells, genes)."""
         ...
 
     def fixed(self, cells: Cells) -> Fixed:
@@ -73,16 +100,16 @@ class Fixed:
     matrices
         One (cells, d) a member.
     vectors
-        (member, features) -> (d, features).
+        (member, wanted) -> (d, genes).
     """
 
     name: str
     matrices: list[Matrix]
-    vectors: Callable[[int, NDArray[np.intp]], Matrix]
+    vectors: Callable[[int, Wanted], Matrix]
 
-    def predict(self, cells: Cells, member: int, features: NDArray[np.intp]) -> Matrix:
+    def predict(self, cells: Cells, member: int, wanted: Wanted) -> Matrix:
         """For the cells that it was fixed at; `cells` is not looked at."""
-        out: Matrix = self.matrices[member] @ self.vectors(member, features)
+        out: Matrix = self.matrices[member] @ self.vectors(member, wanted)
         return out
 
     def fixed(self, cells: Cells) -> Fixed:
@@ -108,14 +135,13 @@ class Attention:
     place: Place
     anchors: list[NDArray[np.float32]]
     temperature: float
-    genes: Genes
 
-    def predict(self, cells: Cells, member: int, features: NDArray[np.intp]) -> Matrix:
-        out: Matrix = self.weights(cells, member) @ self.genes.standardised(features)
+    def predict(self, cells: Cells, member: int, wanted: Wanted) -> Matrix:
+        out: Matrix = self.weights(cells, member) @ wanted.values
         return out
 
     def fixed(self, cells: Cells) -> Fixed:
-        return Fixed(self.name, [self.weights(cells, m) for m in range(len(self.anchors))], lambda m, features: self.genes.standardised(features))
+        return Fixed(self.name, [self.weights(cells, m) for m in range(len(self.anchors))], lambda m, wanted: wanted.values)
 
     def weights(self, cells: Cells, member: int) -> NDArray[np.float32]:
         """(cells, reference cells), rows sum to 1."""
@@ -143,27 +169,30 @@ class GeneProcess:
     level: float = 0.0
     width: float = 0.3
 
-    def predict(self, cells: Cells, member: int, features: NDArray[np.intp]) -> Matrix:
-        out: Matrix = cells.x[member][:, self.shown[member]] @ np.linalg.solve(self._between_shown(member), self._to_shown(member, features))
+    def predict(self, cells: Cells, member: int, wanted: Wanted) -> Matrix:
+        out: Matrix = cells.x[member][:, self.shown[member]] @ np.linalg.solve(self.between_shown(member), self.to_shown(member, wanted))
         return out
 
     def fixed(self, cells: Cells) -> Fixed:
-        matrices = [np.linalg.solve(self._between_shown(m), cells.x[m][:, s].T.astype(np.float64)).T.astype(np.float32) for m, s in enumerate(self.shown)]
-        return Fixed(self.name, matrices, self._to_shown)
+        matrices = [np.linalg.solve(self.between_shown(m), cells.x[m][:, s].T.astype(np.float64)).T.astype(np.float32) for m, s in enumerate(self.shown)]
+        return Fixed(self.name, matrices, self.to_shown)
 
-    def _between_shown(self, member: int) -> Matrix:
+    def between_shown(self, member: int) -> Matrix:
+        """(shown, shown) covariance."""
         shown = self.shown[member]
-        known = self.genes.standardised(shown)
-        return self._covariance(known, shown, known, shown) + self.noise * np.eye(len(shown))
+        between = self.genes.shared_correlation[np.ix_(shown, shown)].astype(np.float64) + self.noise * np.eye(len(shown))
+        return between + self._alike(self.genes.level[shown], self.genes.level[shown])
 
-    def _to_shown(self, member: int, features: NDArray[np.intp]) -> Matrix:
+    def to_shown(self, member: int, wanted: Wanted) -> Matrix:
+        """(shown, genes) covariance."""
         shown = self.shown[member]
-        return self._covariance(self.genes.standardised(shown), shown, self.genes.standardised(features), features)
+        return wanted.to_shared[shown] + self._alike(self.genes.level[shown], wanted.level)
 
-    def _covariance(self, a: Matrix, fa: NDArray[np.intp], b: Matrix, fb: NDArray[np.intp]) -> Matrix:
-        out: Matrix = (a.T @ b).astype(np.float64) / len(a) + self.common
+    def _alike(self, a: Matrix, b: Matrix) -> Matrix:
+        """What genes share whatever their correlation."""
+        out = np.full((len(a), len(b)), self.common)
         if self.level:
-            out += self.level * np.exp(-((self.genes.level[fa][:, None] - self.genes.level[fb][None]) ** 2) / (2 * self.width**2))
+            out += self.level * np.exp(-((a[:, None] - b[None]) ** 2) / (2 * self.width**2))
         return out
 
 
@@ -174,17 +203,16 @@ class Decoder:
     name: str
     network: Callable[[int], int]
     reference: Cells
-    genes: Genes
     penalty: float
 
-    def predict(self, cells: Cells, member: int, features: NDArray[np.intp]) -> Matrix:
+    def predict(self, cells: Cells, member: int, wanted: Wanted) -> Matrix:
         ours, gram, theirs = self._units(cells, member)
-        out: Matrix = ours @ np.linalg.solve(gram, theirs.T @ self.genes.standardised(features))
+        out: Matrix = ours @ np.linalg.solve(gram, theirs.T @ wanted.values)
         return out
 
     def fixed(self, cells: Cells) -> Fixed:
         parts = [self._units(cells, m) for m in range(len(cells.x))]
-        return Fixed(self.name, [ours @ np.linalg.solve(gram, theirs.T) for ours, gram, theirs in parts], lambda m, features: self.genes.standardised(features))
+        return Fixed(self.name, [ours @ np.linalg.solve(gram, theirs.T) for ours, gram, theirs in parts], lambda m, wanted: wanted.values)
 
     def _units(self, cells: Cells, member: int) -> tuple[Matrix, Matrix, Matrix]:
         """Standardised hidden units of the cells, their penalised products in the reference, and those of the reference."""
@@ -201,12 +229,12 @@ class Head:
     name: str
     decode: Callable[[NDArray[np.float32], int], NDArray[np.float32]]
 
-    def predict(self, cells: Cells, member: int, features: NDArray[np.intp]) -> Matrix:
-        return self.decode(cells.hidden[member], member)[:, features]
+    def predict(self, cells: Cells, member: int, wanted: Wanted) -> Matrix:
+        return self.decode(cells.hidden[member], member)[:, wanted.features]
 
     def fixed(self, cells: Cells) -> Fixed:
         decoded = [self.decode(cells.hidden[m], m) for m in range(len(cells.x))]
-        return Fixed(self.name, decoded, lambda m, features: np.eye(decoded[m].shape[1], dtype=np.float32)[:, features])
+        return Fixed(self.name, decoded, lambda m, wanted: np.eye(decoded[m].shape[1], dtype=np.float32)[:, wanted.features])
 
 
 def unit(a: Matrix) -> NDArray[np.float32]:
@@ -265,11 +293,11 @@ def build_readouts(trainer: Trainer, genes: Genes, target: Cells) -> list[Readou
         places = {"shared directions": shared_directions} | {f"latent {v}": latent(v) for v in range(trainer.variants)}
         for name, place in places.items():
             anchors = [unit(place(reference, m)) for m in members]
-            found += [Attention(f"{name}, attention {t:g}", place, anchors, t, genes) for t in (0.1, 0.2)]
+            found += [Attention(f"{name}, attention {t:g}", place, anchors, t) for t in (0.1, 0.2)]
     if "decoder" in config.readouts:
         for v in range(trainer.variants):
             network = lambda m, v=v: v * plan.members + m  # noqa: E731
-            found += [Decoder(f"decoder {v}, penalty {penalty:g}", network, reference, genes, penalty) for penalty in (1.0, 5.0)]
+            found += [Decoder(f"decoder {v}, penalty {penalty:g}", network, reference, penalty) for penalty in (1.0, 5.0)]
     return found
 
 
