@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import time
 import weakref
 from pathlib import Path
@@ -126,8 +127,11 @@ def test_measured_beside_imputed_has_equal_limits_in_linked_views(opened: Any, q
     assert tuple(left.contrast_limits) == (0.5, 1.5)  # kept for its gene
     qtbot.mouseClick(dock.genes.reset, LEFT)
     assert tuple(left.contrast_limits) != (0.5, 1.5)
+    whole = canvas.camera(viewer).zoom
     click_gene(dock, "Gene1", qtbot)  # the reference lacks it
     assert not canvas.grid(viewer).enabled
+    assert canvas.camera(viewer).zoom > 1.2 * whole  # the tissue fills the canvas again
+    assert sys.getswitchinterval() > 0.004
     assert not dock.genes.views["imputed"].isEnabled()
     assert "reference lacks Gene1" in dock.genes.views["imputed"].toolTip()
 

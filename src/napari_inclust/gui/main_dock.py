@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from .bench import Workbench
@@ -51,12 +51,19 @@ class MainDock(QWidget):
             self.tabs.setCurrentIndex(2)
 
 
+class _Scroll(QScrollArea):
+    """As wide as its widget needs with the present font; scrolls where the window is too small for that."""
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        inner = self.widget()
+        width = inner.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width() if inner is not None else 0
+        return QSize(min(width, 640), super().minimumSizeHint().height())
+
+
 def scrolled(widget: QWidget) -> QScrollArea:
     """The widget in a scroll area, so that nothing overlaps in a low window."""
-    area = QScrollArea()
+    area = _Scroll()
     area.setWidgetResizable(True)
     area.setFrameShape(QScrollArea.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidget(widget)
-    area.setMinimumWidth(widget.minimumSizeHint().width() + area.verticalScrollBar().sizeHint().width())
     return area

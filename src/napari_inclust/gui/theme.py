@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
 
-
-def theme_colours(widget: Any) -> tuple[str, str]:
+def theme_colours() -> tuple[str, str]:
     """Background and text of napari's current theme, as hex."""
     from napari.settings import get_settings
     from napari.utils.theme import get_theme

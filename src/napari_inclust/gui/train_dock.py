@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari.utils.notifications import show_info
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -129,14 +130,19 @@ class TrainDock(QWidget):
             self._pbar.update(epoch.number - self._pbar.n)
 
     def _draw(self) -> None:
-        colours = theme_colours(self)
         if self.plot is None:
             from .loss_plot import LossPlot
 
-            self.plot = LossPlot(*colours)
+            self._colours = theme_colours()
+            self.plot = LossPlot(*self._colours)
             self._place.addWidget(self.plot)
-        self.plot.restyle(*colours)
         self.plot.show_history(self._training.history)
+
+    def changeEvent(self, event: Any) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and getattr(self, "plot", None) is not None and (now := theme_colours()) != self._colours:
+            self._colours = now
+            self.plot.restyle(*now)
 
     def _show(self, *_: Any) -> None:
         t, s = self._training, self._session

@@ -42,7 +42,9 @@ class Message(QLabel):
     def say(self, text: str, *, wrong: bool = False) -> None:
         """Show a sentence."""
         self.setText(text)
-        self.setStyleSheet("color: #e0533d; font-weight: bold;" if wrong else "")
+        style = "color: #e0533d; font-weight: bold;" if wrong else ""
+        if style != self.styleSheet():  # setting it again would cost a restyling at every epoch
+            self.setStyleSheet(style)
         self.setVisible(bool(text))
 
 

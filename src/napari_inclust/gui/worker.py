@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import sys
 import threading
 import weakref
 from collections import deque
@@ -13,6 +14,7 @@ from typing import Any
 from qtpy.QtCore import QTimer
 
 POLL = 40  # ms between looks at what the thread has sent
+_SWITCH = 0.0005  # seconds after which a busy thread hands over: with Python's 0.005 each call into Qt waits that long (an epoch's redraw took 70 ms, not 2)
 _live: weakref.WeakSet[Worker] = weakref.WeakSet()
 
 
@@ -88,8 +90,34 @@ class Worker:
                 call(*items)
 
 
+class _Quick:
+    """Threads hand over quickly while at least one of ours runs; afterwards as before."""
+
+    lock = threading.Lock()
+    running = 0
+    before = 0.005
+
+    def __enter__(self) -> None:
+        with _Quick.lock:
+            if _Quick.running == 0:
+                _Quick.before = sys.getswitchinterval()
+                sys.setswitchinterval(min(_SWITCH, _Quick.before))
+            _Quick.running += 1
+
+    def __exit__(self, *_: object) -> None:
+        with _Quick.lock:
+            _Quick.running -= 1
+            if _Quick.running == 0:
+                sys.setswitchinterval(_Quick.before)
+
+
 def _drive(make: Callable[[], Generator[Any, None, Any]], sent: deque[tuple[str, tuple[Any, ...]]], stop: threading.Event) -> None:
     """In the thread. Holds no widget and no worker, so both may die before it ends."""
+    with _Quick():
+        _run(make, sent, stop)
+
+
+def _run(make: Callable[[], Generator[Any, None, Any]], sent: deque[tuple[str, tuple[Any, ...]]], stop: threading.Event) -> None:
     try:
         steps = make()
         while not stop.is_set():

@@ -93,7 +93,9 @@ class Painter:
         viewer = self._viewer()
         if viewer is None:
             return
-        both = join(*limits)
+        both, side_by_side = join(*limits), len(shown) > 1
+        switched = canvas.grid(viewer).enabled != side_by_side
+        whole = switched and bool(self._genes) and canvas.shows_all(viewer)
         self._own = True
         try:
             while len(self._genes) > len(shown):
@@ -106,11 +108,9 @@ class Painter:
                     layer.show(painted, both)
         finally:
             self._own = False
-        side_by_side = len(shown) > 1
         if side_by_side and self._types is not None and self._alive(self._types):
             self._types.visible = False
-        if canvas.grid(viewer).enabled != side_by_side:
-            whole = canvas.shows_all(viewer)
+        if switched:
             canvas.grid(viewer).shape = (1, -1) if side_by_side else (-1, -1)
             canvas.grid(viewer).enabled = side_by_side
             if whole:  # else the user looks at a detail: the views keep it
