@@ -154,8 +154,11 @@ def place_notes(xy: Float, near: Index, sections: Codes, unit_note: str) -> list
 def _squidpy(xy: Float, graph: Graph) -> sp.csr_matrix:
     import anndata
 
-    options: dict[str, Any] = {"coord_type": "grid", "n_neighs": graph.neighbours} if graph.kind == "grid" else {"coord_type": "generic"}
-    options |= {"delaunay": {"delaunay": True}, "radius": {"radius": graph.radius}}.get(graph.kind, {})
+    kinds: dict[str, dict[str, Any]] = {
+        "grid": {"coord_type": "grid", "n_neighs": graph.neighbours},
+        "delaunay": {"coord_type": "generic", "delaunay": True},
+        "radius": {"coord_type": "generic", "radius": graph.radius},
+    }
     cells = anndata.AnnData(shape=(len(xy), 0), obsm={"spatial": np.asarray(xy)})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # squidpy's own imports and calls warn of names that will change
@@ -165,7 +168,7 @@ def _squidpy(xy: Float, graph: Graph) -> sp.csr_matrix:
         level = log.level
         log.setLevel(logging.WARNING)
         try:
-            squidpy.gr.spatial_neighbors(cells, **options)
+            squidpy.gr.spatial_neighbors(cells, **kinds[graph.kind])
         finally:
             log.setLevel(level)
     return sp.csr_matrix(cells.obsp["spatial_connectivities"])
