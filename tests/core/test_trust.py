@@ -8,6 +8,7 @@ import pytest
 from napari_inclust.core import cell_trust
 from napari_inclust.core.config import Config
 from napari_inclust.core.gene_trust import FEATURES, foresee
+from napari_inclust.core.interval import calibrate
 from napari_inclust.core.section import Reference, Section
 from napari_inclust.core.train import fit
 
@@ -88,3 +89,27 @@ def test_presets_all_make_a_config():
     from napari_inclust.core.config import PRESETS
 
     assert [Config.preset(p).name for p in PRESETS] == list(PRESETS)
+
+
+def test_intervals_hold_nine_of_ten_values_of_genes_that_did_not_calibrate_them():
+    rng = np.random.default_rng(0)
+    level = rng.gamma(2, 1, 60)
+    truth = rng.gamma(1 + level, 0.5, (900, 60))
+    predicted = truth.mean(0) + 0.5 * (truth - truth.mean(0)) + rng.normal(0, 0.3, truth.shape)
+    calibration = calibrate(predicted, truth, truth.mean(0), truth.std(0), np.arange(60) % 5)
+    coverage = calibration.coverage
+    assert coverage.coverage[0] == pytest.approx(0.9, abs=0.02)
+    assert len(coverage) == 1 + 4 * 3
+    assert coverage.coverage.between(0.85, 0.95).all()
+    low, high = calibration.interval(predicted[:, 7], truth[:, 7].mean(), truth[:, 7].std())
+    assert (low >= 0).all()
+    assert ((truth[:, 7] >= low) & (truth[:, 7] <= high)).mean() == pytest.approx(0.9, abs=0.06)
+
+
+def test_an_interval_of_a_run_surrounds_what_was_measured(config, truth):
+    section = Section.from_adata(make_adata(300, 1, 1.0, slice(0, N_SHARED)))
+    reference = Reference.from_adata(make_adata(240, 2, 2.0, slice(0, N_SHARED + N_EXTRA)))
+    run = fit(section, reference, config, labels="cell_type")
+    low, high = run.interval(run.impute("Gene1"))
+    measured = run.measured("Gene1")
+    assert ((measured >= low - 1e-6) & (measured <= high + 1e-6)).mean() > 0.75

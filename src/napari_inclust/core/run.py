@@ -22,6 +22,7 @@ from . import baselines, cell_trust
 from . import values as val
 from .fast import Fast
 from .gene_trust import GeneTrust, foresee, gene_features
+from .interval import Calibration, calibrate
 from .latent import Cells, encode
 from .predict import Choices, Predictor
 from .readout import Genes, build_readouts
@@ -247,6 +248,20 @@ class Run:
         wanted = np.arange(n, len(self._imputable))
         features = gene_features(self.predictor, np.arange(len(self._imputable)), components)
         return foresee(features[:n], self.scores["pcc"].to_numpy(), features[wanted], list(self.panel.reference_only), self.config.seed)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """Of 90 % intervals, on the held-out genes."""
+        levels, shared = self.predictor.levels, np.arange(self.panel.n_shared)
+        mean, spread = levels.mean[shared], levels.mean[shared] / np.maximum(levels.ratio[shared], 1e-6)
+        truth = self._measured[self.sample].toarray()
+        return calibrate(self.predictor.held_out(shared, self.cells), truth, mean, spread, self._fold)
+
+    def interval(self, imputed: Imputed) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Lower and upper end (cells,) of the 90 % interval of each value of a gene: where a measurement of it would lie."""
+        feature, levels = self._feature(imputed.gene), self.predictor.levels
+        mean = float(levels.mean[feature])
+        return self.calibration.interval(imputed.values, mean, mean / max(float(levels.ratio[feature]), 1e-6))
 
     @cached_property
     def cell_trust(self) -> NDArray[np.float64]:
