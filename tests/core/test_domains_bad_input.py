@@ -126,7 +126,7 @@ def test_places_that_are_no_numbers_are_refused(tissue, value, width):
     places = np.c_[tissue.obsm["spatial"], np.zeros(150)][:, :width]
     places[4, width - 1] = value
     tissue.obsm["spatial"] = places
-    with pytest.raises(DataError, match="1 of 150|1 cell"):
+    with pytest.raises(DataError, match=r"1 of 150|1 cell"):
         domains(tissue, 3)
 
 

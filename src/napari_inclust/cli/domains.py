@@ -11,10 +11,11 @@ import typer
 from ..errors import ConfigError
 from . import options as o
 from .console import Talk, duration, plural
-from .training import command_line
+from .training import Data, command_line, settings, train
 
 if TYPE_CHECKING:
     from ..core.domains import Domains
+    from ..core.run import Run
     from ..core.section import Section
 
 _DOMAINS = "Domains"
@@ -36,6 +37,13 @@ def domains(
         str | None, typer.Option("--truth", metavar="COL", help="Column of obs to compare with; never used to find domains.", rich_help_panel=_DOMAINS)
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed gives the same result.", rich_help_panel=_DOMAINS)] = 0,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", metavar="R", help="scRNA-seq reference: train on both, the latent is one more view.", rich_help_panel=_DOMAINS)
+    ] = None,
+    saved_run: Annotated[Path | None, typer.Option("--run", metavar="RUN", help="A saved run of this section, instead.", rich_help_panel=_DOMAINS)] = None,
+    outlines: Annotated[
+        Path | None, typer.Option("--outlines", metavar="FILE", help="Also the domains as polygons: .geojson.", rich_help_panel=_DOMAINS)
+    ] = None,
     values: o.SpatialValues = None,
     pixel_size: o.PixelSize = None,
     plane: o.Plane = None,
@@ -56,20 +64,36 @@ def domains(
         raise ConfigError("--n-domains and --auto were both given. Give one.")
     if not key.strip() or "/" in key:
         raise ConfigError(f"{key!r} cannot be the name of a column; choose another --key.")
-    check_output(output, inputs=(spatial,))
+    if reference is not None and saved_run is not None:
+        raise ConfigError("--reference and --run were both given. Give one.")
+    given = [path for path in (spatial, reference, saved_run) if path is not None]
+    check_output(output, inputs=given)
+    if outlines is not None:
+        check_output(outlines, (".geojson", ".json"), inputs=given)
     data = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True)
     _check_columns(data, section=section, truth=truth, key=key)
     talk.note(f"{data.name}: {plural(data.n_cells, 'cell')}, {plural(len(data.genes), 'gene')}, {data.values} in {data.source}")
-    found = _search(data, talk, n_domains=n_domains, method=method, section_key=section, seed=seed)
+    run = _run(data, reference, saved_run, seed, talk)
+    found = _search(data, talk, n_domains=n_domains, method=method, section_key=section, seed=seed, run=run)
     for note in found.notes:
         talk.note(note)
     scores = None if truth is None else found.against(truth)
     obs, uns = found.columns(key)
     uns[f"{key}_inclust"] |= {"command": command_line()} | ({} if scores is None else {"truth": {"column": truth} | scores.loc[found.method].to_dict()})
+    if outlines is not None:
+        _write_outlines(outlines, found, section)
     write_annotated(output, data.adata, obs, uns)
     seconds, k = time.perf_counter() - start, found.chosen
     row = found.table.loc[k].to_dict()
-    facts: dict[str, Any] = {"output": str(output), "key": key, "method": found.method, "n_domains": k, "seed": seed, "seconds": round(seconds, 2)}
+    facts: dict[str, Any] = {
+        "output": str(output),
+        "key": key,
+        "method": found.method,
+        "n_domains": k,
+        "outlines": outlines,
+        "seed": seed,
+        "seconds": round(seconds, 2),
+    }
     facts |= {"sizes": dict(zip(found.names, found.segmentation.sizes.tolist(), strict=True)), "scores": row, "notes": list(found.notes)}
     facts |= {"curve": dict(zip(found.table.index.tolist(), found.table["stability"].tolist(), strict=True)), "unit": data.unit_note}
     talk.summary(
@@ -81,6 +105,29 @@ def domains(
         *([] if scores is None else (f"{name}: " + " · ".join(f"{k} {v:.3f}" for k, v in s.items() if k != "cells") for name, s in scores.iterrows())),
         f"{plural(k, 'domain')} of {plural(data.n_cells, 'cell')} in {output}  ({duration(seconds)})",
     )
+
+
+def _run(data: Section, reference: Path | None, saved: Path | None, seed: int, talk: Talk) -> Run | None:
+    """A run of the section: loaded, or trained on the reference."""
+    if saved is not None:
+        from ..io.runs import load_run
+
+        return load_run(saved, data)
+    if reference is None:
+        return None
+    from ..core.panel import align
+    from ..io.read import read_reference
+
+    ref = read_reference(reference)
+    return train(Data(data, ref, align(data, ref)), settings(None, None, seed=seed), talk)
+
+
+def _write_outlines(path: Path, found: Domains, section: str | None) -> None:
+    from ..core.domain_outlines import outlines
+    from ..io.geojson import write_geojson
+
+    names = [] if section is None else sorted(set(found.section.adata.obs[section].astype(str)))
+    write_geojson(path, outlines(found.segmentation, found.xy, found.sections), found.segmentation, names)
 
 
 def _search(data: Section, talk: Talk, **options: Any) -> Domains:
@@ -110,10 +157,10 @@ def _check_columns(data: Section, *, section: str | None, truth: str | None, key
 
 
 def _curve(found: Domains) -> list[str]:
-    """The stability of every number of domains, as bars; nothing when only one was computed."""
-    if len(found.table) < 2:
+    """The stability of every number of domains, as bars, with its other peaks; nothing when only one was computed."""
+    stable = found.table["stability"]
+    if len(stable) < 2:
         return []
-    return [
-        f"{k:3} domains  stability {s:.3f}  {'#' * round(40 * max(s, 0))}{'  <- chosen' if k == found.chosen else ''}"
-        for k, s in found.table["stability"].items()
-    ]
+    s = [float("-inf"), *stable, float("-inf")]
+    words = ["  <- chosen" if k == found.chosen else "  <- also a peak" if s[i] < s[i + 1] > s[i + 2] else "" for i, k in enumerate(stable.index)]
+    return [f"{k:3} domains  stability {v:.3f}  {'#' * round(40 * max(v, 0))}{word}" for (k, v), word in zip(stable.items(), words, strict=True)]

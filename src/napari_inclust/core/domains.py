@@ -22,6 +22,7 @@ from ..errors import ConfigError, DataError
 from . import domain_views as dv
 from .consensus import stability, vote
 from .domain_edit import Segmentation, coloured_like
+from .domain_input import MIN_CELLS, numbers_wanted, placed, run_latent, section_codes
 from .domain_metrics import against, chaos, pas
 from .graph import Codes, Float, Graph, Index, averaging, nearest, place_notes
 from .plan import _column
@@ -29,6 +30,8 @@ from .section import Section
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+    from .run import Run
 
 Method = Literal["inclust+", "inclust", "smoothed-pca"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -38,7 +41,6 @@ AUTO_RESTARTS = 2  # the same while the number of domains is sought
 MOST = 15  # domains tried then
 NEAR_BEST = 0.02  # of stability: as good as the best, and then more domains say more
 AGREEING = 3000  # cells on which members are compared
-MIN_CELLS = 20
 BASELINE = (30, 30)  # components, nearest cells
 PACKAGES = ("napari-inclust", "numpy", "scipy", "scikit-learn", "anndata")
 
@@ -159,8 +161,9 @@ def steps(
     method: Method = "inclust+",
     section_key: str | None = None,
     seed: int = 0,
+    run: Run | None = None,
     graph: Graph | None = None,
-    restarts: int = RESTARTS,
+    restarts: int | None = None,
 ) -> Generator[Step, None, Domains]:
     """Find spatial domains: yields a `Step` now and then, returns `Domains`.
 
@@ -175,10 +178,12 @@ def steps(
         Column of obs with sections: neighbours lie within a section, domains are shared by all.
     seed
         The same seed gives the same result.
+    run
+        A run trained on this section and a reference: its latent is one more view of the cells ("inclust+" only).
     graph
         Neighbours of the published method (default its 6 nearest).
     restarts
-        Mixtures for each view and scale.
+        Mixtures for each view and scale (default 8).
 
     Raises
     ------
@@ -186,8 +191,10 @@ def steps(
         A number of domains below 1 or above that of the cells; an unknown method.
     DataError
         Fewer than 20 cells, cells that are all alike, no places, no such column.
+    RunError
+        A run of another section.
     """
-    return _one_thread(_steps(data, n_domains, method, section_key, seed, graph, restarts))
+    return _one_thread(_steps(data, n_domains, method, section_key, seed, run, graph, restarts))
 
 
 def _one_thread(search: Generator[Step, None, Domains]) -> Generator[Step, None, Domains]:
@@ -205,13 +212,20 @@ def _one_thread(search: Generator[Step, None, Domains]) -> Generator[Step, None,
 
 
 def _steps(
-    data: Section | AnnData, n_domains: int | Sequence[int] | None, method: Method, section_key: str | None, seed: int, graph: Graph | None, restarts: int
+    data: Section | AnnData,
+    n_domains: int | Sequence[int] | None,
+    method: Method,
+    section_key: str | None,
+    seed: int,
+    run: Run | None,
+    graph: Graph | None,
+    restarts: int | None,
 ) -> Generator[Step, None, Domains]:
     if method not in METHODS:
         raise ConfigError(f"unknown method {method!r}; expected one of {', '.join(METHODS)}.")
-    section, xy, notes = _placed(data)
-    sections, n_sections = _sections(section, section_key)
-    wanted = _wanted(n_domains, section.n_cells)
+    section, xy, notes = placed(data)
+    sections, n_sections = section_codes(section, section_key)
+    wanted = numbers_wanted(n_domains, section.n_cells)
     yield Step(0, 1, "neighbours and components")
     near = nearest(xy, min(max(dv.GRID) + 1, max(1, len(xy) - 1)), sections)
     notes += place_notes(xy, near, sections, section.unit_note)
@@ -219,9 +233,11 @@ def _steps(
     view = dv.views(x, sections)
     rng = np.random.default_rng(seed + 1)
     at = np.sort(rng.choice(len(xy), min(len(xy), dv.LANDMARKS), replace=False))
-    work = _Work(near, view, sections, at, seed, restarts, graph, xy)
+    work = _Work(near, view, sections, at, seed, restarts or RESTARTS, graph, xy)
     auto = wanted is None
     if method == "inclust+":
+        if run is not None:
+            view["latent"] = run_latent(run, section)
         found = yield from _consensus(work, wanted, rng)
     elif method == "inclust":
         found = yield from _published(work, wanted, x)
@@ -235,7 +251,7 @@ def _steps(
     baseline = coloured_like(base.solutions[chosen], found.solutions[chosen])
     table = _table(found, baseline, work)
     facts = {
-        "method": method, "seed": seed, "chosen_by": "stability" if auto else "the user", "scale": found.scale, "section_key": section_key or "",
+        "method": method, "seed": seed, "chosen_by": "stability" if auto else "the user", "scale": found.scale, "section_key": section_key or "", "views": list(view),
         "sections": n_sections, "cells": section.n_cells, "genes": x.shape[1], "data": section.fingerprint, "values": str(section.values),
         "unit": section.unit_note, "made": datetime.now(UTC).isoformat(timespec="seconds"), "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in PACKAGES},
@@ -371,42 +387,3 @@ def _table(found: _Found, baseline: Segmentation, work: _Work) -> pd.DataFrame:
             row |= base | {"baseline_agreement": stability([seg.labels, baseline.labels], most)}
         rows.append(row)
     return pd.DataFrame(rows).set_index("k")
-
-
-def _placed(data: Section | AnnData) -> tuple[Section, Float, list[str]]:
-    """The section, and places with all dimensions that they have."""
-    section = data if isinstance(data, Section) else None
-    raw = np.asarray((data.adata if isinstance(data, Section) else data).obsm.get("spatial", np.zeros((0, 2))))
-    solid = raw.ndim == 2 and raw.shape[1] == 3
-    if not isinstance(data, Section):
-        section = Section.from_adata(data, plane=(0, 1) if solid else None)
-    assert section is not None
-    if not solid or (isinstance(data, Section) and not section.unit_note.startswith("three-dimensional")):
-        return section, section.xy, []
-    raw = raw.astype(np.float64)
-    if not np.isfinite(raw).all():
-        raise DataError(
-            f"{int((~np.isfinite(raw)).any(1).sum())} cells of {section.name} have NaN or infinite coordinates. Remove them or give them positions."
-        )
-    wide = float(np.ptp(raw[:, 0]))
-    scale = float(np.ptp(section.xy[:, 0])) / wide if wide else 1.0
-    return section, raw * scale, ["the coordinates are three-dimensional: neighbours are counted in all three."]
-
-
-def _sections(section: Section, key: str | None) -> tuple[Codes, int]:
-    if key is None:
-        return np.zeros(section.n_cells, dtype=np.intp), 1
-    names, codes = np.unique(_column(section, key), return_inverse=True)
-    return codes.astype(np.intp), len(names)
-
-
-def _wanted(n_domains: int | Sequence[int] | None, n_cells: int) -> list[int] | None:
-    wanted = None if n_domains is None else [int(k) for k in ([n_domains] if isinstance(n_domains, (int, np.integer)) else n_domains)]
-    if wanted == []:
-        raise ConfigError("no number of domains was given; give at least one, or None for the most stable.")
-    for k in wanted or []:
-        if not 1 <= k <= n_cells:
-            raise ConfigError(f"{k} domains of {n_cells} cells are not possible; give a number from 1 to {n_cells}.")
-    if n_cells < MIN_CELLS and wanted != [1]:
-        raise DataError(f"{n_cells} cells are too few to find domains among; at least {MIN_CELLS} are needed.")
-    return wanted
