@@ -103,3 +103,11 @@ def test_a_feature_that_nothing_trains_is_refused_by_name(plan):
     reference = dataclasses.replace(plan.presentations[0], outputs=np.arange(29) < 28)
     with pytest.raises(ConfigError, match="no presentation shows or trains reference component 5"):
         dataclasses.replace(plan, presentations=(reference, plan.presentations[1]))
+
+
+def test_too_few_cells_to_train_are_refused(section, reference_adata):
+    from napari_inclust.core.section import Reference
+
+    few = Reference.from_adata(reference_adata[:12].copy(), name="atlas")
+    with pytest.raises(DataError, match="atlas has 12 cells; at least 20"):
+        imputation(section, few, align(section, few), members=3, seed=0)

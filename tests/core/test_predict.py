@@ -192,3 +192,15 @@ def test_run_is_frozen(run):
     with pytest.raises(dataclasses.FrozenInstanceError):
         run.labels = "other"
     assert isinstance(run, Run)
+
+
+def test_of_a_very_large_panel_the_most_variable_genes_are_looked_at(run, monkeypatch):
+    from napari_inclust.core import readout
+
+    monkeypatch.setattr(readout, "MOST_SHOWN", 10)
+    shown = readout.shown_genes(run.plan, run.predictor.genes)
+    assert [len(s) for s in shown] == [10] * 4
+    hidden = np.flatnonzero(run.plan.hidden[0])
+    assert not set(shown[0]) & set(hidden)
+    rest = np.setdiff1d(np.arange(N_SHARED), shown[-1])
+    assert run.predictor.genes.sd[shown[-1]].min() >= run.predictor.genes.sd[rest].max()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .section import Reference, Section
 
 Mask = NDArray[np.bool_]
+MIN_CELLS = 20
 VARIABLE_GENES = 2000  # of the reference, for its components
 NO_LABEL = {"", "nan", "none", "na", "n/a", "unknown", "unassigned", "ambiguous", "unstable"}
 
@@ -186,6 +187,9 @@ def imputation(
         Unknown columns; fewer than two classes.
     """
     n = panel.n_shared
+    for data in (section, reference):
+        if data.n_cells < MIN_CELLS:
+            raise DataError(f"{data.name} has {data.n_cells} cells; at least {MIN_CELLS} are needed to train.")
     if members > n // 2:
         raise ConfigError(f"{members} folds of {n} shared genes leave fewer than 2 genes a fold; use at most {n // 2} members.")
     codes, covariates = _covariates(section, reference, batch)

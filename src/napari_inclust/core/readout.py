@@ -15,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from .latent import Cells, encode
+from .plan import Plan
 from .train import Trainer
 
 Matrix = NDArray[np.floating[Any]]
+MOST_SHOWN = 1000  # genes that the process over genes and the shared directions look at
 OUTLIER = 4.0  # standard deviations at which a reference value is cut
 
 
@@ -260,11 +262,19 @@ def principal_vectors(target: Matrix, reference: Matrix, threshold: float = 0.3)
     return directions
 
 
-def build_readouts(trainer: Trainer, genes: Genes, target: Cells) -> list[Readout]:
+def shown_genes(plan: Plan, genes: Genes) -> list[NDArray[np.intp]]:
+    """For each member the inputs that it sees; of a very large panel the most variable in the reference, since the readouts' cost grows with the cube."""
+    shown = [np.flatnonzero(plan.inputs & ~hidden) for hidden in plan.hidden]
+    return [s if len(s) <= MOST_SHOWN else np.sort(s[np.argsort(-genes.sd[s], kind="stable")[:MOST_SHOWN]]) for s in shown]
+
+
+def build_readouts(trainer: Trainer, genes: Genes, target: Cells, shown: list[NDArray[np.intp]]) -> list[Readout]:
     """All readouts of a trained plan.
 
     Parameters
     ----------
+    shown
+        `shown_genes`.
     target
         Cells of the target, from which the shared directions are found.
     """
@@ -273,7 +283,6 @@ def build_readouts(trainer: Trainer, genes: Genes, target: Cells) -> list[Readou
     if config.readouts == ("head",):
         return [Head("head", _decode(trainer))]
     members = range(plan.members)
-    shown = [np.flatnonzero(plan.inputs & ~plan.hidden[m]) for m in members]
     vectors = [principal_vectors(target.x[m][:, s], reference.x[m][:, s]) for m, s in zip(members, shown, strict=True)]
 
     def shared_directions(cells: Cells, m: int) -> Matrix:

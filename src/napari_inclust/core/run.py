@@ -25,7 +25,7 @@ from .gene_trust import GeneTrust, foresee, gene_features
 from .interval import Calibration, calibrate
 from .latent import Cells, encode
 from .predict import Choices, Predictor
-from .readout import Genes, build_readouts
+from .readout import Genes, build_readouts, shown_genes
 from .scale import Levels
 from .score import metrics, pearson, zscore
 
@@ -164,12 +164,13 @@ class Run:
         """What a predictor is made of, but for the choices."""
         anchors = encode(self.trainer, "section", _some(self.section.n_cells, ANCHORS, self.config.seed))
         mean, sd = moments(self._measured)
+        shown = shown_genes(self.plan, self._genes)
         return {
-            "readouts": build_readouts(self.trainer, self._genes, anchors),
+            "readouts": build_readouts(self.trainer, self._genes, anchors, shown),
             "genes": self._genes,
             "levels": Levels(self._genes.mean, self._genes.sd, mean, sd, self._fold),
             "anchors": anchors,
-            "shown": [np.flatnonzero(self.plan.inputs & ~hidden) for hidden in self.plan.hidden],
+            "shown": shown,
             "fold": self._fold,
         }
 
