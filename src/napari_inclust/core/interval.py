@@ -37,8 +37,8 @@ class Calibration:
 
     level: float
     edges: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+    low: Matrix
+    high: Matrix
     coverage: pd.DataFrame
 
     def interval(self, values: Matrix, mean: float, spread: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
