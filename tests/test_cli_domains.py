@@ -37,8 +37,8 @@ def spatial(tmp_path):
 
 @pytest.fixture
 def found(inclust, spatial, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_inclust.core.domains.RESTARTS", 1)
-    monkeypatch.setattr("napari_inclust.core.domains.MOST", 5)
+    monkeypatch.setattr("napari_inclust.core.domain_methods.RESTARTS", 1)
+    monkeypatch.setattr("napari_inclust.core.domain_methods.MOST", 5)
 
     def run(*words, out="out.h5ad"):
         return inclust("domains", spatial, "-o", tmp_path / out, *words)
@@ -133,7 +133,7 @@ def test_outlines_become_shapes_of_spatialdata(spatial):
 
 
 def test_a_run_of_the_section_adds_its_latent(inclust, pair, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_inclust.core.domains.RESTARTS", 1)
+    monkeypatch.setattr("napari_inclust.core.domain_methods.RESTARTS", 1)
     run = tmp_path / "a.inclust"
     assert inclust("impute", *pair[:2], "-o", tmp_path / "i.h5ad", "--config", pair[2], "--genes", "Gad1", "--save-run", run).exit_code == 0
     result = inclust("domains", pair[0], "-o", tmp_path / "o.h5ad", "--n-domains", 3, "--run", run)
@@ -161,6 +161,8 @@ def test_the_same_seed_gives_the_same_file_contents(found, tmp_path):
         (["--n-domains", 3, "--key", "a/b"], 2, "--key"),
         (["--n-domains", 3, "--outlines", "x.txt"], 5, ".geojson"),
         (["--n-domains", 3, "--run", "nowhere.inclust"], 4, "nowhere"),
+        (["--n-domains", 3, "--run", "nowhere.inclust", "--method", "inclust"], 2, "inclust+ only"),
+        (["--n-domains", 3, "--run", "nowhere.inclust", "--reference", "r.h5ad"], 2, "Give one"),
     ],
 )
 def test_what_is_refused_leaves_nothing_behind(found, tmp_path, words, code, said):

@@ -16,7 +16,7 @@ _WHERE = {
     "Reference": "core.section",
     "Run": "core.run",
     "Section": "core.section",
-    "Domains": "core.domains",
+    "Domains": "core.domain_result",
     "align": "core.panel",
     "domains": "core.domains",
     "fit": "core.train",

@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_result(tissue, method):
 
 
 def test_the_number_is_chosen_by_stability_with_its_curve(tissue, monkeypatch):
-    monkeypatch.setattr("napari_inclust.core.domains.MOST", 7)
+    monkeypatch.setattr("napari_inclust.core.domain_methods.MOST", 7)
     found = valid(quick(tissue), 400)
     assert found.chosen == 4
     assert found.table["stability"].notna().all()
@@ -121,11 +121,15 @@ def test_three_dimensional_places_are_used_whole(tissue):
     assert any("three-dimensional" in note for note in found.notes)
 
 
-def test_the_search_tells_how_far_it_is_and_can_be_stopped(tissue):
-    search = steps(tissue, 3, restarts=1)
-    seen = [next(search) for _ in range(5)]
-    assert all(0 <= step.done <= step.total for step in seen)
-    assert all(step.text for step in seen)
+def test_the_search_tells_how_far_it_is_and_can_be_stopped(tissue, monkeypatch):
+    monkeypatch.setattr("napari_inclust.core.domain_methods.MOST", 4)
+    seen = list(steps(tissue, restarts=1))
+    done = [step.done for step in seen]
+    assert done == sorted(done)
+    assert (done[0], done[-1]) == (0, 100)
+    assert all(step.text and step.total == 100 for step in seen)
+    search = steps(tissue, 3)
+    next(search)
     search.close()
 
 

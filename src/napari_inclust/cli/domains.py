@@ -14,7 +14,7 @@ from .console import Talk, duration, plural
 from .training import Data, command_line, settings, train
 
 if TYPE_CHECKING:
-    from ..core.domains import Domains
+    from ..core.domain_result import Domains
     from ..core.run import Run
     from ..core.section import Section
 
@@ -66,6 +66,8 @@ def domains(
         raise ConfigError(f"{key!r} cannot be the name of a column; choose another --key.")
     if reference is not None and saved_run is not None:
         raise ConfigError("--reference and --run were both given. Give one.")
+    if method != "inclust+" and (reference or saved_run):
+        raise ConfigError(f"a reference or run serves the method inclust+ only, not {method}. Leave it out, or choose --method inclust+.")
     given = [path for path in (spatial, reference, saved_run) if path is not None]
     check_output(output, inputs=given)
     if outlines is not None:

@@ -88,8 +88,8 @@ def align(members: Sequence[Matrix], start: int) -> tuple[list[Codes], Matrix]:
     return [order_like(mean, q) for q in members], mean
 
 
-def vote(tables: Sequence[Matrix], k: int, restarts: int, rng: np.random.Generator, at: Codes, few: int) -> Generator[int, None, tuple[Matrix, float]]:
-    """Mixtures of every table, put to a vote: yields the number of mixtures done, returns the mean membership (cells, k) and the members' agreement.
+def vote(tables: Sequence[Matrix], k: int, restarts: int, rng: np.random.Generator, at: Codes, few: int) -> Generator[float, None, tuple[Matrix, float]]:
+    """Mixtures of every table, put to a vote: yields the fraction done, returns the mean membership (cells, k) and the members' agreement.
 
     Parameters
     ----------
@@ -99,17 +99,19 @@ def vote(tables: Sequence[Matrix], k: int, restarts: int, rng: np.random.Generat
         Rows among these on which the members' agreement is counted.
     """
     fitted: list[tuple[int, Mixture]] = []
+    all_fitted = len(at) == len(tables[0])
     for t, table in enumerate(tables):
         for _ in range(restarts):
             fitted.append((t, Mixture.fit(table, k, int(rng.integers(2**31)), at)))
-            yield len(fitted)
+            yield len(fitted) / (len(tables) * restarts) * (1 if all_fitted else 0.5)
     members = [mixture.membership(tables[t][at]) for t, mixture in fitted]
     step = max(1, len(at) // few)
     labels = [q[::step].argmax(1) for q in members]
     orders, mean = align(members, int(agreement(labels, k).mean(1).argmax()))
-    if len(at) < len(tables[0]):
+    if not all_fitted:
         mean = np.zeros((len(tables[0]), k), dtype=np.float32)
-        for (t, mixture), order in zip(fitted, orders, strict=True):
+        for i, ((t, mixture), order) in enumerate(zip(fitted, orders, strict=True)):
+            yield 0.5 + 0.5 * i / len(fitted)
             for start in range(0, len(mean), _CHUNK):
                 mean[start : start + _CHUNK] += mixture.membership(tables[t][start : start + _CHUNK])[:, order]
         mean /= len(fitted)

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError
+from . import domain_methods as methods
 from . import domain_views as dv
-from .consensus import stability, vote
+from .consensus import stability
 from .domain_edit import Segmentation, coloured_like
-from .domain_input import MIN_CELLS, numbers_wanted, placed, run_latent, section_codes
-from .domain_metrics import against, chaos, pas
-from .graph import Codes, Float, Graph, Index, averaging, nearest, place_notes
-from .plan import _column
+from .domain_input import numbers_wanted, placed, run_latent, section_codes
+from .domain_metrics import chaos, pas
+from .domain_result import Domains, Method, Step
+from .graph import Graph, nearest, place_notes
 from .section import Section
 
 if TYPE_CHECKING:
@@ -33,114 +33,9 @@ if TYPE_CHECKING:
 
     from .run import Run
 
-Method = Literal["inclust+", "inclust", "smoothed-pca"]
 METHODS: tuple[Method, ...] = get_args(Method)
-
-RESTARTS = 8  # of each view and scale
-AUTO_RESTARTS = 2  # the same while the number of domains is sought
-MOST = 15  # domains tried then
-NEAR_BEST = 0.02  # of stability: as good as the best, and then more domains say more
-AGREEING = 3000  # cells on which members are compared
-BASELINE = (30, 30)  # components, nearest cells
 PACKAGES = ("napari-inclust", "numpy", "scipy", "scikit-learn", "anndata")
-
-
-@dataclass(frozen=True)
-class Step:
-    """How far the search is."""
-
-    done: int
-    total: int
-    text: str
-
-
-@dataclass(frozen=True, eq=False)
-class Domains:
-    """What `domains` finds.
-
-    Attributes
-    ----------
-    solutions
-        A segmentation for each number of domains that was computed.
-    chosen
-        The number that was asked for, or is most stable.
-    table
-        One row a number of domains `k`: stability (mean adjusted Rand index between members of the vote), confidence (mean), chaos, pas; of the baseline chaos,
-        pas; and its agreement with it (adjusted Rand index).
-    baseline
-        Segmentation by "smoothed-pca" with the chosen number.
-    space : (cells, directions) float32
-        In which a domain can be split (`domain_edit.split`).
-    xy : (cells, 2 or 3)
-        Places, with z where the file has one.
-    sections : (cells,) int
-        Which section each cell lies in.
-    notes
-        What a user should know.
-    provenance
-        Method, settings, seed, versions, data.
-    """
-
-    section: Section
-    method: Method
-    solutions: dict[int, Segmentation]
-    chosen: int
-    table: pd.DataFrame
-    baseline: Segmentation
-    space: NDArray[np.float32]
-    xy: Float
-    sections: Codes
-    notes: tuple[str, ...] = ()
-    provenance: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def segmentation(self) -> Segmentation:
-        """The chosen solution."""
-        return self.solutions[self.chosen]
-
-    @property
-    def labels(self) -> Codes:
-        return self.segmentation.labels
-
-    @property
-    def confidence(self) -> NDArray[np.float32]:
-        return self.segmentation.confidence
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self.segmentation.names
-
-    @property
-    def colours(self) -> tuple[str, ...]:
-        return self.segmentation.colours
-
-    def choose(self, k: int) -> Domains:
-        """The same with another of the computed solutions chosen."""
-        if k not in self.solutions:
-            raise ConfigError(f"{k} domains were not computed; there are {', '.join(map(str, self.solutions))}.")
-        return replace(self, chosen=k)
-
-    def edited(self, segmentation: Segmentation) -> Domains:
-        """The same with the chosen solution replaced by an edited one."""
-        return replace(self, solutions=self.solutions | {self.chosen: segmentation})
-
-    def against(self, truth: str) -> pd.DataFrame:
-        """ARI, NMI, homogeneity and completeness against a column of obs, of the chosen solution and of the baseline."""
-        column = _column(self.section, truth)
-        scores = {self.method: against(column, self.labels), "baseline (smoothed-pca)": against(column, self.baseline.labels)}
-        if not scores[self.method]["cells"]:
-            raise DataError(f"obs[{truth!r}] of {self.section.name} says nothing of any cell; name a column with a truth.")
-        return pd.DataFrame(scores).T
-
-    def columns(self, key: str = "domain") -> tuple[dict[str, Any], dict[str, Any]]:
-        """What goes into a file: columns of `obs`, entries of `uns`."""
-        seg = self.segmentation
-        facts = self.provenance | {"n_domains": self.chosen, "names": list(seg.names), "notes": list(self.notes)}
-        curve = {name: self.table[name].to_numpy() for name in self.table} | {"k": self.table.index.to_numpy()}
-        return (
-            {key: seg.categories(), f"{key}_confidence": seg.confidence},
-            {f"{key}_colors": np.array(seg.colours, dtype=object), f"{key}_inclust": facts | {"curve": curve}},
-        )
+__all__ = ["METHODS", "Domains", "Step", "domains", "steps"]
 
 
 def domains(data: Section | AnnData, n_domains: int | Sequence[int] | None = None, **options: Any) -> Domains:
@@ -226,25 +121,26 @@ def _steps(
     section, xy, notes = placed(data)
     sections, n_sections = section_codes(section, section_key)
     wanted = numbers_wanted(n_domains, section.n_cells)
-    yield Step(0, 1, "neighbours and components")
+    yield Step(0, 100, "neighbours")
     near = nearest(xy, min(max(dv.GRID) + 1, max(1, len(xy) - 1)), sections)
     notes += place_notes(xy, near, sections, section.unit_note)
+    yield Step(5, 100, "components")
     x = dv.expression(section)
     view = dv.views(x, sections)
     rng = np.random.default_rng(seed + 1)
     at = np.sort(rng.choice(len(xy), min(len(xy), dv.LANDMARKS), replace=False))
-    work = _Work(near, view, sections, at, seed, restarts or RESTARTS, graph, xy)
+    work = methods.Work(near, view, sections, at, seed, restarts or methods.RESTARTS, graph, xy, (15, 95))
     auto = wanted is None
     if method == "inclust+":
         if run is not None:
             view["latent"] = run_latent(run, section)
-        found = yield from _consensus(work, wanted, rng)
+        found = yield from methods.consensus(work, wanted, rng)
     elif method == "inclust":
-        found = yield from _published(work, wanted, x)
+        found = yield from methods.published(work, wanted, x)
     else:
-        found = yield from _smoothed(work, wanted, rng)
+        found = yield from methods.smoothed(work, wanted, rng)
     chosen = found.chosen if auto or wanted is None else wanted[0]
-    base = yield from _smoothed(work, [chosen], np.random.default_rng(seed + 1))
+    base = yield from methods.smoothed(replace(work, span=(95, 100)), [chosen], np.random.default_rng(seed + 1))
     for k, seg in found.solutions.items():
         if seg.k < k and k in (wanted or [chosen]):
             notes.append(f"only {seg.k} of {k} domains hold any cell.")
@@ -259,124 +155,7 @@ def _steps(
     return Domains(section, method, found.solutions, chosen, table, baseline, found.space, xy, sections, tuple(notes), facts)
 
 
-@dataclass(frozen=True, eq=False)
-class _Work:
-    """What the methods share."""
-
-    near: Index
-    view: dict[str, NDArray[np.float32]]
-    sections: Codes
-    at: Codes
-    seed: int
-    restarts: int
-    graph: Graph | None
-    xy: Float
-
-
-@dataclass(frozen=True, eq=False)
-class _Found:
-    solutions: dict[int, Segmentation]
-    stability: dict[int, float]
-    chosen: int
-    space: NDArray[np.float32]
-    scale: float = float("nan")
-
-
-def _consensus(work: _Work, wanted: list[int] | None, rng: np.random.Generator) -> Generator[Step, None, _Found]:
-    """The vote of all views and scales."""
-    near, scale, scales = dv.neighbourhoods(work.xy, work.view, work.sections, work.near)
-    tables: dict[tuple[str, int], NDArray[np.float32]] = {}
-    for name, p in work.view.items():
-        for m in scales:
-            yield Step(len(tables), len(work.view) * len(scales), "neighbourhoods")
-            tables[name, m] = dv.features(p, near, m)
-    space = tables["z50", scales[len(scales) // 2]]
-    found = yield from _votes(list(tables.values()), wanted, work, rng, averaging(near, round(scale)))
-    return replace(found, space=space, scale=scale)
-
-
-def _smoothed(work: _Work, wanted: list[int] | None, rng: np.random.Generator) -> Generator[Step, None, _Found]:
-    """The baseline: components averaged over the nearest cells, one mixture."""
-    d, m = BASELINE
-    table = averaging(work.near, m) @ work.view["z"][:, :d]
-    return (yield from _votes([table], wanted, replace(work, restarts=1), rng, None))
-
-
-def _votes(tables: list[NDArray[np.float32]], wanted: list[int] | None, work: _Work, rng: np.random.Generator, smooth: Any) -> Generator[Step, None, _Found]:
-    """A solution for each number of domains; when none is wanted, for 2 to 15, and the most stable is chosen and computed with all restarts."""
-    n = len(tables[0])
-    few = max(AUTO_RESTARTS, -(-10 // len(tables)))  # members enough to say how stable they are
-    rounds = [(k, work.restarts) for k in wanted] if wanted else [(k, few) for k in range(2, min(MOST, n // MIN_CELLS + 1) + 1)]
-    solutions: dict[int, Segmentation] = {}
-    stable: dict[int, float] = {}
-    total = sum(r for _, r in rounds) * len(tables)
-    done, chosen = 0, 0
-    while rounds:
-        k, restarts = rounds.pop(0)
-        if k == 1:
-            solutions[1], stable[1] = Segmentation.of(np.zeros(n, dtype=np.intp), np.ones(n, dtype=np.float32)), 1.0
-        else:
-            search = vote(tables, k, restarts, rng, work.at, AGREEING)
-            while True:
-                try:
-                    yield Step(done + next(search), total, f"{k} domains")
-                except StopIteration as end:
-                    mean, agree = end.value
-                    break
-            stable.setdefault(k, agree)
-            solutions[k] = _segmented(mean, smooth)
-        done += restarts * len(tables)
-        if not rounds and not chosen:
-            chosen = wanted[0] if wanted else max(k for k in stable if stable[k] >= max(stable.values()) - NEAR_BEST)
-            if not wanted and work.restarts > few:
-                rounds, total = [(chosen, work.restarts)], total + work.restarts * len(tables)
-    return _Found(_coloured(solutions), stable, chosen, tables[0])
-
-
-def _segmented(mean: NDArray[np.float32], smooth: Any) -> Segmentation:
-    """The largest share of each cell's neighbourhood; a domain that this would wipe out keeps its cells."""
-    shares = mean if smooth is None else smooth @ mean
-    labels, before = shares.argmax(1), mean.argmax(1)
-    lost = np.isin(before, np.setdiff1d(before, labels))
-    labels[lost] = before[lost]
-    return Segmentation.of(labels, shares[np.arange(len(labels)), labels])
-
-
-def _published(work: _Work, wanted: list[int] | None, x: Any) -> Generator[Step, None, _Found]:
-    """The published network; spare outputs merged to the numbers wanted."""
-    from . import domain_network as net
-
-    graph = work.graph or Graph("knn", net.NEIGHBOURS)
-    p = dv.components(x, net.COMPONENTS, work.sections)
-    training = net.train(p, net.neighbour_mean(p, work.xy, work.sections, graph), work.seed)
-    while True:
-        try:
-            epoch, total = next(training)
-            yield Step(epoch, total, "training")
-        except StopIteration as end:
-            z, q = end.value
-            break
-    used = len(np.unique(q.argmax(1)))
-    solutions = {k: net.merged(z, q, k) for k in sorted(set(wanted or [used]))}
-    return _Found(_coloured(solutions), dict.fromkeys(solutions, float("nan")), wanted[0] if wanted else used, z)
-
-
-def _coloured(solutions: dict[int, Segmentation]) -> dict[int, Segmentation]:
-    """In order of their number of domains, each coloured like the one before; the first by size."""
-    out: dict[int, Segmentation] = {}
-    before: Segmentation | None = None
-    for k in sorted(solutions):
-        seg = solutions[k]
-        if before is None:
-            rank = np.argsort(np.argsort(-seg.sizes, kind="stable"), kind="stable")
-            seg = replace(seg, labels=rank[seg.labels].astype(np.intp))
-        else:
-            seg = coloured_like(seg, before)
-        out[k] = before = seg
-    return out
-
-
-def _table(found: _Found, baseline: Segmentation, work: _Work) -> pd.DataFrame:
+def _table(found: methods.Found, baseline: Segmentation, work: methods.Work) -> pd.DataFrame:
     rows = []
     base = {"baseline_chaos": chaos(work.xy, baseline.labels, work.sections), "baseline_pas": pas(baseline.labels, work.near)}
     for k, seg in found.solutions.items():
