@@ -85,7 +85,7 @@ def test_unknown_genes_are_refused_before_training_with_the_nearest_names(impute
     assert result.exit_code == 3
     assert "Gad1" in result.stderr
     assert "Nonsense99" in result.stderr
-    assert "epoch" not in result.stderr
+    assert "training" not in result.stderr
     assert not path.exists()
 
 
@@ -127,6 +127,7 @@ def test_human_summary_names_the_file_and_the_score_beside_the_baselines(impute)
     assert str(path) in result.stdout
     assert "kNN" in result.stdout
     assert "200 cells" in result.stderr
+    assert "training 1/2" in result.stderr
 
 
 def test_same_seed_gives_the_same_values_and_another_seed_others(impute):

@@ -39,7 +39,7 @@ def made(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("demo") / "results"
     result = CliRunner().invoke(
-        app, ["demo", "-o", str(folder), "--no-window", "--preset", "fast", "--epochs", "3", "--json", "--quiet"], catch_exceptions=False
+        app, ["demo", "-o", str(folder), "--no-window", "--preset", "fast", "--epochs", "3", "--members", "2", "--json", "--quiet"], catch_exceptions=False
     )
     return folder, result
 
@@ -72,7 +72,7 @@ def test_demo_picture_shows_tissue_in_every_panel(made):
             assert coloured.mean() > 0.1
 
 
-def test_with_a_display_the_viewer_opens_with_the_docks_and_the_run(made, make_napari_viewer):
+def test_with_a_display_the_viewer_opens_with_the_docks_and_the_run(made, make_napari_viewer, qtbot):
     from napari_inclust.gui.bench import bench_of
     from napari_inclust.gui.demo import furnish
 
@@ -81,10 +81,9 @@ def test_with_a_display_the_viewer_opens_with_the_docks_and_the_run(made, make_n
     session = bench_of(viewer).session
     assert any("inClust+" in name for name in viewer.window.dock_widgets)
     assert session.run is not None
+    qtbot.waitUntil(lambda: any(f"{demo.hidden_genes()[0]} · imputed" in layer.name for layer in viewer.layers), timeout=60_000)
     (shown,) = session.shown()
-    assert shown.name == demo.hidden_genes()[0]
-    assert shown.kind == "imputed"
-    assert any(demo.hidden_genes()[0] in layer.name for layer in viewer.layers)
+    assert (shown.name, shown.kind) == (demo.hidden_genes()[0], "imputed")
 
 
 def test_a_folder_that_cannot_be_made_is_refused(inclust, tmp_path):

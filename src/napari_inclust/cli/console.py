@@ -7,6 +7,7 @@ import json
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from . import INTERRUPTED
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 out = Console(highlight=False, soft_wrap=True)
+
+_LINE_EVERY = 15.0  # seconds
 
 EXIT_CODES = """Exit codes: 0 done, 1 a fault of the program, 2 a wrong option or setting, 3 data that cannot be used, 4 a saved run or checkpoint that does not fit,
 5 a result that could not be written, 130 stopped with Ctrl-C."""
@@ -80,14 +83,19 @@ class Talk:
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[..., None]]:
-        """A bar on stderr; call the yielded function with the steps done, the seconds left and a text."""
+        """A bar on stderr, or now and then a line where stderr is a file; call the yielded function with the steps done, the seconds left and a text."""
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TextColumn("{task.fields[text]}"))
         with Progress(*columns, console=err, disable=self.quiet or not err.is_terminal) as bar:
-            task = bar.add_task(what, total=total, text="")
+            task, told = bar.add_task(what, total=total, text=""), -math.inf
 
             def update(done: int, remaining: float | None = None, text: str = "") -> None:
+                nonlocal told
                 left = "" if remaining is None else f"{duration(remaining)} left"
-                bar.update(task, completed=done, text="  ".join(t for t in (left, text) if t))
+                said = "  ".join(t for t in (left, text) if t)
+                bar.update(task, completed=done, text=said)
+                if not err.is_terminal and time.monotonic() - told > _LINE_EVERY:
+                    self.note(f"{what} {done}/{total}  {said}".rstrip())
+                    told = time.monotonic()
 
             yield update
 

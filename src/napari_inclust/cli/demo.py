@@ -29,6 +29,7 @@ def demo(
     no_window: Annotated[bool, typer.Option("--no-window", help="Only draw; do not open the viewer.")] = False,
     preset: o.Preset = None,
     epochs: o.Epochs = None,
+    members: o.Members = None,
     seed: o.Seed = None,
     device: o.Device = None,
     quiet: o.Quiet = False,
@@ -44,7 +45,7 @@ def demo(
     from ..io.write import write_csv, write_imputed
 
     start, talk = time.perf_counter(), Talk(quiet, json)
-    chosen = settings(preset, None, epochs=epochs, seed=seed, device=device)
+    chosen = settings(preset, None, epochs=epochs, members=members, seed=seed, device=device)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

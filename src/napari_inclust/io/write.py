@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ANNDATA_SUFFIXES = (".h5ad", ".zarr")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _BLOCK_VALUES = 8_000_000  # values held in memory at once (32 MB)
-_CHUNK_CELLS, _CHUNK_GENES = 8192, 64
+_CHUNK_CELLS, _CHUNK_GENES = 8192, 512
 
 
 class Predictor(Protocol):
@@ -170,9 +170,13 @@ def _open(part: Path, path: Path) -> Iterator[tuple[Any, Callable[[], AbstractCo
     if part.suffix == ".zarr":
         import zarr
 
-        with _writing(path):
-            group = zarr.open_group(part, mode="w", zarr_format=2)
-        yield group, lambda: _writing(path)
+        try:
+            with _writing(path):
+                group = zarr.open_group(part, mode="w", zarr_format=2)
+            yield group, lambda: _writing(path)
+        except BaseException:
+            _settle()
+            raise
         return
     import h5py
 
@@ -187,6 +191,20 @@ def _open(part: Path, path: Path) -> Iterator[tuple[Any, Callable[[], AbstractCo
             sink.close()
     with _writing(path, sink):  # what closing wrote
         pass
+
+
+def _settle() -> None:
+    """Wait for what zarr still writes in its own thread after one of several writes failed: it would make the folder anew."""
+    import asyncio
+
+    from zarr.core.sync import sync
+
+    async def others() -> None:
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        if rest:
+            await asyncio.wait(rest, timeout=30)
+
+    sync(others())
 
 
 @contextmanager
