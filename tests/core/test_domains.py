@@ -152,3 +152,14 @@ def test_a_real_cortex_is_layered_as_annotated(shared):
     mouse = mice[mice.obs["sample"] == mice.obs["sample"].unique()[0]].copy()
     scores = quick(mouse, 4).against("layer")
     assert scores.loc["inclust+", "ari"] > 0.82
+
+
+def test_a_run_adds_its_latent_and_must_be_of_the_same_cells(section, reference, config):
+    from napari_inclust.core.train import fit
+    from napari_inclust.errors import RunError
+
+    run = fit(section, reference, config)
+    found = valid(quick(section, 4, run=run), 300)
+    assert "latent" in found.provenance["views"]
+    with pytest.raises(RunError, match="not on these 100"):
+        quick(section.adata[:100].copy(), 4, run=run)
