@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from .latent import Cells
 from .readout import Genes, Readout, Wanted
 from .scale import Levels, Shape
-from .score import zscore
 from .stack import weights_by_fold
 
 Matrix = NDArray[np.floating[Any]]
 FULL = 0.5  # share of the member that sees every gene in the prediction of an unmeasured gene
+NEGLIGIBLE = 0.01  # weight of a readout below which it is left out
 _RIDGE = 3.0
 
 
@@ -66,42 +66,47 @@ class Predictor:
         shown: list[NDArray[np.intp]],
         fold: NDArray[np.intp],
         sample: Cells,
+        anchored: NDArray[np.intp],
         truth: Matrix,
-    ) -> Predictor:
+    ) -> tuple[Predictor, NDArray[np.float32]]:
         """Make every choice on the held-out genes of a sample of cells; what predicts a fold is chosen without it.
 
         Parameters
         ----------
+        anchored
+            Which cells of the sample are the anchors.
         truth : (sampled cells, shared genes)
+
+        Returns
+        -------
+        The predictor, and its held-out predictions of the sample (sampled cells, shared genes).
         """
         n = len(fold)
-
-        def predictor(**choices: Any) -> Predictor:
-            return cls(readouts, genes, levels, anchors, shown, fold, Choices(**choices))
-
-        first = predictor()
+        bare = cls(readouts, genes, levels, anchors, shown, fold, Choices())
+        members = [(m, np.flatnonzero(fold == m)) for m in range(bare.folds)]
         held_out = [np.zeros((sample.n, n), dtype=np.float32) for _ in readouts]
-        for m in range(first.folds):
-            here = np.flatnonzero(fold == m)
+        for m, here in members:
             wanted = genes.wanted(here)
             for out, readout in zip(held_out, readouts, strict=True):
-                out[:, here] = zscore(readout.predict(sample, m, wanted))
-        weights = weights_by_fold(held_out, truth, fold).tolist()
-        del held_out
+                predicted = readout.predict(sample, m, wanted)
+                out[:, here] = standardised(predicted[anchored], predicted)
+        weights = weights_by_fold(held_out, truth, fold)
 
-        second = predictor(readouts=weights)
         parts = [np.zeros((sample.n, n), dtype=np.float32) for _ in range(3)]
-        for m in range(first.folds):
-            here = np.flatnonzero(fold == m)
-            wanted = genes.wanted(here)
-            refined = second._refinements(second.stacked(m, wanted, None, m), second.stacked(m, wanted, sample, m), m, sample)
-            for out, part in zip(parts, refined, strict=True):
+        for m, here in members:
+            stacked = sum(w * h[:, here] for w, h in zip(weights[m], held_out, strict=True) if w > NEGLIGIBLE)
+            for out, part in zip(parts, bare._refinements(stacked[anchored], stacked, m, sample), strict=True):
                 out[:, here] = part
-        refinements = weights_by_fold(parts, truth, fold).tolist()
+        del held_out
+        refinements = weights_by_fold(parts, truth, fold)
 
-        third = predictor(readouts=weights, refinements=refinements)
-        z = third.held_out_z(np.arange(n), sample)
-        return predictor(readouts=weights, refinements=refinements, shape=Shape.choose(z, levels.ratio[:n], truth))
+        z = np.zeros((sample.n, n), dtype=np.float32)
+        for m, here in members:
+            refined = sum(w * p[:, here] for w, p in zip(refinements[m], parts, strict=True))
+            z[:, here] = standardised(refined[anchored], refined)
+        shape = Shape.choose(z, levels.ratio[:n], truth)
+        learned = cls(readouts, genes, levels, anchors, shown, fold, Choices(weights.tolist(), refinements.tolist(), shape))
+        return learned, learned.values(z, z, np.arange(n))[0]
 
     def at(self, cells: Cells) -> Predictor:
         """The same choices for a few cells, which are the new anchors; all that does not depend on the gene is done once."""
@@ -154,7 +159,7 @@ class Predictor:
         """Weighted mean of the readouts of one member, each standardised over the anchors: (cells, genes)."""
         out: Matrix = np.zeros(((cells or self.anchors).n, len(wanted.features)), dtype=np.float32)
         for w, readout in zip(self.choices.readouts[row], self.readouts, strict=True):
-            if w > 1e-3:
+            if w > NEGLIGIBLE:
                 at = readout.predict(self.anchors, member, wanted)
                 out += w * standardised(at, at if cells is None else readout.predict(cells, member, wanted))
         return out

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .train import Epoch, Trainer
 
 SAMPLED_CELLS, SAMPLED_VALUES = (1000, 5000), 1_500_000  # cells on which genes are scored: within these, fewer with a large panel
-ANCHORS = 2000  # cells over which a prediction is standardised
+ANCHORS = 1000  # cells over which a prediction is standardised
 GROUP = 16_384  # cells predicted at once
 REFERENCE_CELLS = 4000  # reference cells that readouts look at
 PACKAGES = ("napari-inclust", "torch", "numpy", "scipy", "scikit-learn", "anndata")
@@ -119,6 +119,11 @@ class Run:
         return _some(self.section.n_cells, most, self.config.seed)
 
     @cached_property
+    def _anchored(self) -> NDArray[np.intp]:
+        """Which of the sampled cells are the anchors, over which a prediction is standardised."""
+        return _some(len(self.sample), ANCHORS, self.config.seed)
+
+    @cached_property
     def cells(self) -> Cells:
         """The sampled cells of the section."""
         return encode(self.trainer, "section", self.sample)
@@ -162,7 +167,7 @@ class Run:
     @cached_property
     def _parts(self) -> dict[str, Any]:
         """What a predictor is made of, but for the choices."""
-        anchors = encode(self.trainer, "section", _some(self.section.n_cells, ANCHORS, self.config.seed))
+        anchors = encode(self.trainer, "section", self.sample[self._anchored])
         mean, sd = moments(self._measured)
         shown = shown_genes(self.plan, self._genes)
         return {
@@ -185,10 +190,9 @@ class Run:
         """Let the held-out genes decide how to read out, score every shared gene, and write down where all came from."""
         raw = cls(section, reference, panel, trainer, history, labels, batch)
         truth = raw._measured[raw.sample].toarray()
-        learned = Predictor.learn(sample=raw.cells, truth=truth, **raw._parts)
-        shared = np.arange(panel.n_shared)
+        learned, held_out = Predictor.learn(sample=raw.cells, anchored=raw._anchored, truth=truth, **raw._parts)
         types = raw.cells.classes.mean(0).argmax(1) if trainer.plan.classes else None
-        scores = metrics(truth, learned.held_out(shared, raw.cells), types)
+        scores = metrics(truth, held_out, types)
         scores.index = pd.Index(panel.shared, name="gene")
         for name, predicted in raw._baselines(truth).items():
             scores[f"pcc_{name}"] = pearson(truth, predicted).astype(np.float64)
