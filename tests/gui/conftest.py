@@ -10,6 +10,7 @@ import pytest
 
 from napari_inclust.gui import bench as benches
 from napari_inclust.gui.bench import Workbench
+from napari_inclust.gui.finding import real_find
 from napari_inclust.gui.main_dock import MainDock
 from napari_inclust.paint import canvas
 
@@ -20,7 +21,7 @@ from .fakes import fake_steps
 def _fast_training(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Every workbench of a test trains the fake, unless the test is marked `real_core`."""
     if "real_core" not in request.fixturenames:
-        monkeypatch.setattr(benches.Workbench.__init__, "__defaults__", (fake_steps(),))
+        monkeypatch.setattr(benches.Workbench.__init__, "__defaults__", (fake_steps(), real_find))
 
 
 @pytest.fixture

@@ -37,7 +37,9 @@ class FakeRun:
         self.device = "cpu (fake)"
         self.history: list[Any] = []
         n = self.panel.n_shared
-        self.scores = pd.DataFrame({"pcc": np.linspace(-0.2, 0.9, n), "pcc_knn": 0.2, "pcc_type_mean": 0.1, "pcc_gene_mean": 0.0}, index=list(self.panel.shared))
+        self.scores = pd.DataFrame(
+            {"pcc": np.linspace(-0.2, 0.9, n), "pcc_knn": 0.2, "pcc_type_mean": 0.1, "pcc_gene_mean": 0.0}, index=list(self.panel.shared)
+        )
 
     def kind(self, gene: str) -> str:
         return "imputed" if gene in self.panel.reference_only else "measured"
@@ -52,7 +54,13 @@ class FakeRun:
     def chunks(self, genes: Any, size: int = 64) -> Any:
         for start in range(0, len(genes), size):
             part = [self.impute(g) for g in genes[start : start + size]]
-            yield [p.gene for p in part], np.stack([p.values for p in part], 1), np.stack([p.spread for p in part], 1), [p.kind for p in part], [p.score for p in part]
+            yield (
+                [p.gene for p in part],
+                np.stack([p.values for p in part], 1),
+                np.stack([p.spread for p in part], 1),
+                [p.kind for p in part],
+                [p.score for p in part],
+            )
 
     provenance = {"task": "fake"}
 
@@ -117,3 +125,29 @@ def small_reference(n: int = 50, genes: int = 40, seed: int = 1) -> Reference:
     adata.var_names = [f"Gene{i + 4}" for i in range(genes)]
     adata.obs["cell_type"] = pd.Categorical([("neuron", "glia", "vessel")[i % 3] for i in range(n)])
     return Reference.from_adata(adata, name="small reference")
+
+
+def fake_find(steps: int = 3, seconds: float = 0.0, fail: Exception | None = None) -> Any:
+    """A stand-in for core.domains.steps: stripes of cells, the third fifth of them unsure."""
+
+    def find(section: Section, n_domains: int | None, *, method: str, section_key: str | None, run: Any) -> Any:
+        from napari_inclust.core.domain_edit import Segmentation
+        from napari_inclust.core.domains import Domains, Step
+
+        for i in range(steps):
+            time.sleep(seconds)
+            if fail is not None:
+                raise fail
+            yield Step(i, steps, "3 domains")
+        n = section.n_cells
+        sure = np.where((np.arange(n) >= 0.6 * n) & (np.arange(n) < 0.8 * n), 0.4, 1.0).astype(np.float32)
+        numbers = [2, 3, 4] if n_domains is None else [n_domains]
+        solutions = {k: Segmentation.of(np.arange(n) * k // n, sure) for k in numbers}
+        table = pd.DataFrame({"stability": {2: 0.5, 3: 0.9, 4: 0.7} if n_domains is None else {n_domains: 0.6}})
+        table.index.name = "k"
+        chosen = 3 if n_domains is None else n_domains
+        space, sections = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32), np.zeros(n, dtype=np.intp)
+        facts = {"method": method, "section_key": section_key or ""}
+        return Domains(section, method, solutions, chosen, table, solutions[chosen], space, section.xy, sections, (), facts)  # type: ignore[arg-type]
+
+    return find

@@ -202,7 +202,14 @@ def test_cancel_keeps_nothing_and_resume_goes_on(opened: Any, qtbot: Any, tmp_pa
     assert bench.session.run is not None
 
 
-@pytest.mark.parametrize(("error", "words"), [(InclustError("the loss is not a number. Use a lower learning_rate."), "lower learning_rate"), (MemoryError(), "fewer members"), (ValueError("boom"), "preset 'fast'")])
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (InclustError("the loss is not a number. Use a lower learning_rate."), "lower learning_rate"),
+        (MemoryError(), "fewer members"),
+        (ValueError("boom"), "preset 'fast'"),
+    ],
+)
 def test_a_crash_in_training_says_what_to_do(opened: Any, qtbot: Any, tmp_path: Path, error: Exception, words: str) -> None:
     from napari.utils.notifications import notification_manager
 

@@ -6,6 +6,7 @@ import weakref
 from typing import Any
 
 from ..paint import canvas as parts
+from .finding import Find, Finding, real_find
 from .loading import Loading
 from .saving import Saving
 from .scene import Scene
@@ -16,7 +17,7 @@ _benches: weakref.WeakKeyDictionary[Any, Workbench] = weakref.WeakKeyDictionary(
 
 
 class Workbench:
-    """Session, reading, training and painting of one viewer.
+    """Session, reading, training, domains and painting of one viewer.
 
     Parameters
     ----------
@@ -24,14 +25,17 @@ class Workbench:
         napari viewer (held weakly).
     steps
         The generator of training; replaced in tests.
+    find
+        The generator of domains; replaced in tests.
     """
 
-    def __init__(self, viewer: Any, steps: Steps = real_steps) -> None:
+    def __init__(self, viewer: Any, steps: Steps = real_steps, find: Find = real_find) -> None:
         self.session = Session()
         self.loading = Loading(self.session)
         self.saving = Saving(self.session)
         self.training = Training(self.session, steps)
-        self.scene = Scene(viewer, self.session)
+        self.finding = Finding(self.session, find)
+        self.scene = Scene(viewer, self.session, self.finding)
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
         self.docks: weakref.WeakSet[Any] = weakref.WeakSet()
         self.closed = False
@@ -55,6 +59,7 @@ class Workbench:
             self.loading.close()
             self.training.close()
             self.saving.close()
+            self.finding.close()
             self.scene.close()
 
 

@@ -31,7 +31,10 @@ class DataDock(QWidget):
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
         self._session, self._loading = bench.session, bench.loading
-        self.section = PathField("Section", "The tissue: an .h5ad file with centroids in obsm['spatial'], a SpatialData or AnnData .zarr, or an output folder of MERSCOPE, Xenium or CosMx")
+        self.section = PathField(
+            "Section",
+            "The tissue: an .h5ad file with centroids in obsm['spatial'], a SpatialData or AnnData .zarr, or an output folder of MERSCOPE, Xenium or CosMx",
+        )
         self.reference = PathField("Reference", "scRNA-seq of the same tissue with all genes: .h5ad, .h5mu, .loom, a 10x file or folder, a table")
         self.demo = QPushButton("Open the demo")
         self.demo.setToolTip("A real MERFISH section of the mouse hypothalamus and its scRNA-seq reference (5,000 cells, in the package)")
@@ -149,7 +152,9 @@ def _summary(s: Any) -> str:
     rows: list[tuple[str, str]] = []
     for name, data in (("Section", s.section), ("Reference", s.reference)):
         if data is not None:
-            rows.append((name, f"<b>{escape(data.name)}</b>: {data.n_cells:,} cells, {len(data.genes):,} genes<br>{escape(str(data.values))}, from {data.source}"))
+            rows.append(
+                (name, f"<b>{escape(data.name)}</b>: {data.n_cells:,} cells, {len(data.genes):,} genes<br>{escape(str(data.values))}, from {data.source}")
+            )
     if s.section is not None:
         rows.append(("Unit", escape(s.section.unit_note)))
     if s.panel is not None:

@@ -71,7 +71,11 @@ class Decoding:
         self._end()
         session = self._session()
         if session is not None:
-            session.told(str(error) if isinstance(error, InclustError) else f"{gene} could not be imputed ({type(error).__name__}: {error}). Choose another gene, or train again.")
+            session.told(
+                str(error)
+                if isinstance(error, InclustError)
+                else f"{gene} could not be imputed ({type(error).__name__}: {error}). Choose another gene, or train again."
+            )
         self._continue()
 
     def _end(self) -> Any:

@@ -32,7 +32,9 @@ class GenesDock(QWidget):
         self._session = bench.session
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search genes (parts of names, several at once)")
-        self.search.setToolTip("Type a part of a name; several, separated by spaces or commas, show all that match any. Down goes to the table, Enter paints the first.")
+        self.search.setToolTip(
+            "Type a part of a name; several, separated by spaces or commas, show all that match any. Down goes to the table, Enter paints the first."
+        )
         self.search.setClearButtonEnabled(True)
         self.kind = choice("Which genes the table shows", [("all genes", "all"), ("measured", "measured"), ("imputed", "imputed"), ("starred", "starred")])
         self.least = QDoubleSpinBox()

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from .bench import Workbench
 from .data_dock import DataDock
+from .domains_dock import DomainsDock
 from .genes_dock import GenesDock
 from .save_dock import SaveDock
 from .train_dock import TrainDock
@@ -16,7 +17,7 @@ from .widgets import Links
 
 
 class MainDock(QWidget):
-    """Data, Train, Genes, Save as tabs; a step that is not possible yet is greyed, its tooltip says why.
+    """Data, Train, Genes, Domains, Save as tabs; a step that is not possible yet is greyed, its tooltip says why.
 
     Parameters
     ----------
@@ -28,8 +29,11 @@ class MainDock(QWidget):
         super().__init__()
         self._session = bench.session
         self.data, self.train, self.genes, self.save = DataDock(bench), TrainDock(bench), GenesDock(bench), SaveDock(bench)
+        self.domains = DomainsDock(bench)
         self.tabs = QTabWidget()
-        for title, dock in (("1 Data", self.data), ("2 Train", self.train), ("3 Genes", self.genes), ("4 Save", self.save)):
+        steps = {"Data": self.data, "Train": self.train, "Genes": self.genes, "Domains": self.domains, "Save": self.save}
+        self.titles = list(steps)
+        for title, dock in steps.items():
             self.tabs.addTab(scrolled(dock), title)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
@@ -41,7 +45,15 @@ class MainDock(QWidget):
 
     def _show(self) -> None:
         nothing = "" if self._session.section is not None else "Open a section first (Data)."
-        for i, (why, tip) in enumerate([("", "Section and reference"), (self._session.obstacle, "Train the network"), (nothing, "Paint genes"), ("", "Save results, load a run")]):
+        for i, (why, tip) in enumerate(
+            [
+                ("", "Section and reference"),
+                (self._session.obstacle, "Train the network"),
+                (nothing, "Paint genes"),
+                (nothing, "Find spatial domains; no run is needed"),
+                ("", "Save results, load a run"),
+            ]
+        ):
             self.tabs.setTabEnabled(i, not why)
             self.tabs.setTabToolTip(i, why or tip)
 

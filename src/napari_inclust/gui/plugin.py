@@ -69,6 +69,16 @@ class GenesPlugin(_Dock):
         return GenesDock(bench)
 
 
+class DomainsPlugin(_Dock):
+    """Plugins > inClust+ > Domains."""
+
+    def make(self, bench: Workbench) -> QWidget:
+        from .domains_dock import DomainsDock
+        from .main_dock import scrolled
+
+        return scrolled(DomainsDock(bench))
+
+
 class SavePlugin(_Dock):
     """Plugins > inClust+ > Save."""
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from .bench import Workbench
-from .widgets import Links, Message, choice
+from .widgets import Links, Message, allow, button, choice
 
-_WHICH = [("imputed: not measured in the section", "imputed"), ("all genes (measured ones as held-out predictions)", "all"), ("starred genes", "starred"), ("the gene that is shown", "shown")]
+_WHICH = [
+    ("imputed: not measured in the section", "imputed"),
+    ("all genes (measured ones as held-out predictions)", "all"),
+    ("starred genes", "starred"),
+    ("the gene that is shown", "shown"),
+]
 
 
 class SaveDock(QWidget):
@@ -28,11 +32,11 @@ class SaveDock(QWidget):
         super().__init__()
         self._session, self._saving = bench.session, bench.saving
         self.which = choice("Which genes are written", _WHICH)
-        self.genes = _button("Save imputed genes…", "AnnData (.h5ad or .zarr): values, spread and scores, marked as imputed; one file of cells x genes")
-        self.scores = _button("Save scores…", "CSV: held-out scores of all shared genes, beside the baselines")
-        self.run = _button("Save run…", "The trained network with its settings (.inclust), without the data")
-        self.load = _button("Load run…", "A saved run (.inclust), onto the open section and reference, or with the files that it was trained on")
-        self.cancel = _button("Cancel", "Stop writing; nothing half-written stays")
+        self.genes = button("Save imputed genes…", "AnnData (.h5ad or .zarr): values, spread and scores, marked as imputed; one file of cells x genes")
+        self.scores = button("Save scores…", "CSV: held-out scores of all shared genes, beside the baselines")
+        self.run = button("Save run…", "The trained network with its settings (.inclust), without the data")
+        self.load = button("Load run…", "A saved run (.inclust), onto the open section and reference, or with the files that it was trained on")
+        self.cancel = button("Cancel", "Stop writing; nothing half-written stays")
         self.bar = QProgressBar()
         self.bar.setToolTip("Genes written of those chosen")
         self.message = Message()
@@ -110,18 +114,5 @@ class SaveDock(QWidget):
         self.cancel.setVisible(running)
         why = "Something is being written." if running else "" if self._session.run is not None else "There is no run yet: train first (Train)."
         for b in (self.genes, self.scores, self.run):
-            _allow(b, why)
-        _allow(self.load, "Something is being written." if running else "")
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setProperty("tip", tip)
-    return button
-
-
-def _allow(button: Any, why: str) -> None:
-    """Grey with the reason as tooltip, or not."""
-    button.setEnabled(not why)
-    button.setToolTip(why or button.property("tip"))
+            allow(b, why)
+        allow(self.load, "Something is being written." if running else "")

@@ -14,7 +14,9 @@ from ..paint.painter import Painter
 from ..paint.values import CellTypes
 from .columns import likely_types
 from .decoding import Decoding
+from .finding import Finding
 from .session import BOTH, Session
+from .theme import theme_colours
 
 KEYS = {
     "Alt-Right": ("next_gene", "next gene in the table"),
@@ -39,10 +41,10 @@ class Scene:
     hovered = Signal(str)
     wanted = Signal(int)
 
-    def __init__(self, viewer: Any, session: Session) -> None:
+    def __init__(self, viewer: Any, session: Session, finding: Finding) -> None:
         viewer = canvas.unwrapped(viewer)
         self._viewer = weakref.ref(viewer)
-        self.session = session
+        self.session, self.finding = session, finding
         self.painter: Painter | None = None
         self.decoding = Decoding(session)
         session.data_changed.connect(self._data)
@@ -50,6 +52,8 @@ class Scene:
         session.gene_changed.connect(self._gene)
         session.look_changed.connect(self._look)
         session.told.connect(self._told)
+        finding.changed.connect(self._domains)
+        finding.look_changed.connect(self._domains_look)
         viewer.mouse_move_callbacks.append(self._moved)
         me = weakref.ref(self)
         for key, (name, _) in KEYS.items():
@@ -64,6 +68,8 @@ class Scene:
         session.gene_changed.disconnect(self._gene)
         session.look_changed.disconnect(self._look)
         session.told.disconnect(self._told)
+        self.finding.changed.disconnect(self._domains)
+        self.finding.look_changed.disconnect(self._domains_look)
         if viewer is not None:
             if self._moved in viewer.mouse_move_callbacks:
                 viewer.mouse_move_callbacks.remove(self._moved)
@@ -110,6 +116,29 @@ class Scene:
         if self.painter is not None and self.session.types is not None:
             self.painter.paint_types(self.session.types)
 
+    def _domains(self) -> None:
+        """Paint the domains when they are others than before."""
+        types = self.finding.types()
+        if self.painter is None:
+            return
+        shown = self.painter.overlays.domains
+        if types is None or shown is None or shown.types is not types:
+            self._domains_look()
+            if types is not None:
+                self.painter.bring("domains")
+
+    def _domains_look(self) -> None:
+        if self.painter is None:
+            return
+        finding, seg = self.finding, self.finding.segmentation
+        self.painter.show_domains(finding.types(), None if seg is None else seg.confidence, finding.selected, shaded=finding.shaded)
+        self.painter.overlays.show_outlines(finding.lines if finding.outlined else None, theme_colours()[1])
+
+    def bring(self, what: str) -> None:
+        """Bring "domains" or "genes" to view."""
+        if self.painter is not None:
+            self.painter.bring(what)
+
     def hide_types(self, hidden: set[int]) -> None:
         """Draw some categories transparent."""
         if self.painter is not None:
@@ -128,6 +157,7 @@ class Scene:
             return
         if shown:
             self.painter.paint(shown, self.session.limits(shown))
+            self.painter.bring("genes")
 
     def _look(self) -> None:
         if self.painter is None:

@@ -153,7 +153,12 @@ class TrainDock(QWidget):
             (self.cancel, "" if t.state == RUNNING else "Nothing is running."),
         ):
             button.setEnabled(not why)
-            button.setToolTip(why or {"Train": "Train with these settings", "Resume": "Go on where training was cancelled", "Cancel": "Stop at the end of this epoch"}[button.text()])
+            button.setToolTip(
+                why
+                or {"Train": "Train with these settings", "Resume": "Go on where training was cancelled", "Cancel": "Stop at the end of this epoch"}[
+                    button.text()
+                ]
+            )
         self.bar.setVisible(running)
         if running and t.state == RUNNING and not t.history:
             self.bar.setRange(0, 0)
@@ -162,7 +167,11 @@ class TrainDock(QWidget):
             self._pbar = None
         self.status.say("" if t.state == DONE else t.message if t.state != CRASHED else "", wrong=False)
         self.message.say(t.message if t.state == CRASHED else "" if running or s.run or t.state == STOPPED else s.obstacle, wrong=t.state == CRASHED)
-        fill(self.history, [(_name(i, r), i) for i, r in enumerate(s.runs)] or [("no run yet", None)], next((i for i, r in enumerate(s.runs) if r is s.run), None))
+        fill(
+            self.history,
+            [(_name(i, r), i) for i, r in enumerate(s.runs)] or [("no run yet", None)],
+            next((i for i, r in enumerate(s.runs) if r is s.run), None),
+        )
         self.history.setEnabled(bool(s.runs))
         if s.run is not None and not running:
             self.status.say(_result(s.run))
@@ -186,4 +195,8 @@ def _result(run: Any) -> str:
     scores = run.scores
     beside = {"pcc_knn": "kNN", "pcc_type_mean": "type mean", "pcc_gene_mean": "gene mean"}
     rivals = ", ".join(f"{name} {scores[c].median():.3f}" for c, name in beside.items() if c in scores and scores[c].notna().any())
-    return f"Median held-out Pearson {scores['pcc'].median():.3f} over {len(scores)} shared genes" + (f" (baselines: {rivals})." if rivals else ".") + f"\nDevice: {run.device}"
+    return (
+        f"Median held-out Pearson {scores['pcc'].median():.3f} over {len(scores)} shared genes"
+        + (f" (baselines: {rivals})." if rivals else ".")
+        + f"\nDevice: {run.device}"
+    )

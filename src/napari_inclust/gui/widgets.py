@@ -129,6 +129,22 @@ def fill(box: QComboBox, items: list[tuple[str, Any]], value: Any = None) -> Non
     box.blockSignals(False)
 
 
+def button(text: str, tip: str) -> QPushButton:
+    """A button with a tooltip that `allow` can replace and bring back."""
+    out = QPushButton(text)
+    out.setToolTip(tip)
+    out.setProperty("tip", tip)
+    return out
+
+
+def allow(control: Any, why: str) -> None:
+    """Grey with the reason as tooltip, or not."""
+    if control.property("tip") is None:
+        control.setProperty("tip", control.toolTip())
+    control.setEnabled(not why)
+    control.setToolTip(why or control.property("tip"))
+
+
 def duration(seconds: float) -> str:
     """Seconds for people: "42 s", "3 min 20 s", "1 h 05 min"."""
     s = max(0, round(seconds))

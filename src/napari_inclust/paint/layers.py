@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
 
 from .raster import CellRaster
 from .tiles import code_pyramid, value_pyramid
@@ -59,6 +60,7 @@ class GeneLayer(_CellLayer, Image):
         self.raster = raster
         self.painted = painted
         self._describe_cell = describe
+        self._faded: NDArray[np.bool_] | None = None
         super().__init__(value_pyramid(raster, painted.values), multiscale=True, rgb=False, contrast_limits=limits, affine=raster.affine, units=(unit, unit),
                          name=painted.title, metadata=_metadata(painted), interpolation2d="nearest", **kwargs)  # fmt: skip
         if hasattr(self, "colorbar"):
@@ -76,10 +78,20 @@ class GeneLayer(_CellLayer, Image):
     def show(self, painted: CellValues, limits: tuple[float, float]) -> None:
         """Paint another gene, in place."""
         self.painted = painted
-        self.data = value_pyramid(self.raster, painted.values)  # type: ignore[assignment]
+        self._paint()
         self.limit(limits)
         self.name = painted.title
         self.metadata = _metadata(painted)
+
+    def fade(self, faded: NDArray[np.bool_] | None) -> None:
+        """Leave some cells out (a layer below shows them grey); hovering still tells their values."""
+        if faded is not self._faded:
+            self._faded = faded
+            self._paint()
+
+    def _paint(self) -> None:
+        values = self.painted.values if self._faded is None else np.where(self._faded, np.float32(np.nan), self.painted.values)
+        self.data = value_pyramid(self.raster, values)  # type: ignore[assignment]
 
     def limit(self, limits: tuple[float, float]) -> None:
         """Other colour limits."""

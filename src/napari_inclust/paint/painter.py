@@ -6,9 +6,13 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from . import canvas
 from .layers import COLORMAPS, GeneLayer, TypeLayer
 from .limits import join
+from .overlays import Overlays
 from .raster import CellRaster, section_raster
 from .values import CellTypes, CellValues
 
@@ -42,6 +46,8 @@ class Painter:
         self._types: TypeLayer | None = None
         self._own = False  # the limits are being set here, not by the user
         self.types: CellTypes | None = None
+        self.overlays = Overlays(canvas.unwrapped(viewer), self.raster, self.unit)
+        self._faded: NDArray[np.bool_] | None = None
 
     @property
     def layers(self) -> list[GeneLayer | TypeLayer]:
@@ -54,9 +60,10 @@ class Painter:
         return self._genes[index] if index < len(self._genes) and self._alive(self._genes[index]) else None
 
     def describe(self, row: int) -> str:
-        """Cell id and type."""
-        name = str(self.section.adata.obs_names[row])
-        return f"{name} · {self.types.text(row)}" if self.types is not None else name
+        """Cell id, type and domain."""
+        domains = self.overlays.domains
+        parts = [self._name_only(row), *([self.types.text(row)] if self.types is not None else []), *([domains.types.text(row)] if domains is not None else [])]
+        return " · ".join(parts)
 
     def paint_types(self, types: CellTypes, visible: bool = True) -> None:
         """Paint categories below the genes."""
@@ -113,8 +120,44 @@ class Painter:
         if switched:
             canvas.grid(viewer).shape = (1, -1) if side_by_side else (-1, -1)
             canvas.grid(viewer).enabled = side_by_side
+            outlines = self.overlays.outlines
+            if outlines is not None:  # side by side they would have a place of their own
+                outlines.visible = not side_by_side
+            self.fade(self._faded)
             if whole:  # else the user looks at a detail: the views keep it
                 viewer.reset_view()
+
+    def show_domains(self, types: CellTypes | None, confidence: NDArray[np.floating[Any]] | None, selected: frozenset[int], *, shaded: bool) -> None:
+        """Domains under the genes; see `bring`."""
+        self.overlays.show_domains(types, confidence, self._name_only, selected, shaded=shaded, below=self._genes)
+
+    def bring(self, what: str) -> None:
+        """Bring "domains" or "genes" to view, when they are not beside each other."""
+        viewer, domains = self._viewer(), self.overlays.domains
+        if viewer is None or domains is None:
+            return
+        side_by_side = canvas.grid(viewer).enabled
+        domains.visible = what == "domains" and not side_by_side
+        if not side_by_side:
+            for layer in self._genes:
+                layer.visible = what == "genes"
+            if self._types is not None and what == "domains":
+                self._types.visible = False
+
+    def fade(self, faded: NDArray[np.bool_] | None) -> None:
+        """Draw some cells grey instead of in their value's colour (left out, side by side); None: none."""
+        self._faded = faded
+        for layer in self._genes:
+            layer.fade(faded)
+        viewer = self._viewer()
+        self.overlays.show_grey(
+            self.describe, self._genes, on=faded is not None and bool(self._genes) and viewer is not None and not canvas.grid(viewer).enabled
+        )
+
+    def annotate(self, better: Callable[[CellValues], CellValues]) -> None:
+        """Tell more of the genes that are painted (intervals): hovering says it; nothing is painted anew."""
+        for layer in self._genes:
+            layer.painted = better(layer.painted)
 
     def relimit(self, limits_of: Callable[[list[CellValues]], list[tuple[float, float]]]) -> None:
         """Other colour limits for what is painted."""
@@ -144,6 +187,7 @@ class Painter:
     def close(self) -> None:
         """Remove the layers of this section."""
         viewer = self._viewer()
+        self.overlays.close()
         while self._genes:
             self._drop()
         if viewer is not None and self._types is not None and self._types in viewer.layers:
@@ -152,11 +196,13 @@ class Painter:
 
     def _add(self, viewer: Any, index: int, painted: CellValues, limits: tuple[float, float]) -> None:
         layer = GeneLayer(self.raster, painted, limits, self.describe, unit=self.unit, colormap=self.colormap)
+        layer.fade(self._faded)
         layer.events.contrast_limits.connect(self._limits_moved)
         if not self._genes and self._types is not None:
             self._types.visible = False
         self._genes[index : index + 1] = [layer]
-        viewer.layers.append(layer)
+        over = [viewer.layers.index(x) for x in (self.overlays.outlines, self.overlays.uncertainty) if x is not None]
+        viewer.layers.insert(min(over, default=len(viewer.layers)), layer)
         self._furnish(viewer)
 
     def _drop(self) -> None:

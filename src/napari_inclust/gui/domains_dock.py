@@ -1,0 +1,231 @@
+"""Domains: find them, switch between numbers, name and merge them on the tissue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QGridLayout, QHBoxLayout, QLabel, QProgressBar, QSlider, QSpinBox, QVBoxLayout, QWidget
+
+from ..errors import InclustError
+from .bench import Workbench
+from .columns import categories
+from .composition import Composition
+from .domain_legend import DomainLegend
+from .finding import IDLE, METHODS, RUNNING
+from .widgets import Links, Message, allow, button, choice, fill
+
+_ABOUT = {
+    "inclust+": "inclust+ (default)",
+    "inclust": "inclust (as published)",
+    "smoothed-pca": "smoothed-pca (baseline, fast)",
+}
+
+
+class DomainsDock(QWidget):
+    """Spatial domains of the open section; no run is needed.
+
+    Parameters
+    ----------
+    bench
+        The workbench of the viewer.
+    """
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self._session, self._finding, self._scene = bench.session, bench.finding, bench.scene
+        self.method = choice(
+            "inclust+: a vote over five views of the cells and three scales; inclust: the published network; smoothed-pca: the baseline",
+            [(_ABOUT[m], m) for m in METHODS],
+        )
+        self.auto = choice("How many domains: given, or the most stable of 2 to 15 (the curve is shown)", [("the most stable", True), ("given", False)])
+        self.number = QSpinBox()
+        self.number.setRange(1, 100)
+        self.number.setValue(7)
+        self.number.setToolTip("Number of domains; numbers found before stay on the slider")
+        self.sections = choice("Column with sections: neighbours lie within a section, domains are shared by all", [("one section", None)])
+        self.latent = QCheckBox("Use what the run learned")
+        self.latent.setToolTip("The latent of the run is one more view of the cells: helps where the panel is small")
+        self.start = button("Find domains", "Look for regions whose neighbourhoods are alike; no labels are used")
+        self.cancel = button("Cancel", "Stop at the end of this step")
+        self.bar = QProgressBar()
+        self.bar.setToolTip("Steps done of those planned")
+        self.message = Message()
+        self.slider, self.shown = QSlider(Qt.Orientation.Horizontal), QLabel()
+        self.slider.setToolTip("Switch between the numbers of domains that were computed")
+        self.slider.setPageStep(1)
+        self.slider.setTickPosition(QSlider.TickPosition.TicksBelow)
+        self.legend = DomainLegend()
+        self.merge = button("Merge", "The highlighted domains as one, with the name of the largest")
+        self.split = button("Split", "The highlighted domain in two")
+        self.undo, self.redo = button("Undo", "Take back the last edit"), button("Redo", "Do it again")
+        self.outlines = QCheckBox("Outlines")
+        self.outlines.setToolTip("Draw the borders of the domains over everything, genes too")
+        self.confidence = QCheckBox("Confidence as opacity")
+        self.confidence.setToolTip("Cells are the more transparent the less sure their domain is (share of the vote)")
+        self.save = button("Save domains…", "The section with the domains in obs (.h5ad, .zarr), or their outlines in micrometres (.geojson)")
+        self.composition = Composition(bench)
+        self.curve: Any = None
+        self._lay_out()
+
+        links, f = Links(self), bench.finding
+        links.to(bench.session.data_changed, self._data)
+        links.to(bench.session.run_changed, self._show)
+        links.to(f.changed, self._show)
+        links.to(f.look_changed, self._look)
+        links.to(f.stepped, self._step)
+        self.auto.activated.connect(self._look)
+        self.method.activated.connect(self._show)
+        self.start.clicked.connect(self._start)
+        self.cancel.clicked.connect(f.cancel)
+        self.slider.valueChanged.connect(self._choose)
+        self.legend.picked.connect(self._picked)
+        self.legend.renamed.connect(f.rename, Qt.ConnectionType.QueuedConnection)  # the list is written anew: not while it is being edited
+        self.legend.recoloured.connect(f.recolour)
+        self.merge.clicked.connect(f.merge)
+        self.split.clicked.connect(f.split)
+        self.undo.clicked.connect(f.undo)
+        self.redo.clicked.connect(f.redo)
+        self.outlines.toggled.connect(f.outline)
+        self.confidence.toggled.connect(f.shade)
+        self.save.clicked.connect(self._save)
+        self._data()
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        number = QHBoxLayout()
+        number.addWidget(self.auto, 1)
+        number.addWidget(self.number)
+        form.addRow("Method", self.method)
+        form.addRow("Number", number)
+        form.addRow("Sections", self.sections)
+        form.addRow("", self.latent)
+        box = QVBoxLayout(self)
+        box.addLayout(form)
+        buttons = _row(self.start, self.cancel)
+        buttons.setStretch(0, 1)
+        box.addLayout(buttons)
+        box.addWidget(self.bar)
+        box.addWidget(self.message)
+        self.result = QWidget()
+        below = QVBoxLayout(self.result)
+        below.setContentsMargins(0, 0, 0, 0)
+        below.addLayout(_row(self.shown, self.slider))
+        self._place = QVBoxLayout()
+        below.addLayout(self._place)
+        below.addWidget(self.legend, 1)
+        edits = QGridLayout()
+        for i, b in enumerate((self.merge, self.split, self.undo, self.redo)):
+            edits.addWidget(b, 0, i)
+        below.addLayout(edits)
+        below.addLayout(_row(self.outlines, self.confidence))
+        below.addWidget(self.composition)
+        below.addWidget(self.save)
+        box.addWidget(self.result, 1)
+        box.addStretch(0)
+
+    # what the user does
+    def _start(self) -> None:
+        number = None if self.auto.currentData() else self.number.value()
+        try:
+            self._finding.start(
+                number, method=self.method.currentData(), section_key=self.sections.currentData(), latent=self.latent.isChecked() and self.latent.isEnabled()
+            )
+        except InclustError as error:
+            self.message.say(str(error), wrong=True)
+
+    def _choose(self, at: int) -> None:
+        found = self._finding.found
+        if found is not None:
+            self._finding.choose(list(found.solutions)[at])
+
+    def _picked(self, domains: Any) -> None:
+        self._finding.select(domains)
+        self._scene.bring("domains")
+
+    def _save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save domains", "domains.h5ad", "AnnData (*.h5ad *.zarr);;Outlines (*.geojson)")
+        if path:
+            self._finding.save(path)
+
+    # what the session says
+    def _data(self) -> None:
+        section = self._session.section
+        names = categories(section.adata.obs) if section is not None else []
+        fill(self.sections, [("one section", None), *((n, n) for n in names)], self.sections.currentData())
+        self._show()
+
+    def _step(self, step: Any) -> None:
+        self.bar.setRange(0, max(1, step.total))
+        self.bar.setValue(step.done)
+        self.message.say(f"{step.text[:1].upper()}{step.text[1:]} …")
+
+    def _show(self, *_: Any) -> None:
+        f, s = self._finding, self._session
+        running = f.state != IDLE
+        allow(self.start, "Domains are being found." if running else "" if s.section is not None else "Open a section first (Data).")
+        allow(self.cancel, "" if f.state == RUNNING else "Nothing is running.")
+        allow(
+            self.latent,
+            "Only inclust+ can use a run."
+            if self.method.currentData() != "inclust+"
+            else ""
+            if s.run is not None
+            else "There is no run: domains are found in what was measured.",
+        )
+        self.bar.setVisible(running)
+        if running and f.message:
+            self.bar.setRange(0, 0)
+        self.message.say(f.message, wrong=f.wrong)
+        found, seg = f.found, f.segmentation
+        self.result.setVisible(found is not None)
+        if found is None or seg is None:
+            self.legend.show_segmentation(None, [], frozenset())
+            return
+        numbers = list(found.solutions)
+        self.slider.blockSignals(True)
+        self.slider.setRange(0, len(numbers) - 1)
+        self.slider.setValue(numbers.index(found.chosen))
+        self.slider.blockSignals(False)
+        self.slider.setEnabled(len(numbers) > 1)
+        edited = "" if seg.k == found.chosen else f" ({found.chosen} found)"
+        self.shown.setText(f"{seg.k} domain{'' if seg.k == 1 else 's'}{edited}")
+        self._draw()
+        self._look()
+
+    def _look(self, *_: Any) -> None:
+        f, seg = self._finding, self._finding.segmentation
+        self.number.setVisible(not self.auto.currentData())
+        if seg is None:
+            return
+        self.legend.show_segmentation(seg, f.confidence(), f.selected)
+        n = len(f.selected)
+        allow(self.merge, "" if n > 1 else "Click two or more domains in the list first.")
+        allow(self.split, "" if n == 1 else "Click one domain in the list first.")
+        allow(self.undo, "" if f.can_undo else "There is no edit to take back.")
+        allow(self.redo, "" if f.can_redo else "Nothing was taken back.")
+        for box, on in ((self.outlines, f.outlined), (self.confidence, f.shaded)):
+            box.blockSignals(True)
+            box.setChecked(on)
+            box.blockSignals(False)
+
+    def _draw(self) -> None:
+        found = self._finding.found
+        stable = found.table["stability"].dropna() if found is not None else []
+        if found is not None and len(stable) > 1:
+            if self.curve is None:
+                from .plots import StabilityPlot
+
+                self.curve = StabilityPlot()
+                self._place.addWidget(self.curve)
+            self.curve.show_curve(list(stable.index), list(stable), found.chosen)
+        if self.curve is not None:
+            self.curve.setVisible(len(stable) > 1)
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for i, widget in enumerate(widgets):
+        row.addWidget(widget, 1 if i or len(widgets) == 1 else 0)
+    return row

@@ -1,0 +1,154 @@
+"""Plots of the docks. pyqtgraph is imported here and in `loss_plot` only, when the first one is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from qtpy.QtCore import QEvent, QSize
+from qtpy.QtGui import QFontMetrics
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from .theme import theme_colours
+
+_ACCENT, _OTHER = "#E69F00", "#56B4E9"
+
+
+class ThemedPlot(QWidget):
+    """A plot in the colours of napari's theme.
+
+    Parameters
+    ----------
+    bottom, left
+        Titles of the axes, with units.
+    tip
+        What it shows.
+    """
+
+    height = 150
+
+    def __init__(self, bottom: str, left: str, tip: str) -> None:
+        super().__init__()
+        self.plot = pg.PlotWidget()
+        self.plot.setMenuEnabled(False)
+        self.plot.hideButtons()
+        self.plot.setMouseEnabled(False, False)
+        self.plot.setLabel("bottom", bottom)
+        self.plot.setLabel("left", left)
+        self.plot.setToolTip(tip)
+        self.plot.setMinimumSize(100, self.height)
+        self.plot.sizeHint = self.sizeHint
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addWidget(self.plot)
+        self._colours = ("", "")
+        self.restyle()
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(280, self.height + 30)
+
+    def restyle(self) -> None:
+        """Follow the theme."""
+        if (now := theme_colours()) != self._colours:
+            self._colours = now
+            self.plot.setBackground(now[0])
+            for axis in ("bottom", "left"):
+                self.plot.getAxis(axis).enableAutoSIPrefix(False)
+                self.plot.getAxis(axis).setPen(now[1])
+                self.plot.getAxis(axis).setTextPen(now[1])
+
+    def changeEvent(self, event: Any) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_colours"):
+            self.restyle()
+
+
+class StabilityPlot(ThemedPlot):
+    """How far members of the vote agree, by the number of domains."""
+
+    height = 110
+
+    def __init__(self) -> None:
+        super().__init__(
+            "number of domains",
+            "stability",
+            "Stability: mean adjusted Rand index between members of the vote (1: all agree). Every peak is a level of the tissue; the line marks the number that is shown",
+        )
+        self._line = self.plot.plot(pen=pg.mkPen(_OTHER, width=2), symbol="o", symbolSize=6, symbolBrush=_OTHER, symbolPen=None)
+        self._mark = pg.InfiniteLine(pen=pg.mkPen(_ACCENT, width=2))
+        self.plot.addItem(self._mark)
+
+    def show_curve(self, k: Sequence[int], stability: Sequence[float], chosen: int) -> None:
+        """Draw the curve."""
+        self._line.setData(list(k), list(stability))
+        self._mark.setValue(chosen)
+
+    def values(self) -> list[float]:
+        """What the line shows."""
+        return [float(v) for v in self._line.getData()[1]]
+
+
+class CompositionPlot(ThemedPlot):
+    """Shares of categories in each domain, stacked."""
+
+    def __init__(self) -> None:
+        super().__init__("share of cells", "", "What each domain is made of")
+        self.plot.setXRange(0, 1, padding=0)
+        self.plot.getViewBox().invertY(True)
+        self.bars: list[Any] = []
+
+    def show_shares(self, domains: Sequence[str], shares: NDArray[np.floating[Any]], colours: NDArray[np.float64]) -> None:
+        """Draw one bar a domain.
+
+        Parameters
+        ----------
+        shares : (domains, categories)
+            Rows sum to 1.
+        colours : (categories, 4)
+        """
+        for bar in self.bars:
+            self.plot.removeItem(bar)
+        shares = np.nan_to_num(shares)
+        ends = np.cumsum(shares, axis=1)
+        y = np.arange(len(domains))
+        self.bars = [
+            pg.BarGraphItem(x0=ends[:, j] - shares[:, j], width=shares[:, j], y=y, height=0.8, brush=pg.mkColor(*(int(255 * c) for c in colours[j])), pen=None)
+            for j in range(shares.shape[1])
+        ]
+        for bar in self.bars:
+            self.plot.addItem(bar)
+        axis, metrics = self.plot.getAxis("left"), QFontMetrics(self.font())
+        most = 16
+        axis.setTicks([[(i, name if len(name) <= most else name[: most - 1] + "…") for i, name in enumerate(domains)]])
+        axis.setWidth(min(150, 14 + max(metrics.horizontalAdvance(name[:most]) for name in domains)))
+        self.plot.setYRange(-0.6, len(domains) - 0.4, padding=0)
+        self.plot.setMinimumHeight(60 + max(16, metrics.height()) * len(domains))
+
+
+class ScatterPlot(ThemedPlot):
+    """Measured against imputed values of one gene."""
+
+    height = 190
+
+    def __init__(self) -> None:
+        super().__init__(
+            "measured (log-normalised)",
+            "imputed (log-normalised)",
+            "One point a cell (a sample of a large section): the value that was measured, and the one predicted while the gene was hidden",
+        )
+        self._points = pg.ScatterPlotItem(size=4, pen=None, brush=pg.mkBrush(86, 180, 233, 90))
+        self._equal = self.plot.plot(pen=pg.mkPen(_ACCENT, width=1))
+        self.plot.addItem(self._points)
+
+    def show_pair(self, measured: NDArray[np.floating[Any]], imputed: NDArray[np.floating[Any]]) -> None:
+        """Draw the cells and the line of equal values."""
+        self._points.setData(measured, imputed)
+        top = float(max(measured.max(initial=0), imputed.max(initial=0))) or 1.0
+        self._equal.setData([0, top], [0, top])
+
+    def count(self) -> int:
+        """Points drawn."""
+        return len(self._points.getData()[0])

@@ -1,0 +1,142 @@
+"""What lies over and under the genes of a section: domains with their outlines, uncertainty, and the grey of cells that are faded."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+from napari.layers import Vectors
+from numpy.typing import NDArray
+
+from . import canvas
+from .domain_layer import DomainLayer
+from .layers import Describe, GeneLayer, TypeLayer
+from .limits import Percentile
+from .raster import CellRaster
+from .values import CellTypes, CellValues
+
+OUTLINES = "domain outlines"
+_GREY = np.array([[0.5, 0.5, 0.5, 0.35]])
+
+
+class Overlays:
+    """Layers of one section beside its genes and categories. What the user removed is made anew when it is shown again.
+
+    Parameters
+    ----------
+    viewer
+        napari viewer (held weakly).
+    raster
+        Where the cells are.
+    unit
+        Of the coordinates.
+    """
+
+    def __init__(self, viewer: Any, raster: CellRaster, unit: str) -> None:
+        self._viewer = weakref.ref(viewer)
+        self._raster, self._unit = raster, unit
+        self._domains: DomainLayer | None = None
+        self._outlines: Vectors | None = None
+        self._uncertainty: GeneLayer | None = None
+        self._grey: TypeLayer | None = None
+
+    @property
+    def domains(self) -> DomainLayer | None:
+        return self._domains if self._alive(self._domains) else None
+
+    @property
+    def outlines(self) -> Vectors | None:
+        return self._outlines if self._alive(self._outlines) else None
+
+    @property
+    def uncertainty(self) -> GeneLayer | None:
+        return self._uncertainty if self._alive(self._uncertainty) else None
+
+    @property
+    def grey(self) -> TypeLayer | None:
+        return self._grey if self._alive(self._grey) else None
+
+    def show_domains(
+        self,
+        types: CellTypes | None,
+        confidence: NDArray[np.floating[Any]] | None,
+        describe: Describe,
+        selected: frozenset[int] = frozenset(),
+        *,
+        shaded: bool = False,
+        below: list[Any],
+    ) -> None:
+        """Domains under the layers named (the genes); None removes them."""
+        if types is None or confidence is None:
+            self._domains = self._remove(self._domains)
+            return
+        layer = self.domains
+        if layer is None:
+            self._domains = layer = DomainLayer(self._raster, types, confidence, describe, unit=self._unit)
+            self._insert(layer, below)
+        layer.draw(types, confidence, selected, shaded=shaded)
+
+    def show_outlines(self, lines: NDArray[np.float64] | None, colour: str) -> None:
+        """Line segments (n, 2, 2) over everything; None removes them."""
+        if lines is None or not len(lines):
+            self._outlines = self._remove(self._outlines)
+            return
+        (height, width), pixel = self._raster.shapes[0], float(np.abs(self._raster.affine[0, 0])) or 1.0
+        thick = max(4 * pixel, max(height, width) * pixel / 600)
+        layer = self.outlines
+        if layer is None:
+            self._outlines = layer = Vectors(lines, name=OUTLINES, units=(self._unit, self._unit), vector_style="line", edge_width=thick, edge_color=colour)
+            self._insert(layer, [])
+        else:
+            layer.data = lines
+            layer.edge_color = colour
+
+    def show_uncertainty(self, shown: CellValues | None, describe: Describe) -> None:
+        """How far a gene's values may be off, as a layer of its own on top; None removes it."""
+        if shown is None:
+            self._uncertainty = self._remove(self._uncertainty)
+            return
+        limits = (0.0, max(Percentile().get_limits(shown.values)[1], 1e-6))
+        layer = self.uncertainty
+        if layer is None:
+            self._uncertainty = layer = GeneLayer(self._raster, shown, limits, describe, unit=self._unit, colormap="inferno")
+            self._insert(layer, [])
+        else:
+            layer.show(shown, limits)
+
+    def show_grey(self, describe: Describe, below: list[Any], *, on: bool) -> None:
+        """All cells in grey under the genes: what is faded shows as tissue, not as nothing."""
+        if not on:
+            self._grey = self._remove(self._grey)
+        elif self.grey is None:
+            every = CellTypes("faded cells", np.zeros(self._raster.n_cells, dtype=np.int32), ("trust below the limit",), _GREY)
+            self._grey = TypeLayer(self._raster, every, describe, unit=self._unit)
+            self._insert(self._grey, below)
+
+    def close(self) -> None:
+        """Remove all."""
+        self._domains, self._outlines = self._remove(self._domains), self._remove(self._outlines)
+        self._uncertainty, self._grey = self._remove(self._uncertainty), self._remove(self._grey)
+
+    def _insert(self, layer: Any, below: list[Any]) -> None:
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        active = viewer.layers.selection.active
+        at = [viewer.layers.index(x) for x in below if x in viewer.layers]
+        viewer.layers.insert(min(at, default=len(viewer.layers)), layer)
+        if active is not None and active in viewer.layers:
+            viewer.layers.selection.active = active  # the gene keeps napari's sliders
+        canvas.scale_bar(viewer).visible = True
+        if len(viewer.layers) == 1:
+            viewer.reset_view()
+
+    def _remove(self, layer: Any) -> None:
+        viewer = self._viewer()
+        if viewer is not None and layer is not None and layer in viewer.layers:
+            viewer.layers.remove(layer)
+
+    def _alive(self, layer: Any) -> bool:
+        viewer = self._viewer()
+        return layer is not None and viewer is not None and layer in viewer.layers
