@@ -14,6 +14,7 @@ from .console import Talk, duration, plural
 from .training import check_run_path, command_line, facts, load, open_data, save, score_line, settings, train
 
 if TYPE_CHECKING:
+    from ..core.gene_trust import GeneTrust
     from ..core.panel import Panel
 
 
@@ -61,14 +62,27 @@ def impute(
     names = genes_to_impute(data.panel, asked)
     run = load(saved_run, data) if saved_run else train(data, chosen, talk, labels=labels, batch=batch, checkpoint=resume)
     save(run, save_run)
+    trust = run.foreseen([name for name in names if run.kind(name) == "imputed"])
     with talk.progress("imputing", len(names)) as update:
-        var = write_imputed(output, run, names, command=command_line(), progress=update)
+        var = write_imputed(output, run, names, command=command_line(), cells=run.about_cells(), foreseen=trust.table["predicted_pcc"], progress=update)
     seconds = time.perf_counter() - start
     kinds = {str(kind): int(n) for kind, n in var["kind"].value_counts().items()}
     talk.summary(
         {"output": str(output), "genes": len(var), "kinds": kinds, "seconds": round(seconds, 2), "saved_run": save_run, **facts(run)},
         score_line(run),
+        foreseen_line(trust),
         f"{plural(len(var), 'gene')} of {plural(run.section.n_cells, 'cell')} in {output}  ({duration(seconds)})",
+    )
+
+
+def foreseen_line(trust: GeneTrust) -> str:
+    """What is to be expected of the unmeasured genes, and how far that itself may be believed."""
+    known = trust.table["predicted_pcc"].dropna()
+    if not len(known):
+        return "foreseen Pearson of the imputed genes: none can be said"
+    return (
+        f"foreseen Pearson, median of {len(known)} imputed genes: {known.median():.3f} "
+        f"(mean error {trust.error:.3f}, rank correlation {trust.rank_correlation:.2f}, on genes hidden from the foreseeing)"
     )
 
 

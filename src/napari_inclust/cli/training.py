@@ -68,7 +68,7 @@ def settings(preset: str | None, config_file: Path | None, **changes: Any) -> Co
 
     given = {name: value for name, value in changes.items() if value is not None}
     if config_file is not None:
-        return Config.from_toml(config_file, preset or "balanced", **given)
+        return Config.from_toml(config_file, preset, **given)
     return Config.preset(preset or "balanced", **given)
 
 

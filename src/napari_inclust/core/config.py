@@ -97,8 +97,8 @@ class Config:
         return cls(name=name, **PRESETS[name]["settings"]).replace(**changes)
 
     @classmethod
-    def from_toml(cls, path: str | Path, preset: str = "balanced", **changes: Any) -> Config:
-        """Settings from a TOML file: `preset = "fast"` and any of the fields.
+    def from_toml(cls, path: str | Path, preset: str | None = None, **changes: Any) -> Config:
+        """Settings from a TOML file: `preset = "fast"` and any of the fields. What is given here wins over the file.
 
         Raises
         ------
@@ -111,7 +111,8 @@ class Config:
             raise ConfigError(f"cannot read the settings file {path}: {error.strerror}.") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} is not a TOML file: {error}.") from None
-        base = cls.preset(str(text.pop("preset", preset)))
+        written = str(text.pop("preset", "balanced"))
+        base = cls.preset(preset or written)
         return base.replace(**text).replace(**changes)
 
     def replace(self, **changes: Any) -> Config:

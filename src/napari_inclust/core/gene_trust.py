@@ -111,9 +111,9 @@ def foresee(known: NDArray[np.float64], scores: NDArray[np.float64], wanted: NDA
         reason = f"only {len(scores)} scored genes; {MIN_GENES} are needed to foresee others"
         return GeneTrust(pd.DataFrame({"predicted_pcc": np.nan, "reason": reason}, index=pd.Index(names, name="gene")), float("nan"), float("nan"))
     smooth = make_pipeline(StandardScaler(), SVR(C=0.3, gamma=0.03, epsilon=0.05))
-    forest = RandomForestRegressor(200, min_samples_leaf=4, max_features=0.5, random_state=seed, n_jobs=1)
+    forest = RandomForestRegressor(100, min_samples_leaf=4, max_features=0.5, random_state=seed, n_jobs=1)
     model = VotingRegressor([("smooth", smooth), ("forest", forest)])
-    hidden = cross_val_predict(clone(model), known, scores, cv=KFold(min(10, len(scores)), shuffle=True, random_state=seed))
+    hidden = cross_val_predict(clone(model), known, scores, cv=KFold(5, shuffle=True, random_state=seed))
     model.fit(known, scores)
     low, high = known.min(0), known.max(0)
     margin = 0.1 * (high - low)

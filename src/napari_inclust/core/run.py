@@ -246,13 +246,17 @@ class Run:
 
     @cached_property
     def gene_trust(self) -> GeneTrust:
-        """Foreseen held-out Pearson of every gene that the section lacks, with the error of foreseeing it."""
+        """`foreseen` of every gene that the section lacks."""
+        return self.foreseen(self.panel.reference_only)
+
+    def foreseen(self, genes: Sequence[str]) -> GeneTrust:
+        """Foreseen held-out Pearson of genes that the section lacks, with the error of foreseeing."""
         n, rows = self.panel.n_shared, self._genes.rows
         table = self.plan.table("reference")
         components = table.extra[rows] if table.extra.shape[1] else _components(self._genes.standardised(np.arange(n)), self.config.components)
-        wanted = np.arange(n, len(self._imputable))
-        features = gene_features(self.predictor, np.arange(len(self._imputable)), components)
-        return foresee(features[:n], self.scores["pcc"].to_numpy(), features[wanted], list(self.panel.reference_only), self.config.seed)
+        wanted = np.array([self._feature(g) for g in genes], dtype=np.intp)
+        features = gene_features(self.predictor, np.concatenate([np.arange(n), wanted]), components)
+        return foresee(features[:n], self.scores["pcc"].to_numpy(), features[n:], list(genes), self.config.seed)
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -276,6 +280,13 @@ class Run:
         among = self.cells.x[-1]
         strange = [cell_trust.strangeness(encode(self.trainer, "section", rows).x[-1], among, profiles) for rows in self._groups()]
         return cell_trust.trust(np.concatenate(strange), cell_trust.strangeness(among, among, profiles))
+
+    def about_cells(self) -> pd.DataFrame:
+        """One row a cell: `inclust_trust`, and with labels `inclust_type`."""
+        columns: dict[str, Any] = {"inclust_trust": self.cell_trust}
+        if self.predicted_type is not None:
+            columns["inclust_type"] = pd.Categorical(self.predicted_type)
+        return pd.DataFrame(columns, index=self.section.adata.obs_names)
 
     @cached_property
     def fast(self) -> Fast:

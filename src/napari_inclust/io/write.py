@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 ANNDATA_SUFFIXES = (".h5ad", ".zarr")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _BLOCK_VALUES = 8_000_000  # values held in memory at once (32 MB)
-_CHUNK_CELLS, _CHUNK_GENES = 8192, 512
+_CHUNK_CELLS, _CHUNK_GENES = 8192, 16  # of the arrays in the file: one gene is read without many others
+_MOST_GENES = 512  # predicted at once
 
 
 class Predictor(Protocol):
@@ -94,7 +96,16 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
         table.to_csv(part, float_format="%.6g")
 
 
-def write_imputed(path: Path, run: Predictor, genes: Sequence[str], *, command: str = "", progress: Callable[[int], None] = lambda done: None) -> pd.DataFrame:
+def write_imputed(
+    path: Path,
+    run: Predictor,
+    genes: Sequence[str],
+    *,
+    command: str = "",
+    cells: pd.DataFrame | None = None,
+    foreseen: pd.Series[float] | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> pd.DataFrame:
     """Predicted genes of a run as AnnData, group by group: memory does not grow with the number of genes.
 
     Parameters
@@ -105,12 +116,16 @@ def write_imputed(path: Path, run: Predictor, genes: Sequence[str], *, command: 
         Names, in the order of the columns.
     command
         How the file was made, for its provenance.
+    cells
+        Columns to add to `obs`, one row a cell.
+    foreseen
+        The score that each unmeasured gene is likely to have, by gene.
     progress
         Called with the number of genes written so far.
 
     Returns
     -------
-    `var` of the file: imputed, kind, score, spread. `X` holds the values, `layers["spread"]` their spread, `uns["inclust"]` where they come from.
+    `var` of the file: imputed, kind, score, foreseen (when given), spread. `X` holds the values, `layers["spread"]` their spread, `uns["inclust"]` where they come from.
 
     Raises
     ------
@@ -119,25 +134,25 @@ def write_imputed(path: Path, run: Predictor, genes: Sequence[str], *, command: 
     """
     from anndata.io import write_elem
 
-    section, size = run.section, int(np.clip(_BLOCK_VALUES // run.section.n_cells, 1, _CHUNK_GENES))
+    section, size = run.section, int(np.clip(_BLOCK_VALUES // run.section.n_cells, 1, _MOST_GENES))
     names: list[str] = []
     rows: list[tuple[bool, str, float, float]] = []
     with replacing(path) as part, _open(part, path) as (store, writing):
         with writing(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
             store.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
-            write_elem(store, "obs", section.adata.obs)
+            write_elem(store, "obs", section.adata.obs if cells is None else section.adata.obs.assign(**{c: cells[c].to_numpy() for c in cells}))
             write_elem(store, "obsm", {"spatial": np.asarray(section.adata.obsm["spatial"])})
             write_elem(store, "uns", _uns(run, command))
             for empty in ("layers", "varm", "obsp", "varp"):
                 write_elem(store, empty, {})
-            values, spread = (_matrix(group, name, section.n_cells, len(genes), size) for group, name in ((store, "X"), (store["layers"], "spread")))
+            values, spread = (_matrix(group, name, section.n_cells, len(genes)) for group, name in ((store, "X"), (store["layers"], "spread")))
         for found in run.chunks(genes, size):
-            columns = slice(len(names), len(names) + len(found[0]))
-            for start in range(0, section.n_cells, _CHUNK_CELLS):  # chunk by chunk: zarr writes several at once in threads that outlive a failure
-                rows_here = slice(start, start + _CHUNK_CELLS)
-                with writing():
-                    values[rows_here, columns], spread[rows_here, columns] = found[1][rows_here], found[2][rows_here]
+            for r, g in product(range(0, section.n_cells, _CHUNK_CELLS), range(0, len(found[0]), _CHUNK_GENES)):
+                here = slice(r, r + _CHUNK_CELLS), slice(g, g + _CHUNK_GENES)
+                there = here[0], slice(len(names) + g, min(len(names) + g + _CHUNK_GENES, len(names) + len(found[0])))
+                with writing():  # chunk by chunk: zarr writes several at once in threads that outlive a failure
+                    values[there], spread[there] = found[1][here], found[2][here]
             names += found[0]
             rows += [
                 (True, kind, np.nan if score is None else score, float(mean)) for kind, score, mean in zip(found[3], found[4], found[2].mean(0), strict=True)
@@ -146,6 +161,8 @@ def write_imputed(path: Path, run: Predictor, genes: Sequence[str], *, command: 
         var = pd.DataFrame(rows, index=pd.Index(names, dtype=object), columns=["imputed", "kind", "score", "spread"]).astype(
             {"kind": "category", "score": float}
         )
+        if foreseen is not None:
+            var.insert(3, "foreseen", foreseen.reindex(var.index).astype(float))
         with writing():
             write_elem(store, "var", var)
     return var
@@ -215,9 +232,9 @@ def _writing(path: Path, sink: Sink | None = None) -> Iterator[None]:
             raise sink.failed
 
 
-def _matrix(group: Any, name: str, cells: int, genes: int, block: int) -> Any:
+def _matrix(group: Any, name: str, cells: int, genes: int) -> Any:
     """An empty (cells, genes) float32 array that anndata reads."""
-    chunks = (min(cells, _CHUNK_CELLS), min(genes, block))
+    chunks = (min(cells, _CHUNK_CELLS), min(genes, _CHUNK_GENES))
     if hasattr(group, "create_array"):
         array = group.create_array(name, shape=(cells, genes), chunks=chunks, dtype="float32")
     else:
