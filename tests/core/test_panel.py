@@ -81,3 +81,12 @@ def test_a_gene_is_found_by_its_name_in_any_case_and_a_wrong_one_suggests_the_ne
     assert p.index("sox2") == 12
     with pytest.raises(PanelError, match=r"no gene 'Sox22'.*Did you mean Sox2"):
         p.index("Sox22")
+
+
+def test_cells_and_genes_that_are_zero_everywhere_are_told():
+    target = make(SHARED, cls=Section)
+    target.matrix[2] = 0
+    target.matrix[:, 4] = 0
+    assert align(target, make(SHARED)).notes == (
+        "section: 1 cell and 1 shared gene without any count in the shared panel: kept, but nothing can be learnt from them.",
+    )

@@ -130,6 +130,7 @@ def align(section: Section, reference: Reference) -> Panel:
             "(symbols or Ensembl ids; a `var` column 'gene_symbol' or 'gene_ids' is used when present)."
         )
     shared = sorted(pairs)
+    notes += [note for data, columns in ((section, shared), (reference, [pairs[i] for i in shared])) for note in _empty(data, columns)]
     target_only = [i for i in range(len(target)) if i not in pairs and target[i] not in left_out]
     reference_only = [j for j in range(len(ref)) if j not in used and ref[j] not in left_out]
     taken = {target[i] for i in shared + target_only}
@@ -146,6 +147,14 @@ def align(section: Section, reference: Reference) -> Panel:
         controls=controls,
         notes=tuple(notes),
     )
+
+
+def _empty(data: Reference, columns: Sequence[int]) -> list[str]:
+    """A note on cells and shared genes that are zero everywhere."""
+    shared = data.matrix[:, list(columns)]
+    cells, genes = (int((np.asarray(shared.sum(axis)).ravel() == 0).sum()) for axis in (1, 0))
+    found = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((cells, "cell"), (genes, "shared gene")) if n]
+    return [f"{data.name}: {' and '.join(found)} without any count in the shared panel: kept, but nothing can be learnt from them."] if found else []
 
 
 def _common_names(section: Section, reference: Reference, notes: list[str]) -> tuple[list[str], list[str]]:

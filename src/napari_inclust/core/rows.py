@@ -56,14 +56,15 @@ class Rows:
     def _moments(self, scale: str) -> tuple[Tensor, Tensor]:
         """What is taken off and divided by: (networks or 1, 1, measured columns)."""
         n = self.table.n_cells
-        total, square, top = torch.zeros(3, len(self.factors), self.linear.shape[1], dtype=torch.float64, device=self.device)
+        total, square, top = torch.zeros(3, len(self.factors), self.linear.shape[1], dtype=torch.float64)
         for rows in self.chunks():
-            x = self._lognormalised(rows).double()
+            x = self._lognormalised(rows).cpu().double()  # mps has no float64
             total, square, top = total + x.sum(1), square + x.square().sum(1), torch.maximum(top, x.amax(1))
         mean = total / n
         spread = top if scale == "max" else (square / n - mean.square()).clamp_min(0).sqrt()
         shift = torch.zeros_like(mean) if scale == "max" else mean
-        return shift.float().unsqueeze(1), torch.where(spread > 1e-6, spread, 1.0).float().unsqueeze(1)
+        spread = torch.where(spread > 1e-6, spread, 1.0)
+        return shift.float().unsqueeze(1).to(self.device), spread.float().unsqueeze(1).to(self.device)
 
     def chunks(self) -> Iterator[NDArray[np.intp]]:
         for start in range(0, self.table.n_cells, CHUNK):
