@@ -41,6 +41,31 @@ class FakeRun:
             {"pcc": np.linspace(-0.2, 0.9, n), "pcc_knn": 0.2, "pcc_type_mean": 0.1, "pcc_gene_mean": 0.0}, index=list(self.panel.shared)
         )
 
+    @property
+    def gene_trust(self) -> Any:
+        """Foreseen scores; of Gene30 nothing is foreseen."""
+        names = list(self.panel.reference_only)
+        predicted = np.linspace(0.1, 0.7, len(names))
+        lost = np.array([n == "Gene30" for n in names])
+        table = pd.DataFrame(
+            {"predicted_pcc": np.where(lost, np.nan, predicted), "reason": np.where(lost, "unlike the scored genes in: detection", "")}, index=names
+        )
+        return SimpleNamespace(table=table, error=0.08, rank_correlation=0.66)
+
+    @property
+    def calibration(self) -> Any:
+        rows = [("all", "all", 24_000, 0.902)] + [
+            (f"level {g} of 4", f"prediction {c} of 3", 2000, 0.85 + 0.01 * (g + c)) for g in range(1, 5) for c in range(1, 4)
+        ]
+        return SimpleNamespace(level=0.9, coverage=pd.DataFrame(rows, columns=["genes", "cells", "values", "coverage"]))
+
+    @property
+    def cell_trust(self) -> Any:
+        return np.linspace(0, 1, self.section.n_cells)
+
+    def interval(self, imputed: Any) -> Any:
+        return imputed.values - 0.5, imputed.values + 1.0
+
     def kind(self, gene: str) -> str:
         return "imputed" if gene in self.panel.reference_only else "measured"
 

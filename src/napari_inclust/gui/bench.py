@@ -7,6 +7,7 @@ from typing import Any
 
 from ..paint import canvas as parts
 from .finding import Find, Finding, real_find
+from .judging import Judging
 from .loading import Loading
 from .saving import Saving
 from .scene import Scene
@@ -35,7 +36,8 @@ class Workbench:
         self.saving = Saving(self.session)
         self.training = Training(self.session, steps)
         self.finding = Finding(self.session, find)
-        self.scene = Scene(viewer, self.session, self.finding)
+        self.judging = Judging(self.session)
+        self.scene = Scene(viewer, self.session, self.finding, self.judging)
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
         self.docks: weakref.WeakSet[Any] = weakref.WeakSet()
         self.closed = False
@@ -60,6 +62,7 @@ class Workbench:
             self.training.close()
             self.saving.close()
             self.finding.close()
+            self.judging.close()
             self.scene.close()
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..io import demo
 from ..io.read import read_adata
 from ..paint import canvas
-from ..paint.limits import Percentile
+from ..paint.limits import Percentile, anchored, join
 from ..paint.painter import Painter
 from ..paint.values import CellValues
 
@@ -47,8 +47,9 @@ def draw(folder: Path, genes: list[str]) -> Path:
         for row, gene in zip(axes, genes, strict=True):
             values = np.asarray(imputed[:, gene].X, dtype=np.float32).ravel()
             pair = (CellValues(gene, truth[gene].to_numpy(dtype=np.float32)), CellValues(gene, values, "imputed"))
+            limits = join(*(anchored(Percentile(), p.values) for p in pair))  # equal colours are equal values; negative predictions are drawn as zero
             for axis, shown, title in zip(row, pair, (f"{gene} measured", f"{gene} imputed: Pearson {scores[gene]:.2f}"), strict=True):
-                painter.paint([shown], [Percentile().get_limits(shown.values)])
+                painter.paint([shown], [limits])
                 axis.imshow(canvas_pixels(viewer))
                 axis.set_title(title)
                 axis.set_axis_off()

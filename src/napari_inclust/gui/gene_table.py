@@ -11,23 +11,34 @@ from qtpy.QtGui import QFont
 
 from .session import GeneTable
 
-STAR, GENE, KIND, SCORE = range(4)
-_TITLES = ("★", "Gene", "Values", "Score")
+STAR, GENE, KIND, SCORE, KNN, TYPE_MEAN, WHY = range(7)
+IN_GENES, IN_QUALITY = (STAR, GENE, KIND, SCORE), (GENE, KIND, SCORE, KNN, TYPE_MEAN, WHY)
+_TITLES = ("★", "Gene", "Values", "Score", "kNN", "Type", "Note")
 _TIPS = (
     "Starred genes: click the star",
     "Click a gene to paint it",
     "Measured in the section, or imputed from the reference",
-    "Held-out Pearson correlation: how well the gene is predicted when it is hidden (1 is perfect); genes that were never measured have none",
+    "Held-out Pearson correlation: how well the gene is predicted when it is hidden (1 is perfect). ~0.41: foreseen for a gene that was never measured, from the scores of those that were",
+    "Held-out Pearson correlation of the baseline: nearest cells of the reference",
+    "Held-out Pearson correlation of the baseline: mean of the cell's type",
+    "Why nothing is foreseen of a gene",
 )
 
 
 class GeneModel(QAbstractTableModel):
-    """Genes as rows; filter and order are index arrays over one fixed table."""
+    """Genes as rows; filter and order are index arrays over one fixed table.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    columns
+        Which are shown, in order.
+    """
+
+    def __init__(self, columns: tuple[int, ...] = IN_GENES) -> None:
         super().__init__()
+        self.columns = columns
         self._table = GeneTable(np.empty(0, dtype=np.str_), np.empty(0, dtype=bool), np.empty(0, dtype=np.float32))
-        self._lower = self._table.names
+        self._lower, self._best = self._table.names, self._table.scores
         self._rows: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         self._filter: tuple[str, str, float] = ("", "all", -1.0)
         self._sort: tuple[int, bool] | None = None
@@ -35,6 +46,7 @@ class GeneModel(QAbstractTableModel):
 
     def set_table(self, table: GeneTable) -> None:
         """Other genes."""
+        self._best = table.scores if table.foreseen is None else np.where(np.isfinite(table.scores), table.scores, table.foreseen)
         self._table, self._lower = table, np.char.lower(table.names) if len(table.names) else table.names
         self._apply()
 
@@ -48,7 +60,7 @@ class GeneModel(QAbstractTableModel):
         kind
             "all", "measured", "imputed" or "starred".
         least
-            Lowest score; -1 shows genes without a score too.
+            Lowest score, held-out or foreseen; -1 shows genes without a score too.
         """
         self._filter = (text.strip().lower(), kind, least)
         self._apply()
@@ -59,10 +71,11 @@ class GeneModel(QAbstractTableModel):
         if self._filter[1] == "starred":
             self._apply()
         elif len(self._rows):
-            self.dataChanged.emit(self.index(0, STAR), self.index(len(self._rows) - 1, STAR))
+            star = self.columns.index(STAR) if STAR in self.columns else 0
+            self.dataChanged.emit(self.index(0, star), self.index(len(self._rows) - 1, star))
 
     def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
-        self._sort = None if column < 0 else (column, order == Qt.SortOrder.DescendingOrder)
+        self._sort = None if column < 0 else (self.columns[column], order == Qt.SortOrder.DescendingOrder)
         self._apply()
 
     def gene(self, row: int) -> str | None:
@@ -87,7 +100,7 @@ class GeneModel(QAbstractTableModel):
         elif kind == "starred":
             keep &= np.isin(t.names, list(self.stars))
         if least > -1:
-            keep &= np.nan_to_num(t.scores, nan=-2.0) >= least
+            keep &= np.nan_to_num(self._best, nan=-2.0) >= least
         rows = np.flatnonzero(keep)
         if self._sort is None:
             rows = rows[np.argsort(first[rows], kind="stable")]
@@ -95,7 +108,8 @@ class GeneModel(QAbstractTableModel):
             column, down = self._sort
             key: Any = {
                 STAR: lambda r: ~np.isin(t.names[r], list(self.stars)), GENE: lambda r: self._lower[r],
-                KIND: lambda r: t.imputed[r], SCORE: lambda r: np.nan_to_num(t.scores[r], nan=-2.0),
+                KIND: lambda r: t.imputed[r], SCORE: lambda r: np.nan_to_num(self._best[r], nan=-2.0),
+                KNN: lambda r: self._baseline("knn", r), TYPE_MEAN: lambda r: self._baseline("type_mean", r), WHY: lambda r: self._why(r),
             }[column](rows)  # fmt: skip
             order = np.argsort(key, kind="stable")
             rows = rows[order[::-1] if down else order]
@@ -103,40 +117,58 @@ class GeneModel(QAbstractTableModel):
         self._rows = rows
         self.endResetModel()
 
+    def _baseline(self, name: str, rows: Any) -> NDArray[np.floating[Any]]:
+        values = self._table.baselines.get(name)
+        return np.full(len(rows), -2.0) if values is None else np.nan_to_num(values[rows], nan=-2.0)
+
+    def _why(self, rows: Any) -> NDArray[np.str_]:
+        return np.full(len(rows), "") if self._table.reasons is None else self._table.reasons[rows].astype(np.str_)
+
+    def _text(self, i: int, column: int) -> str:
+        t = self._table
+        if column == STAR:
+            return "★" if str(t.names[i]) in self.stars else "☆"
+        if column == GENE:
+            return str(t.names[i])
+        if column == KIND:
+            return "imputed" if t.imputed[i] else "measured"
+        if column == WHY:
+            reason = str(t.reasons[i]) if t.reasons is not None else ""
+            return f"not foreseen: {reason}" if reason else ""
+        if column == SCORE:
+            foreseen = np.isfinite(self._best[i]) and not np.isfinite(t.scores[i])
+            nothing = "not foreseen" if WHY in self.columns and t.foreseen is not None and t.imputed[i] else "-"
+            return nothing if not np.isfinite(self._best[i]) else f"{'~' if foreseen else ''}{self._best[i]:.2f}"
+        values = t.baselines.get("knn" if column == KNN else "type_mean")
+        return "-" if values is None or not np.isfinite(values[i]) else f"{values[i]:.2f}"
+
     # Qt
     def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
         return 0 if parent is not None and parent.isValid() else len(self._rows)
 
     def columnCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
-        return 0 if parent is not None and parent.isValid() else len(_TITLES)
+        return 0 if parent is not None and parent.isValid() else len(self.columns)
 
     def headerData(self, section: int, orientation: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802
-        if orientation == Qt.Orientation.Horizontal and 0 <= section < len(_TITLES):
+        if orientation == Qt.Orientation.Horizontal and 0 <= section < len(self.columns):
             if role == Qt.ItemDataRole.DisplayRole:
-                return _TITLES[section]
+                return _TITLES[self.columns[section]]
             if role == Qt.ItemDataRole.ToolTipRole:
-                return _TIPS[section]
+                return _TIPS[self.columns[section]]
         return None
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        i, column = self._rows[index.row()], index.column()
+        i, column = self._rows[index.row()], self.columns[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
-            if column == STAR:
-                return "★" if str(self._table.names[i]) in self.stars else "☆"
-            if column == GENE:
-                return str(self._table.names[i])
-            if column == KIND:
-                return "imputed" if self._table.imputed[i] else "measured"
-            score = self._table.scores[i]
-            return f"{score:.2f}" if np.isfinite(score) else "-"
-        if role == Qt.ItemDataRole.TextAlignmentRole and column in (STAR, SCORE):
+            return self._text(i, column)
+        if role == Qt.ItemDataRole.TextAlignmentRole and column in (STAR, SCORE, KNN, TYPE_MEAN):
             return Qt.AlignmentFlag.AlignCenter
         if role == Qt.ItemDataRole.FontRole and self._table.imputed[i]:
             font = QFont()
             font.setItalic(True)
             return font
         if role == Qt.ItemDataRole.ToolTipRole:
-            return _TIPS[column]
+            return (self._text(i, WHY) if column in (SCORE, WHY) else "") or _TIPS[column]
         return None

@@ -43,7 +43,7 @@ class GenesDock(QWidget):
         self.least.setValue(-1)
         self.least.setSpecialValueText("any")
         self.least.setMinimumWidth(90)
-        self.least.setToolTip("Lowest held-out score (Pearson, -1 to 1) of the genes shown; any: genes without a score too")
+        self.least.setToolTip("Lowest score (Pearson, -1 to 1; held-out, or foreseen: ~) of the genes shown; any: genes without a score too")
         self.model = GeneModel()
         self.table = QTableView()
         self.table.setModel(self.model)
@@ -113,6 +113,7 @@ class GenesDock(QWidget):
         links, s = Links(self), bench.session
         links.to(s.data_changed, self._genes)
         links.to(s.run_changed, self._genes)
+        links.to(s.foreseen_changed, self._genes)
         links.to(s.gene_changed, self._gene)
         links.to(s.look_changed, self._look)
         links.to(s.stars_changed, self._stars)

@@ -11,13 +11,14 @@ from .bench import Workbench
 from .data_dock import DataDock
 from .domains_dock import DomainsDock
 from .genes_dock import GenesDock
+from .quality_dock import QualityDock
 from .save_dock import SaveDock
 from .train_dock import TrainDock
 from .widgets import Links
 
 
 class MainDock(QWidget):
-    """Data, Train, Genes, Domains, Save as tabs; a step that is not possible yet is greyed, its tooltip says why.
+    """Data, Train, Genes, Quality, Domains, Save as tabs; a step that is not possible yet is greyed, its tooltip says why.
 
     Parameters
     ----------
@@ -29,9 +30,9 @@ class MainDock(QWidget):
         super().__init__()
         self._session = bench.session
         self.data, self.train, self.genes, self.save = DataDock(bench), TrainDock(bench), GenesDock(bench), SaveDock(bench)
-        self.domains = DomainsDock(bench)
+        self.quality, self.domains = QualityDock(bench), DomainsDock(bench)
         self.tabs = QTabWidget()
-        steps = {"Data": self.data, "Train": self.train, "Genes": self.genes, "Domains": self.domains, "Save": self.save}
+        steps = {"Data": self.data, "Train": self.train, "Genes": self.genes, "Quality": self.quality, "Domains": self.domains, "Save": self.save}
         self.titles = list(steps)
         for title, dock in steps.items():
             self.tabs.addTab(scrolled(dock), title)
@@ -44,12 +45,14 @@ class MainDock(QWidget):
         self._show()
 
     def _show(self) -> None:
+        untrained = "" if self._session.run is not None else "Train first (Train), or load a run (Save)."
         nothing = "" if self._session.section is not None else "Open a section first (Data)."
         for i, (why, tip) in enumerate(
             [
                 ("", "Section and reference"),
                 (self._session.obstacle, "Train the network"),
                 (nothing, "Paint genes"),
+                (untrained, "Which genes, values and cells may be believed"),
                 (nothing, "Find spatial domains; no run is needed"),
                 ("", "Save results, load a run"),
             ]

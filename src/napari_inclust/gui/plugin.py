@@ -69,6 +69,16 @@ class GenesPlugin(_Dock):
         return GenesDock(bench)
 
 
+class QualityPlugin(_Dock):
+    """Plugins > inClust+ > Quality."""
+
+    def make(self, bench: Workbench) -> QWidget:
+        from .main_dock import scrolled
+        from .quality_dock import QualityDock
+
+        return scrolled(QualityDock(bench))
+
+
 class DomainsPlugin(_Dock):
     """Plugins > inClust+ > Domains."""
 

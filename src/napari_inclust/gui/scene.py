@@ -15,6 +15,7 @@ from ..paint.values import CellTypes
 from .columns import likely_types
 from .decoding import Decoding
 from .finding import Finding
+from .judging import Judging
 from .session import BOTH, Session
 from .theme import theme_colours
 
@@ -41,19 +42,26 @@ class Scene:
     hovered = Signal(str)
     wanted = Signal(int)
 
-    def __init__(self, viewer: Any, session: Session, finding: Finding) -> None:
+    def __init__(self, viewer: Any, session: Session, finding: Finding, judging: Judging) -> None:
         viewer = canvas.unwrapped(viewer)
         self._viewer = weakref.ref(viewer)
-        self.session, self.finding = session, finding
+        self.session, self.finding, self.judging = session, finding, judging
         self.painter: Painter | None = None
         self.decoding = Decoding(session)
-        session.data_changed.connect(self._data)
-        session.types_changed.connect(self._types)
-        session.gene_changed.connect(self._gene)
-        session.look_changed.connect(self._look)
-        session.told.connect(self._told)
-        finding.changed.connect(self._domains)
-        finding.look_changed.connect(self._domains_look)
+        self._links = (
+            (session.data_changed, self._data),
+            (session.types_changed, self._types),
+            (session.gene_changed, self._gene),
+            (session.foreseen_changed, self._repaint),
+            (session.look_changed, self._look),
+            (session.told, self._told),
+            (finding.changed, self._domains),
+            (finding.look_changed, self._domains_look),
+            (judging.read, self._read),
+            (judging.look_changed, self._trust_look),
+        )
+        for signal, slot in self._links:
+            signal.connect(slot)
         viewer.mouse_move_callbacks.append(self._moved)
         me = weakref.ref(self)
         for key, (name, _) in KEYS.items():
@@ -61,15 +69,11 @@ class Scene:
 
     def close(self) -> None:
         """Let go of the viewer; its layers stay."""
-        session, viewer = self.session, self._viewer()
+        viewer = self._viewer()
         self.decoding.close()
-        session.data_changed.disconnect(self._data)
-        session.types_changed.disconnect(self._types)
-        session.gene_changed.disconnect(self._gene)
-        session.look_changed.disconnect(self._look)
-        session.told.disconnect(self._told)
-        self.finding.changed.disconnect(self._domains)
-        self.finding.look_changed.disconnect(self._domains_look)
+        for signal, slot in self._links:
+            signal.disconnect(slot, missing_ok=True)
+        self._links = ()
         if viewer is not None:
             if self._moved in viewer.mouse_move_callbacks:
                 viewer.mouse_move_callbacks.remove(self._moved)
@@ -145,19 +149,38 @@ class Scene:
             self.painter.hide_types(hidden)
 
     def _gene(self) -> None:
+        if self._repaint() and self.painter is not None:
+            self.painter.bring("genes")
+
+    def _repaint(self) -> bool:
+        """Paint the gene; False when there is none yet."""
         if self.painter is None:
-            return
+            return False
         if self.session.must_wait and self.session.gene is not None:
             self.decoding.ask(self.session.run, self.session.gene)
-            return
+            return False
         try:
             shown = self.session.shown()
         except InclustError as error:
             show_error(str(error))
-            return
+            return False
         if shown:
             self.painter.paint(shown, self.session.limits(shown))
-            self.painter.bring("genes")
+            self._read()
+        return bool(shown)
+
+    def _read(self) -> None:
+        """The interval of the chosen gene is known, or no longer."""
+        about = self.judging.about
+        if self.painter is not None:
+            if about is not None:
+                self.painter.annotate(about.better)
+            self.painter.overlays.show_uncertainty(self.judging.uncertain(), self.painter.describe)
+
+    def _trust_look(self) -> None:
+        if self.painter is not None:
+            self.painter.fade(self.judging.faded())
+            self._read()
 
     def _look(self) -> None:
         if self.painter is None:

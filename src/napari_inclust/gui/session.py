@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from ..errors import InclustError
-from ..paint.limits import Limits, Manual, Percentile, not_below_zero
+from ..paint.limits import Limits, Manual, Percentile, anchored
 from ..paint.values import MEASURED, CellTypes, CellValues
 
 if TYPE_CHECKING:
@@ -36,11 +36,20 @@ class GeneTable:
     imputed : (genes,) bool
     scores : (genes,) float32
         Held-out Pearson, NaN where there is none.
+    foreseen : (genes,) float32, optional
+        Foreseen Pearson of genes that were not measured, NaN where there is none.
+    reasons : (genes,) str, optional
+        Why nothing is foreseen of a gene.
+    baselines
+        Held-out Pearson of "knn" and "type_mean", (genes,) each.
     """
 
     names: NDArray[np.str_]
     imputed: NDArray[np.bool_]
     scores: NDArray[np.float32]
+    foreseen: NDArray[np.float32] | None = None
+    reasons: NDArray[np.object_] | None = None
+    baselines: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 class Session:
@@ -55,6 +64,7 @@ class Session:
     look_changed = Signal()
     stars_changed = Signal()
     types_changed = Signal()
+    foreseen_changed = Signal()
     told = Signal(str)
 
     def __init__(self) -> None:
@@ -74,6 +84,7 @@ class Session:
         self.colormap = "viridis"
         self.stars: set[str] = set()
         self.recent: list[str] = []
+        self.foreseen: Any = None  # table of the run: predicted_pcc and reason of each unmeasured gene
         self._measured: Any = None  # (cells, genes) CSC, log-normalised
         self._kept: OrderedDict[str, CellValues] = OrderedDict()  # genes that the run imputed
         self._inline = False
@@ -139,6 +150,8 @@ class Session:
 
     def choose_run(self, run: Run) -> None:
         """Paint from another run of this session."""
+        if run is not self.run:
+            self.foreseen = None
         self.run = run
         self._kept.clear()
         self._inline = False
@@ -147,6 +160,11 @@ class Session:
             self.choose(run.panel.reference_only[0] if run.panel.reference_only else str(run.scores["pcc"].idxmax()))
         else:
             self.gene_changed()
+
+    def foresee(self, table: Any) -> None:
+        """What the run's own scores let foresee of the genes that were not measured."""
+        self.foreseen = table
+        self.foreseen_changed()
 
     @property
     def obstacle(self) -> str:
@@ -171,8 +189,19 @@ class Session:
         imputed = np.zeros(len(names), dtype=bool)
         imputed[panel.n_shared + panel.n_target_only : len(panel.genes)] = True
         scores = np.full(len(names), np.nan, dtype=np.float32)
-        scores[: panel.n_shared] = self.run.scores["pcc"].reindex(list(panel.shared)).to_numpy(dtype=np.float32)
-        return GeneTable(names, imputed, scores)
+        shared = list(panel.shared)
+        scores[: panel.n_shared] = self.run.scores["pcc"].reindex(shared).to_numpy(dtype=np.float32)
+        baselines = {}
+        for name in ("knn", "type_mean"):
+            baselines[name] = np.full(len(names), np.nan, dtype=np.float32)
+            if f"pcc_{name}" in self.run.scores:
+                baselines[name][: panel.n_shared] = self.run.scores[f"pcc_{name}"].reindex(shared).to_numpy(dtype=np.float32)
+        if self.foreseen is None:
+            return GeneTable(names, imputed, scores, baselines=baselines)
+        table = self.foreseen.reindex(names)
+        return GeneTable(
+            names, imputed, scores, table["predicted_pcc"].to_numpy(dtype=np.float32), table["reason"].fillna("").to_numpy(dtype=object), baselines
+        )
 
     def choose(self, gene: str | None) -> None:
         """Paint a gene."""
@@ -243,7 +272,7 @@ class Session:
 
     def limits(self, shown: list[CellValues]) -> list[tuple[float, float]]:
         """Colour limits of each, by hand where the user moved them."""
-        return [self.manual[p.name].get_limits(p.values) if p.name in self.manual else not_below_zero(self.policy.get_limits(p.values)) for p in shown]
+        return [self.manual[p.name].get_limits(p.values) if p.name in self.manual else anchored(self.policy, p.values) for p in shown]
 
     def set_policy(self, policy: Limits) -> None:
         """Another way to find colour limits; limits set by hand are kept for their genes."""
@@ -275,12 +304,19 @@ class Session:
         return CellValues(gene, values)
 
     def _of_run(self, gene: str) -> CellValues:
-        return self._kept[gene] if gene in self._kept else imputed_values(self.run, gene)
+        found = self._kept[gene] if gene in self._kept else imputed_values(self.run, gene)
+        if found.score is None and self.foreseen is not None and gene in self.foreseen.index:
+            found = replace(found, foreseen=float(self.foreseen.loc[gene, "predicted_pcc"]))
+        return found
 
 
 def imputed_values(run: Any, gene: str) -> CellValues:
     """One gene as the run imputes it."""
-    imputed = run.impute(gene)
+    return as_values(run.impute(gene))
+
+
+def as_values(imputed: Any) -> CellValues:
+    """What a run imputes, for painting."""
     return CellValues(imputed.gene, imputed.values, imputed.kind, imputed.spread, imputed.score)
 
 

@@ -83,6 +83,12 @@ def not_below_zero(limits: tuple[float, float]) -> tuple[float, float]:
     return (max(0.0, limits[0]), limits[1]) if limits[1] > 0 else limits
 
 
+def anchored(policy: Limits, values: NDArray[np.floating]) -> tuple[float, float]:
+    """Limits of values that cannot be negative; with the lowest percentile 0 the scale starts at zero, so that measured and imputed values do so both."""
+    low, high = not_below_zero(policy.get_limits(values))
+    return (0.0, high) if isinstance(policy, Percentile) and policy.low == 0 and high > 0 else (low, high)
+
+
 def join(*pairs: tuple[float, float]) -> tuple[float, float]:
     """The limits that hold all of several pairs: equal colours mean equal values in views side by side."""
     return _ordered(min(p[0] for p in pairs), max(p[1] for p in pairs))

@@ -17,7 +17,7 @@ from .raster import CellRaster
 from .values import CellTypes, CellValues
 
 OUTLINES = "domain outlines"
-_GREY = np.array([[0.5, 0.5, 0.5, 0.35]])
+_GREY = np.array([[0.5, 0.5, 0.5, 0.5]])
 
 
 class Overlays:
@@ -84,9 +84,10 @@ class Overlays:
             return
         (height, width), pixel = self._raster.shapes[0], float(np.abs(self._raster.affine[0, 0])) or 1.0
         thick = max(4 * pixel, max(height, width) * pixel / 600)
-        layer = self.outlines
+        viewer, layer = self._viewer(), self.outlines
         if layer is None:
             self._outlines = layer = Vectors(lines, name=OUTLINES, units=(self._unit, self._unit), vector_style="line", edge_width=thick, edge_color=colour)
+            layer.visible = viewer is None or not canvas.grid(viewer).enabled  # side by side it would have a place of its own
             self._insert(layer, [])
         else:
             layer.data = lines

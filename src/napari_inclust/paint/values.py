@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,10 @@ class CellValues:
         Held-out Pearson correlation of the gene, or None when it has none.
     unit
         Of the values.
+    foreseen
+        Foreseen score of a gene that has none, or None.
+    low, high : (cells,) float32, optional
+        Ends of the 90 % interval of each value.
     """
 
     name: str
@@ -40,12 +44,25 @@ class CellValues:
     spread: NDArray[np.float32] | None = None
     score: float | None = None
     unit: str = UNIT
+    foreseen: float | None = None
+    low: NDArray[np.float32] | None = None
+    high: NDArray[np.float32] | None = None
+
+    @property
+    def is_imputed(self) -> bool:
+        return self.kind in (IMPUTED, HELD_OUT)
+
+    def within(self, low: NDArray[np.float32], high: NDArray[np.float32]) -> CellValues:
+        """The same with its interval."""
+        return replace(self, low=low, high=high)
 
     @property
     def mark(self) -> str:
         """Measured or imputed, with the score: what stands beside the name of an imputed gene everywhere."""
-        if self.kind == MEASURED:
-            return MEASURED
+        if not self.is_imputed:
+            return self.kind
+        if self.score is None and self.foreseen is not None and np.isfinite(self.foreseen):
+            return f"imputed (score ~{self.foreseen:.2f} foreseen)"
         score = "no score" if self.score is None or not np.isfinite(self.score) else f"score {self.score:.2f}"
         return f"imputed, held out ({score})" if self.kind == HELD_OUT else f"imputed ({score})"
 
@@ -57,7 +74,9 @@ class CellValues:
     def text(self, row: int) -> str:
         """Value of one cell with its spread, unit and mark."""
         spread = f" ± {self.spread[row]:.2f}" if self.spread is not None and np.isfinite(self.spread[row]) else ""
-        mark = MEASURED if self.kind == MEASURED else self.mark.replace("imputed", "IMPUTED")
+        if self.low is not None and self.high is not None:
+            spread += f" (90 % interval {self.low[row]:.2f} to {self.high[row]:.2f})"
+        mark = self.kind if not self.is_imputed else self.mark.replace("imputed", "IMPUTED")
         return f"{self.name} {self.values[row]:.2f}{spread} {self.unit}, {mark}"
 
 

@@ -1,0 +1,195 @@
+"""Quality: which genes, values and cells may be believed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QHeaderView, QLabel, QLineEdit, QSlider, QTableView, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from .bench import Workbench
+from .gene_table import GENE, IN_QUALITY, SCORE, WHY, GeneModel
+from .judging import NONE, SPREAD, WIDTH
+from .quality_text import calibration_table, score_summary
+from .widgets import Links, Message, allow, choice
+
+_POINTS = 4000
+
+
+class QualityDock(QWidget):
+    """Scores of all genes, held-out or foreseen; intervals; trust in cells.
+
+    Parameters
+    ----------
+    bench
+        The workbench of the viewer.
+    """
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self._session, self._judging = bench.session, bench.judging
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search genes")
+        self.search.setToolTip("Type a part of a name; several, separated by spaces or commas, show all that match any")
+        self.search.setClearButtonEnabled(True)
+        self.kind = choice("Which genes the table shows", [("all genes", "all"), ("measured", "measured"), ("imputed", "imputed"), ("starred", "starred")])
+        self.model = GeneModel(IN_QUALITY)
+        self.table = QTableView()
+        self.table.setModel(self.model)
+        self.summary, self.message = Message(), Message()
+        self.uncertainty = choice(
+            "How far the values of the chosen gene may be off, as a layer of its own",
+            [("not shown", NONE), ("spread of the members", SPREAD), ("width of the 90 % interval", WIDTH)],
+        )
+        self.fade = QSlider(Qt.Orientation.Horizontal)
+        self.fade.setRange(0, 100)
+        self.fade.setToolTip("Cells below this trust (0: of no kind that the reference has, 1: of a kind that it has) are drawn grey")
+        self.faded = QLabel()
+        self.about, self.plot = Message(), None
+        self.calibration = QLabel()
+        self.calibration.setWordWrap(True)
+        self.calibration.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.calibration.setToolTip(
+            "Share of held-out measurements inside the 90 % interval, for genes by level and cells by prediction; each gene was calibrated without the genes of its fold"
+        )
+        self._lay_out()
+
+        links, s, j = Links(self), bench.session, bench.judging
+        for signal in (s.data_changed, s.run_changed, s.foreseen_changed):
+            links.to(signal, self._genes)
+        links.to(s.gene_changed, self._gene)
+        links.to(s.stars_changed, self._stars)
+        links.to(j.changed, self._show)
+        links.to(j.look_changed, self._look)
+        links.to(j.read, self._read)
+        self.search.textChanged.connect(self._filter)
+        self.kind.activated.connect(self._filter)
+        self.table.selectionModel().currentRowChanged.connect(self._row)
+        self.table.clicked.connect(self._clicked)
+        self.uncertainty.activated.connect(self._uncertainty)
+        self.fade.valueChanged.connect(self._fade)
+        self._genes()
+        self._read()
+
+    def _lay_out(self) -> None:
+        table, head = self.table, self.table.horizontalHeader()
+        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
+        table.setSortingEnabled(True)
+        head.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        head.setSortIndicatorClearable(True)
+        table.verticalHeader().hide()
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setMinimumHeight(180)
+        head.setResizeContentsPrecision(50)
+        head.setStretchLastSection(True)
+        for i, column in enumerate(IN_QUALITY):
+            if column != WHY:
+                head.setSectionResizeMode(i, QHeaderView.ResizeMode.Interactive if column in (GENE, SCORE) else QHeaderView.ResizeMode.ResizeToContents)
+        find = QHBoxLayout()
+        find.addWidget(self.search, 2)
+        find.addWidget(self.kind, 1)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow("Uncertainty", self.uncertainty)
+        form.addRow("Fade below", self.fade)
+        form.addRow("", self.faded)
+        intervals = QCollapsible("Do 90 % intervals hold 90 %?")
+        intervals.setToolTip("Calibration of the intervals on the held-out genes")
+        intervals.addWidget(self.calibration)
+        box = QVBoxLayout(self)
+        box.addWidget(self.summary)
+        box.addLayout(find)
+        box.addWidget(table, 1)
+        box.addWidget(self.message)
+        box.addLayout(form)
+        box.addWidget(self.about)
+        self._place = QVBoxLayout()
+        box.addLayout(self._place)
+        box.addWidget(intervals)
+
+    # what the user does
+    def _filter(self, *_: Any) -> None:
+        self.model.set_filter(self.search.text(), self.kind.currentData(), -1.0)
+        self._select()
+
+    def _row(self, now: QModelIndex, _before: QModelIndex) -> None:
+        if now.isValid():
+            self._session.choose(self.model.gene(now.row()))
+
+    def _clicked(self, index: QModelIndex) -> None:
+        self._session.choose(self.model.gene(index.row()))
+
+    def _uncertainty(self, *_: Any) -> None:
+        self._judging.set_uncertainty(self.uncertainty.currentData())
+
+    def _fade(self, value: int) -> None:
+        self._judging.set_fade(value / 100)
+
+    # what the session says
+    def _genes(self) -> None:
+        self.model.set_table(self._session.genes())
+        head = self.table.horizontalHeader()
+        letters = self.table.fontMetrics()
+        for column, text in ((GENE, "Slc17a6xx"), (SCORE, "not foreseen")):
+            head.resizeSection(self.model.columns.index(column), letters.horizontalAdvance(text) + 14)
+        self._select()
+        self._show()
+
+    def _stars(self) -> None:
+        self.model.set_stars(set(self._session.stars))
+        self._select()
+
+    def _gene(self) -> None:
+        if self.table.currentIndex().row() != self.model.row_of(self._session.gene):
+            self._select()
+
+    def _select(self) -> None:
+        row, picker = self.model.row_of(self._session.gene), self.table.selectionModel()
+        picker.blockSignals(True)
+        if row >= 0:
+            self.table.selectRow(row)
+            self.table.scrollTo(self.model.index(row, self.model.columns.index(SCORE)))
+        else:
+            self.table.clearSelection()
+        picker.blockSignals(False)
+        self.table.viewport().update()
+
+    def _show(self) -> None:
+        j, run = self._judging, self._session.run
+        self.summary.say(score_summary(run, j.genes))
+        self.message.say(j.message, wrong=j.wrong)
+        waiting = "" if j.cells is not None else j.message or "Not known yet."
+        allow(self.fade, waiting)
+        allow(self.uncertainty, "" if j.calibration is not None else j.message or "Not known yet.")
+        self.calibration.setText(calibration_table(j.calibration))
+        self._look()
+
+    def _look(self) -> None:
+        j = self._judging
+        self.fade.blockSignals(True)
+        self.fade.setValue(round(100 * j.fade))
+        self.fade.blockSignals(False)
+        faded, cells = j.faded(), j.cells
+        n = 0 if faded is None else int(faded.sum())
+        self.faded.setText("" if cells is None else f"trust {j.fade:.2f}: {n:,} of {len(cells):,} cells faded" if j.fade else "no cell is faded")
+
+    def _read(self) -> None:
+        about, s = self._judging.about, self._session
+        pair = about is not None and about.measured is not None
+        if pair and self.plot is None:
+            from .plots import ScatterPlot
+
+            self.plot = ScatterPlot()
+            self._place.addWidget(self.plot)
+        if self.plot is not None:
+            self.plot.setVisible(pair)
+            if pair and about is not None:
+                step = max(1, len(about.low) // _POINTS)
+                self.plot.show_pair(about.measured[::step], about.imputed.values[::step])
+        if about is None or s.section is None:
+            self.about.say("")
+        else:
+            self.about.say(about.imputed.title if pair else f"{about.imputed.name} was not measured: nothing to compare it with.")

@@ -1,0 +1,43 @@
+"""Scores and calibration in words and tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def score_summary(run: Any, genes: Any) -> str:
+    """How good the held-out genes are, and how well others are foreseen."""
+    if run is None:
+        return ""
+    text = f"Median held-out Pearson {run.scores['pcc'].median():.2f} over {len(run.scores):,} measured genes."
+    if genes is None:
+        return text
+    known = int(genes.table["predicted_pcc"].notna().sum())
+    if not known:
+        return f"{text} Nothing is foreseen of the others."
+    return f"{text} Foreseen (~) for {known:,} of {len(genes.table):,} others: mean error {genes.error:.2f}, rank correlation {genes.rank_correlation:.2f} (genes hidden from the regression)."
+
+
+def calibration_table(calibration: Any) -> str:
+    """Coverage by stratum, rows by level of the gene, columns by prediction of the cell."""
+    if calibration is None:
+        return "Not known yet."
+    table = calibration.coverage
+    total = table[table["genes"] == "all"].iloc[0]
+    strata = table[table["genes"] != "all"].pivot(index="genes", columns="cells", values="coverage")
+    names = [("low", "middle", "high")[i] if strata.shape[1] == 3 else str(c) for i, c in enumerate(strata.columns)]
+    head = "<tr><td></td>" + "".join(f"<td align='right' style='padding-left:12px'>{n}</td>" for n in names) + "</tr>"
+    rows = "".join(
+        f"<tr><td>{name.replace('level', 'genes of level')}</td>"
+        + "".join(f"<td align='right' style='padding-left:12px'>{_percent(v)}</td>" for v in row)
+        + "</tr>"
+        for name, row in zip(strata.index, strata.to_numpy(), strict=True)
+    )
+    said = f"{100 * total['coverage']:.1f} % of {int(total['values']):,} held-out values lie inside their {100 * calibration.level:.0f} % interval."
+    return f"{said}<table><tr><td></td><td colspan='{len(names)}' align='center'>prediction of the cell</td></tr>{head}{rows}</table>"
+
+
+def _percent(value: float) -> str:
+    return "-" if not np.isfinite(value) else f"{100 * value:.1f} %"
