@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 SAMPLED_CELLS, SAMPLED_VALUES = (1000, 5000), 1_500_000  # cells on which genes are scored: within these, fewer with a large panel
 ANCHORS = 1000  # cells over which a prediction is standardised
-GROUP = 16_384  # cells predicted at once
+GROUP = 8192  # cells predicted at once
 REFERENCE_CELLS = 4000  # reference cells that readouts look at
 PACKAGES = ("napari-inclust", "torch", "numpy", "scipy", "scikit-learn", "anndata")
 
