@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QButtonGroup, QDoubleSpinBox, QFormLayout, QHBoxLayou
 from ..paint.layers import COLORMAPS
 from ..paint.limits import Percentile
 from .bench import Workbench
+from .blend import BlendBar
 from .gene_table import GENE, KIND, SCORE, STAR, GeneModel
 from .session import VIEWS
 from .widgets import Links, Message, choice
@@ -58,6 +59,7 @@ class GenesDock(QWidget):
         self.hover.setToolTip("The cell under the pointer: name, type, value ± spread of the members, measured or imputed")
         self.hover.setMinimumHeight(54)
         self.message = Message()
+        self.blend = BlendBar(bench.session)
         self._lay_out()
         self._connect(bench)
         self._genes()
@@ -107,6 +109,7 @@ class GenesDock(QWidget):
         box.addWidget(self.message)
         box.addLayout(views)
         box.addLayout(form)
+        box.addWidget(self.blend)
         box.addWidget(self.hover)
 
     def _connect(self, bench: Workbench) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QSize
+from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from .bench import Workbench
@@ -15,6 +15,8 @@ from .quality_dock import QualityDock
 from .save_dock import SaveDock
 from .train_dock import TrainDock
 from .widgets import Links
+
+_WIDEST = 640  # pixels that a dock may ask for
 
 
 class MainDock(QWidget):
@@ -44,6 +46,10 @@ class MainDock(QWidget):
         links.to(bench.session.run_changed, self._ran)
         self._show()
 
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        hint = super().minimumSizeHint()
+        return QSize(max(hint.width(), min(_WIDEST, self.tabs.tabBar().sizeHint().width() + 4)), hint.height())
+
     def _show(self) -> None:
         untrained = "" if self._session.run is not None else "Train first (Train), or load a run (Save)."
         nothing = "" if self._session.section is not None else "Open a section first (Data)."
@@ -69,10 +75,15 @@ class MainDock(QWidget):
 class _Scroll(QScrollArea):
     """As wide as its widget needs with the present font; scrolls where the window is too small for that."""
 
+    def eventFilter(self, watched: Any, event: Any) -> bool:  # noqa: N802
+        if event.type() == QEvent.Type.LayoutRequest:  # Qt does not ask again by itself
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
+
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         inner = self.widget()
         width = inner.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width() if inner is not None else 0
-        return QSize(min(width, 640), super().minimumSizeHint().height())
+        return QSize(min(width, _WIDEST), super().minimumSizeHint().height())
 
 
 def scrolled(widget: QWidget) -> QScrollArea:

@@ -53,6 +53,7 @@ class Scene:
             (session.types_changed, self._types),
             (session.gene_changed, self._gene),
             (session.foreseen_changed, self._repaint),
+            (session.blend_changed, self._blend),
             (session.look_changed, self._look),
             (session.told, self._told),
             (finding.changed, self._domains),
@@ -119,6 +120,12 @@ class Scene:
     def _types(self) -> None:
         if self.painter is not None and self.session.types is not None:
             self.painter.paint_types(self.session.types)
+
+    def _blend(self) -> None:
+        if self.painter is not None:
+            blend = self.session.blend
+            self.painter.blend.show(blend, dict(zip(blend, self.session.limits(list(blend.values())), strict=True)), self.painter.describe)
+            self.painter.bring("blend" if blend else "genes")
 
     def _domains(self) -> None:
         """Paint the domains when they are others than before."""

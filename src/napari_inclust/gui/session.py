@@ -65,6 +65,7 @@ class Session:
     stars_changed = Signal()
     types_changed = Signal()
     foreseen_changed = Signal()
+    blend_changed = Signal()
     told = Signal(str)
 
     def __init__(self) -> None:
@@ -84,6 +85,7 @@ class Session:
         self.colormap = "viridis"
         self.stars: set[str] = set()
         self.recent: list[str] = []
+        self.blend: dict[str, CellValues] = {}  # by channel: "red", "green", "blue"
         self.foreseen: Any = None  # table of the run: predicted_pcc and reason of each unmeasured gene
         self._measured: Any = None  # (cells, genes) CSC, log-normalised
         self._kept: OrderedDict[str, CellValues] = OrderedDict()  # genes that the run imputed
@@ -101,6 +103,7 @@ class Session:
         self.section, self._measured = section, measured
         self.run, self.gene, self.view = None, None, MEASURED
         self.manual.clear()
+        self.blend = {}
         self.types = None
         self._align()
         self.data_changed()
@@ -116,6 +119,7 @@ class Session:
     def close_section(self) -> None:
         """Forget the section (a file that was refused takes the place of one that was open)."""
         self.section = self._measured = self.run = self.gene = self.types = None
+        self.blend = {}
         self._align()
         self.data_changed()
         self.run_changed()
@@ -269,6 +273,16 @@ class Session:
             return []
         kinds = {MEASURED: [self._of_section], IMPUTED: [self._of_run], BOTH: [self._of_section, self._of_run]}
         return [get(gene) for get in kinds[view]]
+
+    def put(self, channel: str) -> None:
+        """The gene that is shown into a channel of the blend, or out of it when it is there already."""
+        shown = [] if self.must_wait else self.shown()
+        if len(shown) != 1:
+            return
+        now = self.blend.get(channel)
+        same = now is not None and (now.name, now.kind) == (shown[0].name, shown[0].kind)
+        self.blend = {c: v for c, v in self.blend.items() if c != channel} | ({} if same else {channel: shown[0]})
+        self.blend_changed()
 
     def limits(self, shown: list[CellValues]) -> list[tuple[float, float]]:
         """Colour limits of each, by hand where the user moved them."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import canvas
+from .blend import Blend
 from .layers import COLORMAPS, GeneLayer, TypeLayer
 from .limits import join
 from .overlays import Overlays
@@ -47,6 +48,7 @@ class Painter:
         self._own = False  # the limits are being set here, not by the user
         self.types: CellTypes | None = None
         self.overlays = Overlays(canvas.unwrapped(viewer), self.raster, self.unit)
+        self.blend = Blend(canvas.unwrapped(viewer), self.raster, self.unit)
         self._faded: NDArray[np.bool_] | None = None
 
     @property
@@ -132,16 +134,18 @@ class Painter:
         self.overlays.show_domains(types, confidence, self._name_only, selected, shaded=shaded, below=self._genes)
 
     def bring(self, what: str) -> None:
-        """Bring "domains" or "genes" to view, when they are not beside each other."""
-        viewer, domains = self._viewer(), self.overlays.domains
-        if viewer is None or domains is None:
+        """Bring "domains", "genes" or "blend" to view, when they are not beside each other."""
+        viewer, domains, blend = self._viewer(), self.overlays.domains, self.blend.layers.values()
+        if viewer is None or (domains is None and not blend):
             return
         side_by_side = canvas.grid(viewer).enabled
-        domains.visible = what == "domains" and not side_by_side
+        for layer, mine in ((domains, "domains"), *((x, "blend") for x in blend)):
+            if layer is not None:
+                layer.visible = what == mine and not side_by_side
         if not side_by_side:
             for layer in self._genes:
                 layer.visible = what == "genes"
-            if self._types is not None and what == "domains":
+            if self._types is not None and what != "genes":
                 self._types.visible = False
 
     def fade(self, faded: NDArray[np.bool_] | None) -> None:
@@ -176,7 +180,12 @@ class Painter:
         row = self.raster.cell_at(y, x)
         if row is None:
             return ""
-        return " · ".join([self.describe(row), *(layer.painted.text(row) for layer in self._genes if self._alive(layer))])
+        return " · ".join([self.describe(row), *(layer.painted.text(row) for layer in self._read())])
+
+    def _read(self) -> list[GeneLayer]:
+        """Layers whose values the pointer tells: the blend while it is seen, else the gene."""
+        blend = [layer for layer in self.blend.layers.values() if layer.visible]
+        return blend or [layer for layer in self._genes if self._alive(layer)]
 
     def recolour(self, colormap: str) -> None:
         """Another colormap for both gene layers."""
@@ -188,6 +197,7 @@ class Painter:
         """Remove the layers of this section."""
         viewer = self._viewer()
         self.overlays.close()
+        self.blend.close()
         while self._genes:
             self._drop()
         if viewer is not None and self._types is not None and self._types in viewer.layers:

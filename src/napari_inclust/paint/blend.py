@@ -1,0 +1,65 @@
+"""Three genes as red, green and blue over the cells."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from . import canvas
+from .layers import Describe, GeneLayer
+from .raster import CellRaster
+from .values import CellValues
+
+CHANNELS = ("red", "green", "blue")
+
+
+class Blend:
+    """One layer a channel, added up; each keeps napari's own sliders and colour bar.
+
+    Parameters
+    ----------
+    viewer
+        napari viewer (held weakly).
+    raster
+        Where the cells are.
+    unit
+        Of the coordinates.
+    """
+
+    def __init__(self, viewer: Any, raster: CellRaster, unit: str) -> None:
+        self._viewer = weakref.ref(viewer)
+        self._raster, self._unit = raster, unit
+        self._layers: dict[str, GeneLayer] = {}
+
+    @property
+    def layers(self) -> dict[str, GeneLayer]:
+        """Those that are in the viewer, by channel."""
+        viewer = self._viewer()
+        return {c: self._layers[c] for c in CHANNELS if viewer is not None and c in self._layers and self._layers[c] in viewer.layers}
+
+    def show(self, genes: Mapping[str, CellValues], limits: Mapping[str, tuple[float, float]], describe: Describe) -> None:
+        """Draw these genes, by channel; channels without one are removed."""
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        for channel, layer in self.layers.items():
+            if channel not in genes:
+                viewer.layers.remove(layer)
+        alive = self.layers
+        self._layers = dict(alive)
+        for channel in [c for c in CHANNELS if c in genes]:
+            shown, layer = genes[channel], alive.get(channel)
+            if layer is None:
+                self._layers[channel] = layer = GeneLayer(self._raster, shown, limits[channel], describe, unit=self._unit, colormap=channel)
+                viewer.layers.append(layer)
+            elif layer.painted is not shown:
+                layer.show(shown, limits[channel])
+            layer.name = f"{channel}: {shown.title}"
+        for i, layer in enumerate(sorted(self.layers.values(), key=viewer.layers.index)):
+            layer.blending = "additive" if i else "translucent"  # the lowest hides the canvas, which is white in the light theme
+        canvas.scale_bar(viewer).visible = True
+
+    def close(self) -> None:
+        """Remove all."""
+        self.show({}, {}, str)

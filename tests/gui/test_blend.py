@@ -1,0 +1,48 @@
+"""Three genes as red, green and blue: the canvas shows the mixture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+
+from .conftest import pixel_of
+from .fakes import FakeRun, small_reference, small_section
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+def test_three_genes_blend_and_the_buttons_are_the_legend(opened: Any, qtbot: Any) -> None:
+    viewer, bench, dock = opened
+    s = bench.session
+    s.open_section(small_section())
+    dock.tabs.setCurrentIndex(dock.titles.index("Genes"))
+    s.choose("Gene5")
+    qtbot.mouseClick(dock.genes.blend.channels["red"], LEFT)
+    s.open_reference(small_reference())
+    s.set_run(FakeRun(s.section, s.reference))
+    for gene, channel in (("Gene6", "green"), ("Gene31", "blue")):
+        s.choose(gene)
+        qtbot.waitUntil(lambda gene=gene: bench.scene.painter.gene_layer().painted.name == gene and bench.scene.painter.gene_layer().visible)
+        qtbot.mouseClick(dock.genes.blend.channels[channel], LEFT)
+    assert not bench.scene.painter.gene_layer().visible
+    layers = bench.scene.painter.blend.layers
+    assert [layers[c].name.split(" (")[0] for c in ("red", "green", "blue")] == ["red: Gene5 · measured", "green: Gene6 · measured", "blue: Gene31 · imputed"]
+    assert dock.genes.blend.channels["blue"].text() == "Gene31 (imputed)"
+    for row in (0, 17, 59):
+        x, y = s.section.xy[row]
+        wanted = [np.clip((layers[c].painted.values[row] - (w := layers[c].contrast_limits)[0]) / (w[1] - w[0]), 0, 1) for c in ("red", "green", "blue")]
+        assert np.abs(pixel_of(viewer, y, x, qtbot) - np.round(np.array(wanted) * 255)).max() <= 3
+    assert all(g in bench.scene.painter.cell_text(*s.section.xy[3][::-1]) for g in ("Gene5", "Gene6", "Gene31"))
+    s.choose("Gene7")  # back to one gene
+    assert bench.scene.painter.gene_layer().visible
+    assert not layers["red"].visible
+    s.choose("Gene5")
+    qtbot.mouseClick(dock.genes.blend.channels["red"], LEFT)  # out again
+    assert set(bench.scene.painter.blend.layers) == {"green", "blue"}
+    s.set_view("side by side")
+    assert not dock.genes.blend.channels["red"].isEnabled()
+    s.open_section(small_section(40, seed=2))
+    assert dock.genes.blend.channels["red"].text() == "red"
+    assert [layer.name for layer in viewer.layers] == ["cell_type"]
