@@ -13,6 +13,7 @@ from .demo import demo
 from .domains import domains
 from .impute import impute
 from .info import info
+from .report import report
 from .score import score
 
 app = typer.Typer(
@@ -41,5 +42,5 @@ def presets() -> None:
     console.out.print(table)
 
 
-for command in (impute, score, domains, info, demo, presets):
+for command in (impute, score, report, domains, info, demo, presets):
     app.command()(console.guarded(command))

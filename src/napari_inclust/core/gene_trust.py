@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,11 +40,14 @@ class GeneTrust:
         Mean absolute error of the regression for genes hidden from it (cross-validated).
     rank_correlation
         Spearman between foreseen and true scores of genes hidden from it.
+    hidden : (scored genes,)
+        What it foresees of each scored gene that is hidden from it; empty where nothing is foreseen.
     """
 
     table: pd.DataFrame
     error: float
     rank_correlation: float
+    hidden: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
 
 def gene_features(predictor: Predictor, features: NDArray[np.intp], components: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -124,4 +127,4 @@ def foresee(known: NDArray[np.float64], scores: NDArray[np.float64], wanted: NDA
         {"predicted_pcc": np.where(outside.any(1), np.nan, predicted), "reason": [f"unlike the scored genes in: {u}" if u else "" for u in unlike]},
         index=pd.Index(names, name="gene"),
     )
-    return GeneTrust(table, float(np.abs(hidden - scores).mean()), float(spearmanr(hidden, scores).statistic))
+    return GeneTrust(table, float(np.abs(hidden - scores).mean()), float(spearmanr(hidden, scores).statistic), hidden)
