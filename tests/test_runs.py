@@ -34,7 +34,7 @@ def test_a_run_whose_data_are_gone_or_never_were_files_says_so(files, tmp_path):
     section, reference = read_section(files[0], plane="xy"), read_reference(files[1])
     fit(section, reference, TINY).save(tmp_path / "run.inclust")
     files[1].unlink()
-    with pytest.raises(DataError, match="no file .*référence"):
+    with pytest.raises(DataError, match=r"no file .*référence"):
         load_run(tmp_path / "run.inclust")
     assert load_run(tmp_path / "run.inclust", reference=reference).panel.n_shared == N_SHARED
 
