@@ -29,15 +29,19 @@ def test_three_genes_blend_and_the_buttons_are_the_legend(opened: Any, qtbot: An
     assert not bench.scene.painter.gene_layer().visible
     layers = bench.scene.painter.blend.layers
     assert [layers[c].name.split(" (")[0] for c in ("red", "green", "blue")] == ["red: Gene5 · measured", "green: Gene6 · measured", "blue: Gene31 · imputed"]
-    assert dock.genes.blend.channels["blue"].text() == "Gene31 (imputed)"
+    assert dock.genes.blend.channels["blue"].text() == "Gene31*"
+    assert "Gene31 · imputed" in dock.genes.blend.channels["blue"].toolTip()
     for row in (0, 17, 59):
         x, y = s.section.xy[row]
         wanted = [np.clip((layers[c].painted.values[row] - (w := layers[c].contrast_limits)[0]) / (w[1] - w[0]), 0, 1) for c in ("red", "green", "blue")]
         assert np.abs(pixel_of(viewer, y, x, qtbot) - np.round(np.array(wanted) * 255)).max() <= 3
     assert all(g in bench.scene.painter.cell_text(*s.section.xy[3][::-1]) for g in ("Gene5", "Gene6", "Gene31"))
+    qtbot.mouseClick(dock.genes.views["imputed"], LEFT)
+    assert bench.scene.painter.gene_layer().visible
     s.choose("Gene7")  # back to one gene
     assert bench.scene.painter.gene_layer().visible
     assert not layers["red"].visible
+    s.set_view("measured")
     s.choose("Gene5")
     qtbot.mouseClick(dock.genes.blend.channels["red"], LEFT)  # out again
     assert set(bench.scene.painter.blend.layers) == {"green", "blue"}

@@ -12,6 +12,8 @@ from .widgets import Links, allow, button
 
 _INK = {"red": "#e0533d", "green": "#2e9e4f", "blue": "#4a7be0"}
 
+_TIP = "Put the gene that is shown into {}; again: take it out (*: imputed)"
+
 
 class BlendBar(QWidget):
     """Puts the gene that is shown into the red, green or blue of a blend.
@@ -32,7 +34,7 @@ class BlendBar(QWidget):
         label.setToolTip("Up to three genes as red, green and blue")
         row.addWidget(label)
         for channel in CHANNELS:
-            b = self.channels[channel] = button(channel, f"Put the gene that is shown into {channel}; again: take it out")
+            b = self.channels[channel] = button(channel, _TIP.format(channel))
             b.setStyleSheet(f"QPushButton {{ border-bottom: 3px solid {_INK[channel]}; }}")
             b.clicked.connect(lambda _=False, c=channel: session.put(c))
             b.setMinimumWidth(40)
@@ -48,5 +50,6 @@ class BlendBar(QWidget):
         why = "Choose a gene first." if view is None else "Not side by side: choose Measured or Imputed." if view == BOTH else ""
         for channel, b in self.channels.items():
             shown = s.blend.get(channel)
-            b.setText(channel if shown is None else shown.name + ("" if shown.kind == "measured" else " (imputed)"))
+            b.setText(channel if shown is None else shown.name + ("*" if shown.is_imputed else ""))
+            b.setProperty("tip", (f"{shown.title}. " if shown is not None else "") + _TIP.format(channel))
             allow(b, why)

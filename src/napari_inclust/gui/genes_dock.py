@@ -12,6 +12,7 @@ from ..paint.limits import Percentile
 from .bench import Workbench
 from .blend import BlendBar
 from .gene_table import GENE, KIND, SCORE, STAR, GeneModel
+from .histogram import Histogram
 from .session import VIEWS
 from .widgets import Links, Message, choice
 
@@ -30,7 +31,7 @@ class GenesDock(QWidget):
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
-        self._session = bench.session
+        self._session, self._scene = bench.session, bench.scene
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search genes (parts of names, several at once)")
         self.search.setToolTip(
@@ -59,7 +60,7 @@ class GenesDock(QWidget):
         self.hover.setToolTip("The cell under the pointer: name, type, value ± spread of the members, measured or imputed")
         self.hover.setMinimumHeight(54)
         self.message = Message()
-        self.blend = BlendBar(bench.session)
+        self.blend, self.histogram = BlendBar(bench.session), Histogram(bench)
         self._lay_out()
         self._connect(bench)
         self._genes()
@@ -109,6 +110,7 @@ class GenesDock(QWidget):
         box.addWidget(self.message)
         box.addLayout(views)
         box.addLayout(form)
+        box.addWidget(self.histogram)
         box.addWidget(self.blend)
         box.addWidget(self.hover)
 
@@ -170,9 +172,11 @@ class GenesDock(QWidget):
             self._session.star(gene)
         elif gene is not None:
             self._session.choose(gene)
+            self._scene.bring("genes")
 
     def _view(self, button: Any) -> None:
         self._session.set_view(next(v for v, b in self.views.items() if b is button))
+        self._scene.bring("genes")
 
     def _policy(self, *_: Any) -> None:
         self._session.set_policy(Percentile(self.low.value(), max(self.high.value(), self.low.value() + 0.1)))

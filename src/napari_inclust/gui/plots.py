@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -152,3 +152,39 @@ class ScatterPlot(ThemedPlot):
     def count(self) -> int:
         """Points drawn."""
         return len(self._points.getData()[0])
+
+
+class HistogramPlot(ThemedPlot):
+    """Values of a gene with its colour limits, which can be dragged.
+
+    Parameters
+    ----------
+    moved
+        Called with (low, high) when the user has dragged them.
+    """
+
+    height = 100
+
+    def __init__(self, moved: Callable[[float, float], None]) -> None:
+        super().__init__(
+            "log-normalised value", "cells (log)", "Number of cells by value, on a logarithmic scale; drag the two lines to set the colour limits of this gene"
+        )
+        self._moved = moved
+        self._curve = self.plot.plot(stepMode="center", fillLevel=0, brush=pg.mkBrush(86, 180, 233, 120), pen=pg.mkPen(_OTHER))
+        self.region = pg.LinearRegionItem(pen=pg.mkPen(_ACCENT, width=3), brush=pg.mkBrush(230, 159, 0, 30))
+        self.plot.addItem(self.region)
+        self.region.sigRegionChangeFinished.connect(self._dragged)
+        self._own = False
+
+    def show_values(self, values: NDArray[np.floating[Any]], limits: tuple[float, float]) -> None:
+        """Draw a gene."""
+        good = values[np.isfinite(values)]
+        counts, edges = np.histogram(good, 60) if good.size else (np.zeros(1), np.array([0.0, 1.0]))
+        self._curve.setData(edges, np.log10(1 + counts))
+        self._own = True
+        self.region.setRegion(limits)
+        self._own = False
+
+    def _dragged(self) -> None:
+        if not self._own:
+            self._moved(*(float(v) for v in self.region.getRegion()))

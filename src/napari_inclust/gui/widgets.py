@@ -17,6 +17,7 @@ class Links:
     def __init__(self, widget: QObject) -> None:
         self._made: list[tuple[Any, Callable[..., None]]] = []
         widget.destroyed.connect(self.cut)
+        vars(widget).setdefault("_cut_at_the_end", []).append(self)  # Qt does not keep who owns a slot
 
     def to(self, signal: Any, slot: Callable[..., None]) -> None:
         """Connect, until the widget dies."""

@@ -147,6 +147,10 @@ class Painter:
                 layer.visible = what == "genes"
             if self._types is not None and what != "genes":
                 self._types.visible = False
+            brought = {"domains": domains, "blend": next(iter(blend), None), "genes": self.gene_layer()}[what]
+            mine = [self._types, domains, *blend, *self._genes, None]
+            if brought is not None and viewer.layers.selection.active in mine:  # napari's own controls follow; a layer of the user's keeps them
+                viewer.layers.selection.active = brought
 
     def fade(self, faded: NDArray[np.bool_] | None) -> None:
         """Draw some cells grey instead of in their value's colour (left out, side by side); None: none."""

@@ -1,0 +1,50 @@
+"""Histogram of the gene that is shown, made when it is unfolded."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from superqt import QCollapsible
+
+from .bench import Workbench
+from .widgets import Links
+
+
+class Histogram(QCollapsible):
+    """Values of the painted gene with draggable colour limits.
+
+    Parameters
+    ----------
+    bench
+        The workbench of the viewer.
+    """
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__("Histogram")
+        self.setToolTip("Values of the gene that is shown, with limits to drag")
+        self._session, self._scene = bench.session, bench.scene
+        self.plot: Any = None
+        self.setDuration(0)
+        links = Links(self)
+        links.to(bench.session.gene_changed, self._show)
+        links.to(bench.session.look_changed, self._show)
+        self.toggled.connect(self._show)
+
+    def _show(self, *_: Any) -> None:
+        painter = self._scene.painter
+        layer = painter.gene_layer() if painter is not None else None
+        if not self.isExpanded() or layer is None:
+            return
+        if self.plot is None:
+            from .plots import HistogramPlot
+
+            me = weakref.ref(self)
+            self.plot = HistogramPlot(lambda low, high: me() is not None and me()._moved(low, high))  # type: ignore[func-returns-value, union-attr]
+            self.addWidget(self.plot)
+            self.expand(animate=False)  # as high as the plot
+        self.plot.show_values(layer.painted.values, tuple(layer.contrast_limits))
+
+    def _moved(self, low: float, high: float) -> None:
+        if self._session.gene is not None:
+            self._session.set_manual(self._session.gene, low, high)
