@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QGroupBox, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QGroupBox, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from .bench import Workbench
@@ -13,7 +13,7 @@ from .columns import categories, likely_batch
 from .legend import Legend
 from .loading import DEMO, REFERENCE, SECTION
 from .scene import types_of
-from .widgets import Links, Message, PathField, choice, fill
+from .widgets import Links, Message, PathField, Wrapped, choice, fill
 
 _KINDS = [("find out", None), ("raw counts", "counts"), ("linear (per volume, intensity)", "linear"), ("log-normalised", "lognorm")]
 _PLANES = [("as in the file (two axes)", None), ("x, y", "xy"), ("x, z", "xz"), ("y, z", "yz")]
@@ -52,8 +52,7 @@ class DataDock(QWidget):
         self.pixel.setKeyboardTracking(False)
         self.plane = choice("Which two axes to paint, when the coordinates are three-dimensional", _PLANES)
         self.legend = Legend()
-        self.summary = QLabel()
-        self.summary.setWordWrap(True)
+        self.summary = Wrapped()
         self.message = Message()
         self._lay_out()
 

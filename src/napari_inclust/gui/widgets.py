@@ -31,12 +31,37 @@ class Links:
         self._made.clear()
 
 
-class Message(QLabel):
-    """A sentence below the controls, in red when something is wrong; takes no place when it is empty."""
+class Wrapped(QLabel):
+    """Text that is as tall as it needs to be at its width: Qt's layouts ask a wrapped label only once, and cut its last lines."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setWordWrap(True)
+
+    def setText(self, text: str | None) -> None:  # noqa: N802 - Qt's name
+        super().setText(text)
+        self._fit()
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        height = max(0, self.heightForWidth(self.width()))
+        if height == self.minimumHeight():
+            return
+        self.setMinimumHeight(height)
+        around = self.parentWidget()
+        while around is not None and around.layout() is not None:  # a layout that was just at work forgets the wish
+            around.layout().activate()
+            around = around.parentWidget()
+
+
+class Message(Wrapped):
+    """A sentence below the controls, in red when something is wrong; takes no place when it is empty."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.say("")
 
