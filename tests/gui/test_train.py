@@ -64,22 +64,22 @@ def test_true_core_end_to_end_and_the_window_never_freezes(real_core: None, open
     timer.timeout.connect(lambda: beats.append(time.perf_counter()))
     timer.start()
     dock.train.start.click()
-    qtbot.waitUntil(lambda: len(bench.training.history) >= 1, timeout=120_000)
+    qtbot.waitUntil(lambda: len(bench.training.history) >= 1, timeout=300_000)
     first = len(beats)
-    qtbot.waitUntil(lambda: bench.training.state == DONE or bool(bench.training.message and "failed" in bench.training.message), timeout=120_000)
+    qtbot.waitUntil(lambda: bench.training.state == DONE or bool(bench.training.message and "failed" in bench.training.message), timeout=300_000)
     last = len(beats)
     timer.stop()
     assert bench.training.state == DONE, bench.training.message
     gaps = np.diff(beats[first : last - 1]) * 1000
     assert np.median(gaps) < 50  # how short they are is measured in benchmarks/window.py: a timed test would fail on a busy machine
     assert gaps.max() < 1000
-    qtbot.waitUntil(lambda: bench.scene.painter.gene_layer() is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: bench.scene.painter.gene_layer() is not None, timeout=300_000)
     assert bench.scene.painter.gene_layer().name == f"{s.panel.reference_only[0]} · imputed (no score)"  # a finished run paints at once
     gene = s.panel.shared[3]
     s.choose(gene)
     s.set_view("imputed")
     layer = bench.scene.painter.gene_layer()
-    qtbot.waitUntil(lambda: layer.name.startswith(f"{gene} · imputed"), timeout=60_000)
+    qtbot.waitUntil(lambda: layer.name.startswith(f"{gene} · imputed"), timeout=300_000)
     values = s.run.impute(gene).values
     for row in np.argsort(values)[[5, len(values) // 2, -5]]:
         x, y = s.section.xy[row]
@@ -94,13 +94,13 @@ def test_the_true_core_stops_on_cancel_and_goes_on(real_core: None, opened: Any,
     bench.session.open_section(demo_section())
     bench.session.open_reference(demo_reference(), "cell_type")
     bench.training.start(Config(epochs=4, steps=3, members=2, threads=1))
-    qtbot.waitUntil(lambda: len(bench.training.history) >= 1, timeout=120_000)
+    qtbot.waitUntil(lambda: len(bench.training.history) >= 1, timeout=300_000)
     dock.train.cancel.click()
-    qtbot.waitUntil(lambda: bench.training.state == STOPPED, timeout=60_000)
+    qtbot.waitUntil(lambda: bench.training.state == STOPPED, timeout=300_000)
     assert bench.session.run is None
     assert dock.train.resume.isEnabled()
     seen = len(bench.training.history)
     dock.train.resume.click()
-    qtbot.waitUntil(lambda: bench.training.state == DONE, timeout=120_000)
+    qtbot.waitUntil(lambda: bench.training.state == DONE, timeout=300_000)
     assert [e.number for e in bench.training.history if e.stage == "training"] == [1, 2, 3, 4]
     assert seen < len(bench.training.history)
