@@ -12,8 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 DATA = Path(__file__).parents[2] / "shared" / "data"
 PAIRS = ("hypothalamus", "drosophila", "osmfish", "merfish_visp")
 
@@ -54,19 +52,8 @@ def measure(name: str, preset: str = "balanced") -> dict[str, Any]:
     return {
         "pair": name, "preset": preset, "cells": section.n_cells, "reference cells": reference.n_cells, "shared genes": run.panel.n_shared, **scores,
         "over kNN": scores["pcc"] / scores["pcc_knn"], "seconds": seconds, "CPU seconds": after.ru_utime - before.ru_utime,
-        "peak MB": after.ru_maxrss / 1024, "foreseeing (Spearman)": foreseeing(run),
+        "peak MB": after.ru_maxrss / 1024, "foreseeing (Spearman)": run.foreseen([]).rank_correlation,
     }  # fmt: skip
-
-
-def foreseeing(run: Any) -> float:
-    """Rank correlation of foreseen and true scores over genes hidden from the regression."""
-    from napari_inclust.core.gene_trust import foresee, gene_features
-
-    n = run.panel.n_shared
-    extra = run.plan.table("reference").extra
-    components = extra[run.predictor.genes.rows] if extra.shape[1] else run.predictor.genes.standardised(np.arange(n))
-    known = gene_features(run.predictor, np.arange(n), components)
-    return foresee(known, run.scores["pcc"].to_numpy(), known[:0], [], run.config.seed).rank_correlation
 
 
 if __name__ == "__main__":

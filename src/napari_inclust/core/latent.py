@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .rows import CHUNK
 from .train import Trainer
 
 Matrix = NDArray[np.floating[Any]]
@@ -49,8 +50,8 @@ def encode(trainer: Trainer, table: str, rows: NDArray[np.intp]) -> Cells:
     random = torch.Generator().manual_seed(config.seed)
     decode_as = model.embed(torch.from_numpy(plan.decode_as).to(trainer.device).expand(trainer.networks, 1, -1))
     parts: list[tuple[Tensor, ...]] = []
-    for start in range(0, len(rows), 4096):
-        x, _, covariates, _ = trainer.take(table, rows[start : start + 4096])
+    for start in range(0, len(rows), CHUNK):
+        x, _, covariates, _ = trainer.take(table, rows[start : start + CHUNK])
         encoded = model.encode(x * m_in, covariates.expand(trainer.networks, -1, -1))
         latent = encoded.mu
         if config.decode == "sample":

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .latent import Cells, encode
 from .plan import Plan
 from .train import Trainer
+from .values import moments
 
 Matrix = NDArray[np.floating[Any]]
 MOST_SHOWN = 1000  # genes that the process over genes and the shared directions look at
@@ -38,8 +39,7 @@ class Genes:
 
     def __init__(self, matrix: sp.csr_matrix, n_shared: int, rows: NDArray[np.intp]) -> None:
         self.rows, self.matrix = rows, matrix[rows].tocsc()
-        self.mean = np.asarray(matrix.mean(0), dtype=np.float64).ravel()
-        self.sd = np.sqrt(np.maximum(np.asarray(matrix.multiply(matrix).mean(0), dtype=np.float64).ravel() - self.mean**2, 0))
+        self.mean, self.sd = moments(matrix)
         order = np.sort(self.mean[:n_shared])
         self.level = np.interp(self.mean, order, np.arange(1, n_shared + 1) / n_shared)
         self.shared = self.standardised(np.arange(n_shared))

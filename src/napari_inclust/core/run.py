@@ -168,7 +168,7 @@ class Run:
     def _parts(self) -> dict[str, Any]:
         """What a predictor is made of, but for the choices."""
         anchors = encode(self.trainer, "section", self.sample[self._anchored])
-        mean, sd = moments(self._measured)
+        mean, sd = val.moments(self._measured)
         shown = shown_genes(self.plan, self._genes)
         return {
             "readouts": build_readouts(self.trainer, self._genes, anchors, shown),
@@ -366,10 +366,3 @@ def _components(values: NDArray[np.floating[Any]], k: int) -> NDArray[np.floatin
 def _some(n: int, most: int, seed: int) -> NDArray[np.intp]:
     """All of n rows, or a seeded sample in their order."""
     return np.arange(n) if n <= most else np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
-
-
-def moments(matrix: sp.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each column of a sparse matrix, without densifying it."""
-    mean = np.asarray(matrix.mean(0), dtype=np.float64).ravel()
-    square = np.asarray(matrix.multiply(matrix).mean(0), dtype=np.float64).ravel()
-    return mean, np.sqrt(np.maximum(square - mean**2, 0))

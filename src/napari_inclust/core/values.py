@@ -145,3 +145,10 @@ def lognormalise(matrix: sp.csr_matrix, kind: Kind, total: NDArray[np.float64] |
     scale[positive] = (np.median(total[positive]) if positive.any() else 1.0) / total[positive]
     out.data = np.log1p(out.data * np.repeat(scale, np.diff(out.indptr))).astype(np.float32)
     return out
+
+
+def moments(matrix: sp.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each column of a sparse matrix, without densifying it."""
+    mean = np.asarray(matrix.mean(0), dtype=np.float64).ravel()
+    square = np.asarray(matrix.multiply(matrix).mean(0), dtype=np.float64).ravel()
+    return mean, np.sqrt(np.maximum(square - mean**2, 0))

@@ -39,7 +39,6 @@ class Worker:
         on_error: Callable[[Exception], None] | None = None,
         on_stopped: Callable[[], None] | None = None,
     ) -> None:
-        self._make = make
         self._call: dict[str, Callable[..., None] | None] = {"yield": on_yield, "return": on_return, "error": on_error, "stopped": on_stopped}
         self._sent: deque[tuple[str, tuple[Any, ...]]] = deque()
         self._stop = threading.Event()
