@@ -38,6 +38,11 @@ class TableLevel:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
+        rows, columns, taken = self._window(key)
+        return np.asarray(np.take(self._table, self._raster.labels(self._level, rows, columns))[taken])
+
+    def _window(self, key: Any) -> tuple[slice, slice, tuple[Any, ...]]:
+        """Rows and columns that a key touches, and what it takes of that rectangle."""
         parts = list(key) if isinstance(key, tuple) else [key]
         dots = [i for i, p in enumerate(parts) if p is Ellipsis]
         at = dots[0] if dots else len(parts)
@@ -57,7 +62,7 @@ class TableLevel:
                     raise IndexError(f"index {part} is outside the raster ({length} pixels)")
                 windows.append(slice(i, i + 1))
                 drop.append(0)
-        return np.asarray(np.take(self._table, self._raster.labels(self._level, windows[0], windows[1]))[tuple(drop)])
+        return windows[0], windows[1], tuple(drop)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         out = self[:, :]

@@ -1,0 +1,196 @@
+"""Areas drawn on a section: which cells lie in them, how densely, of what kinds, and what they express."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..errors import DataError
+
+Mask = NDArray[np.bool_]
+OUTSIDE = "outside"
+_ARC = 64  # corners that stand for an ellipse
+SHAPES = ("polygon", "rectangle", "ellipse")
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """One area of a section.
+
+    Attributes
+    ----------
+    name
+    corners : (corners, 2) float64
+        Micrometres (x, y); the last one is joined to the first.
+    """
+
+    name: str
+    corners: NDArray[np.float64]
+
+    @property
+    def shape(self) -> Any:
+        """shapely polygon; one that crosses itself as its valid parts."""
+        import shapely  # type: ignore[import-untyped]
+
+        polygon = shapely.polygons(self.corners)
+        return polygon if shapely.is_valid(polygon) else shapely.make_valid(polygon)
+
+    @property
+    def area(self) -> float:
+        """Square micrometres."""
+        return float(self.shape.area)
+
+    def cells(self, xy: NDArray[np.floating[Any]]) -> Mask:
+        """(cells,) which of the places lie inside.
+
+        Parameters
+        ----------
+        xy : (cells, 2 or 3)
+            Micrometres.
+        """
+        return inside(self.corners, xy)
+
+
+def outline(corners: NDArray[np.floating[Any]], kind: str = "polygon") -> NDArray[np.float64]:
+    """(n, 2) corners of a drawn shape: those of a polygon or rectangle as they are, those around an ellipse from its bounding box.
+
+    Raises
+    ------
+    DataError
+        A line, or fewer than three different corners: it has no area.
+    """
+    drawn: NDArray[np.float64] = np.asarray(corners, dtype=np.float64)
+    if kind not in SHAPES or len(np.unique(drawn, axis=0)) < 3:
+        raise DataError(f"a {kind} of {len(drawn)} corners has no area. Draw a polygon, a rectangle or an ellipse.")
+    if kind != "ellipse":
+        return drawn
+    angle = np.linspace(0, 2 * np.pi, _ARC, endpoint=False)[:, None]
+    middle, first, second = drawn.mean(0), (drawn[1] - drawn[0]) / 2, (drawn[3] - drawn[0]) / 2
+    out: NDArray[np.float64] = middle + np.cos(angle) * first + np.sin(angle) * second
+    return out
+
+
+def inside(corners: NDArray[np.floating[Any]], xy: NDArray[np.floating[Any]]) -> Mask:
+    """(cells,) which places lie in a polygon.
+
+    Parameters
+    ----------
+    corners : (corners, 2)
+    xy : (cells, 2 or 3)
+        In the unit of the corners; the first two coordinates count.
+    """
+    import shapely
+
+    xy = np.asarray(xy, dtype=np.float64)[:, :2]
+    low, high = np.min(corners, axis=0), np.max(corners, axis=0)
+    near = np.flatnonzero((xy >= low).all(1) & (xy <= high).all(1))
+    shape = Region("", np.asarray(corners, dtype=np.float64)).shape
+    shapely.prepare(shape)
+    out = np.zeros(len(xy), dtype=bool)
+    out[near[shapely.contains_xy(shape, xy[near])]] = True
+    return out
+
+
+def counts(regions: Sequence[Region], masks: Sequence[Mask]) -> pd.DataFrame:
+    """One row a region: cells, area in square micrometres, cells per square millimetre."""
+    area = np.array([r.area for r in regions], dtype=np.float64)
+    cells = np.array([int(m.sum()) for m in masks], dtype=np.int64)
+    density = np.divide(1e6 * cells, area, out=np.full(len(area), np.nan), where=area > 0)
+    return pd.DataFrame({"cells": cells, "area_um2": area, "cells_per_mm2": density}, index=pd.Index([r.name for r in regions], name="region"))
+
+
+def composition(names: Sequence[str], masks: Sequence[Mask], codes: NDArray[np.integer[Any]], categories: Sequence[str]) -> pd.DataFrame:
+    """(groups, categories) number of cells of each category.
+
+    Parameters
+    ----------
+    codes : (cells,)
+        Category of each cell, negative where it has none.
+    """
+    rows = [np.bincount(codes[mask & (codes >= 0)], minlength=len(categories)) for mask in masks]
+    return pd.DataFrame(np.array(rows).reshape(len(rows), len(categories)), index=pd.Index(list(names), name="region"), columns=list(categories))
+
+
+def shares(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a composition as shares that sum to 1; NaN for a group without cells."""
+    return table.div(table.sum(axis=1).replace(0, np.nan), axis=0)
+
+
+def expression(names: Sequence[str], masks: Sequence[Mask], genes: Mapping[tuple[str, str], NDArray[np.floating[Any]]]) -> pd.DataFrame:
+    """One row a gene and group: mean, standard deviation and share of cells above 0.
+
+    Parameters
+    ----------
+    genes
+        Values (cells,) by (gene, kind); kind is "measured", "imputed" or "held-out".
+
+    Returns
+    -------
+    DataFrame: gene, kind, imputed, region, cells, mean, sd, share_above_0
+    """
+    rows = []
+    for (gene, kind), values in genes.items():
+        for name, mask in zip(names, masks, strict=True):
+            v = values[mask]
+            some = len(v) > 0
+            rows.append(
+                (
+                    gene,
+                    kind,
+                    kind != "measured",
+                    name,
+                    len(v),
+                    float(v.mean()) if some else np.nan,
+                    float(v.std()) if some else np.nan,
+                    float((v > 0).mean()) if some else np.nan,
+                )
+            )
+    return pd.DataFrame(rows, columns=["gene", "kind", "imputed", "region", "cells", "mean", "sd", "share_above_0"])
+
+
+def labels(regions: Sequence[Region], masks: Sequence[Mask], n_cells: int) -> Any:
+    """(cells,) pandas Categorical: the region of each cell, "outside" where there is none; where regions overlap, the one drawn last."""
+    codes = np.full(n_cells, len(regions), dtype=np.int64)
+    for i, mask in enumerate(masks):
+        codes[mask] = i
+    return pd.Categorical.from_codes(codes, categories=pd.Index([*(r.name for r in regions), OUTSIDE]))
+
+
+def welch(a: Mask, b: Mask, genes: Mapping[tuple[str, str], NDArray[np.floating[Any]]]) -> pd.DataFrame:
+    """Group A against group B, gene by gene: Welch's t-test over cells, adjusted by Benjamini and Hochberg.
+
+    Cells of one tissue are not independent, and imputed values are smoother than measured ones: the p-values rank genes, they do not prove a difference.
+
+    Parameters
+    ----------
+    genes
+        Values (cells,) by (gene, kind).
+
+    Returns
+    -------
+    DataFrame: gene, kind, imputed, mean_a, mean_b, difference, p, p_adjusted; smallest p first
+
+    Raises
+    ------
+    DataError
+        A group of fewer than two cells.
+    """
+    from scipy import stats
+
+    for name, mask in (("A", a), ("B", b)):
+        if mask.sum() < 2:
+            raise DataError(f"group {name} has {int(mask.sum())} cells; a comparison needs at least 2 in each. Choose another group.")
+    rows = []
+    for (gene, kind), values in genes.items():
+        x, y = values[a].astype(np.float64), values[b].astype(np.float64)
+        flat = x.var() == 0 and y.var() == 0
+        p = (1.0 if x.mean() == y.mean() else 0.0) if flat else float(stats.ttest_ind(x, y, equal_var=False).pvalue)
+        rows.append((gene, kind, kind != "measured", x.mean(), y.mean(), x.mean() - y.mean(), p))
+    table = pd.DataFrame(rows, columns=["gene", "kind", "imputed", "mean_a", "mean_b", "difference", "p"])
+    table["p_adjusted"] = stats.false_discovery_control(table["p"]) if len(table) else []
+    return table.sort_values("p", kind="stable", ignore_index=True)
