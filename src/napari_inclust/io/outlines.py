@@ -12,9 +12,10 @@ LARGEST = 8192  # pixels on the longer side
 PIXELS_PER_CELL = 24  # across a cell of median size
 
 Raster = tuple[NDArray[np.int32], NDArray[np.float64]]
+Rings = Iterable[tuple[int, NDArray[np.float64]]]  # row of the cell, outline (points, xy) in micrometres
 
 
-def rasterise(rings: Iterable[tuple[int, NDArray[np.float64]]]) -> Raster | None:
+def rasterise(rings: Rings) -> Raster | None:
     """Polygons drawn once; where two overlap, the smaller one is on top.
 
     Parameters
@@ -56,6 +57,21 @@ def relabel(image: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.int32]:
     order = np.argsort(ids)
     position = np.clip(np.searchsorted(ids[order], image), 0, len(ids) - 1)
     return np.where((ids[order][position] == image) & (image != 0), order[position] + 1, 0).astype(np.int32)
+
+
+def pixel_affine(xy: NDArray[np.float64], factor: float = 1.0) -> NDArray[np.float64]:
+    """(row, column) of a pixel centre to (y, x), from an affine of pixel corners in (x, y).
+
+    Parameters
+    ----------
+    xy : (3, 3)
+        Pixel corners (x, y) of the finest level to micrometres (x, y).
+    factor
+        Pixels of the finest level across one of this level.
+    """
+    centre = np.array([[factor, 0, factor / 2], [0, factor, factor / 2], [0, 0, 1.0]])
+    swap = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]])
+    return np.asarray(swap @ xy @ centre @ swap)
 
 
 def rings_of(geometry: Any) -> list[NDArray[np.float64]]:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.section import Reference, Section
 from ..errors import DataError, InclustError
-from . import spatial_zarr, tables, tenx, vendors
-from .outlines import Raster, rasterise
+from . import cosmx, spatial_zarr, tables, tenx, vendors, visium
+from .opened import Asked, Opened
+from .outlines import Rings, rasterise
+from .segmentation import read_segmentation
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -29,16 +31,32 @@ class Format:
         For people.
     fits
         Whether a path that exists is of this kind; looks at names, not at contents, where it can.
-    read
+    open
         The cells; places in `obsm["spatial"]` where there are any.
-    rings
-        Outlines of the cells, when the kind has them.
+    tables, systems
+        What there is to choose from, when the kind has such choices: told without reading the cells.
     """
 
     name: str
     fits: Callable[[Path], bool]
-    read: Callable[[Path], AnnData]
-    rings: Callable[[Path, AnnData], Any] | None = None
+    open: Callable[[Path, Asked], Opened]
+    tables: Callable[[Path], list[str]] = lambda path: []
+    systems: Callable[[Path], list[str]] = lambda path: []
+
+
+def _plain(read: Callable[[Path], AnnData]) -> Callable[[Path, Asked], Opened]:
+    """A reader of cells whose unit is as the file says, or unknown."""
+    return lambda path, asked: Opened(read(path))
+
+
+def _outlined(read: Callable[[Path], AnnData], rings: Callable[[Path, AnnData], Rings]) -> Callable[[Path, Asked], Opened]:
+    """A reader of an instrument's folder, whose places are micrometres, with outlines."""
+
+    def opened(path: Path, asked: Asked) -> Opened:
+        adata = read(path)
+        return Opened(adata, rasterise(rings(path, adata)), "micrometres, as the instrument writes them")
+
+    return opened
 
 
 def _h5ad(path: Path) -> AnnData:
@@ -54,20 +72,27 @@ def _zarr(path: Path) -> AnnData:
 
 
 SPATIALDATA = "SpatialData"
-COSMX = "CosMx folder"
 FORMATS = (
-    Format("AnnData", lambda p: p.suffix == ".h5ad", _h5ad),
-    Format(SPATIALDATA, spatial_zarr.is_spatialdata, lambda p: spatial_zarr.read_spatialdata(p).adata),
-    Format("AnnData zarr", spatial_zarr.is_anndata_zarr, _zarr),
-    Format("MERSCOPE folder", vendors.is_merscope, vendors.read_merscope, vendors.merscope_rings),
-    Format("Xenium folder", vendors.is_xenium, vendors.read_xenium, vendors.xenium_rings),
-    Format(COSMX, vendors.is_cosmx, vendors.read_cosmx),
-    Format("MuData", lambda p: p.suffix == ".h5mu", tenx.read_h5mu),
-    Format("loom", lambda p: p.suffix == ".loom", tenx.read_loom),
-    Format("10x matrix", tenx.is_tenx_h5, tenx.read_tenx_h5),
-    Format("10x folder", tenx.is_mtx_folder, tenx.read_mtx_folder),
-    Format("table", tables.is_table, tables.read_table),
-    Format("pair of tables", tables.is_table_folder, tables.read_table_folder),
+    Format("AnnData", lambda p: p.suffix == ".h5ad", _plain(_h5ad)),
+    Format(
+        SPATIALDATA,
+        spatial_zarr.is_spatialdata,
+        spatial_zarr.open_spatialdata,
+        lambda p: spatial_zarr.contents(p)["tables"],
+        lambda p: spatial_zarr.contents(p)["systems"],
+    ),
+    Format("AnnData zarr", spatial_zarr.is_anndata_zarr, _plain(_zarr)),
+    Format("MERSCOPE folder", vendors.is_merscope, _outlined(vendors.read_merscope, vendors.merscope_rings)),
+    Format("Xenium folder", vendors.is_xenium, _outlined(vendors.read_xenium, vendors.xenium_rings)),
+    Format("CosMx folder", cosmx.is_cosmx, cosmx.open_cosmx),
+    Format("Visium HD folder", visium.is_visium_hd, visium.open_visium_hd, visium.bins),
+    Format("Visium folder", visium.is_visium, visium.open_visium),
+    Format("MuData", lambda p: p.suffix == ".h5mu", lambda p, asked: Opened(tenx.read_h5mu(p, asked.table)), tenx.modalities),
+    Format("loom", lambda p: p.suffix == ".loom", _plain(tenx.read_loom)),
+    Format("10x matrix", tenx.is_tenx_h5, _plain(tenx.read_tenx_h5)),
+    Format("10x folder", tenx.is_mtx_folder, _plain(tenx.read_mtx_folder)),
+    Format("table", tables.is_table, _plain(tables.read_table)),
+    Format("pair of tables", tables.is_table_folder, _plain(tables.read_table_folder)),
 )
 
 
@@ -80,14 +105,15 @@ def read_section(
     flatten: bool = False,
     table: str | None = None,
     system: str | None = None,
+    segmentation: str | Path | None = None,
 ) -> Section:
     """Open a tissue section.
 
     Parameters
     ----------
     path
-        `.h5ad`, `.h5mu` or AnnData zarr with `obsm["spatial"]`, a SpatialData zarr, a MERSCOPE, Xenium or CosMx folder, a table with x and y, or a
-        folder with a table of values and one of cells.
+        `.h5ad`, `.h5mu` or AnnData zarr with `obsm["spatial"]`, a SpatialData zarr, a MERSCOPE, Xenium, CosMx, Visium or Visium HD folder, a table with
+        x and y, or a folder with a table of values and one of cells.
     values
         "counts", "linear" or "lognorm", when detection should not decide.
     pixel_size
@@ -97,7 +123,9 @@ def read_section(
     flatten
         Take x and y of three-dimensional coordinates when no plane is given, and say so in `unit_note`; otherwise they are refused.
     table, system
-        Table and coordinate system of a SpatialData zarr that has several.
+        Table and coordinate system of a SpatialData zarr that has several; `table` also names a modality of `.h5mu` or a bin of Visium HD.
+    segmentation
+        A label image (TIFF, zarr) or polygons (GeoJSON, Parquet) of the cells, instead of what the file has; see `io.segmentation`.
 
     Raises
     ------
@@ -106,24 +134,19 @@ def read_section(
     """
     path = Path(path)
     kind = recognise(path)
-    if kind.name == SPATIALDATA:
-        opened = _careful(path, lambda p: spatial_zarr.read_spatialdata(p, table=table, system=system, scale=pixel_size or 1.0), kind.name)
-        section = _section(opened.adata, path, values=values, pixel_size=None, plane=plane, flatten=flatten)
-        unit = f"{pixel_size:g} um per unit, as given" if pixel_size else "unit not stated in the file: taken as micrometres"
-        section = replace(section, unit_note=f"{opened.note}; {unit}")
-        return section if opened.raster is None else section.with_raster(*opened.raster)
-    if kind.name == COSMX:
-        adata = _careful(path, lambda p: vendors.read_cosmx(p, pixel_size), kind.name)
-        used = (
-            f"{pixel_size:g} um per pixel, as given"
-            if pixel_size
-            else f"{vendors.COSMX_PIXEL:g} um per pixel, as CosMx instruments have; --pixel-size says otherwise"
-        )
-        return replace(_section(adata, path, values=values, pixel_size=None, plane=plane, flatten=flatten), unit_note=used)
-    adata = _careful(path, kind.read, kind.name)
-    section = _section(adata, path, values=values, pixel_size=pixel_size, plane=plane, flatten=flatten)
-    raster: Raster | None = None if kind.rings is None else _careful(path, lambda p: rasterise(kind.rings(p, adata)), kind.name)
-    return section if raster is None else section.with_raster(*raster)
+    asked = Asked(table, system, pixel_size)
+    section = _section(careful(path, lambda p: kind.open(p, asked), kind.name), path, asked, values=values, plane=plane, flatten=flatten)
+    if segmentation is None:
+        return section
+    return section.with_raster(*careful(Path(segmentation), lambda p: read_segmentation(p, section, pixel_size), "the outlines of cells"))
+
+
+def choices(path: str | Path) -> tuple[list[str], list[str]]:
+    """Tables and coordinate systems to choose from; empty lists where there is no choice. Raises as `recognise`."""
+    path = Path(path)
+    kind = recognise(path)
+    found: tuple[list[str], list[str]] = careful(path, lambda p: (kind.tables(p), kind.systems(p)), kind.name)
+    return found
 
 
 def read_reference(path: str | Path, *, values: str | None = None) -> Reference:
@@ -132,15 +155,37 @@ def read_reference(path: str | Path, *, values: str | None = None) -> Reference:
     return Reference.from_adata(read_adata(path), name=path.stem, path=path, values=values)
 
 
-def read_any(path: str | Path, *, values: str | None = None, **places: Any) -> Reference:
-    """Open a file as a section when its cells have places, as a reference when they have none; `places` as for `read_section`."""
+def read_any(
+    path: str | Path,
+    *,
+    values: str | None = None,
+    pixel_size: float | None = None,
+    plane: str | None = None,
+    table: str | None = None,
+    system: str | None = None,
+) -> Reference:
+    """Open a file as a section when its cells have places, as a reference when they have none; the rest as for `read_section`."""
     path = Path(path)
     kind = recognise(path)
-    if kind.rings is None and kind.name not in (SPATIALDATA, COSMX):
-        adata = _careful(path, kind.read, kind.name)
-        if "spatial" not in adata.obsm:
-            return Reference.from_adata(adata, name=path.stem, path=path, values=values)
-    return read_section(path, values=values, flatten=True, **places)
+    asked = Asked(table, system, pixel_size)
+    opened = careful(path, lambda p: kind.open(p, asked), kind.name)
+    if "spatial" not in opened.adata.obsm:
+        return Reference.from_adata(opened.adata, name=path.stem, path=path, values=values)
+    return _section(opened, path, asked, values=values, plane=plane, flatten=True)
+
+
+def place_object(data: Any, path: str | Path, *, values: str | None = None, table: str | None = None, system: str | None = None) -> Section:
+    """A section from a SpatialData object that is open already; raises as `read_section`.
+
+    Parameters
+    ----------
+    data : spatialdata.SpatialData
+    path
+        Where it is stored, or a name for it.
+    """
+    path = Path(path)
+    asked = Asked(table, system)
+    return _section(careful(path, lambda p: spatial_zarr.place(data, asked, p), SPATIALDATA), path, asked, values=values, plane=None, flatten=True)
 
 
 def recognise(path: Path) -> Format:
@@ -153,7 +198,7 @@ def recognise(path: Path) -> Format:
     """
     if not path.exists():
         raise DataError(f"no file {path}. Check the name.")
-    kind = _careful(path, lambda p: next((f for f in FORMATS if f.fits(p)), None), "file")
+    kind = careful(path, lambda p: next((f for f in FORMATS if f.fits(p)), None), "file")
     if kind is None:
         raise DataError(
             f"{path} is {'a folder' if path.is_dir() else 'a file'} of no kind that is known here; expected one of {', '.join(f.name for f in FORMATS)}."
@@ -164,10 +209,11 @@ def recognise(path: Path) -> Format:
 def read_adata(path: Path) -> AnnData:
     """The cells of a file as AnnData, whatever its kind."""
     kind = recognise(path)
-    return _careful(path, kind.read, kind.name)
+    opened: Opened = careful(path, lambda p: kind.open(p, Asked()), kind.name)
+    return opened.adata
 
 
-def _careful(path: Path, read: Callable[[Path], Any], kind: str) -> Any:
+def careful(path: Path, read: Callable[[Path], Any], kind: str) -> Any:
     """One clear error for everything that can be wrong with a file itself."""
     try:
         with warnings.catch_warnings():
@@ -184,11 +230,15 @@ def _careful(path: Path, read: Callable[[Path], Any], kind: str) -> Any:
         ) from error
 
 
-def _section(adata: AnnData, path: Path, *, values: str | None, pixel_size: float | None, plane: str | None, flatten: bool) -> Section:
+def _section(opened: Opened, path: Path, asked: Asked, *, values: str | None, plane: str | None, flatten: bool) -> Section:
     if plane not in (None, *PLANES):
         raise DataError(f"unknown plane {plane!r}; expected {', '.join(PLANES)}.")
+    adata = opened.adata
     solid = getattr(adata.obsm.get("spatial"), "shape", ())[1:] == (3,)
     flattened = solid and plane is None and flatten
     axes = ("xyz".index(plane[0]), "xyz".index(plane[1])) if plane else (0, 1) if flattened else None
+    pixel_size = None if opened.note else asked.pixel_size
     section = Section.from_adata(adata, name=path.stem, path=path, values=values, pixel_size=pixel_size, plane=axes)
-    return replace(section, unit_note=f"three-dimensional, drawn in the plane xy; {section.unit_note}") if flattened else section
+    note = opened.note or section.unit_note
+    section = replace(section, unit_note=f"three-dimensional, drawn in the plane xy; {note}" if flattened else note)
+    return section if opened.raster is None else section.with_raster(*opened.raster)

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ..errors import DataError
-from .outlines import LARGEST, Raster, rasterise, relabel, rings_of
+from .opened import Asked, Opened
+from .outlines import LARGEST, Raster, pixel_affine, rasterise, relabel, rings_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-
-@dataclass(frozen=True, eq=False)
-class Opened:
-    """Cells of a SpatialData store that have a place."""
-
-    adata: AnnData
-    raster: Raster | None
-    note: str
+KINDS = ("images", "labels", "shapes", "points", "tables")
 
 
 def is_spatialdata(path: Path) -> bool:
@@ -40,17 +32,40 @@ def is_anndata_zarr(path: Path) -> bool:
     return False
 
 
-def read_spatialdata(path: Path, *, table: str | None = None, system: str | None = None, scale: float = 1.0) -> Opened:
-    """Cells of a store, placed in one of its coordinate systems.
+def contents(path: Path) -> dict[str, list[str]]:
+    """Names of the elements of a store by kind, and of its coordinate systems ("systems"), without opening it.
+
+    Returns
+    -------
+    dict with images, labels, shapes, points, tables, systems
+    """
+    found = {kind: sorted(p.name for p in (path / kind).glob("*") if _attributes(p)) for kind in KINDS}
+    said = (_attributes(path / kind / name) for kind in KINDS[:-1] for name in found[kind])
+    return found | {"systems": sorted({name for attributes in said for name in _systems(attributes)})}
+
+
+def open_spatialdata(path: Path, asked: Asked) -> Opened:
+    """Cells of a store, placed in one of its coordinate systems (see `place`)."""
+    return place(opened(path, ("tables", "shapes", "labels")), asked, path)
+
+
+def opened(path: Path, selection: tuple[str, ...]) -> Any:
+    """A store as a SpatialData object, with some kinds of its elements."""
+    import spatialdata
+
+    return spatialdata.read_zarr(path, selection=selection)
+
+
+def place(data: Any, asked: Asked, path: Path | str) -> Opened:
+    """Cells of a SpatialData object that have a place.
 
     Parameters
     ----------
-    table
-        Name of the table; needed when there are several.
-    system
-        Name of the coordinate system; default "global", or the only one.
-    scale
-        Micrometres per unit of the coordinate system.
+    data : spatialdata.SpatialData
+    asked
+        Table and coordinate system where there are several (default "table" and "global"), micrometres per unit of the system.
+    path
+        For messages.
 
     Raises
     ------
@@ -59,8 +74,7 @@ def read_spatialdata(path: Path, *, table: str | None = None, system: str | None
     """
     import spatialdata
 
-    data = spatialdata.read_zarr(path, selection=("tables", "shapes", "labels"))
-    adata = data[_one("table", list(data.tables), table, path, "table")]
+    adata = data[one("table", list(data.tables), asked.table, path, "table")]
     attributes = adata.uns.get("spatialdata_attrs")
     if attributes is None:
         raise DataError(f"the table of {path} annotates no shapes or labels, so its cells have no places.")
@@ -68,7 +82,8 @@ def read_spatialdata(path: Path, *, table: str | None = None, system: str | None
     there = [r for r in regions if r in data.shapes or r in data.labels]
     if not there:
         raise DataError(f"the table of {path} annotates {', '.join(regions)}, which the store does not hold.")
-    system = _one("coordinate system", list(data.coordinate_systems), system, path, "global")
+    system = one("coordinate system", list(data.coordinate_systems), asked.system, path, "global")
+    scale = asked.pixel_size or 1.0
     instances, region_of = adata.obs[attributes["instance_key"]], adata.obs[attributes["region_key"]].astype(str)
     xy = np.full((adata.n_obs, 2), np.nan)
     for region in there:
@@ -81,10 +96,11 @@ def read_spatialdata(path: Path, *, table: str | None = None, system: str | None
     kept.obsm["spatial"] = xy[placed] * scale
     left_out = f"; {int((~placed).sum())} of {len(placed)} cells without a shape left out" if not placed.all() else ""
     raster = _raster(data, there[0], kept, attributes["instance_key"], system, scale) if len(there) == 1 else None
-    return Opened(kept, raster, f"coordinate system {system!r}{left_out}")
+    unit = f"{scale:g} um per unit, as given" if asked.pixel_size else "unit not stated in the file: taken as micrometres"
+    return Opened(kept, raster, f"coordinate system {system!r}{left_out}; {unit}")
 
 
-def _one(what: str, names: list[str], wanted: str | None, path: Path, usual: str) -> str:
+def one(what: str, names: list[str], wanted: str | None, path: Path | str, usual: str) -> str:
     """The wanted name, the only one, or the usual one."""
     if wanted is not None and wanted not in names:
         raise DataError(f"{path} has no {what} {wanted!r}; it has {', '.join(names) or 'none'}.")
@@ -92,6 +108,22 @@ def _one(what: str, names: list[str], wanted: str | None, path: Path, usual: str
     if choice is None:
         raise DataError(f"{path} has {len(names)} {what}s ({', '.join(names)}): choose one with --{what.split()[-1]}." if names else f"{path} has no {what}.")
     return choice
+
+
+def _attributes(path: Path) -> dict[str, Any]:
+    """The attributes of a zarr group, empty when it is none."""
+    for name in (".zattrs", "zarr.json"):
+        if (path / name).is_file():
+            said = json.loads((path / name).read_text(encoding="utf-8"))
+            return dict(said.get("attributes", {}) if name == "zarr.json" else said)
+    return {}
+
+
+def _systems(attributes: dict[str, Any]) -> list[str]:
+    """Coordinate systems that the transformations of an element lead to."""
+    said = attributes.get("ome", attributes)
+    lists = [said.get("coordinateTransformations", []), *(m.get("coordinateTransformations", []) for m in said.get("multiscales", []))]
+    return [t["output"]["name"] for transforms in lists for t in transforms if isinstance(t.get("output"), dict)]
 
 
 def _raster(data: Any, region: str, adata: AnnData, instance_key: str, system: str, scale: float) -> Raster | None:
@@ -115,11 +147,4 @@ def _raster(data: Any, region: str, adata: AnnData, instance_key: str, system: s
         factor = levels[0].shape[0] / image.shape[0]
     else:
         image, factor = element, 1.0
-    return relabel(np.asarray(image), instances.to_numpy(dtype=np.int64)), _affine(to_system, factor, scale)
-
-
-def _affine(xy: NDArray[np.float64], factor: float, scale: float) -> NDArray[np.float64]:
-    """(row, column) of a pixel centre to (y, x) in micrometres, from an affine of pixel corners in (x, y)."""
-    centre = np.array([[factor, 0, factor / 2], [0, factor, factor / 2], [0, 0, 1.0]])
-    swap = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]])
-    return np.diag([scale, scale, 1.0]) @ swap @ xy @ centre @ swap
+    return relabel(np.asarray(image), instances.to_numpy(dtype=np.int64)), np.diag([scale, scale, 1.0]) @ pixel_affine(to_system, factor)

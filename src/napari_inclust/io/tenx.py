@@ -77,16 +77,26 @@ def read_loom(path: Path) -> AnnData:
     return anndata.AnnData(matrix, obs=pd.DataFrame(columns, index=cells), var=pd.DataFrame(rows, index=genes))
 
 
-def read_h5mu(path: Path) -> AnnData:
-    """The RNA of a MuData file: the modality "rna" or "gex", or the only one."""
+def modalities(path: Path) -> list[str]:
+    """Names of the modalities of a MuData file."""
+    import h5py
+
+    with h5py.File(path) as file:
+        return list(file["mod"])
+
+
+def read_h5mu(path: Path, wanted: str | None = None) -> AnnData:
+    """The RNA of a MuData file: the modality asked for, "rna", "gex" or "spatial", or the only one."""
     import h5py
     from anndata.io import read_elem
 
+    names = modalities(path)
+    if wanted is not None and wanted not in names:
+        raise DataError(f"{path} has no modality {wanted!r}; it has {', '.join(names)}.")
+    chosen = wanted or next((n for n in names if n.lower() in ("rna", "gex", "spatial")), names[0] if len(names) == 1 else None)
+    if chosen is None:
+        raise DataError(f"{path} holds the modalities {', '.join(names)}; expected one named rna. Choose one with --table, or save the one to use as .h5ad.")
     with h5py.File(path) as file:
-        names = list(file["mod"])
-        chosen = next((n for n in names if n.lower() in ("rna", "gex", "spatial")), names[0] if len(names) == 1 else None)
-        if chosen is None:
-            raise DataError(f"{path} holds the modalities {', '.join(names)}; expected one named rna. Save the one to use as .h5ad.")
         return cast("AnnData", read_elem(file["mod"][chosen]))
 
 

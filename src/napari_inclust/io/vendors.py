@@ -1,4 +1,4 @@
-"""Output folders of instruments, read in their documented layout: values, centroids in micrometres and outlines; images and transcripts stay where they are."""
+"""Output folders of MERSCOPE and Xenium, read in their documented layout: values, centroids in micrometres and outlines."""
 
 from __future__ import annotations
 
@@ -17,9 +17,6 @@ from .tenx import is_mtx_folder, read_mtx_folder, read_tenx_h5
 if TYPE_CHECKING:
     from anndata import AnnData
 
-COSMX_PIXEL = 0.12028  # micrometres, the instrument's; early public data have 0.18
-Rings = Iterator[tuple[int, NDArray[np.float64]]]
-
 
 def is_merscope(path: Path) -> bool:
     return (path / "cell_by_gene.csv").is_file()
@@ -29,10 +26,10 @@ def read_merscope(path: Path) -> AnnData:
     """Vizgen MERSCOPE: cell_by_gene.csv, and cell_metadata.csv with centroids in micrometres."""
     counts = pd.read_csv(path / "cell_by_gene.csv", index_col=0, dtype={0: str})
     cells = pd.read_csv(path / "cell_metadata.csv", index_col=0, dtype={0: str})
-    return _together(counts, cells, ("center_x", "center_y"), path)
+    return together(counts, cells, ("center_x", "center_y"), path)
 
 
-def merscope_rings(path: Path, adata: AnnData) -> Rings:
+def merscope_rings(path: Path, adata: AnnData) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Outlines from cell_boundaries.parquet, of each cell on the lowest z that has one."""
     file = next((p for p in (path / "cell_boundaries.parquet", path / "cellpose_micron_space.parquet") if p.is_file()), None)
     if file is None:
@@ -71,7 +68,7 @@ def read_xenium(path: Path) -> AnnData:
     return adata
 
 
-def xenium_rings(path: Path, adata: AnnData) -> Rings:
+def xenium_rings(path: Path, adata: AnnData) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Outlines from cell_boundaries.parquet, whose vertices are in micrometres."""
     file = path / "cell_boundaries.parquet"
     if not file.is_file():
@@ -85,27 +82,7 @@ def xenium_rings(path: Path, adata: AnnData) -> Rings:
             yield int(rows[start]), ring
 
 
-def is_cosmx(path: Path) -> bool:
-    return path.is_dir() and any(path.glob("*exprMat_file.csv*"))
-
-
-def read_cosmx(path: Path, pixel_size: float | None = None) -> AnnData:
-    """NanoString CosMx: *exprMat_file.csv, and *metadata_file.csv with global centroids in pixels."""
-    counts = pd.read_csv(next(path.glob("*exprMat_file.csv*")))
-    metadata = next(path.glob("*metadata_file.csv*"), None)
-    if metadata is None:
-        raise DataError(f"the CosMx folder {path} has no *metadata_file.csv.")
-    cells = pd.read_csv(metadata)
-    for table in (counts, cells):
-        table.index = pd.Index([f"{cell}_{fov}" for cell, fov in zip(table["cell_ID"], table["fov"], strict=True)], dtype=object)
-    counts = counts.drop(columns=[c for c in ("fov", "cell_ID", "cell") if c in counts])
-    counts = counts[~counts.index.str.startswith("0_")]  # what lies in no cell
-    adata = _together(counts, cells, ("CenterX_global_px", "CenterY_global_px"), path)
-    adata.obsm["spatial"] *= pixel_size or COSMX_PIXEL
-    return adata
-
-
-def _together(counts: pd.DataFrame, cells: pd.DataFrame, xy: tuple[str, str], path: Path) -> AnnData:
+def together(counts: pd.DataFrame, cells: pd.DataFrame, xy: tuple[str, str], path: Path) -> AnnData:
     """One AnnData of a table of values and a table of cells, matched by name."""
     import anndata
     import scipy.sparse as sp

@@ -1,0 +1,45 @@
+"""What reading any kind of file gives, and what may be asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from .outlines import Raster
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user chose of a file.
+
+    Attributes
+    ----------
+    table
+        Table of a SpatialData zarr, modality of a MuData file, or bin of a Visium HD folder.
+    system
+        Coordinate system of a SpatialData zarr.
+    pixel_size
+        Micrometres per unit of the coordinates.
+    """
+
+    table: str | None = None
+    system: str | None = None
+    pixel_size: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """Cells, their segmentation where there is one, and how their places came to be in micrometres.
+
+    Attributes
+    ----------
+    note
+        Empty when `obsm["spatial"]` is as in the file, and its unit still to be found.
+    """
+
+    adata: AnnData
+    raster: Raster | None = None
+    note: str = ""
