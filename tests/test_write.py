@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from napari_inclust.errors import OutputError
-from napari_inclust.io.write import check_output, replacing, write_imputed
+from napari_inclust.io.imputed import write_imputed
+from napari_inclust.io.write import check_output, replacing
 
 
 class FakeRun:
@@ -95,7 +96,7 @@ import numpy as np
 
 from napari_inclust.errors import OutputError
 from napari_inclust.io.demo import demo_section
-from napari_inclust.io.write import write_imputed
+from napari_inclust.io.imputed import write_imputed
 
 class Noise:
     section, provenance = demo_section(), {}

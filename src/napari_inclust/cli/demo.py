@@ -42,7 +42,8 @@ def demo(
     """
     from ..core.panel import align
     from ..io import demo as data
-    from ..io.write import write_csv, write_imputed
+    from ..io.imputed import write_imputed
+    from ..io.write import write_csv
 
     start, talk = time.perf_counter(), Talk(quiet, json)
     chosen = settings(preset, None, epochs=epochs, members=members, seed=seed, device=device)

@@ -51,7 +51,8 @@ def impute(
     OUT holds the section's cells with the imputed genes (log-normalised), their spread, their scores, and where they come from. A gene that the
     section measures gets its held-out prediction, and says so.
     """
-    from ..io.write import check_output, write_imputed
+    from ..io.imputed import write_imputed
+    from ..io.write import check_output
 
     start, talk = time.perf_counter(), Talk(quiet, json)
     check_output(output, inputs=(spatial, reference))

@@ -46,7 +46,8 @@ def score(
     The shared genes are split into K folds; K networks are trained at once and each never sees one fold. Columns: gene, pcc, spearman, ssim, rmse, js,
     pcc_within_type, and the Pearson correlation of the gene mean, the type mean and the nearest neighbours (pcc_gene_mean, pcc_type_mean, pcc_knn).
     """
-    from ..io.write import check_output, write_csv, write_imputed
+    from ..io.imputed import write_imputed
+    from ..io.write import check_output, write_csv
 
     start, talk = time.perf_counter(), Talk(quiet, json)
     check_output(output, (".csv",), inputs=(spatial, reference))

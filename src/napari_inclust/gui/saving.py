@@ -46,7 +46,8 @@ class Saving:
         run, path = self._run(), Path(path)
 
         def write() -> str:
-            from ..io.write import check_output, write_imputed
+            from ..io.imputed import write_imputed
+            from ..io.write import check_output
 
             check_output(path, inputs=[p for p in (run.section.path, run.reference.path) if p is not None])
             write_imputed(path, run, genes, command="napari: Save", progress=self._progress)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .write import _as_output_error, replacing
+from .write import as_output_error, replacing
 
 if TYPE_CHECKING:
     from ..core.domain_edit import Segmentation
@@ -35,7 +35,7 @@ def write_geojson(path: Path, outlines: Sequence[Outline], seg: Segmentation, se
         facts: dict[str, Any] = {"objectType": "annotation", "name": seg.names[o.domain], "cells": o.cells}
         facts |= {"classification": {"name": seg.names[o.domain], "color": rgb}} | ({"section": sections[o.section]} if len(sections) else {})
         features.append({"type": "Feature", "geometry": json.loads(shapely.to_geojson(o.shape)), "properties": facts})
-    with replacing(path) as part, _as_output_error(path):
+    with replacing(path) as part, as_output_error(path):
         part.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
 
 

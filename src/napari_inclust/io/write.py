@@ -6,36 +6,21 @@ import errno
 import os
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..errors import OutputError
 from .sink import Sink, uninterrupted
-
-if TYPE_CHECKING:
-    from ..core.section import Section
+from .spatial_zarr import is_spatialdata
 
 ANNDATA_SUFFIXES = (".h5ad", ".zarr")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_BLOCK_VALUES = 8_000_000  # values held in memory at once (32 MB)
-_CHUNK_CELLS, _CHUNK_GENES = 8192, 16  # of the arrays in the file: one gene is read without many others
-_MOST_GENES = 512  # predicted at once
-
-
-class Predictor(Protocol):
-    """What gives genes in groups: a `Run`."""
-
-    section: Section
-    provenance: dict[str, Any]
-
-    def chunks(self, genes: Sequence[str], size: int) -> Iterator[tuple[list[str], Any, Any, list[str], list[float | None]]]: ...
+Writing = Callable[[], AbstractContextManager[None]]
 
 
 def check_output(path: str | Path, suffixes: Sequence[str] = ANNDATA_SUFFIXES, *, inputs: Iterable[str | Path] = ()) -> Path:
@@ -44,7 +29,8 @@ def check_output(path: str | Path, suffixes: Sequence[str] = ANNDATA_SUFFIXES, *
     Raises
     ------
     OutputError
-        Another suffix, a folder that is missing or read-only, a file where a folder is due or the reverse, or one of the inputs.
+        Another suffix, a folder that is missing or read-only, a file where a folder is due or the reverse, one of the inputs, or a SpatialData store,
+        which may hold images and much else: it gets new elements (`spatialdata_out`) and is never replaced.
     """
     path = Path(path)
     if path.suffix not in suffixes:
@@ -59,25 +45,41 @@ def check_output(path: str | Path, suffixes: Sequence[str] = ANNDATA_SUFFIXES, *
             raise OutputError(f"{path} is also an input; it would be replaced. Choose another name.")
         if path.is_dir() and not (path.suffix == ".zarr" and _is_zarr(path)):
             raise OutputError(f"{path} is a folder that is not ours to replace. Choose another name.")
+        if is_spatialdata(path):
+            raise OutputError(f"{path} is a SpatialData store that is not the section's own; it would be replaced. Choose another name.")
     return path
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, which takes its place when the block ends well and vanishes when it does not.
+def replacing(path: Path, *, beside: Path | None = None, new: bool = False) -> Iterator[Path]:
+    """A temporary path, which takes the place of `path` when the block ends well and vanishes when it does not.
+
+    Parameters
+    ----------
+    path
+        Of the result.
+    beside
+        The temporary path is made in the folder that holds this; default `path`. Must be of the same file system.
+    new
+        Refuse to replace anything: something that appeared at `path` meanwhile stays.
 
     Raises
     ------
     OutputError
-        The disk is full or the place cannot be written; `path` is as it was.
+        The disk is full, the place cannot be written or vanished; `path` is as it was.
     """
-    path = path.absolute()
-    with _as_output_error(path):
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.stem}-", suffix=".part", dir=path.parent))
+    path, where = path.absolute(), (beside or path).absolute()
+    with as_output_error(path):
+        folder = Path(tempfile.mkdtemp(prefix=f".{where.stem}-", suffix=".part", dir=where.parent))
+        made = folder.stat().st_ino
     part = folder / path.name
     try:
         yield part
-        with _as_output_error(path):
+        with as_output_error(path):
+            if folder.stat().st_ino != made:  # zarr makes a folder anew that vanished, with a part of the result
+                raise FileNotFoundError(errno.ENOENT, "its folder vanished while it was written")
+            if new and path.exists():
+                raise FileExistsError(errno.EEXIST, "something of that name appeared while it was written")
             if path.is_dir():  # a folder cannot be renamed over a full one
                 path.rename(folder / "before")
             try:
@@ -92,104 +94,36 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """A table as CSV, its index as the first column."""
-    with replacing(path) as part, _as_output_error(path):
+    with replacing(path) as part, as_output_error(path):
         table.to_csv(part, float_format="%.6g")
 
 
-def write_imputed(
-    path: Path,
-    run: Predictor,
-    genes: Sequence[str],
-    *,
-    command: str = "",
-    cells: pd.DataFrame | None = None,
-    foreseen: pd.Series[float] | None = None,
-    progress: Callable[[int], None] = lambda done: None,
-) -> pd.DataFrame:
-    """Predicted genes of a run as AnnData, group by group: memory does not grow with the number of genes.
-
-    Parameters
-    ----------
-    path
-        `.h5ad` or `.zarr`; replaced only when complete.
-    genes
-        Names, in the order of the columns.
-    command
-        How the file was made, for its provenance.
-    cells
-        Columns to add to `obs`, one row a cell.
-    foreseen
-        The score that each unmeasured gene is likely to have, by gene.
-    progress
-        Called with the number of genes written so far.
-
-    Returns
-    -------
-    `var` of the file: imputed, kind, score, foreseen (when given), spread. `X` holds the values, `layers["spread"]` their spread, `uns["inclust"]` where they come from.
-
-    Raises
-    ------
-    OutputError
-        The disk is full or the place cannot be written.
-    """
-    from anndata.io import write_elem
-
-    section, size = run.section, int(np.clip(_BLOCK_VALUES // run.section.n_cells, 1, _MOST_GENES))
-    names: list[str] = []
-    rows: list[tuple[bool, str, float, float]] = []
-    with replacing(path) as part, _open(part, path) as (store, writing):
-        with writing(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
-            store.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
-            write_elem(store, "obs", section.adata.obs if cells is None else section.adata.obs.assign(**{c: cells[c].to_numpy() for c in cells}))
-            write_elem(store, "obsm", {"spatial": np.asarray(section.adata.obsm["spatial"])})
-            write_elem(store, "uns", _uns(run, command))
-            for empty in ("layers", "varm", "obsp", "varp"):
-                write_elem(store, empty, {})
-            values, spread = (_matrix(group, name, section.n_cells, len(genes)) for group, name in ((store, "X"), (store["layers"], "spread")))
-        for found in run.chunks(genes, size):
-            for r, g in product(range(0, section.n_cells, _CHUNK_CELLS), range(0, len(found[0]), _CHUNK_GENES)):
-                here = slice(r, r + _CHUNK_CELLS), slice(g, g + _CHUNK_GENES)
-                there = here[0], slice(len(names) + g, min(len(names) + g + _CHUNK_GENES, len(names) + len(found[0])))
-                with writing():  # chunk by chunk: zarr writes several at once in threads that outlive a failure
-                    values[there], spread[there] = found[1][here], found[2][here]
-            names += found[0]
-            rows += [
-                (True, kind, np.nan if score is None else score, float(mean)) for kind, score, mean in zip(found[3], found[4], found[2].mean(0), strict=True)
-            ]
-            progress(len(names))
-        var = pd.DataFrame(rows, index=pd.Index(names, dtype=object), columns=["imputed", "kind", "score", "spread"]).astype(
-            {"kind": "category", "score": float}
-        )
-        if foreseen is not None:
-            var.insert(3, "foreseen", foreseen.reindex(var.index).astype(float))
-        with writing():
-            write_elem(store, "var", var)
-    return var
-
-
-def _uns(run: Predictor, command: str) -> dict[str, Any]:
-    kept = {key: run.section.adata.uns[key] for key in ("spatial_unit",) if key in run.section.adata.uns}
-    said = {"value_type": "imputed by napari-inclust, log-normalised: predictions, not measurements"}
-    return kept | said | {"inclust": _storable(run.provenance | {"command": command})}
-
-
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """Nested dictionaries without what AnnData files cannot keep: None is left out, lists become arrays."""
     if isinstance(value, dict):
-        return {str(k): _storable(v) for k, v in value.items() if v is not None}
+        return {str(k): storable(v) for k, v in value.items() if v is not None}
     return np.array(value) if isinstance(value, (list, tuple)) else value
 
 
 @contextmanager
-def _open(part: Path, path: Path) -> Iterator[tuple[Any, Callable[[], AbstractContextManager[None]]]]:
-    """An empty HDF5 file or zarr group at `part`, and the context in which to write to it: not interrupted, and failures named after `path`."""
-    if part.suffix == ".zarr":
+def opened(part: Path, path: Path, *, zarr_format: int | None = None, banner: str = "") -> Iterator[tuple[Any, Writing]]:
+    """An empty HDF5 file or zarr group at `part`, and the context in which to write to it: not interrupted, and failures named after `path`.
+
+    Parameters
+    ----------
+    part, path
+        Where it is made, and the name that errors tell.
+    zarr_format
+        2 or 3: a zarr group, whatever the suffix. Default: zarr of format 2 when the suffix is `.zarr`, else HDF5.
+    banner
+        Text before the HDF5 part of the file, in a block of 512 bytes.
+    """
+    if zarr_format is not None or part.suffix == ".zarr":
         import zarr
 
         try:
             with _writing(path):
-                group = zarr.open_group(part, mode="w", zarr_format=2)
+                group = zarr.open_group(part, mode="w", zarr_format=3 if zarr_format == 3 else 2)
             yield group, lambda: _writing(path)
         except BaseException:
             _settle()
@@ -199,12 +133,15 @@ def _open(part: Path, path: Path) -> Iterator[tuple[Any, Callable[[], AbstractCo
 
     with _writing(path):
         sink = Sink(part)
-        file = h5py.File(sink, "w")
+        file = h5py.File(sink, "w", userblock_size=512 if banner else 0)
     try:
         yield file, lambda: _writing(path, sink)
     finally:
         with uninterrupted():
             file.close()
+            if banner:
+                sink.seek(0)
+                sink.write(banner.encode().ljust(512, b"\0"))
             sink.close()
     with _writing(path, sink):  # what closing wrote
         pass
@@ -226,21 +163,10 @@ def _settle() -> None:
 
 @contextmanager
 def _writing(path: Path, sink: Sink | None = None) -> Iterator[None]:
-    with uninterrupted(), _as_output_error(path):
+    with uninterrupted(), as_output_error(path):
         yield
         if sink is not None and sink.failed is not None:
             raise sink.failed
-
-
-def _matrix(group: Any, name: str, cells: int, genes: int) -> Any:
-    """An empty (cells, genes) float32 array that anndata reads."""
-    chunks = (min(cells, _CHUNK_CELLS), min(genes, _CHUNK_GENES))
-    if hasattr(group, "create_array"):
-        array = group.create_array(name, shape=(cells, genes), chunks=chunks, dtype="float32")
-    else:
-        array = group.create_dataset(name, shape=(cells, genes), chunks=chunks, dtype=np.float32, compression="gzip", compression_opts=1, shuffle=True)
-    array.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
-    return array
 
 
 def _is_zarr(path: Path) -> bool:
@@ -248,7 +174,7 @@ def _is_zarr(path: Path) -> bool:
 
 
 @contextmanager
-def _as_output_error(path: Path) -> Iterator[None]:
+def as_output_error(path: Path) -> Iterator[None]:
     """Say in plain words why a file could not be written."""
     try:
         yield

@@ -1,0 +1,260 @@
+"""Imputed genes of a run as a file, group by group: memory does not grow with the number of genes. The suffix of the target chooses the kind of file."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..core.domain_edit import colour
+from ..errors import OutputError
+from .write import Writing, check_output, is_spatialdata, opened, replacing, storable
+
+if TYPE_CHECKING:
+    from ..core.gene_trust import GeneTrust
+    from ..core.run import Run
+    from ..core.section import Section
+
+SUFFIXES = (".h5ad", ".zarr", ".h5mu", ".csv", ".parquet")
+NAME = "inclust_imputed"  # of the table in a SpatialData store, and of the modality in MuData
+_BLOCK_VALUES = 8_000_000  # values held in memory at once (32 MB)
+_CHUNK_CELLS, _CHUNK_GENES = 8192, 16  # of the arrays in the file: one gene is read without many others
+_MOST_GENES = 512  # predicted at once
+
+
+class Predictor(Protocol):
+    """What gives genes in groups: a `Run`, or its cells of one section."""
+
+    section: Section
+    provenance: dict[str, Any]
+
+    def chunks(self, genes: Sequence[str], size: int) -> Iterator[tuple[list[str], Any, Any, list[str], list[float | None]]]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some genes over all cells, and where they stand among the columns.
+
+    Attributes
+    ----------
+    start
+        Column of the first.
+    values, spread : (cells, genes) float32
+    """
+
+    start: int
+    values: NDArray[np.float32]
+    spread: NDArray[np.float32]
+
+
+class Imputation:
+    """What is written: the genes of a run with all that is said of cells, genes and their origin.
+
+    Parameters
+    ----------
+    run
+        What gives the values.
+    genes
+        Names, in the order of the columns.
+    cells
+        Columns to add to `obs`, one row a cell.
+    foreseen
+        The score that each unmeasured gene is likely to have, by gene.
+    command
+        How the file was made, for its provenance.
+    """
+
+    def __init__(
+        self, run: Predictor, genes: Sequence[str], *, cells: pd.DataFrame | None = None, foreseen: pd.Series[float] | None = None, command: str = ""
+    ) -> None:
+        self.run, self.section, self.genes = run, run.section, list(genes)
+        self.cells = pd.DataFrame(index=run.section.adata.obs_names) if cells is None else cells
+        self._foreseen, self._command = foreseen, command
+        self._names: list[str] = []
+        self._rows: list[tuple[bool, str, float, float]] = []
+
+    @property
+    def obs(self) -> pd.DataFrame:
+        """The section's, with the added columns."""
+        return self.section.adata.obs.assign(**{c: self.cells[c].array for c in self.cells})
+
+    @property
+    def uns(self) -> dict[str, Any]:
+        """What the values are, where they come from, colours of the categories; of the section's, its unit and its pictures (for plots of spots)."""
+        given, obs = self.section.adata.uns, self.obs
+        kept = {key: given[key] for key in ("spatial_unit", "spatial") if key in given}
+        colours = {f"{c}_colors": given[f"{c}_colors"] for c in obs if f"{c}_colors" in given}
+        colours |= {f"{c}_colors": _colours(self.cells[c]) for c in self.cells if isinstance(self.cells[c].dtype, pd.CategoricalDtype)}
+        said = {"value_type": "imputed by napari-inclust, log-normalised: predictions, not measurements"}
+        return kept | colours | said | {"inclust": self.provenance}
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        return storable(self.run.provenance | {"command": self._command})  # type: ignore[no-any-return]
+
+    def blocks(self, progress: Callable[[int], None]) -> Iterator[Block]:
+        """The genes in groups; `var` is complete when the last was taken."""
+        size = int(np.clip(_BLOCK_VALUES // self.section.n_cells, 1, _MOST_GENES))
+        for names, values, spread, kinds, scores in self.run.chunks(self.genes, size):
+            yield Block(len(self._names), values, spread)
+            self._names += names
+            means = spread.mean(0)
+            self._rows += [(True, kind, np.nan if score is None else score, float(mean)) for kind, score, mean in zip(kinds, scores, means, strict=True)]
+            progress(len(self._names))
+
+    @property
+    def var(self) -> pd.DataFrame:
+        """One row a gene: imputed, kind, score, foreseen (when given), spread."""
+        index = pd.Index(self._names, dtype=object, name="gene")
+        var = pd.DataFrame(self._rows, index=index, columns=["imputed", "kind", "score", "spread"]).astype({"kind": "category", "score": float})
+        if self._foreseen is not None:
+            var.insert(3, "foreseen", self._foreseen.reindex(var.index).astype(float))
+        return var
+
+
+def check_target(path: str | Path, section: str | Path, others: Iterable[str | Path] = (), *, name: str = NAME) -> Path:
+    """Refuse, before any work is done, a target for imputed genes that could not be written at its end.
+
+    Parameters
+    ----------
+    path
+        Of the result. The section's own SpatialData store is allowed: it gets a new table.
+    section, others
+        Inputs.
+    name
+        Of the new table.
+
+    Raises
+    ------
+    OutputError
+        As `check_output`; or the store has a table of that name.
+    """
+    path, section = Path(path), Path(section)
+    if path.exists() and section.exists() and path.samefile(section) and is_spatialdata(path):
+        from .spatialdata_out import check_element
+
+        check_element(path, "tables", name)
+        return path
+    return check_output(path, SUFFIXES, inputs=(section, *others))
+
+
+def write_run(
+    path: Path, run: Run, genes: Sequence[str], *, command: str, name: str = NAME, progress: Callable[[int], None] = lambda done: None
+) -> tuple[pd.DataFrame, GeneTrust]:
+    """Imputed genes with all that the run can say of them: trust and type of each cell, foreseen scores. Both the window and the command line write this.
+
+    Returns
+    -------
+    `var` of the file, and what is foreseen of the unmeasured genes. Parameters and errors as `write_imputed`.
+    """
+    trust = run.foreseen([gene for gene in genes if run.kind(gene) == "imputed"])
+    foreseen = trust.table["predicted_pcc"]
+    return write_imputed(path, run, genes, command=command, cells=run.about_cells(), foreseen=foreseen, name=name, progress=progress), trust
+
+
+def write_imputed(
+    path: Path,
+    run: Predictor,
+    genes: Sequence[str],
+    *,
+    command: str = "",
+    cells: pd.DataFrame | None = None,
+    foreseen: pd.Series[float] | None = None,
+    name: str = NAME,
+    progress: Callable[[int], None] = lambda done: None,
+) -> pd.DataFrame:
+    """Predicted genes of a run as a file.
+
+    Parameters
+    ----------
+    path
+        `.h5ad` or `.zarr` (AnnData), `.h5mu` (a modality beside the measured ones), `.csv` or `.parquet` (cells in rows, a second table for the genes);
+        replaced only when complete. An existing SpatialData store gets a new table.
+    genes
+        Names, in the order of the columns.
+    command
+        How the file was made, for its provenance.
+    cells
+        Columns to add to `obs`, one row a cell.
+    foreseen
+        The score that each unmeasured gene is likely to have, by gene.
+    name
+        Of the table or modality.
+    progress
+        Called with the number of genes written so far.
+
+    Returns
+    -------
+    `var` of the file: imputed, kind, score, foreseen (when given), spread. `X` holds the values, `layers["spread"]` their spread, `uns["inclust"]` where they come from.
+
+    Raises
+    ------
+    OutputError
+        The disk is full or the place cannot be written.
+    """
+    found = Imputation(run, genes, cells=cells, foreseen=foreseen, command=command)
+    if is_spatialdata(path):
+        from .spatialdata_out import add_imputed
+
+        add_imputed(path, found, name, progress)
+    elif path.suffix == ".h5mu":
+        from .mudata_out import write_h5mu
+
+        write_h5mu(path, found, name, progress)
+    elif path.suffix in (".csv", ".parquet"):
+        from .tables_out import write_tables
+
+        write_tables(path, found, progress)
+    elif path.suffix in (".h5ad", ".zarr"):
+        with replacing(path) as part, opened(part, path) as (store, writing):
+            fill(store, writing, found, found.uns, progress)
+    else:
+        raise OutputError(f"{path} has the suffix {path.suffix!r}; expected {' or '.join(SUFFIXES)}.")
+    return found.var
+
+
+def fill(store: Any, writing: Writing, found: Imputation, uns: dict[str, Any], progress: Callable[[int], None]) -> None:
+    """An empty group of HDF5 or zarr becomes AnnData."""
+    from anndata.io import write_elem
+
+    n = found.section.n_cells
+    with writing(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
+        store.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+        write_elem(store, "obs", found.obs)
+        write_elem(store, "obsm", {"spatial": np.asarray(found.section.adata.obsm["spatial"])})
+        write_elem(store, "uns", uns)
+        for empty in ("layers", "varm", "obsp", "varp"):
+            write_elem(store, empty, {})
+        values, spread = (_matrix(group, key, n, len(found.genes)) for group, key in ((store, "X"), (store["layers"], "spread")))
+    for block in found.blocks(progress):
+        for r, g in product(range(0, n, _CHUNK_CELLS), range(0, block.values.shape[1], _CHUNK_GENES)):
+            here = slice(r, r + _CHUNK_CELLS), slice(g, g + _CHUNK_GENES)
+            there = here[0], slice(block.start + g, block.start + min(g + _CHUNK_GENES, block.values.shape[1]))
+            with writing():  # chunk by chunk: zarr writes several at once in threads that outlive a failure
+                values[there], spread[there] = block.values[here], block.spread[here]
+    with writing():
+        write_elem(store, "var", found.var)
+
+
+def _matrix(group: Any, name: str, cells: int, genes: int) -> Any:
+    """An empty (cells, genes) float32 array that anndata reads."""
+    chunks = (min(cells, _CHUNK_CELLS), min(genes, _CHUNK_GENES))
+    if hasattr(group, "create_array"):
+        array = group.create_array(name, shape=(cells, genes), chunks=chunks, dtype="float32")
+    else:
+        array = group.create_dataset(name, shape=(cells, genes), chunks=chunks, dtype=np.float32, compression="gzip", compression_opts=1, shuffle=True)
+    array.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+    return array
+
+
+def _colours(column: pd.Series[Any]) -> NDArray[np.object_]:
+    """One colour a category, as scanpy keeps them."""
+    return np.array([colour(i) for i in range(len(column.cat.categories))], dtype=object)

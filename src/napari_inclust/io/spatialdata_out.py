@@ -1,0 +1,165 @@
+"""Results back into the SpatialData store that they came from: new elements, never over what is there; complete or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import OutputError
+from .sink import uninterrupted
+from .write import as_output_error, opened, replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .imputed import Imputation
+
+_KEYS = ("region", "region_key", "instance_key")
+_TABLE_VERSION = {2: "0.1", 3: "0.2"}  # of the table format of SpatialData, by the zarr format of the store
+
+
+def check_element(store: Path, kind: str, name: str) -> None:
+    """Refuse a new element that could not be written at its end.
+
+    Parameters
+    ----------
+    kind
+        "tables" or "shapes".
+
+    Raises
+    ------
+    OutputError
+        A read-only store, a name that cannot be one, or one that is taken.
+    """
+    if not name.strip() or not all(c.isalnum() or c in "_-." for c in name) or name.startswith((".", "__")):
+        raise OutputError(f"{name!r} cannot be the name of an element of {store}; expected letters, digits, '_', '-' and '.'.")
+    for folder in (store, store / kind, store.absolute().parent):
+        if folder.exists() and not os.access(folder, os.W_OK):
+            raise OutputError(f"{folder} is read-only, so {store} cannot get a new table. Write to another file.")
+    if (store / kind / name).exists():
+        raise OutputError(
+            f"{store} has {kind}/{name} already; nothing there is ever replaced. Choose another name with --table-name, "
+            f'or delete it first: spatialdata.read_zarr(...).delete_element_from_disk("{name}").'
+        )
+
+
+def add_imputed(store: Path, found: Imputation, name: str, progress: Callable[[int], None]) -> None:
+    """Imputed genes as a new table, which annotates the same shapes or labels as the section's own table.
+
+    Raises
+    ------
+    OutputError
+        The store has a table of that name, is not the one of the section, or cannot be written.
+    """
+    from .imputed import fill
+
+    source = found.section.path
+    if "spatialdata_attrs" not in found.section.adata.uns or source is None or not source.exists() or not source.samefile(store):
+        raise OutputError(f"{store} is a SpatialData store, but the section is not from it: its cells cannot be matched. Write to another file.")
+    attributes = _attributes(found.section.adata)
+    with _adding(store, "tables", name) as (part, zarr_format), opened(part, store, zarr_format=zarr_format) as (group, writing):
+        fill(group, writing, found, found.uns | {"spatialdata_attrs": attributes}, progress)
+        with writing():
+            _mark(group, attributes, zarr_format)
+
+
+def add_table(store: Path, adata: Any, name: str) -> None:
+    """An AnnData as a new table. Raises as `add_imputed`."""
+    from anndata.io import write_elem
+
+    attributes = _attributes(adata)
+    with _adding(store, "tables", name) as (part, zarr_format), opened(part, store, zarr_format=zarr_format) as (group, writing), writing():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
+            group.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+            for part_name in ("X", "obs", "var"):
+                write_elem(group, part_name, getattr(adata, part_name))
+            for part_name in ("layers", "obsm", "varm", "obsp", "varp"):
+                write_elem(group, part_name, dict(getattr(adata, part_name)))
+            write_elem(group, "uns", dict(adata.uns) | {"spatialdata_attrs": attributes})
+        _mark(group, attributes, zarr_format)
+
+
+def add_shapes(store: Path, shapes: Any, name: str) -> None:
+    """A GeoDataFrame of SpatialData's shapes model as a new element. Raises as `add_imputed`."""
+    import spatialdata
+
+    with _adding(store, "shapes", name) as (part, zarr_format), uninterrupted(), as_output_error(store), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zarr's, of parquet files inside
+        from spatialdata._io.format import SpatialDataContainerFormatV01, SpatialDataContainerFormatV02
+
+        of = SpatialDataContainerFormatV01() if zarr_format == 2 else SpatialDataContainerFormatV02()
+        whole = part.with_name("whole.zarr")
+        spatialdata.SpatialData(shapes={name: shapes}).write(whole, sdata_formats=of)
+        (whole / "shapes" / name).rename(part)
+
+
+@contextmanager
+def _adding(store: Path, kind: str, name: str) -> Iterator[tuple[Path, int]]:
+    """A path for the new element outside the store and the zarr format; the element is moved into the store and entered in its index at the end."""
+    check_element(store, kind, name)
+    zarr_format = 3 if (store / "zarr.json").is_file() else 2
+    target = store / kind / name
+    made = not target.parent.exists()
+    try:
+        with replacing(target, beside=store, new=True) as part:
+            yield part, zarr_format
+            with as_output_error(store):
+                _group(target.parent, zarr_format)
+        try:
+            _enter(store, target)
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
+    except BaseException:
+        if made:
+            shutil.rmtree(target.parent, ignore_errors=True)
+        raise
+
+
+def _group(folder: Path, zarr_format: int) -> None:
+    """The group of all elements of a kind, when the store had none."""
+    if not folder.exists():
+        import zarr
+
+        zarr.open_group(folder, mode="w", zarr_format=3 if zarr_format == 3 else 2)
+
+
+def _enter(store: Path, target: Path) -> None:
+    """Write the index of the store anew, when it has one (consolidated metadata); until it lists the element, or the old one stays."""
+    import zarr
+
+    index = next((p for p in (store / ".zmetadata", store / "zmetadata") if p.is_file()), None) or store / "zarr.json"
+    if not index.is_file():
+        return
+    before = index.read_bytes()
+    if index.name == "zarr.json" and b'"consolidated_metadata"' not in before:
+        return
+    try:
+        with uninterrupted(), as_output_error(store), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of parquet files inside, which are no zarr
+            zarr.consolidate_metadata(store)
+            if index.name == "zmetadata":
+                (store / ".zmetadata").replace(index)
+    except BaseException:
+        index.write_bytes(before)
+        raise
+
+
+def _attributes(adata: Any) -> dict[str, Any]:
+    """What the table annotates: only regions that its cells are in."""
+    given = adata.uns["spatialdata_attrs"]
+    regions: Sequence[str] = [given["region"]] if isinstance(given["region"], str) else list(given["region"])
+    there = set(adata.obs[given["region_key"]].astype(str))
+    kept = [region for region in regions if region in there]
+    return {"region": kept[0] if len(kept) == 1 else kept, "region_key": given["region_key"], "instance_key": given["instance_key"]}
+
+
+def _mark(group: Any, attributes: dict[str, Any], zarr_format: int) -> None:
+    """The attributes by which SpatialData knows a table."""
+    group.attrs.update({"spatialdata-encoding-type": "ngff:regions_table", "version": _TABLE_VERSION[zarr_format]} | {k: attributes[k] for k in _KEYS})
