@@ -81,8 +81,8 @@ def test_groups_stand_in_for_types_where_nothing_is_labelled():
     assert len(profiles) > 2
     known = rng.normal(3 * np.eye(6)[1], 0.3, (40, 6))
     unknown = rng.normal(3 * np.eye(6)[5], 0.3, (40, 6))
-    among = np.vstack([reference[::3], unknown[:10]])
-    assert cell_trust.strangeness(unknown, among, profiles).min() > cell_trust.strangeness(known, among, profiles).max()
+    near = cell_trust.Neighbourhood(np.vstack([reference[::3], unknown[:10]]), seed=0)
+    assert near.strangeness(unknown, profiles).min() > near.strangeness(known, profiles).max()
 
 
 def test_presets_all_make_a_config():

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from .readout import unit
 
 Matrix = NDArray[np.floating[Any]]
-ALIKE = 20  # cells of the section whose profiles are averaged: one cell's counts are too few to tell
+ALIKE = 50  # cells of the section whose profiles are averaged: one cell's counts are too few to tell
 COMPONENTS = 20
-KINDS = 20  # groups of reference cells where there are no labels
+KINDS = 12  # groups of reference cells where there are no labels: coarse, since a type that is missing must not be covered by a part of its nearest relative
+GROUPS = 25  # of the section's cells
+NOISE = 0.5  # weight of what a cell does not even share with its own group: noise rather than strangeness
 STEEP, MIDDLE = 1.0, 2.0  # trust is a half where a cell is two robust standard deviations stranger than the section's median cell
 
 
@@ -25,29 +27,68 @@ def kinds(reference: Matrix, labels: NDArray[np.intp], seed: int) -> Matrix:
         z-scored.
     """
     if labels.max() < 1:
-        from sklearn.cluster import KMeans
-
-        labels = KMeans(min(KINDS, max(2, len(reference) // 10)), n_init=3, random_state=seed).fit_predict(reference)
+        labels = Neighbourhood(reference, seed, KINDS).group
     return np.stack([reference[labels == k].mean(0) for k in range(labels.max() + 1) if (labels == k).any()])
 
 
-def strangeness(cells: Matrix, among: Matrix, profiles: Matrix) -> NDArray[np.float64]:
-    """(cells,) 1 - correlation with the most similar kind of the reference, after averaging each cell with the cells of the section most like it.
+class Neighbourhood:
+    """Cells of one data set averaged with those most like them, and in groups: what is too noisy in one cell is clear in fifty.
 
     Parameters
     ----------
-    cells, among : (cells, shared genes)
-        z-scored values of the cells asked for, and of those (a sample of the section) that they are averaged with.
-    profiles : (kinds, shared genes)
+    among : (cells, shared genes)
+        z-scored values of the data set's cells, or of a sample of them.
+    most
+        Groups at most; fewer where there are under 20 cells a group.
+
+    Attributes
+    ----------
+    groups : (groups, shared genes)
+        Mean profile of each k-means group, less the mean of all cells.
+    group : (cells,) int
+        Group of each cell of `among`.
     """
-    mean = among.mean(0)
-    axes = np.linalg.svd(among - mean, full_matrices=False)[2][:COMPONENTS].T
-    similar = unit((cells - mean) @ axes) @ unit((among - mean) @ axes).T
-    k = min(ALIKE, len(among))
-    nearest = np.argpartition(-similar, k - 1, axis=1)[:, :k]
-    averaged = among[nearest].mean(1) - mean
-    correlation = unit(averaged) @ unit(profiles - profiles.mean(0)).T
-    out: NDArray[np.float64] = 1 - correlation.max(1).astype(np.float64)
+
+    def __init__(self, among: Matrix, seed: int, most: int = GROUPS) -> None:
+        from sklearn.cluster import KMeans
+
+        self.among, self.mean = among, among.mean(0)
+        self._axes = np.linalg.svd(among - self.mean, full_matrices=False)[2][:COMPONENTS].T
+        averaged = self.averaged(among)
+        placed = averaged @ self._axes
+        found = KMeans(min(most, max(2, len(among) // 20)), n_init=3, random_state=seed).fit(placed)
+        self.group: NDArray[np.intp] = found.labels_.astype(np.intp)
+        self.groups: Matrix = np.stack([averaged[self.group == g].mean(0) for g in np.unique(self.group)])
+
+    def averaged(self, cells: Matrix) -> Matrix:
+        """(cells, genes) each cell averaged with the cells of the data set most like it, less their mean."""
+        similar = unit((cells - self.mean) @ self._axes) @ unit((self.among - self.mean) @ self._axes).T
+        k = min(ALIKE, max(1, len(self.among) // 5))
+        nearest = np.argpartition(-similar, k - 1, axis=1)[:, :k]
+        out: Matrix = np.stack([self.among[n].mean(0) for n in nearest]) - self.mean
+        return out
+
+    def strangeness(self, cells: Matrix, profiles: Matrix) -> NDArray[np.float64]:
+        """(cells,) how far each is from every kind of the reference: 1 - correlation with the most similar kind, of the cell and of its group,
+        less what the cell does not share with its group either.
+
+        Parameters
+        ----------
+        profiles : (kinds, shared genes)
+            `kinds`.
+        """
+        averaged = unit(self.averaged(cells))
+        to_groups = averaged @ unit(self.groups).T
+        own = to_groups.argmax(1)
+        of_groups = 1 - resemblance(self.groups, profiles).max(1)
+        of_cells = 1 - (averaged @ unit(profiles - profiles.mean(0)).T).max(1)
+        out: NDArray[np.float64] = (of_cells + of_groups[own] - NOISE * (1 - to_groups.max(1))).astype(np.float64)
+        return out
+
+
+def resemblance(groups: Matrix, profiles: Matrix) -> Matrix:
+    """(groups, kinds) correlation of centred profiles."""
+    out: Matrix = unit(groups) @ unit(profiles - profiles.mean(0)).T
     return out
 
 

@@ -277,9 +277,9 @@ class Run:
         """(cells,) 0 to 1: how much each cell is of a kind that the reference has."""
         reference = encode(self.trainer, "reference", self._genes.rows).x[-1]
         profiles = cell_trust.kinds(reference, self.plan.table("reference").labels[self._genes.rows], self.config.seed)
-        among = self.cells.x[-1]
-        strange = [cell_trust.strangeness(encode(self.trainer, "section", rows).x[-1], among, profiles) for rows in self._groups()]
-        return cell_trust.trust(np.concatenate(strange), cell_trust.strangeness(among, among, profiles))
+        near = cell_trust.Neighbourhood(self.cells.x[-1], self.config.seed)
+        strange = [near.strangeness(encode(self.trainer, "section", rows).x[-1], profiles) for rows in self._groups()]
+        return cell_trust.trust(np.concatenate(strange), near.strangeness(near.among, profiles))
 
     def about_cells(self) -> pd.DataFrame:
         """One row a cell: `inclust_trust`, and with labels `inclust_type`."""
