@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from napari_inclust.core.compose import imputation
 from napari_inclust.core.panel import align
-from napari_inclust.core.plan import Presentation, imputation
+from napari_inclust.core.plan import Presentation
 from napari_inclust.errors import ConfigError, DataError
 
 
@@ -25,10 +26,10 @@ def test_imputation_shows_shared_genes_and_trains_the_references_components_on_t
     assert plan.features[24] == "reference component 1"
     assert not reference.hides
     assert section.hides
-    components = plan.table("reference").extra
+    components = plan.table("reference").part("components").values
     assert components.shape == (240, 5)
     assert np.allclose(components.std(0), 1, atol=1e-5)
-    assert plan.table("section").extra.shape == (300, 0)
+    assert plan.table("section").part("components") is None
 
 
 def test_every_shared_gene_is_hidden_from_exactly_one_member_and_the_last_member_sees_all(plan):
@@ -48,7 +49,7 @@ def test_a_hidden_gene_leaves_no_trace_in_the_library_size_of_the_section(sectio
     section_adata.X = x
     spoiled = Section.from_adata(section_adata)
     before, after = (
-        imputation(s, reference, align(s, reference), members=3, seed=0, components=5).table("section").factors(hidden) for s in (section, spoiled)
+        imputation(s, reference, align(s, reference), members=3, seed=0, components=5).table("section").part("genes").factors(hidden) for s in (section, spoiled)
     )
     assert np.array_equal(before, after)
 
@@ -101,7 +102,7 @@ def test_an_output_that_its_data_set_does_not_measure_is_refused_by_name(plan):
 
 def test_a_feature_that_nothing_trains_is_refused_by_name(plan):
     reference = dataclasses.replace(plan.presentations[0], outputs=np.arange(29) < 28)
-    with pytest.raises(ConfigError, match="no presentation shows or trains reference component 5"):
+    with pytest.raises(ConfigError, match="no presentation trains reference component 5"):
         dataclasses.replace(plan, presentations=(reference, plan.presentations[1]))
 
 

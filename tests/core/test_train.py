@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from napari_inclust.core.compose import imputation
 from napari_inclust.core.panel import align
-from napari_inclust.core.plan import imputation
 from napari_inclust.core.section import Section
-from napari_inclust.core.train import Trainer, epochs, fit
+from napari_inclust.core.train import epochs, fit
+from napari_inclust.core.trainer import Trainer
 from napari_inclust.errors import RunError
 
 

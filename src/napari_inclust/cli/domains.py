@@ -149,7 +149,7 @@ def _search(data: Section, talk: Talk, **options: Any) -> Domains:
 
 def _check_columns(data: Section, *, section: str | None, truth: str | None, key: str) -> None:
     """Refuse columns that do not exist, and a key that would replace one of them, before any work."""
-    from ..core.plan import _column
+    from ..core.obs import column as _column
 
     for column in (section, truth):
         if column is not None:

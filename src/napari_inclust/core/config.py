@@ -50,6 +50,10 @@ class Config:
         (0.2,), "Weights of the mixture prior (KL), reached over the first 30 % of the steps; one set of members is trained for each", low=0.0, high=1000.0
     )
     label_weight: float = _setting(10.0, "Weight of the label term (cross-entropy) where labels are given", low=0.0, high=1000.0)
+    entropy_weight: float = _setting(1.0, "Weight of the entropy of the classes when nothing is labelled", low=0.0, high=1000.0)
+    align_weight: float = _setting(
+        0.0, "Weight of unbalanced optimal transport between the latents of the data sets; 0: the covariate arithmetic alone aligns them", low=0.0, high=1000.0
+    )
     reconstruction_weight: float = _setting(1.0, "Weight of the reconstruction", low=0.0, high=1000.0)
     # masks and noise
     mask_input: bool = _setting(True, "Apply the input mask in the encoder (the published code does not)")

@@ -15,7 +15,7 @@ from . import values as val
 from .domain_edit import Segmentation
 from .domain_metrics import has_truth
 from .graph import Codes, Float, Graph, spatial_graph
-from .plan import _column
+from .obs import column as _column
 from .section import Section
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, DataError, RunError
 from .graph import Codes, Float
-from .plan import _column
+from .obs import column as _column
 from .section import Section
 
 if TYPE_CHECKING:

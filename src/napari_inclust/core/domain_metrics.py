@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from .graph import Codes, Float, Index
-from .plan import NO_LABEL
+from .obs import NO_LABEL
 
 NEIGHBOURS = 10  # of PAS
 TRUTH = ("ari", "nmi", "homogeneity", "completeness")

@@ -15,7 +15,8 @@ from . import device as dev
 from .config import Config
 from .domain_edit import Segmentation
 from .graph import Codes, Float, Graph, nearest, spatial_graph
-from .model import Inclust, entropy, mixture_kl, reconstruction
+from .likelihood import squared as reconstruction
+from .model import Inclust, entropy, mixture_kl
 
 COMPONENTS, NEIGHBOURS, OUTPUTS = 50, 6, 20
 _CHUNK = 16_384

@@ -13,7 +13,7 @@ from ..errors import ConfigError, DataError
 from .domain_edit import Segmentation
 from .domain_metrics import against
 from .graph import Codes, Float
-from .plan import _column
+from .obs import column as _column
 from .section import Section
 
 Method = Literal["inclust+", "inclust", "smoothed-pca"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .rows import CHUNK
-from .train import Trainer
+from .trainer import Trainer
 
 Matrix = NDArray[np.floating[Any]]
 
@@ -48,7 +48,7 @@ def encode(trainer: Trainer, table: str, rows: NDArray[np.intp]) -> Cells:
     plan, config, model = trainer.plan, trainer.config, trainer.model
     m_in, _ = trainer.masks(next(p for p in plan.presentations if p.table == table))
     random = torch.Generator().manual_seed(config.seed)
-    decode_as = model.embed(torch.from_numpy(plan.decode_as).to(trainer.device).expand(trainer.networks, 1, -1))
+    decode_as = model.embed(torch.from_numpy(plan.table(plan.decode_as).covariate).to(trainer.device).expand(trainer.networks, 1, -1))
     parts: list[tuple[Tensor, ...]] = []
     for start in range(0, len(rows), CHUNK):
         x, _, covariates, _ = trainer.take(table, rows[start : start + CHUNK])

@@ -87,10 +87,22 @@ class Inclust(nn.Module):
         Length of a covariate vector. With `shared_encoder` the covariate is a feature vector (the neighbours' mean) and goes through the encoder itself.
     n_classes
         Outputs of the classifier, centres of the prior; at least 1.
+    spread
+        A parameter of each output beside its mean: log-variance or log-dispersion, as its likelihood needs.
     """
 
     def __init__(
-        self, n_in: int, n_out: int, n_covariates: int, n_classes: int, config: Config, *, members: int, shared_encoder: bool = False, activation: str = "relu"
+        self,
+        n_in: int,
+        n_out: int,
+        n_covariates: int,
+        n_classes: int,
+        config: Config,
+        *,
+        members: int,
+        shared_encoder: bool = False,
+        activation: str = "relu",
+        spread: bool = False,
     ) -> None:
         super().__init__()
         latent, sign = config.latent, {"minus": -1.0, "plus": 1.0}
@@ -103,6 +115,7 @@ class Inclust(nn.Module):
         self.centres = nn.Parameter(torch.zeros(members, n_classes, latent))
         self.decoder = Stack(members, latent, config.decoder_hidden, config.layer_norm, activation)
         self.head = Linear(members, config.decoder_hidden[-1], n_out)
+        self.spread = nn.Parameter(torch.zeros(members, 1, n_out)) if spread else None
         self.output = ACTIVATIONS[config.output]
 
     def reset(self, generator: torch.Generator) -> None:
@@ -138,11 +151,6 @@ class Inclust(nn.Module):
         """Logits (M, B, K)."""
         logits: Tensor = self.classifier(z)
         return logits
-
-
-def reconstruction(x: Tensor, x_hat: Tensor, mask: Tensor) -> Tensor:
-    """0.5 |m_out * (x - x_hat)|^2, summed over features, mean over cells: (M,)."""
-    return 0.5 * (mask * (x - x_hat)).square().sum(-1).mean(-1)
 
 
 def mixture_kl(encoded: Encoded, centres: Tensor, logits: Tensor) -> Tensor:

@@ -1,99 +1,119 @@
-"""A task is a mask plan: which rows are presented with which input features and which output features. Nothing else differs between tasks."""
+"""A task is a mask plan: which rows are presented with which input features and which output features. Nothing else differs between tasks.
+
+Masks are drawn from blocks (genes, proteins, peaks). An arrow presents one data set: the blocks that the encoder sees (of each, the features that every set with
+the block measures) and the blocks that the decoder is judged on (of each, all that this set measures).
+
+=============  ===================================================================================================================
+task           arrows
+=============  ===================================================================================================================
+impute         reference: shared -> shared + its own; section: shared -> shared, each member's fold hidden (`compose.imputation`)
+integrate      every set: all its blocks -> the same; with genes of its own this is imputation both ways
+transfer       as integrate; labels of the references only
+pair           every set: a -> b for all its blocks a and b
+generate       every set: the block that all share -> that block, and each other that the set has
+bridge         as generate, and each other block -> itself: three modalities through the shared one
+separate       every set: each block -> itself; nothing is shared, the latents are aligned by transport and labels
+=============  ===================================================================================================================
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
-from numpy.typing import NDArray
 
-from ..errors import ConfigError, DataError
-from . import values as val
+from ..errors import ConfigError
+from .likelihood import LIKELIHOODS
+from .table import Mask, Table
 
-if TYPE_CHECKING:
-    from .panel import Panel
-    from .section import Reference, Section
-
-Mask = NDArray[np.bool_]
 MIN_CELLS = 20
-VARIABLE_GENES = 2000  # of the reference, for its components
-NO_LABEL = {"", "nan", "none", "na", "n/a", "unknown", "unassigned", "ambiguous", "unstable"}
+Blocks = tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Rows of one data set over the features that it measures.
+class Arrow(NamedTuple):
+    """One presentation, by names."""
 
-    Attributes
-    ----------
-    linear : (cells, columns) CSR float32
-        Values before the logarithm; library sizes are divided out by `size`.
-    size : (cells,) or None
-        Library size of each cell over everything that the data set measures. None: over the features shown, so that a hidden feature leaves no trace
-        in the scale of the others.
-    features : (columns,) int
-        Position of each column among the plan's features.
-    covariates : (cells, covariates) float32
-        One-hot or multi-hot.
-    labels : (cells,) int
-        Class of each row, -1 where there is none.
-    extra : (cells, extra features) float32
-        Values that are scaled already (components); they are the plan's last features.
+    data: str
+    inputs: Blocks
+    outputs: Blocks
+
+
+Sets = Mapping[str, Blocks]  # the blocks of each data set
+
+
+def _shared(sets: Sets) -> str:
+    """The block that all sets have; the first where there are several.
+
+    Raises
+    ------
+    ConfigError
+        No such block.
     """
+    common = [b for b in next(iter(sets.values())) if all(b in blocks for blocks in sets.values())]
+    if not common:
+        have = "; ".join(f"{name} has {', '.join(blocks)}" for name, blocks in sets.items())
+        raise ConfigError(f"no modality is measured by every data set ({have}), so nothing connects them. Without one, only `separate` aligns them.")
+    return common[0]
+
+
+def integrate(sets: Sets) -> list[Arrow]:
+    return [Arrow(name, blocks, blocks) for name, blocks in sets.items()]
+
+
+def pair(sets: Sets) -> list[Arrow]:
+    return [Arrow(name, (a,), (b,)) for name, blocks in sets.items() for a in blocks for b in blocks]
+
+
+def generate(sets: Sets) -> list[Arrow]:
+    shared = _shared(sets)
+    return [Arrow(name, (shared,), (b,)) for name, blocks in sets.items() for b in blocks]
+
+
+def bridge(sets: Sets) -> list[Arrow]:
+    shared = _shared(sets)
+    return generate(sets) + [Arrow(name, (b,), (b,)) for name, blocks in sets.items() for b in blocks if b != shared]
+
+
+def separate(sets: Sets) -> list[Arrow]:
+    return [Arrow(name, (b,), (b,)) for name, blocks in sets.items() for b in blocks]
+
+
+TASKS: dict[str, Callable[[Sets], list[Arrow]]] = {
+    "integrate": integrate, "transfer": integrate, "pair": pair, "generate": generate, "bridge": bridge, "separate": separate,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Block:
+    """Features of one kind: `start` to `stop` of the plan's features, judged by one likelihood (`likelihood.LIKELIHOODS`)."""
 
     name: str
-    linear: sp.csr_matrix
-    size: NDArray[np.float64] | None
-    features: NDArray[np.intp]
-    covariates: NDArray[np.float32]
-    labels: NDArray[np.intp]
-    extra: NDArray[np.float32]
+    start: int
+    stop: int
+    likelihood: str = "squared"
 
-    @property
-    def n_cells(self) -> int:
-        return int(self.linear.shape[0])
-
-    def factors(self, hidden: Mask) -> NDArray[np.float32]:
-        """(n, cells) by which `linear` is multiplied before log1p, for n sets of hidden features (n, features): median library size / library size."""
-        if self.size is not None:
-            return np.repeat(_factor(self.size)[None], len(hidden), 0)
-        shown = ~hidden[:, self.features]
-        return np.stack([_factor(np.asarray(self.linear @ s.astype(np.float32), dtype=np.float64)) for s in shown])
-
-    def lognormalised(self) -> sp.csr_matrix:
-        """(cells, columns) log1p of everything shown, as the user sees it."""
-        out = self.linear.copy()
-        factor = self.factors(np.zeros((1, self.features.max() + 1), dtype=bool))[0]
-        out.data = np.log1p(out.data * np.repeat(factor, np.diff(out.indptr)))
-        return out
-
-
-def _factor(size: NDArray[np.float64]) -> NDArray[np.float32]:
-    positive = size > 0
-    median = np.median(size[positive]) if positive.any() else 1.0
-    return np.where(positive, median / np.where(positive, size, 1), 0).astype(np.float32)
+    def __post_init__(self) -> None:
+        if self.likelihood not in LIKELIHOODS:
+            raise ConfigError(f"the likelihood of {self.name} is {self.likelihood!r}; expected one of {', '.join(LIKELIHOODS)}.")
 
 
 @dataclass(frozen=True, eq=False)
 class Presentation:
-    """Rows of one table, shown with an input mask and judged with an output mask.
+    """Rows of one table, shown with an input mask and judged with an output mask: a view, never a copy.
 
     Attributes
     ----------
     inputs, outputs : (features,) bool
     hides : bool
         Whether a feature hidden from a member is dropped from this presentation's output too (it is dropped from every input).
-    share : float
-        Rows drawn in a step, as a multiple of the batch size.
     """
 
     table: str
     inputs: Mask
     outputs: Mask
     hides: bool = False
-    share: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,51 +123,76 @@ class Plan:
     Attributes
     ----------
     hidden : (members, features) bool
-        Features that a member never sees as input, nor as output where the presentation `hides`: its fold. The last member sees everything.
+        Features that a member never sees as input, nor as output where the presentation `hides`: its fold.
     classes
         Names of the outputs of the classifier; empty when nothing is labelled.
-    decode_as : (covariates,) float32
-        The covariate with which unmeasured features are decoded: that of the data set that measures them.
+    spare
+        Further outputs of the classifier, for kinds that no label names.
+    decode_as
+        The table with whose covariate is decoded: it measures what is asked for.
+    shared_encoder
+        Covariates are feature vectors that go through the encoder themselves.
+
+    Raises
+    ------
+    ConfigError
+        A presentation of what its table does not measure, a feature that no presentation trains, blocks that do not cover the features.
     """
 
     task: str
+    blocks: tuple[Block, ...]
     features: tuple[str, ...]
     tables: tuple[Table, ...]
     presentations: tuple[Presentation, ...]
     hidden: Mask
     classes: tuple[str, ...]
     covariates: tuple[str, ...]
-    decode_as: NDArray[np.float32]
+    decode_as: str
+    spare: int = 0
+    shared_encoder: bool = False
 
     def __post_init__(self) -> None:
+        edges = [0, *(b.stop for b in self.blocks)]
+        if [b.start for b in self.blocks] != edges[:-1] or edges[-1] != len(self.features):
+            raise ConfigError(f"the blocks end at {edges[-1]} and have gaps or overlaps; they must cover the plan's {len(self.features)} features in order.")
         for p in self.presentations:
-            measured = np.zeros(len(self.features), dtype=bool)
-            measured[self.table(p.table).features] = True
-            measured[len(measured) - self.table(p.table).extra.shape[1] :] = True
+            measured = self.table(p.table).measured(len(self.features))
             if (p.outputs & ~measured).any():
-                raise ConfigError(f"{p.table} does not measure {self._first(p.outputs & ~measured)}, but the plan asks for it as output.")
+                raise ConfigError(f"{p.table} does not measure {self.named(p.outputs & ~measured)}, but the plan asks for it as output.")
             if not (p.inputs & measured).any():
                 raise ConfigError(f"the plan shows nothing of {p.table} to the encoder: its input mask and what it measures have no feature in common.")
-        blind = ~self.inputs & ~np.any([p.outputs for p in self.presentations], axis=0)
-        if blind.any():
-            raise ConfigError(f"no presentation shows or trains {self._first(blind)}: drop it from the plan.")
+        untrained = ~np.any([p.outputs for p in self.presentations], axis=0)
+        if untrained.any():
+            raise ConfigError(f"no presentation trains {self.named(untrained)}: every output mask leaves it out. Drop it from the plan, or ask for it.")
+        for t in self.tables:
+            if not any(p.table == t.name for p in self.presentations):
+                raise ConfigError(f"no presentation shows {t.name}. Leave the data set out, or add an arrow for it.")
 
-    def _first(self, mask: Mask) -> str:
-        names = [self.features[i] for i in np.flatnonzero(mask)]
-        return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    def named(self, mask: Mask) -> str:
+        """A few features for a message."""
+        names = [self.features[i] for i in np.flatnonzero(mask)[:1]]
+        more = int(mask.sum()) - 1
+        return f"{names[0]} and {more} more" if more else names[0]
 
     def table(self, name: str) -> Table:
         return next(t for t in self.tables if t.name == name)
 
+    def block(self, name: str) -> Block:
+        return next(b for b in self.blocks if b.name == name)
+
     @property
     def members(self) -> int:
-        """With the one that sees everything."""
         return int(self.hidden.shape[0])
 
     @property
     def folds(self) -> int:
         """Members that have a fold hidden from them."""
-        return self.members - 1
+        return int(self.hidden.any(1).sum())
+
+    @property
+    def n_classes(self) -> int:
+        """Outputs of the classifier that labels ask for; 0 when nothing is labelled."""
+        return len(self.classes) + self.spare
 
     @property
     def inputs(self) -> Mask:
@@ -156,153 +201,22 @@ class Plan:
         return shown
 
 
-def imputation(
-    section: Section,
-    reference: Reference,
-    panel: Panel,
-    *,
-    members: int,
-    seed: int,
-    components: int = 30,
-    labels: str | None = None,
-    batch: str | None = None,
-) -> Plan:
-    """The plan of the main job: reference: shared -> shared + components; section: shared -> shared; each member hides one fold of the shared genes.
+class Stretch(NamedTuple):
+    """Neighbouring features that every presentation treats alike."""
 
-    The reference-only genes stand in the plan as their principal components: the network learns what they vary by at a cost that does not grow with their
-    number, and any one of them is then read out of the decoder's hidden units in closed form (`readout.Decoder`).
-
-    Parameters
-    ----------
-    labels, batch
-        Columns of the reference's obs (cell types), and of either obs (batches, an added covariate).
-    members
-        Folds; at most half the number of shared genes.
-    components
-        Principal components of the whole reference that the network learns beside the shared genes.
-
-    Raises
-    ------
-    DataError
-        Unknown columns; fewer than two classes.
-    """
-    n = panel.n_shared
-    for data in (section, reference):
-        if data.n_cells < MIN_CELLS:
-            raise DataError(f"{data.name} has {data.n_cells} cells; at least {MIN_CELLS} are needed to train.")
-    if members > n // 2:
-        raise ConfigError(f"{members} folds of {n} shared genes leave fewer than 2 genes a fold; use at most {n // 2} members.")
-    codes, covariates = _covariates(section, reference, batch)
-    classes: tuple[str, ...] = ()
-    coded = None
-    if labels is not None:
-        classes, coded = label_codes(reference, labels)
-    extra = reference_components(reference, panel, components) if panel.n_reference_only else np.zeros((reference.n_cells, 0), dtype=np.float32)
-    n_extra = extra.shape[1]
-    shared = np.arange(n + n_extra) < n
-    tables = (
-        _table("reference", reference, panel.reference_columns[:n], reference.matrix, codes[1], coded, extra),
-        _table("section", section, panel.target_columns[:n], None, codes[0], None, np.zeros((section.n_cells, 0), dtype=np.float32)),
-    )
-    return Plan(
-        task="impute",
-        features=panel.shared + tuple(f"reference component {i + 1}" for i in range(n_extra)),
-        tables=tables,
-        presentations=(Presentation("reference", shared, np.ones(n + n_extra, dtype=bool)), Presentation("section", shared, shared, hides=True)),
-        hidden=np.vstack([folds(n, n + n_extra, members, seed), np.zeros((1, n + n_extra), dtype=bool)]),
-        classes=classes,
-        covariates=covariates,
-        decode_as=codes[1].mean(0, dtype=np.float32),
-    )
+    block: str
+    features: int
+    inputs: tuple[bool, ...]  # by presentation
+    outputs: tuple[bool, ...]
 
 
-def reference_components(reference: Reference, panel: Panel, components: int) -> NDArray[np.float32]:
-    """(cells, components) principal components of the reference over its most variable genes, z-scored, each scaled to unit variance."""
-    from sklearn.utils.extmath import randomized_svd
-
-    values = val.lognormalise(reference.matrix[:, panel.reference_columns], reference.values.kind, val.library_size(reference.matrix))
-    mean = np.asarray(values.mean(0)).ravel()
-    variance = np.asarray(values.multiply(values).mean(0)).ravel() - mean**2
-    chosen = np.sort(np.argsort(-variance, kind="stable")[:VARIABLE_GENES])
-    z = (values[:, chosen].toarray() - mean[chosen]) / np.sqrt(np.maximum(variance[chosen], 1e-12))
-    z = np.clip(z, -4, 4) - np.clip(z, -4, 4).mean(0)
-    k = min(components, min(z.shape) - 1)
-    u, s, _ = randomized_svd(z, k, random_state=0)
-    scores = u * s
-    out: NDArray[np.float32] = ((scores - scores.mean(0)) / np.maximum(scores.std(0), 1e-12)).astype(np.float32)
+def stretches(plan: Plan) -> list[Stretch]:
+    """The masks of a plan in as few pieces as there are patterns: what a table or a picture of it shows."""
+    out: list[Stretch] = []
+    for block in plan.blocks:
+        here = slice(block.start, block.stop)
+        pattern = np.stack([m[here] for p in plan.presentations for m in (p.inputs, p.outputs)], 1)
+        kinds, which = np.unique(pattern, axis=0, return_inverse=True)
+        order: Sequence[int] = sorted(range(len(kinds)), key=lambda k: -int(kinds[k][::2].sum()))
+        out += [Stretch(block.name, int((which.ravel() == k).sum()), tuple(map(bool, kinds[k][::2])), tuple(map(bool, kinds[k][1::2]))) for k in order]
     return out
-
-
-def folds(n_shared: int, n_features: int, members: int, seed: int) -> Mask:
-    """(members, features) bool: the shared genes dealt out to the members in a seeded random order."""
-    hidden = np.zeros((members, n_features), dtype=bool)
-    order = np.random.default_rng(seed).permutation(n_shared)
-    for m in range(members):
-        hidden[m, order[m::members]] = True
-    return hidden
-
-
-def _table(
-    name: str,
-    data: Reference,
-    columns: NDArray[np.intp],
-    total: sp.csr_matrix | None,
-    covariates: NDArray[np.float32],
-    labels: NDArray[np.intp] | None,
-    extra: NDArray[np.float32],
-) -> Table:
-    """A table over some columns of a data set; log-normalised values are taken back to the linear scale and not normalised again."""
-    linear = data.matrix[:, columns]
-    size = None if total is None else val.library_size(total)
-    if data.values.kind == "lognorm":
-        linear.data, size = np.expm1(linear.data), np.ones(data.n_cells)
-    labels = np.full(data.n_cells, -1, dtype=np.intp) if labels is None else labels
-    return Table(name, linear, size, np.arange(len(columns)), covariates, labels, extra)
-
-
-def label_codes(data: Reference, key: str) -> tuple[tuple[str, ...], NDArray[np.intp]]:
-    """Classes and the code of each cell (-1 without a label: missing, "unknown", "unassigned", "Ambiguous").
-
-    Raises
-    ------
-    DataError
-        No such column, or fewer than two classes.
-    """
-    column = _column(data, key)
-    present = np.array([v.strip().lower() not in NO_LABEL for v in column])
-    classes = tuple(sorted(set(column[present])))
-    if len(classes) < 2:
-        raise DataError(
-            f"obs[{key!r}] of {data.name} has {len(classes)} class{'' if len(classes) == 1 else 'es'}; labels need at least two. Choose another column, or none."
-        )
-    position = {c: i for i, c in enumerate(classes)}
-    return classes, np.array([position[v] if ok else -1 for v, ok in zip(column, present, strict=True)], dtype=np.intp)
-
-
-def _column(data: Reference, key: str) -> NDArray[np.str_]:
-    if key not in data.adata.obs:
-        have = ", ".join(map(str, data.adata.obs.columns[:12])) or "nothing"
-        raise DataError(f"{data.name} has no column {key!r} in obs (it has {have}). Name one of these.")
-    return np.asarray(data.adata.obs[key].astype(str))
-
-
-def _covariates(section: Section, reference: Reference, batch: str | None) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], tuple[str, ...]]:
-    """Platform, then batches of either side where the column exists: multi-hot rows for section and reference."""
-    sides: tuple[Reference, Reference] = (section, reference)
-    names = ["platform: section", "platform: reference"]
-    levels: list[tuple[int, str]] = []
-    if batch is not None:
-        having = [i for i, s in enumerate(sides) if batch in s.adata.obs]
-        if not having:
-            _column(reference, batch)
-        levels = [(i, v) for i in having for v in sorted(set(_column(sides[i], batch)))]
-        names += [f"{batch}: {v} ({('section', 'reference')[i]})" for i, v in levels]
-    codes = []
-    for i, side in enumerate(sides):
-        hot = np.zeros((side.n_cells, len(names)), dtype=np.float32)
-        hot[:, i] = 1
-        for c, (j, v) in enumerate(levels):
-            if j == i:
-                hot[_column(side, str(batch)) == v, 2 + c] = 1
-        codes.append(hot)
-    return (codes[0], codes[1]), tuple(names)

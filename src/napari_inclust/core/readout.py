@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .latent import Cells, encode
 from .plan import Plan
-from .train import Trainer
+from .trainer import Trainer
 from .values import moments
 
 Matrix = NDArray[np.floating[Any]]

@@ -1,4 +1,4 @@
-"""Rows of a table as the members see them: normalised over the features shown to each, scaled gene by gene, zero where nothing is measured."""
+"""Rows of a table as the members see them: normalised over the features shown to each, scaled feature by feature, zero where nothing is measured."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .plan import Mask, Table
+from .table import Mask, Part, Table
 
 CHUNK = 4096
 _DENSE_BYTES = 512 * 2**20
@@ -21,7 +21,7 @@ class Rows:
     Parameters
     ----------
     columns
-        Features wanted, in order (positions among the plan's features).
+        Features wanted, in ascending order (positions among the plan's features).
     hidden : (networks, features) bool
         What each network must not see: it does not count in the library size either.
     scale
@@ -31,33 +31,67 @@ class Rows:
     """
 
     def __init__(self, table: Table, columns: NDArray[np.intp], hidden: Mask, scale: str, clip: float, device: torch.device) -> None:
-        n_features, n_extra = hidden.shape[1], table.extra.shape[1]
-        position = np.full(n_features, -1)
-        position[table.features] = np.arange(len(table.features))
-        self.columns = position[columns]
-        self.measured = torch.from_numpy(self.columns >= 0).to(device)
-        self.extra = torch.from_numpy(table.extra[:, columns[columns >= n_features - n_extra] - (n_features - n_extra)]).to(device)
-        self.is_extra = torch.from_numpy(columns >= n_features - n_extra).to(device)
-        self.table, self.clip, self.device = table, clip, device
-        factors = table.factors(hidden)
+        parts = [_PartRows(p, columns, hidden, scale, clip, device) for p in table.parts]
+        self.parts = {p.block: p for p in parts if len(p.at)}
+        self.n_columns, self.n_cells, self.device = len(columns), table.n_cells, device
+
+    def take(self, rows: NDArray[np.intp]) -> Tensor:
+        """(networks or 1, B, columns): scaled, clipped, zero where the table does not measure a column."""
+        taken = [p.take(rows) for p in self.parts.values()]
+        if len(taken) == 1 and taken[0].shape[-1] == self.n_columns:
+            return taken[0]
+        out = torch.zeros(max(len(x) for x in taken), len(rows), self.n_columns, device=self.device)
+        for part, x in zip(self.parts.values(), taken, strict=True):
+            out[..., part.at] = x
+        return out
+
+    def raw(self, block: str, rows: NDArray[np.intp]) -> tuple[Tensor, Tensor, Tensor]:
+        """Positions (n,) of a block's columns, their values before any scaling (B, n), and the cells' sizes in units of the median (B, 1)."""
+        part = self.parts.get(block)
+        if part is None:
+            nothing = torch.zeros(len(rows), 0, device=self.device)
+            return torch.zeros(0, dtype=torch.long, device=self.device), nothing, torch.ones(len(rows), 1, device=self.device)
+        factor = part.factors[0, torch.from_numpy(rows).to(self.device), None]
+        return part.at, part.linear(rows), torch.where(factor > 0, 1 / factor.clamp_min(1e-6), 0.0)
+
+
+class _PartRows:
+    """The wanted columns of one part."""
+
+    def __init__(self, part: Part, columns: NDArray[np.intp], hidden: Mask, scale: str, clip: float, device: torch.device) -> None:
+        here = np.isin(part.features, columns)
+        self.block, self.clip, self.device, self.ready = part.block, clip, device, part.ready
+        self.at = torch.from_numpy(np.searchsorted(columns, part.features[here])).to(device)
+        self.values = part.values if here.all() else part.values[:, here]
+        small = self.values.shape[0] * len(self.at) * 4 < _DENSE_BYTES
+        self.dense = torch.from_numpy(self._array(slice(None))).to(device) if small else None
+        if self.ready:
+            return
+        factors = part.factors(hidden)
         same = bool((factors == factors[0]).all())  # one scale for all networks: keep it once
         self.factors = torch.from_numpy(factors[:1] if same else factors).to(device)
-        self.linear = table.linear[:, self.columns[self.columns >= 0]]
-        small = table.n_cells * len(columns) * 4 < _DENSE_BYTES
-        self.dense = torch.from_numpy(self.linear.toarray()).to(device) if small else None
         self.shift, self.spread = self._moments(scale)
 
+    def _array(self, rows: NDArray[np.intp] | slice) -> NDArray[np.float32]:
+        some = self.values[rows]
+        out: NDArray[np.float32] = np.asarray(some if isinstance(some, np.ndarray) else some.toarray(), dtype=np.float32)
+        return out
+
+    def linear(self, rows: NDArray[np.intp]) -> Tensor:
+        """(B, columns) as they came."""
+        if self.dense is not None:
+            return self.dense[torch.from_numpy(rows).to(self.device)]
+        return torch.from_numpy(self._array(rows)).to(self.device)
+
     def _lognormalised(self, rows: NDArray[np.intp]) -> Tensor:
-        """(networks or 1, B, measured columns)."""
-        index = torch.from_numpy(rows).to(self.device)
-        linear = self.dense[index] if self.dense is not None else torch.from_numpy(self.linear[rows].toarray()).to(self.device)
-        return torch.log1p(linear * self.factors[:, index, None])
+        """(networks or 1, B, columns)."""
+        return torch.log1p(self.linear(rows) * self.factors[:, torch.from_numpy(rows).to(self.device), None])
 
     def _moments(self, scale: str) -> tuple[Tensor, Tensor]:
-        """What is taken off and divided by: (networks or 1, 1, measured columns)."""
-        n = self.table.n_cells
-        total, square, top = torch.zeros(3, len(self.factors), self.linear.shape[1], dtype=torch.float64)
-        for rows in self.chunks():
+        """What is taken off and divided by: (networks or 1, 1, columns)."""
+        n = self.values.shape[0]
+        total, square, top = torch.zeros(3, len(self.factors), len(self.at), dtype=torch.float64)
+        for rows in chunks(n):
             x = self._lognormalised(rows).cpu().double()  # mps has no float64
             total, square, top = total + x.sum(1), square + x.square().sum(1), torch.maximum(top, x.amax(1))
         mean = total / n
@@ -66,17 +100,14 @@ class Rows:
         spread = torch.where(spread > 1e-6, spread, 1.0)
         return shift.float().unsqueeze(1).to(self.device), spread.float().unsqueeze(1).to(self.device)
 
-    def chunks(self) -> Iterator[NDArray[np.intp]]:
-        for start in range(0, self.table.n_cells, CHUNK):
-            yield np.arange(start, min(start + CHUNK, self.table.n_cells))
-
     def take(self, rows: NDArray[np.intp]) -> Tensor:
-        """(networks or 1, B, columns): scaled, clipped, zero where the table does not measure a column."""
-        x = ((self._lognormalised(rows) - self.shift) / self.spread).clamp(-self.clip, self.clip)
-        if bool(self.measured.all()):
-            return x
-        out = x.new_zeros(*x.shape[:2], len(self.columns))
-        out[..., self.measured] = x
-        if bool(self.is_extra.any()):
-            out[..., self.is_extra] = self.extra[torch.from_numpy(rows).to(self.device)].clamp(-self.clip, self.clip)
-        return out
+        """(networks or 1, B, columns): scaled and clipped."""
+        if self.ready:
+            return self.linear(rows).clamp(-self.clip, self.clip)[None]
+        return ((self._lognormalised(rows) - self.shift) / self.spread).clamp(-self.clip, self.clip)
+
+
+def chunks(n: int) -> Iterator[NDArray[np.intp]]:
+    """Positions of n rows, some at a time."""
+    for start in range(0, n, CHUNK):
+        yield np.arange(start, min(start + CHUNK, n))

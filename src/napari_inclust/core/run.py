@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from .panel import Panel
     from .plan import Plan
     from .section import Reference, Section
-    from .train import Epoch, Trainer
+    from .table import Part
+    from .train import Epoch
+    from .trainer import Trainer
 
 SAMPLED_CELLS, SAMPLED_VALUES = (1000, 5000), 1_500_000  # cells on which genes are scored: within these, fewer with a large panel
 ANCHORS = 1000  # cells over which a prediction is standardised
@@ -137,10 +139,22 @@ class Run:
         names: NDArray[np.str_] = np.array(self.plan.classes)[codes]
         return names
 
+    @property
+    def _section_part(self) -> Part:
+        part = self.plan.table("section").part("genes")
+        assert part is not None
+        return part
+
+    def type_probabilities(self, rows: NDArray[np.intp]) -> pd.DataFrame | None:
+        """(rows, classes) mean over the members of what the networks make of some cells of the section; None without labels."""
+        if not self.plan.classes:
+            return None
+        return pd.DataFrame(encode(self.trainer, "section", rows).classes.mean(0), index=self.section.adata.obs_names[rows], columns=list(self.plan.classes))
+
     @cached_property
     def _measured(self) -> sp.csr_matrix:
         """(cells, shared genes) log-normalised."""
-        return self.plan.table("section").lognormalised()
+        return self._section_part.lognormalised()
 
     @cached_property
     def _fold(self) -> NDArray[np.intp]:
@@ -252,8 +266,8 @@ class Run:
     def foreseen(self, genes: Sequence[str]) -> GeneTrust:
         """Foreseen held-out Pearson of genes that the section lacks, with the error of foreseeing."""
         n, rows = self.panel.n_shared, self._genes.rows
-        table = self.plan.table("reference")
-        components = table.extra[rows] if table.extra.shape[1] else _components(self._genes.standardised(np.arange(n)), self.config.components)
+        learned = self.plan.table("reference").part("components")
+        components = learned.values[rows] if learned is not None else _components(self._genes.standardised(np.arange(n)), self.config.components)
         wanted = np.array([self._feature(g) for g in genes], dtype=np.intp)
         features = gene_features(self.predictor, np.concatenate([np.arange(n), wanted]), components)
         return foresee(features[:n], self.scores["pcc"].to_numpy(), features[n:], list(genes), self.config.seed)

@@ -70,13 +70,14 @@ def load(path: str | Path, section: Section, reference: Reference) -> Run:
     RunError
         Not a run, damaged, of a version that this one cannot read, or made from other data or another panel.
     """
+    from .compose import imputation
     from .config import Config
     from .panel import align
-    from .plan import imputation
     from .predict import Choices
     from .run import Run
     from .scale import Shape
-    from .train import Epoch, Trainer
+    from .train import Epoch
+    from .trainer import Trainer
 
     about, scores, history, weights = _open(Path(path))
     origin = about["provenance"]

@@ -1,0 +1,97 @@
+"""Columns of obs: text, classes and covariates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .section import Reference
+
+NO_LABEL = {"", "nan", "none", "na", "n/a", "unknown", "unassigned", "ambiguous", "unstable"}
+
+
+def column(data: Reference, key: str) -> NDArray[np.str_]:
+    """Text of a column of obs.
+
+    Raises
+    ------
+    DataError
+        No such column; the first columns that there are.
+    """
+    return text(data.adata.obs, key, data.name)
+
+
+def text(obs: pd.DataFrame, key: str, name: str) -> NDArray[np.str_]:
+    """`column`, of a table of obs."""
+    if key not in obs:
+        have = ", ".join(map(str, obs.columns[:12])) or "nothing"
+        raise DataError(f"{name} has no column {key!r} in obs (it has {have}). Name one of these.")
+    return np.asarray(obs[key].astype(str))
+
+
+def label_codes(data: Reference, key: str) -> tuple[tuple[str, ...], NDArray[np.intp]]:
+    """Classes and the code of each cell (-1 without a label: missing, "unknown", "unassigned", "Ambiguous").
+
+    Raises
+    ------
+    DataError
+        No such column, or fewer than two classes.
+    """
+    classes, codes = classes_of([column(data, key)], f"obs[{key!r}] of {data.name}")
+    return classes, codes[0]
+
+
+def classes_of(columns: Sequence[NDArray[np.str_]], what: str) -> tuple[tuple[str, ...], list[NDArray[np.intp]]]:
+    """One list of classes for several columns, and the codes of each (-1 without a label).
+
+    Raises
+    ------
+    DataError
+        Fewer than two classes.
+    """
+    labelled = [np.array([v.strip().lower() not in NO_LABEL for v in c], dtype=bool) for c in columns]
+    classes = tuple(sorted({str(v) for c, ok in zip(columns, labelled, strict=True) for v in c[ok]}))
+    if len(classes) < 2:
+        raise DataError(f"{what} has {len(classes)} class{'' if len(classes) == 1 else 'es'}; labels need at least two. Choose another column, or none.")
+    position = {c: i for i, c in enumerate(classes)}
+    codes = [np.array([position[v] if good else -1 for v, good in zip(c, ok, strict=True)], dtype=np.intp) for c, ok in zip(columns, labelled, strict=True)]
+    return classes, codes
+
+
+def multi_hot(sets: Mapping[str, pd.DataFrame], keys: Sequence[str]) -> tuple[tuple[str, ...], dict[str, NDArray[np.float32]]]:
+    """Covariates of several data sets: the set itself, then every level of the named columns; a set that lacks a column has none of its levels.
+
+    Returns
+    -------
+    Names of the covariates, and for each set a (cells, covariates) float32 matrix of zeros and ones.
+
+    Raises
+    ------
+    DataError
+        A column that no set has, or with one level only.
+    """
+    names = [f"data set: {name}" for name in sets]
+    hot = [np.repeat(np.eye(len(sets), dtype=np.float32)[i][None], len(obs), 0) for i, obs in enumerate(sets.values())]
+    for key in keys:
+        having = [name for name, obs in sets.items() if key in obs]
+        if not having:
+            text(next(iter(sets.values())), key, " and ".join(sets))
+        values = {name: text(sets[name], key, name) for name in having}
+        levels = sorted({str(v) for column in values.values() for v in column})
+        if len(levels) < 2:
+            raise DataError(f"the covariate {key!r} has one level ({levels[0]}) in {', '.join(having)}: it explains nothing. Leave it out.")
+        names += [f"{key}: {level}" for level in levels]
+        for i, (name, obs) in enumerate(sets.items()):
+            added = np.zeros((len(obs), len(levels)), dtype=np.float32)
+            if name in values:
+                added[np.arange(len(obs)), np.searchsorted(levels, values[name])] = 1
+            hot[i] = np.hstack([hot[i], added])
+    return tuple(names), dict(zip(sets, hot, strict=True))
