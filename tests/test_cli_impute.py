@@ -239,3 +239,38 @@ def test_presets_are_listed(inclust):
     from napari_inclust.core.config import PRESETS
 
     assert all(name in inclust("presets").stdout for name in PRESETS)
+
+
+@pytest.mark.filterwarnings("ignore")  # spatialdata's, of its formats
+def test_a_section_from_spatialdata_gets_its_results_back_into_the_store_and_is_never_overwritten(inclust, pair, small_pair, tmp_path):
+    import spatialdata
+
+    from .test_round_trip import make_store
+
+    store = make_store(tmp_path / "s.zarr", small_pair[0])
+    words = ("impute", store, pair[1], "-o", store, "--config", pair[2], "--genes", hidden_genes()[0], "--labels", "cell_type")
+    done = inclust(*words)
+    assert done.exit_code == 0, done.stderr
+    found = spatialdata.read_zarr(store)["inclust_imputed"]
+    assert list(found.var_names) == [hidden_genes()[0]]
+    assert len(found.uns["inclust_type_colors"]) == found.obs["inclust_type"].cat.categories.size
+    again = inclust(*words, "--table", "table")
+    assert again.exit_code == 5
+    assert "--table-name" in again.stderr
+    assert "training" not in again.stderr
+    named = inclust(*words, "--table", "table", "--table-name", "second")
+    assert named.exit_code == 0, named.stderr
+    assert set(spatialdata.read_zarr(store).tables) == {"table", "inclust_imputed", "second"}
+
+
+@pytest.mark.parametrize("suffix", [".h5mu", ".csv", ".parquet"])
+def test_the_suffix_chooses_the_kind_of_file(impute, suffix):
+    result, path = impute("--genes", hidden_genes()[0], out=f"out{suffix}")
+    assert result.exit_code == 0, result.stderr
+    assert path.is_file()
+
+
+def test_with_a_folder_as_target_one_section_is_as_several(impute):
+    result, path = impute("--genes", hidden_genes()[0], out="results")
+    assert result.exit_code == 0, result.stderr
+    assert sorted(p.name for p in path.iterdir()) == ["runs.csv", "spatial.h5ad"]

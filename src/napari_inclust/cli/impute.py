@@ -11,6 +11,7 @@ import typer
 from ..errors import ConfigError, PanelError
 from . import options as o
 from .console import Talk, duration, plural
+from .sections import Wanted, impute_sections
 from .training import check_run_path, command_line, facts, load, open_data, save, score_line, settings, train
 
 if TYPE_CHECKING:
@@ -19,13 +20,22 @@ if TYPE_CHECKING:
 
 
 def impute(
-    spatial: o.Spatial,
+    spatial: o.Spatials,
     reference: o.Reference,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The result: .h5ad or .zarr.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="OUT", help="The result: .h5ad, .zarr, .h5mu, .csv or .parquet; the section's own SpatialData zarr; a folder for several."
+        ),
+    ],
     genes: Annotated[
         str | None, typer.Option("--genes", metavar="A,B", help="Genes to impute; `all`: every gene of the reference (default: those not measured).")
     ] = None,
     genes_file: Annotated[Path | None, typer.Option("--genes-file", metavar="F", help="File with one gene a line.")] = None,
+    table_name: Annotated[
+        str, typer.Option("--table-name", metavar="NAME", help="Name of the new table in a SpatialData zarr, or of the modality in .h5mu.")
+    ] = "inclust_imputed",
+    shared: Annotated[bool, typer.Option("--shared", help="Several sections: one model for all, with the sections as batches (default: one each).")] = False,
     labels: o.Labels = None,
     batch: o.Batch = None,
     values: o.SpatialValues = None,
@@ -46,26 +56,33 @@ def impute(
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
-    """Impute genes of a tissue section from a reference.
+    """Impute genes of a tissue section, or of several, from a reference.
 
     OUT holds the section's cells with the imputed genes (log-normalised), their spread, their scores, and where they come from. A gene that the
-    section measures gets its held-out prediction, and says so.
+    section measures gets its held-out prediction, and says so. For several sections OUT is a folder: one result each, and runs.csv.
     """
-    from ..io.imputed import write_imputed
-    from ..io.write import check_output
+    from ..io.imputed import check_target, write_run
 
     start, talk = time.perf_counter(), Talk(quiet, json)
-    check_output(output, inputs=(spatial, reference))
+    reading = {"values": values, "pixel_size": pixel_size, "plane": plane, "table": table, "system": system}
+    if len(spatial) > 1 or (output.suffix == "" and not output.is_file()):
+        _check_many(output, shared, batch=batch, alone={"--run": saved_run, "--save-run": save_run, "--resume": resume})
+        chosen = settings(preset, config, epochs=epochs, members=members, seed=seed, device=device)
+        wanted = Wanted(requested(genes, genes_file), chosen, labels, batch, reading)
+        impute_sections(spatial, reference, output, wanted, talk, reference_values=reference_values, shared=shared)
+        return
+    if shared:
+        raise ConfigError("--shared is for several sections; one was given.")
+    check_target(output, spatial[0], (reference,), name=table_name)
     check_run_path(save_run)
     chosen = settings(preset, config, epochs=epochs, members=members, seed=seed, device=device)
     asked = requested(genes, genes_file)
-    data = open_data(spatial, reference, talk, values=values, reference_values=reference_values, pixel_size=pixel_size, plane=plane, table=table, system=system)
+    data = open_data(spatial[0], reference, talk, reference_values=reference_values, **reading)
     names = genes_to_impute(data.panel, asked)
     run = load(saved_run, data) if saved_run else train(data, chosen, talk, labels=labels, batch=batch, checkpoint=resume)
     save(run, save_run)
-    trust = run.foreseen([name for name in names if run.kind(name) == "imputed"])
     with talk.progress("imputing", len(names)) as update:
-        var = write_imputed(output, run, names, command=command_line(), cells=run.about_cells(), foreseen=trust.table["predicted_pcc"], progress=update)
+        var, trust = write_run(output, run, names, command=command_line(), name=table_name, progress=update)
     seconds = time.perf_counter() - start
     kinds = {str(kind): int(n) for kind, n in var["kind"].value_counts().items()}
     talk.summary(
@@ -74,6 +91,25 @@ def impute(
         foreseen_line(trust),
         f"{plural(len(var), 'gene')} of {plural(run.section.n_cells, 'cell')} in {output}  ({duration(seconds)})",
     )
+
+
+def _check_many(output: Path, shared: bool, *, batch: str | None, alone: dict[str, Path | None]) -> None:
+    """Refuse what makes no sense for several sections.
+
+    Raises
+    ------
+    ConfigError
+        A file as OUT, options for one run, or batches beside the sections.
+    """
+    from ..io.imputed import SUFFIXES
+
+    if output.suffix in SUFFIXES or output.is_file():
+        raise ConfigError(f"several sections were given, and {output} is a file; expected a folder for their results.")
+    given = [option for option, value in alone.items() if value is not None]
+    if given:
+        raise ConfigError(f"{given[0]} is for one section. Impute the sections one by one, or leave it out.")
+    if shared and batch is not None:
+        raise ConfigError("with --shared the sections are the batches; leave --batch out.")
 
 
 def foreseen_line(trust: GeneTrust) -> str:

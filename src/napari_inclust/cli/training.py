@@ -30,7 +30,7 @@ class Data:
 
 def open_data(
     spatial: Path,
-    reference: Path,
+    reference: Path | Reference,
     talk: Talk,
     *,
     values: str | None = None,
@@ -40,12 +40,15 @@ def open_data(
     table: str | None = None,
     system: str | None = None,
 ) -> Data:
-    """Read both files, match their genes, and say what was found. Imputation needs no places, so three-dimensional ones are no obstacle."""
+    """Read both files (a reference that is open already serves many sections), match their genes, and say what was found.
+
+    Imputation needs no places, so three-dimensional ones are no obstacle.
+    """
     from ..core.panel import align
     from ..io.read import read_reference, read_section
 
     section = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True, table=table, system=system)
-    ref = read_reference(reference, values=reference_values)
+    ref = read_reference(reference, values=reference_values) if isinstance(reference, Path) else reference
     data = Data(section, ref, align(section, ref))
     announce(data, talk)
     return data

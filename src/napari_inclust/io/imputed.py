@@ -67,16 +67,22 @@ class Imputation:
         Columns to add to `obs`, one row a cell.
     foreseen
         The score that each unmeasured gene is likely to have, by gene.
-    command
-        How the file was made, for its provenance.
+    said
+        Entries to add to the provenance, such as the command.
     """
 
     def __init__(
-        self, run: Predictor, genes: Sequence[str], *, cells: pd.DataFrame | None = None, foreseen: pd.Series[float] | None = None, command: str = ""
+        self,
+        run: Predictor,
+        genes: Sequence[str],
+        *,
+        cells: pd.DataFrame | None = None,
+        foreseen: pd.Series[float] | None = None,
+        said: dict[str, Any] | None = None,
     ) -> None:
         self.run, self.section, self.genes = run, run.section, list(genes)
         self.cells = pd.DataFrame(index=run.section.adata.obs_names) if cells is None else cells
-        self._foreseen, self._command = foreseen, command
+        self._foreseen, self._said = foreseen, said or {}
         self._names: list[str] = []
         self._rows: list[tuple[bool, str, float, float]] = []
 
@@ -97,7 +103,7 @@ class Imputation:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        return storable(self.run.provenance | {"command": self._command})  # type: ignore[no-any-return]
+        return storable(self.run.provenance | self._said)  # type: ignore[no-any-return]
 
     def blocks(self, progress: Callable[[int], None]) -> Iterator[Block]:
         """The genes in groups; `var` is complete when the last was taken."""
@@ -146,7 +152,7 @@ def check_target(path: str | Path, section: str | Path, others: Iterable[str | P
 
 
 def write_run(
-    path: Path, run: Run, genes: Sequence[str], *, command: str, name: str = NAME, progress: Callable[[int], None] = lambda done: None
+    path: Path, run: Run, genes: Sequence[str], *, command: str, request: str = "", name: str = NAME, progress: Callable[[int], None] = lambda done: None
 ) -> tuple[pd.DataFrame, GeneTrust]:
     """Imputed genes with all that the run can say of them: trust and type of each cell, foreseen scores. Both the window and the command line write this.
 
@@ -156,7 +162,8 @@ def write_run(
     """
     trust = run.foreseen([gene for gene in genes if run.kind(gene) == "imputed"])
     foreseen = trust.table["predicted_pcc"]
-    return write_imputed(path, run, genes, command=command, cells=run.about_cells(), foreseen=foreseen, name=name, progress=progress), trust
+    var = write_imputed(path, run, genes, command=command, request=request, cells=run.about_cells(), foreseen=foreseen, name=name, progress=progress)
+    return var, trust
 
 
 def write_imputed(
@@ -165,6 +172,7 @@ def write_imputed(
     genes: Sequence[str],
     *,
     command: str = "",
+    request: str = "",
     cells: pd.DataFrame | None = None,
     foreseen: pd.Series[float] | None = None,
     name: str = NAME,
@@ -181,6 +189,8 @@ def write_imputed(
         Names, in the order of the columns.
     command
         How the file was made, for its provenance.
+    request
+        Digest of all that decides the result: a later call knows by it that there is nothing to do (`requested`).
     cells
         Columns to add to `obs`, one row a cell.
     foreseen
@@ -199,7 +209,7 @@ def write_imputed(
     OutputError
         The disk is full or the place cannot be written.
     """
-    found = Imputation(run, genes, cells=cells, foreseen=foreseen, command=command)
+    found = Imputation(run, genes, cells=cells, foreseen=foreseen, said={"command": command} | ({"request": request} if request else {}))
     if is_spatialdata(path):
         from .spatialdata_out import add_imputed
 
@@ -218,6 +228,17 @@ def write_imputed(
     else:
         raise OutputError(f"{path} has the suffix {path.suffix!r}; expected {' or '.join(SUFFIXES)}.")
     return found.var
+
+
+def requested(path: Path) -> str | None:
+    """The digest that a finished `.h5ad` was written for; None when there is none, or the file is damaged."""
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            return str(file["uns"]["inclust"]["request"].asstr()[()])
+    except (OSError, KeyError, AttributeError, TypeError, ValueError):
+        return None
 
 
 def fill(store: Any, writing: Writing, found: Imputation, uns: dict[str, Any], progress: Callable[[int], None]) -> None:

@@ -1,0 +1,225 @@
+"""Many sections at once: one model each, or one that they share. A section that fails is told of, and the others go on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from .. import __version__
+from ..errors import ConfigError, InclustError, OutputError
+from .console import Talk, duration, plural
+from .training import Data, announce, command_line, medians, open_data, train
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..core.config import Config
+    from ..core.run import Run
+    from ..core.section import Reference, Section
+
+SECTION = "inclust_section"  # column of obs with the name of the section, the batches of a shared model
+TABLE = "runs.csv"
+_FAULT = 1
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of every section.
+
+    Attributes
+    ----------
+    genes
+        As `impute.requested` gives them.
+    reading
+        How sections are read: values, pixel_size, plane, table, system.
+    """
+
+    genes: list[str] | None
+    config: Config
+    labels: str | None
+    batch: str | None
+    reading: dict[str, Any]
+
+
+def impute_sections(spatial: Sequence[Path], reference: Path, folder: Path, wanted: Wanted, talk: Talk, *, reference_values: str | None, shared: bool) -> None:
+    """Results in `folder`, named after the sections, with a table of what became of each; ends with the exit code of the first that failed.
+
+    Raises
+    ------
+    ConfigError
+        Two sections of one name.
+    OutputError
+        A folder that cannot be made or written.
+    """
+    from ..io.read import read_reference
+    from ..io.write import check_output
+
+    start, outputs = time.perf_counter(), {name: folder / f"{name}.h5ad" for name in names(spatial)}
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"the folder {folder} cannot be made: {error.strerror or error}. Choose another place.") from None
+    for output in (*outputs.values(), folder / TABLE):
+        check_output(output, (".h5ad", ".csv"), inputs=(*spatial, reference))
+    ref = read_reference(reference, values=reference_values)
+    rows: list[dict[str, Any]] = []
+    try:
+        for row in (_together if shared else _each)(dict(zip(outputs, spatial, strict=True)), outputs, ref, wanted, talk):
+            rows.append(row)
+            talk.note(f"{row['section']}: {row['state']}{': ' + row['problem'] if row['problem'] else ''}")
+    finally:
+        _write_table(folder, rows)
+    failed = [row for row in rows if row["state"] == "failed"]
+    states = {state: sum(row["state"] == state for row in rows) for state in ("done", "skipped", "failed")}
+    talk.summary(
+        {"output": str(folder), "runs": rows, "seconds": round(time.perf_counter() - start, 2)},
+        *_lines(rows),
+        f"{plural(len(rows), 'section')} in {folder}: {', '.join(f'{n} {state}' for state, n in states.items() if n)}  ({duration(time.perf_counter() - start)})",
+    )
+    if failed:
+        raise typer.Exit(failed[0]["exit_code"])
+
+
+def names(spatial: Sequence[Path]) -> list[str]:
+    """One name a section: that of the file, with its folder's where two are the same.
+
+    Raises
+    ------
+    ConfigError
+        The same section twice.
+    """
+    plain = [path.absolute().stem for path in spatial]
+    found = [name if plain.count(name) == 1 else f"{path.absolute().parent.name}_{name}" for name, path in zip(plain, spatial, strict=True)]
+    twice = sorted({name for name in found if found.count(name) > 1})
+    if twice:
+        raise ConfigError(f"several sections have the name {twice[0]!r}, and so would their results. Rename one, or impute them one by one.")
+    return found
+
+
+def digest(wanted: Wanted, sections: Sequence[Section], reference: Reference, genes: Sequence[str]) -> str:
+    """SHA-256 of all that decides a result: data, settings, genes, version."""
+    config = {key: value for key, value in wanted.config.to_dict().items() if key != "device"}
+    data = [section.fingerprint for section in sections] + [reference.fingerprint]
+    return hashlib.sha256(json.dumps([__version__, config, wanted.labels, wanted.batch, data, list(genes)], default=str).encode()).hexdigest()
+
+
+def _each(spatial: dict[str, Path], outputs: dict[str, Path], reference: Reference, wanted: Wanted, talk: Talk) -> Iterator[dict[str, Any]]:
+    """One model a section."""
+    from ..io.imputed import requested, write_run
+    from .impute import genes_to_impute
+
+    for number, (name, path) in enumerate(spatial.items(), 1):
+        start = time.perf_counter()
+        talk.note(f"section {number} of {len(spatial)}: {path}")
+        try:
+            data = open_data(path, reference, talk, **wanted.reading)
+            genes = genes_to_impute(data.panel, wanted.genes)
+            request = digest(wanted, [data.section], reference, genes)
+            if requested(outputs[name]) == request:
+                yield _row(name, "skipped", outputs[name], problem="finished before, with the same data and settings")
+                continue
+            run = train(data, wanted.config, talk, labels=wanted.labels, batch=wanted.batch)
+            with talk.progress("imputing", len(genes)) as update:
+                write_run(outputs[name], run, genes, command=command_line(), request=request, progress=update)
+            yield _row(name, "done", outputs[name], run, data.section.n_cells, len(genes), time.perf_counter() - start)
+        except Exception as error:  # any: the other sections go on
+            yield _failed(name, error)
+
+
+def _together(spatial: dict[str, Path], outputs: dict[str, Path], reference: Reference, wanted: Wanted, talk: Talk) -> Iterator[dict[str, Any]]:
+    """One model of all sections that can be read, which are batches of it."""
+    from ..core.panel import align
+    from ..io.imputed import requested, write_imputed
+    from ..io.read import read_section
+    from ..io.stored import Stored, joined
+    from .impute import genes_to_impute
+
+    sections: dict[str, Section] = {}
+    for name, path in spatial.items():
+        try:
+            sections[name] = read_section(path, flatten=True, **wanted.reading)
+        except Exception as error:  # any: the other sections go on
+            yield _failed(name, error)
+    if not sections:
+        return
+    start = time.perf_counter()
+    try:
+        whole = joined(sections, SECTION)
+        data = Data(whole, reference, align(whole, reference))
+        announce(data, talk)
+        genes = genes_to_impute(data.panel, wanted.genes)
+        request = digest(wanted, list(sections.values()), reference, genes)
+        if all(requested(outputs[name]) == request for name in sections):
+            yield from (_row(name, "skipped", outputs[name], problem="finished before, with the same data and settings") for name in sections)
+            return
+        run = train(data, wanted.config, talk, labels=wanted.labels, batch=SECTION)
+        cells, foreseen = run.about_cells(), run.foreseen([g for g in genes if run.kind(g) == "imputed"]).table["predicted_pcc"]
+        with tempfile.TemporaryDirectory(prefix=".shared-", suffix=".part", dir=next(iter(outputs.values())).parent) as folder:
+            whole_file = Path(folder) / "whole.zarr"
+            with talk.progress("imputing", len(genes)) as update:
+                var = write_imputed(whole_file, run, genes, progress=update)
+            for name, section in sections.items():
+                try:
+                    rows = (whole.adata.obs[SECTION] == name).to_numpy().nonzero()[0]
+                    part = Stored(section, run.provenance | {"shared_with": list(sections)}, whole_file, rows, var)
+                    about = cells.iloc[rows].set_axis(section.adata.obs_names)
+                    write_imputed(outputs[name], part, genes, command=command_line(), request=request, cells=about, foreseen=foreseen)
+                    yield _row(name, "done", outputs[name], run, section.n_cells, len(genes), time.perf_counter() - start)
+                except InclustError as error:
+                    yield _failed(name, error)
+    except Exception as error:  # any: it is told of every section
+        yield from (_failed(name, error) for name in sections)
+
+
+def _row(
+    name: str,
+    state: str,
+    output: Path,
+    run: Run | None = None,
+    cells: int | None = None,
+    genes: int | None = None,
+    seconds: float | None = None,
+    *,
+    problem: str = "",
+) -> dict[str, Any]:
+    scores = {} if run is None else {"shared_genes": run.panel.n_shared, "pcc": medians(run)["pcc"], "pcc_knn": medians(run).get("pcc_knn")}
+    row = {"section": name, "state": state, "cells": cells, "genes": genes, "shared_genes": None, "pcc": None, "pcc_knn": None}
+    return row | scores | {"seconds": None if seconds is None else round(seconds, 2), "output": str(output), "problem": problem, "exit_code": 0}
+
+
+def _failed(name: str, error: Exception) -> dict[str, Any]:
+    known = isinstance(error, InclustError)
+    problem = str(error) if known else f"a fault of the program: {type(error).__name__}: {error}"
+    return _row(name, "failed", Path(), problem=problem) | {"output": None, "exit_code": error.exit_code if isinstance(error, InclustError) else _FAULT}
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows).set_index("section")
+
+
+def _write_table(folder: Path, rows: list[dict[str, Any]]) -> None:
+    from ..io.write import write_csv
+
+    if rows:
+        write_csv(_table(rows), folder / TABLE)
+
+
+def _lines(rows: list[dict[str, Any]]) -> list[str]:
+    """The table for people: section, state, cells, genes, held-out Pearson beside that of kNN, seconds."""
+    shown = [("section", "state", "cells", "genes", "pcc", "kNN", "seconds")]
+    for row in rows:
+        numbers = [row[key] for key in ("pcc", "pcc_knn")]
+        scores = ["" if value is None else f"{value:.3f}" for value in numbers]
+        shown.append((row["section"], row["state"], *(str(row[key] or "") for key in ("cells", "genes")), *scores, str(row["seconds"] or "")))
+    widths = [max(len(line[i]) for line in shown) for i in range(len(shown[0]))]
+    return ["  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in shown]
