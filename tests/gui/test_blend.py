@@ -36,7 +36,7 @@ def test_three_genes_blend_and_the_buttons_are_the_legend(opened: Any, qtbot: An
         wanted = [np.clip((layers[c].painted.values[row] - (w := layers[c].contrast_limits)[0]) / (w[1] - w[0]), 0, 1) for c in ("red", "green", "blue")]
         assert np.abs(pixel_of(viewer, y, x, qtbot) - np.round(np.array(wanted) * 255)).max() <= 3
     assert all(g in bench.scene.painter.cell_text(*s.section.xy[3][::-1]) for g in ("Gene5", "Gene6", "Gene31"))
-    qtbot.mouseClick(dock.genes.views["imputed"], LEFT)
+    qtbot.mouseClick(dock.genes.compare.buttons["imputed"], LEFT)
     assert bench.scene.painter.gene_layer().visible
     s.choose("Gene7")  # back to one gene
     assert bench.scene.painter.gene_layer().visible

@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_inclust.gui.gene_table import GENE, KIND, SCORE, GeneModel
-from napari_inclust.gui.session import GeneTable
+from napari_inclust.gui.gene_rows import GeneTable
 
 N = 30_000
 

@@ -24,7 +24,7 @@ def test_limits_are_dragged_in_the_histogram(opened: Any, qtbot: Any) -> None:
     histogram.plot.region.setRegion((0.4, 1.3))
     histogram.plot.region.sigRegionChangeFinished.emit(histogram.plot.region)
     assert tuple(layer.contrast_limits) == pytest.approx((0.4, 1.3))
-    assert dock.genes.reset.isEnabled()
+    assert dock.genes.look.reset.isEnabled()
     bench.session.choose("Gene6")
     assert histogram.plot.region.getRegion() == pytest.approx(tuple(layer.contrast_limits))
     bench.session.choose("Gene5")

@@ -110,30 +110,30 @@ def test_measured_beside_imputed_has_equal_limits_in_linked_views(opened: Any, q
     train(dock, bench, qtbot)
     click_gene(dock, "Gene10", qtbot)
     assert bench.scene.painter.gene_layer().name == "Gene10 · measured"
-    assert dock.genes.views["measured"].isChecked()
-    qtbot.mouseClick(dock.genes.views["imputed"], LEFT)
+    assert dock.genes.compare.buttons["measured"].isChecked()
+    qtbot.mouseClick(dock.genes.compare.buttons["imputed"], LEFT)
     assert bench.scene.painter.gene_layer().name.startswith("Gene10 · imputed, held out (score ")
-    qtbot.mouseClick(dock.genes.views["side by side"], LEFT)
+    qtbot.mouseClick(dock.genes.compare.buttons["side by side"], LEFT)
     left, right = bench.scene.painter.gene_layer(0), bench.scene.painter.gene_layer(1)
     assert left.name == "Gene10 · measured"
     assert left.contrast_limits == right.contrast_limits
     assert canvas.grid(viewer).enabled
     left.contrast_limits = (0.5, 1.5)  # the user moves one slider
     assert tuple(right.contrast_limits) == (0.5, 1.5)
-    assert dock.genes.reset.isEnabled()
+    assert dock.genes.look.reset.isEnabled()
     click_gene(dock, "Gene11", qtbot)
     assert tuple(left.contrast_limits) != (0.5, 1.5)
     click_gene(dock, "Gene10", qtbot)
     assert tuple(left.contrast_limits) == (0.5, 1.5)  # kept for its gene
-    qtbot.mouseClick(dock.genes.reset, LEFT)
+    qtbot.mouseClick(dock.genes.look.reset, LEFT)
     assert tuple(left.contrast_limits) != (0.5, 1.5)
     whole = canvas.camera(viewer).zoom
     click_gene(dock, "Gene1", qtbot)  # the reference lacks it
     assert not canvas.grid(viewer).enabled
     assert canvas.camera(viewer).zoom > 1.2 * whole  # the tissue fills the canvas again
     assert sys.getswitchinterval() > 0.004
-    assert not dock.genes.views["imputed"].isEnabled()
-    assert "reference lacks Gene1" in dock.genes.views["imputed"].toolTip()
+    assert not dock.genes.compare.buttons["imputed"].isEnabled()
+    assert "reference lacks Gene1" in dock.genes.compare.buttons["imputed"].toolTip()
 
 
 def test_hovering_tells_cell_type_value_and_that_it_is_imputed(opened: Any, qtbot: Any, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 from psygnal import Signal
 
 from ..errors import InclustError
+from .later import Later
 from .session import Session, imputed_values
-from .worker import Worker, once
 
 
 class Decoding:
@@ -19,72 +19,46 @@ class Decoding:
     Signals
     -------
     busy_changed(gene)
-        The gene that is being imputed, or "" when none is.
+        The gene that is wanted, or "" when it has arrived.
     """
 
     busy_changed = Signal(str)
 
     def __init__(self, session: Session) -> None:
         self._session = weakref.ref(session)
-        self._worker: Worker | None = None
-        self._wish: tuple[Any, str] | None = None
-        self._now: tuple[Any, str] | None = None
+        self._later = Later(self._failed, every=True)  # a gene that was overtaken is kept too
 
     def ask(self, run: Any, gene: str) -> None:
         """Impute a gene; it arrives in the session. A wish that waits is replaced."""
-        if self._now is not None and self._now[0] is run and self._now[1] == gene:
-            self._wish = None
-            return
-        self._wish = (run, gene)
-        if self._worker is None:
-            self._start()
-
-    def close(self) -> None:
-        """Forget all wishes."""
-        self._wish = None
-        if self._worker is not None:
-            self._worker.close()
-            self._worker = None
-
-    def _start(self) -> None:
-        assert self._wish is not None
-        (run, gene), self._wish = self._wish, None
-        self._now = (run, gene)
 
         def impute() -> Any:
             start = time.perf_counter()
-            found = imputed_values(run, gene)
-            return found, time.perf_counter() - start
+            try:
+                return imputed_values(run, gene), time.perf_counter() - start
+            except InclustError:
+                raise
+            except Exception as error:
+                raise InclustError(f"{gene} could not be imputed ({type(error).__name__}: {error}). Choose another gene, or train again.") from error
 
-        self._worker = Worker(once(impute), on_return=self._done, on_error=self._failed)
-        self._worker.start()
         self.busy_changed(gene)
+        self._later.ask(impute, lambda found: self._done(run, *found), key=(id(run), gene))
 
-    def _done(self, found: tuple[Any, float]) -> None:
-        run, session = self._end(), self._session()
-        if session is not None:
-            session.keep(run, *found)
-        self._continue()
+    def close(self) -> None:
+        """Forget all wishes."""
+        self._later.close()
 
-    def _failed(self, error: Exception) -> None:
-        gene = self._now[1] if self._now else ""
-        self._end()
+    def _done(self, run: Any, found: Any, seconds: float) -> None:
+        self._rest()
         session = self._session()
         if session is not None:
-            session.told(
-                str(error)
-                if isinstance(error, InclustError)
-                else f"{gene} could not be imputed ({type(error).__name__}: {error}). Choose another gene, or train again."
-            )
-        self._continue()
+            session.keep(run, found, seconds)
 
-    def _end(self) -> Any:
-        run = self._now[0] if self._now else None
-        self._worker = self._now = None
-        return run
+    def _failed(self, error: Exception) -> None:
+        self._rest()
+        session = self._session()
+        if session is not None:
+            session.told(str(error))
 
-    def _continue(self) -> None:
-        if self._wish is not None:
-            self._start()
-        else:
+    def _rest(self) -> None:
+        if not self._later.busy:
             self.busy_changed("")

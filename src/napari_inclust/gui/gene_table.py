@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtGui import QFont
 
-from .session import GeneTable
+from .gene_rows import GeneTable
 
 STAR, GENE, KIND, SCORE, KNN, TYPE_MEAN, WHY = range(7)
 IN_GENES, IN_QUALITY = (STAR, GENE, KIND, SCORE), (GENE, KIND, SCORE, KNN, TYPE_MEAN, WHY)
@@ -37,12 +37,13 @@ class GeneModel(QAbstractTableModel):
     def __init__(self, columns: tuple[int, ...] = IN_GENES) -> None:
         super().__init__()
         self.columns = columns
-        self._table = GeneTable(np.empty(0, dtype=np.str_), np.empty(0, dtype=bool), np.empty(0, dtype=np.float32))
+        self._table = GeneTable.unscored(())
         self._lower, self._best = self._table.names, self._table.scores
         self._rows: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         self._filter: tuple[str, str, float] = ("", "all", -1.0)
         self._sort: tuple[int, bool] | None = None
         self.stars: set[str] = set()
+        self.recent: list[str] = []
 
     def set_table(self, table: GeneTable) -> None:
         """Other genes."""
@@ -58,7 +59,7 @@ class GeneModel(QAbstractTableModel):
         text
             Part of the name, any case; several separated by commas or spaces.
         kind
-            "all", "measured", "imputed" or "starred".
+            "all", "measured", "imputed", "starred" or "recent" (the last one first).
         least
             Lowest score, held-out or foreseen; -1 shows genes without a score too.
         """
@@ -73,6 +74,21 @@ class GeneModel(QAbstractTableModel):
         elif len(self._rows):
             star = self.columns.index(STAR) if STAR in self.columns else 0
             self.dataChanged.emit(self.index(0, star), self.index(len(self._rows) - 1, star))
+
+    def set_recent(self, recent: list[str]) -> None:
+        """Other genes that were painted, the last one first."""
+        self.recent = recent
+        if self._filter[1] == "recent":
+            self._apply()
+
+    def complete(self, word: str) -> str | None:
+        """The first gene by name that begins with a word, any case; None: none does."""
+        names = self._table.names[np.char.startswith(self._lower, word.lower())] if word and len(self._lower) else []
+        return str(min(names, key=lambda n: (len(n), n))) if len(names) else None
+
+    def texts_of(self, column: int) -> tuple[str, ...]:
+        """The widest texts that may stand in a column."""
+        return {KIND: ("measured",), SCORE: ("not foreseen",) if WHY in self.columns else ("~-0.00",), KNN: ("-0.00",), TYPE_MEAN: ("-0.00",)}.get(column, ())
 
     def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
         self._sort = None if column < 0 else (self.columns[column], order == Qt.SortOrder.DescendingOrder)
@@ -99,10 +115,15 @@ class GeneModel(QAbstractTableModel):
             keep &= t.imputed == (kind == "imputed")
         elif kind == "starred":
             keep &= np.isin(t.names, list(self.stars))
+        elif kind == "recent":
+            keep &= np.isin(t.names, self.recent)
         if least > -1:
             keep &= np.nan_to_num(self._best, nan=-2.0) >= least
         rows = np.flatnonzero(keep)
         if self._sort is None:
+            if kind == "recent":
+                place_of = {g: i for i, g in enumerate(self.recent)}
+                rows = np.array(sorted(rows, key=lambda r: place_of[str(t.names[r])]), dtype=np.intp)
             rows = rows[np.argsort(first[rows], kind="stable")]
         else:
             column, down = self._sort

@@ -43,8 +43,10 @@ class Histogram(QCollapsible):
             self.plot = HistogramPlot(lambda low, high: me() is not None and me()._moved(low, high))  # type: ignore[func-returns-value, union-attr]
             self.addWidget(self.plot)
             self.expand(animate=False)  # as high as the plot
-        self.plot.show_values(layer.painted.values, tuple(layer.contrast_limits))
+        self.plot.show_values(layer.painted.values, tuple(layer.contrast_limits), layer.painted.unit)
 
     def _moved(self, low: float, high: float) -> None:
-        if self._session.gene is not None:
-            self._session.set_manual(self._session.gene, low, high)
+        painter = self._scene.painter
+        layer = painter.gene_layer() if painter is not None else None
+        if layer is not None:
+            self._session.look.set_manual(layer.painted, low, high)

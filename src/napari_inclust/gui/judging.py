@@ -51,7 +51,10 @@ class About:
 
     def better(self, shown: CellValues) -> CellValues:
         """What is painted, with the interval when it is this gene's imputed values."""
-        return shown.within(self.low, self.high) if shown.name == self.imputed.name and shown.is_imputed else shown
+        if (shown.name, shown.kind) != (self.imputed.name, self.imputed.kind):
+            return shown
+        low, high = (self.low, self.high) if shown.unit == self.imputed.unit else (np.expm1(self.low), np.expm1(self.high))
+        return shown.within(low, high)
 
 
 class Judging:
@@ -78,7 +81,7 @@ class Judging:
         self.calibration: Calibration | None = None
         self.cells: NDArray[np.float64] | None = None
         self.about: About | None = None
-        self.fade, self.uncertainty = 0.0, NONE
+        self.fade, self.uncertainty, self.veil = 0.0, NONE, False
         self.message, self.wrong = _NOTHING, False
         self._faded: NDArray[np.bool_] | None = None
         self._worker: Worker | None = None
@@ -103,9 +106,9 @@ class Judging:
         self._faded = self.cells < least if self.cells is not None and least > 0 else None
         self.look_changed()
 
-    def set_uncertainty(self, what: str) -> None:
-        """Show the spread of the members, the width of the interval, or nothing, as a layer."""
-        self.uncertainty = what
+    def set_uncertainty(self, what: str, *, veil: bool = False) -> None:
+        """Show the spread of the members, the width of the interval, or nothing: as a layer in colours, or as a veil that hides what is unsure."""
+        self.uncertainty, self.veil = what, veil
         self.look_changed()
 
     def faded(self) -> NDArray[np.bool_] | None:

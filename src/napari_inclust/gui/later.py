@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from .worker import Worker, once
@@ -11,26 +11,38 @@ Job = Callable[[], Any]
 
 
 class Later:
-    """Runs functions in a thread. A wish that still waits when another comes is dropped, and so is the result of one that was overtaken.
+    """Runs functions in a thread. A wish that still waits when another comes is dropped.
 
     Parameters
     ----------
     failed
-        Called with the exception of the last wish.
+        Called with the exception of a wish.
+    every
+        Whether the result (or exception) of a wish that was overtaken while it ran is told too; else it is dropped.
     """
 
-    def __init__(self, failed: Callable[[Exception], None]) -> None:
-        self._failed = failed
+    def __init__(self, failed: Callable[[Exception], None], *, every: bool = False) -> None:
+        self._failed, self._every = failed, every
         self._worker: Worker | None = None
-        self._wish: tuple[Job, Callable[[Any], None]] | None = None
+        self._running: Hashable = None
+        self._wish: tuple[Job, Callable[[Any], None], Hashable] | None = None
 
     @property
     def busy(self) -> bool:
         return self._worker is not None
 
-    def ask(self, job: Job, then: Callable[[Any], None]) -> None:
-        """Run a job, and hand its result to `then` on the GUI thread."""
-        self._wish = (job, then)
+    def ask(self, job: Job, then: Callable[[Any], None], key: Hashable = None) -> None:
+        """Run a job, and hand its result to `then` on the GUI thread.
+
+        Parameters
+        ----------
+        key
+            What the job is about: when just this is running, it is not run again.
+        """
+        if key is not None and self.busy and key == self._running:
+            self._wish = None
+            return
+        self._wish = (job, then, key)
         if self._worker is None:
             self._start()
 
@@ -50,7 +62,7 @@ class Later:
 
     def _start(self) -> None:
         assert self._wish is not None
-        (job, then), self._wish = self._wish, None
+        (job, then, self._running), self._wish = self._wish, None
         self._worker = Worker(
             once(job), on_return=lambda found: self._done(lambda: then(found)), on_error=lambda error: self._done(lambda: self._failed(error))
         )
@@ -58,7 +70,8 @@ class Later:
 
     def _done(self, tell: Callable[[], None]) -> None:
         self._worker = None
-        if self._wish is not None:
+        overtaken = self._wish is not None
+        if overtaken:
             self._start()
-        else:
+        if not overtaken or self._every:
             tell()

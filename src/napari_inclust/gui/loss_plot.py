@@ -1,4 +1,4 @@
-"""The live loss curve. pyqtgraph is imported here only, when the first curve is drawn."""
+"""The live loss curve, made when the first one is drawn."""
 
 from __future__ import annotations
 
@@ -6,50 +6,31 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyqtgraph as pg
-from qtpy.QtCore import QSize
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from .plots import ThemedPlot
 
 _COLOURS = {"loss": "#E69F00", "validation": "#56B4E9", "reconstruction": "#009E73", "prior": "#CC79A7", "labels": "#D55E00", "entropy": "#999999"}
 
 
-class LossPlot(QWidget):
-    """Loss terms and validation by epoch.
+class LossPlot(ThemedPlot):
+    """Loss terms and validation by epoch."""
 
-    Parameters
-    ----------
-    background, foreground
-        Colours of napari's theme.
-    """
+    lines = 11
 
-    def __init__(self, background: str, foreground: str) -> None:
-        super().__init__()
-        self.plot = pg.PlotWidget()
-        self.plot.setMenuEnabled(False)
-        self.plot.setLabel("bottom", "epoch")
-        self.plot.setLabel("left", "loss (weighted)")
-        self.plot.setToolTip("Weighted loss terms of each epoch, averaged over the members; validation: cells that no gradient sees")
-        self.legend = self.plot.addLegend(offset=(-5, 5), labelTextSize="8pt")
-        self.plot.setMinimumSize(100, 150)
-        self.plot.sizeHint = self.sizeHint
-        box = QVBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.addWidget(self.plot)
+    def __init__(self) -> None:
+        self.legend: Any = None
+        super().__init__("epoch", "loss (weighted)", "Weighted loss terms of each epoch, averaged over the members; validation: cells that no gradient sees")
+        self.legend = self.plot.addLegend(offset=(-5, 5))
         self._lines: dict[str, Any] = {}
-        self.restyle(background, foreground)
+        self.ink(self._style[1])
 
-    def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(300, 190)  # pyqtgraph's own hint is higher than a laptop's dock
-
-    def restyle(self, background: str, foreground: str) -> None:
-        """Follow the theme."""
-        self.plot.setBackground(background)
-        for side in ("left", "bottom"):
-            axis = self.plot.getAxis(side)
-            axis.setPen(foreground)
-            axis.setTextPen(foreground)
-        self.legend.setLabelTextColor(foreground)
+    def ink(self, colour: str) -> None:
+        if self.legend is None:
+            return
+        self.legend.setLabelTextColor(colour)
+        self.legend.setLabelTextSize(self.points)
         for _, label in self.legend.items:
-            label.setText(label.text, color=foreground)
+            label.setText(label.text, color=colour, size=self.points)
 
     def show_history(self, history: Sequence[Any]) -> None:
         """Draw all epochs so far."""

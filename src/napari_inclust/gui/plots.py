@@ -1,4 +1,4 @@
-"""Plots of the docks. pyqtgraph is imported here and in `loss_plot` only, when the first one is drawn."""
+"""Plots of the docks. pyqtgraph is imported with the first one that is drawn."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QSize
-from qtpy.QtGui import QFontMetrics
+from qtpy.QtGui import QFontInfo, QFontMetrics
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from .theme import theme_colours
@@ -18,7 +18,7 @@ _ACCENT, _OTHER = "#E69F00", "#56B4E9"
 
 
 class ThemedPlot(QWidget):
-    """A plot in the colours of napari's theme.
+    """A plot in the colours and with the font of napari's theme, as high as some lines of its text.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class ThemedPlot(QWidget):
         What it shows.
     """
 
-    height = 150
+    lines = 9
 
     def __init__(self, bottom: str, left: str, tip: str) -> None:
         super().__init__()
@@ -36,40 +36,59 @@ class ThemedPlot(QWidget):
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
         self.plot.setMouseEnabled(False, False)
-        self.plot.setLabel("bottom", bottom)
-        self.plot.setLabel("left", left)
+        self._titles = {"bottom": bottom, "left": left}
         self.plot.setToolTip(tip)
-        self.plot.setMinimumSize(100, self.height)
         self.plot.sizeHint = self.sizeHint
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(self.plot)
-        self._colours = ("", "")
+        self._style: tuple[Any, ...] = ()
         self.restyle()
 
+    @property
+    def least_height(self) -> int:
+        """Pixels that the plot needs."""
+        return int(self.lines * self.fontMetrics().height())
+
+    @property
+    def points(self) -> str:
+        """Size of the font, for pyqtgraph."""
+        return f"{QFontInfo(self.font()).pointSizeF():.1f}pt"
+
     def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(280, self.height + 30)
+        return QSize(280, self.least_height + 2 * self.fontMetrics().height())
 
     def restyle(self) -> None:
-        """Follow the theme."""
-        if (now := theme_colours()) != self._colours:
-            self._colours = now
-            self.plot.setBackground(now[0])
-            for axis in ("bottom", "left"):
-                self.plot.getAxis(axis).enableAutoSIPrefix(False)
-                self.plot.getAxis(axis).setPen(now[1])
-                self.plot.getAxis(axis).setTextPen(now[1])
+        """Follow the theme and its font."""
+        background, ink = theme_colours()
+        now = (background, ink, self.font().toString())
+        if now == self._style:
+            return
+        self._style = now
+        self.plot.setBackground(background)
+        self.plot.setMinimumSize(100, self.least_height)
+        for side, title in self._titles.items():
+            axis = self.plot.getAxis(side)
+            axis.enableAutoSIPrefix(False)
+            axis.setPen(ink)
+            axis.setTextPen(ink)
+            axis.setStyle(tickFont=self.font())
+            axis.setLabel(title, **{"font-size": self.points})
+        self.ink(ink)
+
+    def ink(self, colour: str) -> None:
+        """What else is drawn in the colour of the text."""
 
     def changeEvent(self, event: Any) -> None:  # noqa: N802
         super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_colours"):
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange) and hasattr(self, "_style"):
             self.restyle()
 
 
 class StabilityPlot(ThemedPlot):
     """How far members of the vote agree, by the number of domains."""
 
-    height = 110
+    lines = 7
 
     def __init__(self) -> None:
         super().__init__(
@@ -131,7 +150,7 @@ class CompositionPlot(ThemedPlot):
 class ScatterPlot(ThemedPlot):
     """Measured against imputed values of one gene."""
 
-    height = 190
+    lines = 12
 
     def __init__(self) -> None:
         super().__init__(
@@ -163,12 +182,10 @@ class HistogramPlot(ThemedPlot):
         Called with (low, high) when the user has dragged them.
     """
 
-    height = 100
+    lines = 7
 
     def __init__(self, moved: Callable[[float, float], None]) -> None:
-        super().__init__(
-            "log-normalised value", "cells (log)", "Number of cells by value, on a logarithmic scale; drag the two lines to set the colour limits of this gene"
-        )
+        super().__init__("value", "cells (log)", "Number of cells by value, on a logarithmic scale; drag the two lines to set the colour limits of this gene")
         self._moved = moved
         self._curve = self.plot.plot(stepMode="center", fillLevel=0, brush=pg.mkBrush(86, 180, 233, 120), pen=pg.mkPen(_OTHER))
         self.region = pg.LinearRegionItem(pen=pg.mkPen(_ACCENT, width=3), brush=pg.mkBrush(230, 159, 0, 30))
@@ -176,8 +193,9 @@ class HistogramPlot(ThemedPlot):
         self.region.sigRegionChangeFinished.connect(self._dragged)
         self._own = False
 
-    def show_values(self, values: NDArray[np.floating[Any]], limits: tuple[float, float]) -> None:
+    def show_values(self, values: NDArray[np.floating[Any]], limits: tuple[float, float], unit: str) -> None:
         """Draw a gene."""
+        self.plot.getAxis("bottom").setLabel(f"{unit} value")
         good = values[np.isfinite(values)]
         counts, edges = np.histogram(good, 60) if good.size else (np.zeros(1), np.array([0.0, 1.0]))
         self._curve.setData(edges, np.log10(1 + counts))

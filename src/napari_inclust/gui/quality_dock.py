@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QModelIndex, Qt
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QHeaderView, QLabel, QLineEdit, QSlider, QTableView, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QSlider, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from .bench import Workbench
-from .gene_table import GENE, IN_QUALITY, SCORE, WHY, GeneModel
+from .gene_table import IN_QUALITY
+from .gene_view import GeneView
 from .judging import NONE, SPREAD, WIDTH
 from .quality_text import calibration_table, score_summary
 from .widgets import Links, Message, allow, choice
 
 _POINTS = 4000
+_VEIL = ", as opacity"
 
 
 class QualityDock(QWidget):
@@ -34,13 +36,18 @@ class QualityDock(QWidget):
         self.search.setToolTip("Type a part of a name; several, separated by spaces or commas, show all that match any")
         self.search.setClearButtonEnabled(True)
         self.kind = choice("Which genes the table shows", [("all genes", "all"), ("measured", "measured"), ("imputed", "imputed"), ("starred", "starred")])
-        self.model = GeneModel(IN_QUALITY)
-        self.table = QTableView()
-        self.table.setModel(self.model)
+        self.table = GeneView(IN_QUALITY)
+        self.model = self.table.genes
         self.summary, self.message = Message(), Message()
         self.uncertainty = choice(
-            "How far the values of the chosen gene may be off, as a layer of its own",
-            [("not shown", NONE), ("spread of the members", SPREAD), ("width of the 90 % interval", WIDTH)],
+            "How far the values of the chosen gene may be off: as a layer of its own, or as opacity (what is less sure fades into the background)",
+            [
+                ("not shown", NONE),
+                ("spread of the members", SPREAD),
+                ("width of the 90 % interval", WIDTH),
+                ("opacity by the spread", SPREAD + _VEIL),
+                ("opacity by the width of the interval", WIDTH + _VEIL),
+            ],
         )
         self.fade = QSlider(Qt.Orientation.Horizontal)
         self.fade.setRange(0, 100)
@@ -73,21 +80,6 @@ class QualityDock(QWidget):
         self._read()
 
     def _lay_out(self) -> None:
-        table, head = self.table, self.table.horizontalHeader()
-        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-        table.setSortingEnabled(True)
-        head.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
-        head.setSortIndicatorClearable(True)
-        table.verticalHeader().hide()
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setMinimumHeight(180)
-        head.setResizeContentsPrecision(50)
-        head.setStretchLastSection(True)
-        for i, column in enumerate(IN_QUALITY):
-            if column != WHY:
-                head.setSectionResizeMode(i, QHeaderView.ResizeMode.Interactive if column in (GENE, SCORE) else QHeaderView.ResizeMode.ResizeToContents)
         find = QHBoxLayout()
         find.addWidget(self.search, 2)
         find.addWidget(self.kind, 1)
@@ -102,7 +94,7 @@ class QualityDock(QWidget):
         box = QVBoxLayout(self)
         box.addWidget(self.summary)
         box.addLayout(find)
-        box.addWidget(table, 1)
+        box.addWidget(self.table, 1)
         box.addWidget(self.message)
         box.addLayout(form)
         box.addWidget(self.about)
@@ -113,7 +105,7 @@ class QualityDock(QWidget):
     # what the user does
     def _filter(self, *_: Any) -> None:
         self.model.set_filter(self.search.text(), self.kind.currentData(), -1.0)
-        self._select()
+        self.table.show_gene(self._session.gene)
 
     def _row(self, now: QModelIndex, _before: QModelIndex) -> None:
         if now.isValid():
@@ -123,7 +115,8 @@ class QualityDock(QWidget):
         self._session.choose(self.model.gene(index.row()))
 
     def _uncertainty(self, *_: Any) -> None:
-        self._judging.set_uncertainty(self.uncertainty.currentData())
+        what = self.uncertainty.currentData()
+        self._judging.set_uncertainty(what.removesuffix(_VEIL), veil=what.endswith(_VEIL))
 
     def _fade(self, value: int) -> None:
         self._judging.set_fade(value / 100)
@@ -131,31 +124,16 @@ class QualityDock(QWidget):
     # what the session says
     def _genes(self) -> None:
         self.model.set_table(self._session.genes())
-        head = self.table.horizontalHeader()
-        letters = self.table.fontMetrics()
-        for column, text in ((GENE, "Slc17a6xx"), (SCORE, "not foreseen")):
-            head.resizeSection(self.model.columns.index(column), letters.horizontalAdvance(text) + 14)
-        self._select()
+        self.table.show_gene(self._session.gene)
         self._show()
 
     def _stars(self) -> None:
         self.model.set_stars(set(self._session.stars))
-        self._select()
+        self.table.show_gene(self._session.gene)
 
     def _gene(self) -> None:
         if self.table.currentIndex().row() != self.model.row_of(self._session.gene):
-            self._select()
-
-    def _select(self) -> None:
-        row, picker = self.model.row_of(self._session.gene), self.table.selectionModel()
-        picker.blockSignals(True)
-        if row >= 0:
-            self.table.selectRow(row)
-            self.table.scrollTo(self.model.index(row, self.model.columns.index(SCORE)))
-        else:
-            self.table.clearSelection()
-        picker.blockSignals(False)
-        self.table.viewport().update()
+            self.table.show_gene(self._session.gene)
 
     def _show(self) -> None:
         j, run = self._judging, self._session.run
@@ -174,6 +152,7 @@ class QualityDock(QWidget):
         self.fade.blockSignals(False)
         faded, cells = j.faded(), j.cells
         n = 0 if faded is None else int(faded.sum())
+        self.uncertainty.setCurrentIndex(self.uncertainty.findData(j.uncertainty + _VEIL * j.veil))
         self.faded.setText("" if cells is None else f"trust {j.fade:.2f}: {n:,} of {len(cells):,} cells faded" if j.fade else "no cell is faded")
 
     def _read(self) -> None:

@@ -25,6 +25,7 @@ KEYS = {
     "Alt-M": ("toggle_view", "measured / imputed"),
     "Alt-B": ("toggle_both", "side by side on / off"),
     "Alt-S": ("star", "star the gene"),
+    "Alt-O": ("toggle_outlines", "outlines of the domains on / off"),
 }
 
 
@@ -99,6 +100,9 @@ class Scene:
         if self.session.gene:
             self.session.star(self.session.gene)
 
+    def toggle_outlines(self) -> None:
+        self.finding.outline(not self.finding.outlined)
+
     # painting
     def _data(self) -> None:
         section, viewer = self.session.section, self._viewer()
@@ -109,8 +113,8 @@ class Scene:
             self.painter = None
         if section is None:
             return
-        self.painter = Painter(viewer, section, on_limits=self.session.set_manual)
-        self.painter.colormap = self.session.colormap
+        self.painter = Painter(viewer, section, on_limits=self.session.look.set_manual)
+        self.painter.colormap = self.session.look.colormap
         key = likely_types(section.adata.obs)
         if key is not None:
             self.session.set_types(types_of(section, key))
@@ -124,7 +128,7 @@ class Scene:
     def _blend(self) -> None:
         if self.painter is not None:
             blend = self.session.blend
-            self.painter.blend.show(blend, dict(zip(blend, self.session.limits(list(blend.values())), strict=True)), self.painter.describe)
+            self.painter.blend.show(blend, dict(zip(blend, self.session.look.limits(list(blend.values())), strict=True)), self.painter.describe)
             self.painter.bring("blend" if blend else "genes")
 
     def _domains(self) -> None:
@@ -172,7 +176,8 @@ class Scene:
             show_error(str(error))
             return False
         if shown:
-            self.painter.paint(shown, self.session.limits(shown))
+            look = self.session.look
+            self.painter.paint(shown, look.limits(shown), [look.threshold(p) for p in shown])
             self._read()
         return bool(shown)
 
@@ -182,7 +187,7 @@ class Scene:
         if self.painter is not None:
             if about is not None:
                 self.painter.annotate(about.better)
-            self.painter.overlays.show_uncertainty(self.judging.uncertain(), self.painter.describe)
+            self.painter.overlays.show_uncertainty(self.judging.uncertain(), self.painter.describe, veil=self.judging.veil)
 
     def _trust_look(self) -> None:
         if self.painter is not None:
@@ -192,9 +197,9 @@ class Scene:
     def _look(self) -> None:
         if self.painter is None:
             return
-        if self.painter.colormap != self.session.colormap:
-            self.painter.recolour(self.session.colormap)
-        self.painter.relimit(self.session.limits)
+        if self.painter.colormap != self.session.look.colormap:
+            self.painter.recolour(self.session.look.colormap)
+        self.painter.relimit(self.session.look.limits, self.session.look.threshold)
 
     def _told(self, text: str) -> None:
         show_error(text)

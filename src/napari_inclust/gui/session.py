@@ -3,53 +3,27 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from psygnal import Signal
 
 from ..errors import InclustError
-from ..paint.limits import Limits, Manual, Percentile, anchored
+from ..paint.compare import difference, swiped
 from ..paint.values import MEASURED, CellTypes, CellValues
+from .gene_rows import GeneTable
+from .look import Look
 
 if TYPE_CHECKING:
     from ..core.panel import Panel
     from ..core.run import Run
     from ..core.section import Reference, Section
 
-IMPUTED, BOTH = "imputed", "side by side"
-VIEWS = (MEASURED, IMPUTED, BOTH)
+IMPUTED, BOTH, SWIPE, DIFFERENCE = "imputed", "side by side", "swipe", "difference"
+VIEWS = (MEASURED, IMPUTED, BOTH, SWIPE, DIFFERENCE)
 _RECENT = 20
 _INLINE = 0.06  # seconds: a gene that is imputed faster is imputed at once, a slower one in a thread
 _KEPT_BYTES = 256 * 2**20  # of genes imputed before
-
-
-@dataclass(frozen=True, eq=False)
-class GeneTable:
-    """All genes that can be painted, for the table of the Genes dock.
-
-    Attributes
-    ----------
-    names : (genes,) str
-    imputed : (genes,) bool
-    scores : (genes,) float32
-        Held-out Pearson, NaN where there is none.
-    foreseen : (genes,) float32, optional
-        Foreseen Pearson of genes that were not measured, NaN where there is none.
-    reasons : (genes,) str, optional
-        Why nothing is foreseen of a gene.
-    baselines
-        Held-out Pearson of "knn" and "type_mean", (genes,) each.
-    """
-
-    names: NDArray[np.str_]
-    imputed: NDArray[np.bool_]
-    scores: NDArray[np.float32]
-    foreseen: NDArray[np.float32] | None = None
-    reasons: NDArray[np.object_] | None = None
-    baselines: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 class Session:
@@ -66,6 +40,7 @@ class Session:
     types_changed = Signal()
     foreseen_changed = Signal()
     blend_changed = Signal()
+    sets_changed = Signal()
     told = Signal(str)
 
     def __init__(self) -> None:
@@ -80,9 +55,10 @@ class Session:
         self.runs: list[Run] = []
         self.gene: str | None = None
         self.view = MEASURED
-        self.policy: Limits = Percentile()
-        self.manual: dict[str, Manual] = {}
-        self.colormap = "viridis"
+        self.look = Look(self.look_changed)
+        self.divide = 0.5  # where the swipe changes from measured to imputed, as a share of the section's width
+        self.score: CellValues | None = None  # of a gene set, painted in place of a gene
+        self.gene_sets: dict[str, tuple[str, ...]] = {}
         self.stars: set[str] = set()
         self.recent: list[str] = []
         self.blend: dict[str, CellValues] = {}  # by channel: "red", "green", "blue"
@@ -101,8 +77,8 @@ class Session:
             Its log-normalised values when they were made already (in the reading thread).
         """
         self.section, self._measured = section, measured
-        self.run, self.gene, self.view = None, None, MEASURED
-        self.manual.clear()
+        self.run, self.gene, self.score, self.view = None, None, None, MEASURED
+        self.look.forget()
         self.blend = {}
         self.types = None
         self._align()
@@ -118,7 +94,7 @@ class Session:
 
     def close_section(self) -> None:
         """Forget the section (a file that was refused takes the place of one that was open)."""
-        self.section = self._measured = self.run = self.gene = self.types = None
+        self.section = self._measured = self.run = self.gene = self.score = self.types = None
         self.blend = {}
         self._align()
         self.data_changed()
@@ -182,38 +158,36 @@ class Session:
     # genes
     def genes(self) -> GeneTable:
         """Genes that can be painted now: measured ones, and with a run those that it imputes."""
-        if self.section is None:
-            return GeneTable(np.empty(0, dtype=np.str_), np.empty(0, dtype=bool), np.empty(0, dtype=np.float32))
-        if self.run is None:
-            names = np.array(self.section.genes, dtype=np.str_)
-            return GeneTable(names, np.zeros(len(names), dtype=bool), np.full(len(names), np.nan, dtype=np.float32))
-        panel = self.run.panel
-        rest = [g for g in self.section.genes if g not in set(panel.genes)]  # controls: measured, never imputed
-        names = np.array([*panel.genes, *rest], dtype=np.str_)
-        imputed = np.zeros(len(names), dtype=bool)
-        imputed[panel.n_shared + panel.n_target_only : len(panel.genes)] = True
-        scores = np.full(len(names), np.nan, dtype=np.float32)
-        shared = list(panel.shared)
-        scores[: panel.n_shared] = self.run.scores["pcc"].reindex(shared).to_numpy(dtype=np.float32)
-        baselines = {}
-        for name in ("knn", "type_mean"):
-            baselines[name] = np.full(len(names), np.nan, dtype=np.float32)
-            if f"pcc_{name}" in self.run.scores:
-                baselines[name][: panel.n_shared] = self.run.scores[f"pcc_{name}"].reindex(shared).to_numpy(dtype=np.float32)
-        if self.foreseen is None:
-            return GeneTable(names, imputed, scores, baselines=baselines)
-        table = self.foreseen.reindex(names)
-        return GeneTable(
-            names, imputed, scores, table["predicted_pcc"].to_numpy(dtype=np.float32), table["reason"].fillna("").to_numpy(dtype=object), baselines
-        )
+        return GeneTable.of(self.section, self.run, self.foreseen)
 
     def choose(self, gene: str | None) -> None:
         """Paint a gene."""
-        if gene == self.gene:
+        if gene == self.gene and self.score is None:
             return
-        self.gene = gene
+        self.gene, self.score = gene, None
         if gene is not None:
             self.recent = [gene, *[g for g in self.recent if g != gene]][:_RECENT]
+        self.gene_changed()
+
+    def show_score(self, score: CellValues) -> None:
+        """Paint the score of a gene set in place of a gene."""
+        self.gene, self.score = None, score
+        self.gene_changed()
+
+    def add_sets(self, sets: dict[str, tuple[str, ...]]) -> None:
+        """More gene sets, by name; one of the same name is replaced."""
+        self.gene_sets |= sets
+        self.sets_changed()
+
+    def set_divide(self, divide: float) -> None:
+        """Move the line between measured and imputed."""
+        self.divide = divide
+        if self.effective_view == SWIPE:
+            self.gene_changed()
+
+    def set_log(self, log: bool) -> None:
+        """Log-normalised values, or normalised counts."""
+        self.look.log = log
         self.gene_changed()
 
     def set_view(self, view: str) -> None:
@@ -223,8 +197,11 @@ class Session:
             self.gene_changed()
 
     def toggle_view(self) -> None:
-        """Measured to imputed and back."""
-        self.set_view(MEASURED if self.view == IMPUTED else IMPUTED)
+        """Measured to imputed and back; in the swipe with equal limits."""
+        if self.effective_view == SWIPE:
+            self.set_divide(1.0 if self.divide == 0 else 0.0)
+        else:
+            self.set_view(MEASURED if self.view == IMPUTED else IMPUTED)
 
     def star(self, gene: str) -> None:
         """Star a gene, or take its star away."""
@@ -242,7 +219,7 @@ class Session:
             imputed = ""
         else:
             imputed = f"The reference lacks {gene}, so it cannot be imputed."
-        return {MEASURED: measured, IMPUTED: imputed, BOTH: measured or imputed}
+        return {MEASURED: measured, IMPUTED: imputed} | dict.fromkeys((BOTH, SWIPE, DIFFERENCE), measured or imputed)
 
     @property
     def effective_view(self) -> str | None:
@@ -253,7 +230,7 @@ class Session:
     @property
     def must_wait(self) -> bool:
         """Whether the chosen gene has to be imputed first, and that is too slow to do at once."""
-        return self.effective_view in (IMPUTED, BOTH) and self.gene not in self._kept and not self._inline
+        return self.effective_view not in (None, MEASURED) and self.gene not in self._kept and not self._inline
 
     def keep(self, run: Any, found: CellValues, seconds: float) -> None:
         """A gene that was imputed in a thread."""
@@ -270,9 +247,23 @@ class Session:
         """What is to be painted: one, or measured and imputed side by side."""
         gene, view = self.gene, self.effective_view
         if gene is None or view is None:
-            return []
-        kinds = {MEASURED: [self._of_section], IMPUTED: [self._of_run], BOTH: [self._of_section, self._of_run]}
-        return [get(gene) for get in kinds[view]]
+            return [] if self.score is None else [self.score]
+        pair = [self._of_section(gene)] if view != IMPUTED else []
+        pair += [self._of_run(gene)] if view != MEASURED else []
+        if view == DIFFERENCE:
+            return [difference(*pair)]
+        pair = pair if self.look.log else [p.linear() for p in pair]
+        return [swiped(*pair, self._left())] if view == SWIPE else pair
+
+    def values_of(self, gene: str, *, imputed: bool) -> CellValues:
+        """Measured or imputed values of a gene, whatever is shown; may be called in a thread."""
+        return self._of_run(gene) if imputed else self._of_section(gene)
+
+    def _left(self) -> Any:
+        """(cells,) which are left of the line."""
+        assert self.section is not None
+        x = self.section.xy[:, 0]
+        return x <= x.min() + self.divide * (x.max() - x.min()) if self.divide > 0 else x < x.min()
 
     def put(self, channel: str) -> None:
         """The gene that is shown into a channel of the blend, or out of it when it is there already."""
@@ -284,38 +275,19 @@ class Session:
         self.blend = {c: v for c, v in self.blend.items() if c != channel} | ({} if same else {channel: shown[0]})
         self.blend_changed()
 
-    def limits(self, shown: list[CellValues]) -> list[tuple[float, float]]:
-        """Colour limits of each, by hand where the user moved them."""
-        return [self.manual[p.name].get_limits(p.values) if p.name in self.manual else anchored(self.policy, p.values) for p in shown]
-
-    def set_policy(self, policy: Limits) -> None:
-        """Another way to find colour limits; limits set by hand are kept for their genes."""
-        self.policy = policy
-        self.look_changed()
-
-    def set_manual(self, gene: str, low: float, high: float) -> None:
-        """Limits of one gene by hand, kept for it."""
-        self.manual[gene] = Manual(low, high)
-        self.look_changed()
-
-    def reset_limits(self, gene: str) -> None:
-        """Back to the policy for one gene."""
-        self.manual.pop(gene, None)
-        self.look_changed()
-
-    def set_colormap(self, name: str) -> None:
-        """Another colormap for the genes."""
-        self.colormap = name
-        self.look_changed()
-
     def _of_section(self, gene: str) -> CellValues:
         assert self.section is not None
         values = self.run.measured(gene) if self.run is not None and gene in self.run.panel.genes else None
         if values is None:
-            if self._measured is None:
-                self._measured = log_measured(self.section)
-            values = self._measured[:, self.section.genes.index(gene)].toarray().ravel()
+            values = self.measured()[:, self.section.genes.index(gene)].toarray().ravel()
         return CellValues(gene, values)
+
+    def measured(self) -> Any:
+        """(cells, genes) CSC of the section's log-normalised values."""
+        assert self.section is not None
+        if self._measured is None:
+            self._measured = log_measured(self.section)
+        return self._measured
 
     def _of_run(self, gene: str) -> CellValues:
         found = self._kept[gene] if gene in self._kept else imputed_values(self.run, gene)

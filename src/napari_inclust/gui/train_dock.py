@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -13,7 +12,6 @@ from ..core.config import PRESETS, Config
 from ..errors import InclustError
 from .bench import Workbench
 from .config_form import ConfigForm
-from .theme import theme_colours
 from .training import CRASHED, DONE, RUNNING, STOPPED, STOPPING
 from .widgets import Links, Message, choice, duration, fill
 
@@ -133,16 +131,9 @@ class TrainDock(QWidget):
         if self.plot is None:
             from .loss_plot import LossPlot
 
-            self._colours = theme_colours()
-            self.plot = LossPlot(*self._colours)
+            self.plot = LossPlot()
             self._place.addWidget(self.plot)
         self.plot.show_history(self._training.history)
-
-    def changeEvent(self, event: Any) -> None:  # noqa: N802
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange and getattr(self, "plot", None) is not None and (now := theme_colours()) != self._colours:
-            self._colours = now
-            self.plot.restyle(*now)
 
     def _show(self, *_: Any) -> None:
         t, s = self._training, self._session

@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping
 from typing import Any
 
 from . import canvas
 from .layers import Describe, GeneLayer
+from .owned import Owned
 from .raster import CellRaster
 from .values import CellValues
 
 CHANNELS = ("red", "green", "blue")
 
 
-class Blend:
-    """One layer a channel, added up; each keeps napari's own sliders and colour bar.
-
-    Parameters
-    ----------
-    viewer
-        napari viewer (held weakly).
-    raster
-        Where the cells are.
-    unit
-        Of the coordinates.
-    """
+class Blend(Owned):
+    """One layer a channel, added up; each keeps napari's own sliders and colour bar."""
 
     def __init__(self, viewer: Any, raster: CellRaster, unit: str) -> None:
-        self._viewer = weakref.ref(viewer)
-        self._raster, self._unit = raster, unit
+        super().__init__(viewer, raster, unit)
         self._layers: dict[str, GeneLayer] = {}
 
     @property
     def layers(self) -> dict[str, GeneLayer]:
         """Those that are in the viewer, by channel."""
-        viewer = self._viewer()
-        return {c: self._layers[c] for c in CHANNELS if viewer is not None and c in self._layers and self._layers[c] in viewer.layers}
+        return {c: self._layers[c] for c in CHANNELS if self._alive(self._layers.get(c))}
 
     def show(self, genes: Mapping[str, CellValues], limits: Mapping[str, tuple[float, float]], describe: Describe) -> None:
         """Draw these genes, by channel; channels without one are removed."""

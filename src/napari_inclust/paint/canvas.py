@@ -33,3 +33,11 @@ def shows_all(viewer: Any) -> bool:
     same = before[0] < 1.2 * now.zoom
     now.zoom, now.center = before
     return same
+
+
+def background() -> str:
+    """Colour of the canvas in napari's present theme, as hex."""
+    from napari.settings import get_settings
+    from napari.utils.theme import get_theme
+
+    return str(get_theme(get_settings().appearance.theme).canvas.as_hex())

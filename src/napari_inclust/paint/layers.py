@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import Colormap, DirectLabelColormap
+from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
 
 from .raster import CellRaster
@@ -61,6 +62,7 @@ class GeneLayer(_CellLayer, Image):
         self.painted = painted
         self._describe_cell = describe
         self._faded: NDArray[np.bool_] | None = None
+        self.least: float | None = None
         super().__init__(value_pyramid(raster, painted.values), multiscale=True, rgb=False, contrast_limits=limits, affine=raster.affine, units=(unit, unit),
                          name=painted.title, metadata=_metadata(painted), interpolation2d="nearest", **kwargs)  # fmt: skip
         if hasattr(self, "colorbar"):
@@ -75,9 +77,9 @@ class GeneLayer(_CellLayer, Image):
         """Cell, type, value, spread, and whether it is imputed."""
         return f"{self._describe_cell(row)} · {self.painted.text(row)}"
 
-    def show(self, painted: CellValues, limits: tuple[float, float]) -> None:
-        """Paint another gene, in place."""
-        self.painted = painted
+    def show(self, painted: CellValues, limits: tuple[float, float], least: float | None = None) -> None:
+        """Paint another gene, in place; cells whose value is below `least` are left out."""
+        self.painted, self.least = painted, least
         self._paint()
         self.limit(limits)
         self.name = painted.title
@@ -89,8 +91,16 @@ class GeneLayer(_CellLayer, Image):
             self._faded = faded
             self._paint()
 
+    def cut(self, least: float | None) -> None:
+        """Leave out cells whose value is below; None: none."""
+        if least != self.least:
+            self.least = least
+            self._paint()
+
     def _paint(self) -> None:
-        values = self.painted.values if self._faded is None else np.where(self._faded, np.float32(np.nan), self.painted.values)
+        values = self.painted.values
+        for out in (self._faded, None if self.least is None else values < self.least):
+            values = values if out is None else np.where(out, np.float32(np.nan), values)
         self.data = value_pyramid(self.raster, values)  # type: ignore[assignment]
 
     def limit(self, limits: tuple[float, float]) -> None:
@@ -155,4 +165,12 @@ def _metadata(painted: CellValues) -> dict[str, Any]:
     return {"gene": painted.name, "kind": painted.kind, "score": painted.score, "unit": painted.unit}
 
 
-COLORMAPS = ("viridis", "magma", "inferno", "plasma", "cividis", "gray", "turbo")  # perceptually even and safe for the colour-blind first
+def veil_colormap(colour: str) -> Colormap:
+    """From transparent to one colour: laid over others, it takes their place by and by."""
+    rgb = transform_color(colour)[0, :3]
+    return Colormap([[*rgb, 0.0], [*rgb, 1.0]], name=f"veil {colour}")
+
+
+DIVERGING = "RdBu_r"  # blue below zero, white, red above; safe for the colour-blind
+SAFE = ("viridis", "magma", "inferno", "plasma", "cividis", "gray")  # perceptually even, safe for the colour-blind
+COLORMAPS = (*SAFE, "turbo")

@@ -89,6 +89,12 @@ def anchored(policy: Limits, values: NDArray[np.floating]) -> tuple[float, float
     return (0.0, high) if isinstance(policy, Percentile) and policy.low == 0 and high > 0 else (low, high)
 
 
+def around_zero(values: NDArray[np.floating]) -> tuple[float, float]:
+    """Equal ends on both sides of zero for values around it: the 99th percentile of their size."""
+    high = Percentile().get_limits(np.abs(values))[1]
+    return (-high, high)
+
+
 def join(*pairs: tuple[float, float]) -> tuple[float, float]:
     """The limits that hold all of several pairs: equal colours mean equal values in views side by side."""
     return _ordered(min(p[0] for p in pairs), max(p[1] for p in pairs))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 
 from . import canvas
 from .domain_layer import DomainLayer
-from .layers import Describe, GeneLayer, TypeLayer
+from .layers import Describe, GeneLayer, TypeLayer, veil_colormap
 from .limits import Percentile
+from .owned import Owned
 from .raster import CellRaster
 from .values import CellTypes, CellValues
 
@@ -20,22 +20,11 @@ OUTLINES = "domain outlines"
 _GREY = np.array([[0.5, 0.5, 0.5, 0.5]])
 
 
-class Overlays:
-    """Layers of one section beside its genes and categories. What the user removed is made anew when it is shown again.
-
-    Parameters
-    ----------
-    viewer
-        napari viewer (held weakly).
-    raster
-        Where the cells are.
-    unit
-        Of the coordinates.
-    """
+class Overlays(Owned):
+    """Layers of one section beside its genes and categories. What the user removed is made anew when it is shown again."""
 
     def __init__(self, viewer: Any, raster: CellRaster, unit: str) -> None:
-        self._viewer = weakref.ref(viewer)
-        self._raster, self._unit = raster, unit
+        super().__init__(viewer, raster, unit)
         self._domains: DomainLayer | None = None
         self._outlines: Vectors | None = None
         self._uncertainty: GeneLayer | None = None
@@ -93,25 +82,33 @@ class Overlays:
             layer.data = lines
             layer.edge_color = colour
 
-    def show_uncertainty(self, shown: CellValues | None, describe: Describe) -> None:
-        """How far a gene's values may be off, as a layer of its own on top; None removes it."""
+    def show_uncertainty(self, shown: CellValues | None, describe: Describe, *, veil: bool = False) -> None:
+        """How far a gene's values may be off, on top; None removes it.
+
+        Parameters
+        ----------
+        veil
+            Not in colours of its own: a veil in the colour of the canvas, so that what is unsure is seen less.
+        """
         if shown is None:
             self._uncertainty = self._remove(self._uncertainty)
             return
         limits = (0.0, max(Percentile().get_limits(shown.values)[1], 1e-6))
+        colormap = veil_colormap(canvas.background()) if veil else "inferno"
         layer = self.uncertainty
         if layer is None:
-            self._uncertainty = layer = GeneLayer(self._raster, shown, limits, describe, unit=self._unit, colormap="inferno")
+            self._uncertainty = layer = GeneLayer(self._raster, shown, limits, describe, unit=self._unit, colormap=colormap)
             self._insert(layer, [])
         else:
             layer.show(shown, limits)
+            layer.colormap = colormap
 
     def show_grey(self, describe: Describe, below: list[Any], *, on: bool) -> None:
-        """All cells in grey under the genes: what is faded shows as tissue, not as nothing."""
+        """All cells in grey under the genes: what is left out shows as tissue, not as nothing."""
         if not on:
             self._grey = self._remove(self._grey)
         elif self.grey is None:
-            every = CellTypes("faded cells", np.zeros(self._raster.n_cells, dtype=np.int32), ("trust below the limit",), _GREY)
+            every = CellTypes("faded cells", np.zeros(self._raster.n_cells, dtype=np.int32), ("below a limit",), _GREY)
             self._grey = TypeLayer(self._raster, every, describe, unit=self._unit)
             self._insert(self._grey, below)
 
@@ -119,25 +116,3 @@ class Overlays:
         """Remove all."""
         self._domains, self._outlines = self._remove(self._domains), self._remove(self._outlines)
         self._uncertainty, self._grey = self._remove(self._uncertainty), self._remove(self._grey)
-
-    def _insert(self, layer: Any, below: list[Any]) -> None:
-        viewer = self._viewer()
-        if viewer is None:
-            return
-        active = viewer.layers.selection.active
-        at = [viewer.layers.index(x) for x in below if x in viewer.layers]
-        viewer.layers.insert(min(at, default=len(viewer.layers)), layer)
-        if active is not None and active in viewer.layers:
-            viewer.layers.selection.active = active  # the gene keeps napari's sliders
-        canvas.scale_bar(viewer).visible = True
-        if len(viewer.layers) == 1:
-            viewer.reset_view()
-
-    def _remove(self, layer: Any) -> None:
-        viewer = self._viewer()
-        if viewer is not None and layer is not None and layer in viewer.layers:
-            viewer.layers.remove(layer)
-
-    def _alive(self, layer: Any) -> bool:
-        viewer = self._viewer()
-        return layer is not None and viewer is not None and layer in viewer.layers

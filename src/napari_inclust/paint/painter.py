@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from . import canvas
 from .blend import Blend
-from .layers import COLORMAPS, GeneLayer, TypeLayer
+from .cells import CellLayers
+from .layers import COLORMAPS, DIVERGING, GeneLayer, TypeLayer
 from .limits import join
 from .overlays import Overlays
 from .raster import CellRaster, section_raster
@@ -33,10 +34,12 @@ class Painter:
     raster
         Made from the section when not given.
     on_limits
-        Called with (gene, low, high) when the user moves napari's own contrast slider.
+        Called with (what is painted, low, high) when the user moves napari's own contrast slider.
     """
 
-    def __init__(self, viewer: Any, section: Section, raster: CellRaster | None = None, on_limits: Callable[[str, float, float], None] | None = None) -> None:
+    def __init__(
+        self, viewer: Any, section: Section, raster: CellRaster | None = None, on_limits: Callable[[CellValues, float, float], None] | None = None
+    ) -> None:
         self._viewer = weakref.ref(canvas.unwrapped(viewer))
         self.section = section
         self.raster = section_raster(section) if raster is None else raster
@@ -49,7 +52,9 @@ class Painter:
         self.types: CellTypes | None = None
         self.overlays = Overlays(canvas.unwrapped(viewer), self.raster, self.unit)
         self.blend = Blend(canvas.unwrapped(viewer), self.raster, self.unit)
+        self.cells = CellLayers(canvas.unwrapped(viewer), self.raster, self.unit)
         self._faded: NDArray[np.bool_] | None = None
+        self._brought = ""
 
     @property
     def layers(self) -> list[GeneLayer | TypeLayer]:
@@ -87,7 +92,7 @@ class Painter:
             self._types.hide(hidden)
             self._types.visible = True
 
-    def paint(self, shown: list[CellValues], limits: list[tuple[float, float]]) -> None:
+    def paint(self, shown: list[CellValues], limits: list[tuple[float, float]], least: list[float | None] | None = None) -> None:
         """Paint one gene in place, or its measured and imputed values side by side in linked views with equal limits.
 
         One layer shows measured or imputed: switching between them costs no more than switching genes.
@@ -98,10 +103,13 @@ class Painter:
             One, or two for side by side (left, right).
         limits
             Colour limits of each.
+        least
+            Value of each below which cells are left out (shown grey); None: all are drawn.
         """
         viewer = self._viewer()
         if viewer is None:
             return
+        least = [None] * len(shown) if least is None else least
         both, side_by_side = join(*limits), len(shown) > 1
         switched = canvas.grid(viewer).enabled != side_by_side
         whole = switched and bool(self._genes) and canvas.shows_all(viewer)
@@ -112,9 +120,12 @@ class Painter:
             for i, painted in enumerate(shown):
                 layer = self.gene_layer(i)
                 if layer is None:
-                    self._add(viewer, i, painted, both)
+                    layer = self._add(viewer, i, painted, both)
+                    layer.cut(least[i])
                 else:
-                    layer.show(painted, both)
+                    layer.show(painted, both, least[i])
+                if layer.colormap.name != (colours := self._colours(painted)):
+                    layer.colormap = colours
         finally:
             self._own = False
         if side_by_side and self._types is not None and self._alive(self._types):
@@ -125,31 +136,35 @@ class Painter:
             outlines = self.overlays.outlines
             if outlines is not None:  # side by side they would have a place of their own
                 outlines.visible = not side_by_side
-            self.fade(self._faded)
             if whole:  # else the user looks at a detail: the views keep it
                 viewer.reset_view()
+        self._grey()
 
     def show_domains(self, types: CellTypes | None, confidence: NDArray[np.floating[Any]] | None, selected: frozenset[int], *, shaded: bool) -> None:
         """Domains under the genes; see `bring`."""
-        self.overlays.show_domains(types, confidence, self._name_only, selected, shaded=shaded, below=self._genes)
+        self.overlays.show_domains(types, confidence, self._name_only, selected, shaded=shaded, below=[*self._genes, *self.cells.over])
 
     def bring(self, what: str) -> None:
-        """Bring "domains", "genes" or "blend" to view, when they are not beside each other."""
-        viewer, domains, blend = self._viewer(), self.overlays.domains, self.blend.layers.values()
-        if viewer is None or (domains is None and not blend):
+        """Bring "domains", "genes", "blend" or "cells" (their categories, or a number of each) to view, when they are not beside each other."""
+        viewer, domains, blend, column = self._viewer(), self.overlays.domains, self.blend.layers.values(), self.cells.column
+        if viewer is None:
             return
         side_by_side = canvas.grid(viewer).enabled
-        for layer, mine in ((domains, "domains"), *((x, "blend") for x in blend)):
+        for layer, mine in ((domains, "domains"), *((x, "blend") for x in blend), (column, "cells")):
             if layer is not None:
                 layer.visible = what == mine and not side_by_side
         if not side_by_side:
             for layer in self._genes:
                 layer.visible = what == "genes"
-            if self._types is not None and what != "genes":
-                self._types.visible = False
-            brought = {"domains": domains, "blend": next(iter(blend), None), "genes": self.gene_layer()}[what]
-            mine = [self._types, domains, *blend, *self._genes, None]
-            if brought is not None and viewer.layers.selection.active in mine:  # napari's own controls follow; a layer of the user's keeps them
+            if self._types is not None and (what != self._brought or what == "cells"):  # else they may shine through a transparent gene
+                self._types.visible = what == "cells" and column is None
+            self._brought = what
+            cells = column if column is not None else self._types
+            brought = {"domains": domains, "blend": next(iter(blend), None), "genes": self.gene_layer(), "cells": cells}[what]
+            mine = [self._types, domains, column, *blend, *self._genes, None]
+            if (
+                brought is not None and self._alive(brought) and viewer.layers.selection.active in mine
+            ):  # napari's own controls follow; a layer of the user's keeps them
                 viewer.layers.selection.active = brought
 
     def fade(self, faded: NDArray[np.bool_] | None) -> None:
@@ -157,18 +172,21 @@ class Painter:
         self._faded = faded
         for layer in self._genes:
             layer.fade(faded)
+        self._grey()
+
+    def _grey(self) -> None:
+        """Cells that are left out show grey, but for side by side."""
         viewer = self._viewer()
-        self.overlays.show_grey(
-            self.describe, self._genes, on=faded is not None and bool(self._genes) and viewer is not None and not canvas.grid(viewer).enabled
-        )
+        out = bool(self._genes) and (self._faded is not None or any(layer.least is not None for layer in self._genes))
+        self.overlays.show_grey(self.describe, self._genes, on=out and viewer is not None and not canvas.grid(viewer).enabled)
 
     def annotate(self, better: Callable[[CellValues], CellValues]) -> None:
         """Tell more of the genes that are painted (intervals): hovering says it; nothing is painted anew."""
         for layer in self._genes:
             layer.painted = better(layer.painted)
 
-    def relimit(self, limits_of: Callable[[list[CellValues]], list[tuple[float, float]]]) -> None:
-        """Other colour limits for what is painted."""
+    def relimit(self, limits_of: Callable[[list[CellValues]], list[tuple[float, float]]], least_of: Callable[[CellValues], float | None]) -> None:
+        """Other colour limits and thresholds for what is painted."""
         alive = [layer for layer in self._genes if self._alive(layer)]
         if alive:
             both = join(*limits_of([layer.painted for layer in alive]))
@@ -176,48 +194,60 @@ class Painter:
             try:
                 for layer in alive:
                     layer.limit(both)
+                    layer.cut(least_of(layer.painted))
             finally:
                 self._own = False
+            self._grey()
 
     def cell_text(self, y: float, x: float) -> str:
         """The cell at a place in micrometres in words: id, type, and the value of each gene that is painted; empty where there is none."""
         row = self.raster.cell_at(y, x)
         if row is None:
             return ""
-        return " · ".join([self.describe(row), *(layer.painted.text(row) for layer in self._read())])
+        return " · ".join([self.describe(row), *(painted.text(row) for painted in self.read)])
+
+    @property
+    def read(self) -> list[CellValues]:
+        """The values that the pointer tells."""
+        return [layer.painted for layer in self._read()]
 
     def _read(self) -> list[GeneLayer]:
-        """Layers whose values the pointer tells: the blend while it is seen, else the gene."""
-        blend = [layer for layer in self.blend.layers.values() if layer.visible]
-        return blend or [layer for layer in self._genes if self._alive(layer)]
+        """Layers whose values the pointer tells: the blend or a number of the cells while it is seen, else the gene."""
+        seen = [layer for layer in (*self.blend.layers.values(), self.cells.column) if layer is not None and layer.visible]
+        return seen or [layer for layer in self._genes if self._alive(layer)]
 
     def recolour(self, colormap: str) -> None:
         """Another colormap for both gene layers."""
         self.colormap = colormap
         for layer in self._genes:
-            layer.colormap = colormap
+            layer.colormap = self._colours(layer.painted)
+
+    def _colours(self, painted: CellValues) -> str:
+        return DIVERGING if painted.centred else self.colormap
 
     def close(self) -> None:
         """Remove the layers of this section."""
         viewer = self._viewer()
         self.overlays.close()
         self.blend.close()
+        self.cells.close()
         while self._genes:
             self._drop()
         if viewer is not None and self._types is not None and self._types in viewer.layers:
             viewer.layers.remove(self._types)
         self._types = None
 
-    def _add(self, viewer: Any, index: int, painted: CellValues, limits: tuple[float, float]) -> None:
-        layer = GeneLayer(self.raster, painted, limits, self.describe, unit=self.unit, colormap=self.colormap)
+    def _add(self, viewer: Any, index: int, painted: CellValues, limits: tuple[float, float]) -> GeneLayer:
+        layer = GeneLayer(self.raster, painted, limits, self.describe, unit=self.unit, colormap=self._colours(painted))
         layer.fade(self._faded)
         layer.events.contrast_limits.connect(self._limits_moved)
         if not self._genes and self._types is not None:
             self._types.visible = False
         self._genes[index : index + 1] = [layer]
-        over = [viewer.layers.index(x) for x in (self.overlays.outlines, self.overlays.uncertainty) if x is not None]
+        over = [viewer.layers.index(x) for x in (self.overlays.outlines, self.overlays.uncertainty, *self.cells.over) if x is not None]
         viewer.layers.insert(min(over, default=len(viewer.layers)), layer)
         self._furnish(viewer)
+        return layer
 
     def _drop(self) -> None:
         layer, viewer = self._genes.pop(), self._viewer()
@@ -244,7 +274,7 @@ class Painter:
         finally:
             self._own = False
         if self._on_limits is not None:
-            self._on_limits(event.source.painted.name, float(limits[0]), float(limits[1]))
+            self._on_limits(event.source.painted, float(limits[0]), float(limits[1]))
 
     def _name_only(self, row: int) -> str:
         return str(self.section.adata.obs_names[row])

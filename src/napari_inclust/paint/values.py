@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-UNIT = "log-normalised"
+UNIT, LINEAR = "log-normalised", "normalised counts"
 IMPUTED, HELD_OUT, MEASURED = "imputed", "held-out", "measured"
 
 
@@ -36,6 +36,8 @@ class CellValues:
         Foreseen score of a gene that has none, or None.
     low, high : (cells,) float32, optional
         Ends of the 90 % interval of each value.
+    centred
+        Whether the values lie around zero (differences, z-scores): drawn in diverging colours with equal ends.
     """
 
     name: str
@@ -47,10 +49,21 @@ class CellValues:
     foreseen: float | None = None
     low: NDArray[np.float32] | None = None
     high: NDArray[np.float32] | None = None
+    centred: bool = False
 
     @property
     def is_imputed(self) -> bool:
-        return self.kind in (IMPUTED, HELD_OUT)
+        """Whether any value in it was imputed."""
+        return self.kind == HELD_OUT or IMPUTED in self.kind
+
+    def linear(self) -> CellValues:
+        """The same without the logarithm: exp(value) - 1, the spread to first order. What is not log-normalised stays as it is."""
+        if self.unit != UNIT or self.centred:
+            return self
+        spread, low, high = (
+            None if x is None else f(x) for x, f in ((self.spread, lambda x: np.exp(self.values) * x), (self.low, np.expm1), (self.high, np.expm1))
+        )
+        return replace(self, values=np.expm1(self.values), spread=spread, unit=LINEAR, low=low, high=high)
 
     def within(self, low: NDArray[np.float32], high: NDArray[np.float32]) -> CellValues:
         """The same with its interval."""
@@ -59,7 +72,7 @@ class CellValues:
     @property
     def mark(self) -> str:
         """Measured or imputed, with the score: what stands beside the name of an imputed gene everywhere."""
-        if not self.is_imputed:
+        if self.kind not in (IMPUTED, HELD_OUT):
             return self.kind
         if self.score is None and self.foreseen is not None and np.isfinite(self.foreseen):
             return f"imputed (score ~{self.foreseen:.2f} foreseen)"
@@ -76,8 +89,7 @@ class CellValues:
         spread = f" ± {self.spread[row]:.2f}" if self.spread is not None and np.isfinite(self.spread[row]) else ""
         if self.low is not None and self.high is not None:
             spread += f" (90 % interval {self.low[row]:.2f} to {self.high[row]:.2f})"
-        mark = self.kind if not self.is_imputed else self.mark.replace("imputed", "IMPUTED")
-        return f"{self.name} {self.values[row]:.2f}{spread} {self.unit}, {mark}"
+        return f"{self.name} {self.values[row]:.2f}{spread} {self.unit}, {self.mark.replace('imputed', 'IMPUTED')}"
 
 
 @dataclass(frozen=True, eq=False)
