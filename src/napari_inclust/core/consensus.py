@@ -16,6 +16,7 @@ from .graph import Codes
 Matrix = NDArray[np.float32]
 _CHUNK = 65_536
 _ROUNDS = 8  # of aligning at most
+_CELLS_A_DOMAIN = 10  # a half with fewer is not drawn: members see all rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +96,17 @@ def vote(tables: Sequence[Matrix], k: int, restarts: int, rng: np.random.Generat
     ----------
     at
         Rows on which mixtures are fitted and aligned; the others only get their membership, a table at a time: memory does not grow with the members.
+        Each member is fitted on a random half of them, so that their agreement is over subsamples as well as seeds; a single member on all.
     few
         Rows among these on which the members' agreement is counted.
     """
     fitted: list[tuple[int, Mixture]] = []
     all_fitted = len(at) == len(tables[0])
+    halves = len(tables) * restarts > 1 and len(at) // 2 >= _CELLS_A_DOMAIN * k
     for t, table in enumerate(tables):
         for _ in range(restarts):
-            fitted.append((t, Mixture.fit(table, k, int(rng.integers(2**31)), at)))
+            rows = np.sort(rng.choice(at, len(at) // 2, replace=False)) if halves else at
+            fitted.append((t, Mixture.fit(table, k, int(rng.integers(2**31)), rows)))
             yield len(fitted) / (len(tables) * restarts) * (1 if all_fitted else 0.5)
     members = [mixture.membership(tables[t][at]) for t, mixture in fitted]
     step = max(1, len(at) // few)
