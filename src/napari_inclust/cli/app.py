@@ -9,8 +9,10 @@ from rich.table import Table
 
 from .. import __version__
 from . import console
+from .check import check
 from .demo import demo
 from .domains import domains
+from .export import export
 from .impute import impute
 from .info import info
 from .report import report
@@ -42,5 +44,5 @@ def presets() -> None:
     console.out.print(table)
 
 
-for command in (impute, score, report, domains, info, demo, presets):
+for command in (check, impute, score, report, domains, export, info, demo, presets):
     app.command()(console.guarded(command))

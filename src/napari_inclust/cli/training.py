@@ -77,8 +77,10 @@ def settings(preset: str | None, config_file: Path | None, **changes: Any) -> Co
 
 def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, batch: str | None = None, checkpoint: Path | None = None) -> Run:
     """Train with a progress bar; Ctrl-C ends it at once, and the checkpoint (if asked for) stays."""
+    from ..core.reference_check import check
     from ..core.train import epochs
 
+    talk.note(check(data.section, data.reference, data.panel, labels=labels).line)
     if checkpoint is not None and checkpoint.exists():
         talk.note(f"going on from {checkpoint}")
     steps = epochs(data.section, data.reference, config, labels=labels, batch=batch, checkpoint=checkpoint)
