@@ -13,6 +13,7 @@ from .check import check
 from .demo import demo
 from .domains import domains
 from .export import export
+from .figure import figure
 from .impute import impute
 from .info import info
 from .report import report
@@ -44,5 +45,5 @@ def presets() -> None:
     console.out.print(table)
 
 
-for command in (check, impute, score, report, domains, export, info, demo, presets):
+for command in (check, impute, score, report, figure, domains, export, info, demo, presets):
     app.command()(console.guarded(command))

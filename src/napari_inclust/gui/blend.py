@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
-from ..paint.blend import CHANNELS
+from ..paint.colours import CHANNELS
 from .session import BOTH, Session
 from .widgets import Links, allow, button
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
-from ..paint.layers import COLORMAPS, SAFE
+from ..paint.colours import COLORMAPS, SAFE
 from ..paint.limits import Percentile
 from .bench import Workbench
 from .widgets import Links, choice

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import canvas
+from .colours import CHANNELS
 from .layers import Describe, GeneLayer
 from .owned import Owned
 from .raster import CellRaster
 from .values import CellValues
-
-CHANNELS = ("red", "green", "blue")
 
 
 class Blend(Owned):

@@ -169,8 +169,3 @@ def veil_colormap(colour: str) -> Colormap:
     """From transparent to one colour: laid over others, it takes their place by and by."""
     rgb = transform_color(colour)[0, :3]
     return Colormap([[*rgb, 0.0], [*rgb, 1.0]], name=f"veil {colour}")
-
-
-DIVERGING = "RdBu_r"  # blue below zero, white, red above; safe for the colour-blind
-SAFE = ("viridis", "magma", "inferno", "plasma", "cividis", "gray")  # perceptually even, safe for the colour-blind
-COLORMAPS = (*SAFE, "turbo")

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from . import canvas
 from .blend import Blend
 from .cells import CellLayers
-from .layers import COLORMAPS, DIVERGING, GeneLayer, TypeLayer
+from .colours import COLORMAPS, DIVERGING
+from .layers import GeneLayer, TypeLayer
 from .limits import join
 from .overlays import Overlays
 from .raster import CellRaster, section_raster
