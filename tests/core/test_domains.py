@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from napari_inclust.core.domains import METHODS, domains, steps
+from napari_inclust.core.graph import Graph
 from napari_inclust.core.section import Section
 from napari_inclust.errors import ConfigError, DataError
 
@@ -111,6 +112,36 @@ def test_sections_share_domains_and_no_neighbours(tissue, bands):
     types = both.obs["cell_type"].to_numpy()
     assert adjusted_rand_score(types, found.labels) > 0.8
     assert found.provenance["sections"] == 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("graph", [Graph("knn", 8), Graph("radius", radius=35), Graph("delaunay")])
+def test_neighbourhoods_can_follow_a_graph(tissue, bands, method, graph):
+    found = valid(quick(tissue, 4, method=method, graph=graph), 400)
+    assert found.provenance["graph"] == str(graph)
+    if method != "inclust":
+        assert adjusted_rand_score(bands, found.labels) > 0.7
+    if method == "inclust+":
+        assert found.provenance["scale"] == pytest.approx({"knn": 9, "delaunay": 7}.get(graph.kind, 10), abs=1.5)
+
+
+def test_a_graph_decides_who_is_averaged(tissue):
+    """Cells of the upper and lower half are joined to their own half only: a wall runs through the tissue."""
+    tissue = tissue.copy()
+    tissue.obs["half"] = np.where(tissue.obsm["spatial"][:, 1] > 200, "up", "down")
+    labels = [quick(tissue, 4, graph=graph, section_key="half").labels for graph in (Graph("knn", 6), Graph("knn", 20))]
+    assert adjusted_rand_score(*labels) < 1
+
+
+@pytest.mark.parametrize(("radius", "said"), [(0.1, "no neighbour"), (300, "neighbours")])
+def test_a_radius_that_holds_no_cell_or_too_many_is_told(tissue, radius, said):
+    with pytest.raises(ConfigError, match=said):
+        quick(tissue, 4, graph=Graph("radius", radius=radius))
+
+
+def test_a_grid_where_there_is_none_is_told(tissue):
+    found = quick(tissue, 4, graph=Graph("grid", 6), method="inclust")
+    assert any("not on a regular grid" in note for note in found.notes)
 
 
 def test_three_dimensional_places_are_used_whole(tissue):

@@ -6,12 +6,13 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 
 from napari_inclust.core.domain_edit import Segmentation, rename
-from napari_inclust.core.domain_evidence import adjacency, composition, markers
+from napari_inclust.core.domain_evidence import adjacency, composition, evidence, markers
 from napari_inclust.core.domain_metrics import against, chaos, pas
 from napari_inclust.core.domain_outlines import outlines
-from napari_inclust.core.graph import Graph, nearest, spatial_graph
+from napari_inclust.core.graph import Graph, along, nearest, spatial_graph
 from napari_inclust.errors import DataError
 
 ONE = np.zeros(300, dtype=np.intp)
@@ -104,6 +105,23 @@ def test_imputed_markers_are_ranked_apart(section, seg, truth):
         markers(section, seg, imputed[::-1].copy())
 
 
+def test_a_run_ranks_the_genes_that_only_its_reference_has(section, reference, config, seg, monkeypatch):
+    from napari_inclust.core import domain_evidence
+    from napari_inclust.core.section import Section
+    from napari_inclust.core.train import fit
+
+    run = fit(section, reference, config)
+    whole = markers(section, seg, run, n=3)
+    predicted = whole[whole["kind"] == "imputed"]
+    assert set(predicted["gene"]) <= set(run.panel.reference_only)
+    assert list(predicted["domain"].unique()) == list(seg.names)
+    assert (predicted.groupby("domain")["score"].diff().dropna() <= 0).all()
+    monkeypatch.setattr(domain_evidence, "_GENES", 3)
+    pd.testing.assert_frame_equal(markers(section, seg, run, n=3), whole, rtol=1e-4)  # in several groups the same
+    with pytest.raises(DataError, match="same section"):
+        markers(Section.from_adata(section.adata[:100].copy()), Segmentation.of(seg.labels[:100], np.ones(100)), run)
+
+
 def test_one_domain_has_no_markers(section):
     assert markers(section, Segmentation.of(ONE, np.ones(300))).empty
 
@@ -113,6 +131,40 @@ def test_bands_lie_beside_the_next_ones_only(section, seg):
     assert (np.diag(table) > 2).all()
     np.testing.assert_allclose(table, table.T)
     assert table.iloc[0, 1] > 0 == table.iloc[0, 3]
+
+
+def test_pairs_of_neighbours_are_squidpys(section, seg):
+    import warnings
+
+    edges = spatial_graph(section.xy, ONE, Graph("delaunay"))
+    cells = ad.AnnData(shape=(300, 0), obs=pd.DataFrame({"domain": seg.categories()}, index=section.adata.obs_names), obsp={"spatial_connectivities": edges})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import squidpy
+
+        theirs = squidpy.gr.interaction_matrix(cells, "domain", copy=True)
+    ends = theirs.sum(1)
+    np.testing.assert_allclose(adjacency(seg, section.xy, ONE, Graph("delaunay")), theirs / np.outer(ends, ends) * ends.sum(), rtol=1e-5)
+
+
+def test_all_evidence_is_together(section, seg):
+    from napari_inclust.core.domains import domains
+
+    found = domains(section, 4, method="smoothed-pca").edited(seg)
+    tables = evidence(found, labels="cell_type")
+    assert list(tables) == ["domains", "adjacency", "markers", "composition"]
+    np.testing.assert_array_equal(tables["domains"]["cells"], seg.sizes)
+    assert tables["domains"]["confidence"].between(0, 1).all()
+    assert "composition" not in evidence(found)
+
+
+def test_walking_along_a_graph_goes_by_steps_then_by_distance():
+    xy = np.array([[0, 0], [1, 0], [2, 0], [0.5, 5], [50, 50]])  # a chain 3 - 0 - 1 - 2; the last is alone
+    edges = np.zeros((5, 5))
+    for a, b in ((3, 0), (0, 1), (1, 2)):
+        edges[a, b] = edges[b, a] = 1
+    reached = along(xy, 3, sp.csr_matrix(edges))
+    np.testing.assert_array_equal(reached, [[0, 1, 3, 2], [1, 0, 2, 3], [2, 1, 0, 3], [3, 0, 1, 2], [4, 4, 4, 4]])
 
 
 def test_outlines_hold_their_cells_and_do_not_overlap(section, seg):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,11 @@ from .section import Section
 if TYPE_CHECKING:
     from anndata import AnnData
 
+    from .domain_result import Domains
+    from .run import Run
+
 MARKERS = 20  # of each domain
+_GENES = 512  # imputed and ranked at once
 
 
 def composition(section: Section, seg: Segmentation, labels: str) -> pd.DataFrame:
@@ -39,7 +44,7 @@ def composition(section: Section, seg: Segmentation, labels: str) -> pd.DataFram
     return counts.div(counts.sum(axis=1).replace(0, np.nan), axis=0)
 
 
-def markers(section: Section, seg: Segmentation, imputed: AnnData | None = None, n: int = MARKERS) -> pd.DataFrame:
+def markers(section: Section, seg: Segmentation, imputed: AnnData | Run | None = None, n: int = MARKERS) -> pd.DataFrame:
     """Genes higher in a domain than outside, by scanpy's `rank_genes_groups` (t-test): one row a domain and gene, best first.
 
     The domains were found in the same values, so the p-values only rank. Domains of one cell have none.
@@ -47,7 +52,8 @@ def markers(section: Section, seg: Segmentation, imputed: AnnData | None = None,
     Parameters
     ----------
     imputed
-        Predictions for the same cells (what `inclust impute` writes), ranked apart: column `kind` says "measured" or "imputed".
+        Predictions for the same cells (what `inclust impute` writes), or a run of the section: the genes that only its reference has, some at a time. They are
+        ranked apart: column `kind` says "measured" or "imputed".
 
     Returns
     -------
@@ -62,33 +68,51 @@ def markers(section: Section, seg: Segmentation, imputed: AnnData | None = None,
 
     measured = AnnData(val.lognormalise(section.matrix, section.values.kind), obs=pd.DataFrame(index=section.adata.obs_names.astype(str)))
     measured.var_names = pd.Index(section.genes)
-    tables = [_ranked(measured, seg, n).assign(kind="measured")]
+    tables = [_ranked([measured], seg, n).assign(kind="measured")]
     if imputed is not None:
-        if list(imputed.obs_names.astype(str)) != list(measured.obs_names):
-            raise DataError(
-                f"the imputed values are of {imputed.n_obs} other cells than the {section.n_cells} of {section.name}. Give those of the same section."
-            )
-        tables.append(_ranked(AnnData(imputed.X, obs=measured.obs.copy(), var=imputed.var[[]].copy()), seg, n).assign(kind="imputed"))
-    out = pd.concat(tables, ignore_index=True)
+        tables.append(_ranked(_groups(imputed, section), seg, n).assign(kind="imputed"))
+    out = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
     return out[["domain", "gene", "kind", "score", "log2_fold_change", "p_adjusted"]]
 
 
-def _ranked(adata: AnnData, seg: Segmentation, n: int) -> pd.DataFrame:
+def _groups(imputed: AnnData | Run, section: Section) -> Iterator[AnnData]:
+    """Imputed genes of the section's cells, some at a time."""
+    from anndata import AnnData
+
+    of = imputed if isinstance(imputed, AnnData) else imputed.section.adata
+    cells = pd.Index(of.obs_names.astype(str))
+    if list(cells) != list(section.adata.obs_names.astype(str)):
+        raise DataError(f"the imputed values are of {len(cells)} other cells than the {section.n_cells} of {section.name}. Give those of the same section.")
+    if isinstance(imputed, AnnData):
+        yield AnnData(imputed.X, obs=pd.DataFrame(index=cells), var=imputed.var[[]].copy())
+        return
+    for genes, values, *_ in imputed.chunks(imputed.panel.reference_only, _GENES):
+        yield AnnData(values, obs=pd.DataFrame(index=cells), var=pd.DataFrame(index=genes))
+
+
+def _ranked(groups: Iterable[AnnData], seg: Segmentation, n: int) -> pd.DataFrame:
+    """The first `n` genes of each domain among those of all groups; p-values adjusted over all of them (Benjamini and Hochberg)."""
     import scanpy  # type: ignore[import-untyped]
+    from scipy.stats import false_discovery_control
 
     columns = ["domain", "gene", "score", "log2_fold_change", "p_adjusted"]
-    groups = [name for name, size in zip(seg.names, seg.sizes, strict=True) if size > 1]
-    if seg.k < 2 or not groups:
+    large = [name for name, size in zip(seg.names, seg.sizes, strict=True) if size > 1]
+    if seg.k < 2 or not large:
         return pd.DataFrame(columns=columns)
-    adata.obs["domain"] = seg.categories()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fragmented frames; genes of one value give 0 / 0
-        scanpy.tl.rank_genes_groups(adata, "domain", groups=groups, method="t-test", n_genes=min(n, adata.n_vars))
-        found = scanpy.get.rank_genes_groups_df(adata, group=groups)
-    if "group" not in found:
-        found["group"] = groups[0]
-    found = found.rename(columns={"group": "domain", "names": "gene", "scores": "score", "logfoldchanges": "log2_fold_change", "pvals_adj": "p_adjusted"})
-    out: pd.DataFrame = found.astype({"domain": str})[columns]
+    tables = []
+    for adata in groups:
+        adata.obs["domain"] = seg.categories()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # fragmented frames; genes of one value give 0 / 0
+            scanpy.tl.rank_genes_groups(adata, "domain", groups=large, method="t-test")
+            table = scanpy.get.rank_genes_groups_df(adata, group=large)
+        tables.append(table if "group" in table else table.assign(group=large[0]))
+    found = pd.concat(tables, ignore_index=True).astype({"group": str}) if tables else pd.DataFrame(columns=["group", "names", "scores", "pvals"])
+    found["p_adjusted"] = found.groupby("group")["pvals"].transform(lambda p: false_discovery_control(p.fillna(1.0)))
+    found = found.rename(columns={"group": "domain", "names": "gene", "scores": "score", "logfoldchanges": "log2_fold_change"})
+    found = found.sort_values("score", ascending=False, kind="stable").groupby("domain").head(n)
+    found["order"] = found["domain"].map({name: i for i, name in enumerate(seg.names)})
+    out: pd.DataFrame = found.sort_values("order", kind="stable").reset_index(drop=True).reindex(columns=columns)
     return out
 
 
@@ -103,4 +127,27 @@ def adjacency(seg: Segmentation, xy: Float, sections: Codes, graph: Graph | None
     ends: NDArray[np.float64] = observed.sum(1)
     expected = np.outer(ends, ends) / max(ends.sum(), 1.0)
     ratio = np.divide(observed, expected, out=np.zeros_like(observed), where=expected > 0)
-    return pd.DataFrame(ratio, index=list(seg.names), columns=list(seg.names))
+    return pd.DataFrame(ratio, index=pd.Index(list(seg.names), name="domain"), columns=list(seg.names))
+
+
+def evidence(found: Domains, *, labels: str | None = None, imputed: AnnData | Run | None = None, graph: Graph | None = None) -> dict[str, pd.DataFrame]:
+    """All of it for the chosen solution, as tables by name.
+
+    Parameters
+    ----------
+    labels
+        Column of obs for the composition; None: no such table.
+    imputed
+        As for `markers`.
+    graph
+        Who lies beside whom (default the 6 nearest cells).
+
+    Returns
+    -------
+    "domains" (cells, mean confidence), "adjacency", "markers", and "composition" when labels are given.
+    """
+    seg = found.segmentation
+    sure = pd.Series(seg.confidence).groupby(seg.labels).mean().to_numpy()
+    cells = pd.DataFrame({"cells": seg.sizes, "confidence": sure}, index=pd.Index(list(seg.names), name="domain"))
+    tables = {"domains": cells, "adjacency": adjacency(seg, found.xy, found.sections, graph), "markers": markers(found.section, seg, imputed)}
+    return tables if labels is None else tables | {"composition": composition(found.section, seg, labels)}

@@ -54,7 +54,10 @@ def consensus(work: Work, wanted: list[int] | None, rng: np.random.Generator) ->
     """The vote of all views and scales."""
     low, high = work.span
     middle = low + 0.3 * (high - low)
-    near, scale, scales = dv.neighbourhoods(work.xy, work.view, work.sections, work.near)
+    if work.graph is None:
+        near, scale, scales = dv.neighbourhoods(work.xy, work.view, work.sections, work.near)
+    else:
+        near, scale, scales = dv.graph_neighbourhoods(work.xy, work.sections, work.graph)
     tables: dict[tuple[str, int], NDArray[np.float32]] = {}
     for name, p in work.view.items():
         for m in scales:
@@ -68,7 +71,11 @@ def consensus(work: Work, wanted: list[int] | None, rng: np.random.Generator) ->
 def smoothed(work: Work, wanted: list[int] | None, rng: np.random.Generator) -> Generator[Step, None, Found]:
     """The baseline: components averaged over the nearest cells, one mixture."""
     d, m = BASELINE
-    table = averaging(work.near, m) @ work.view["z"][:, :d]
+    near = work.near
+    if work.graph is not None:
+        near, scale, _ = dv.graph_neighbourhoods(work.xy, work.sections, work.graph)
+        m = round(scale)
+    table = averaging(near, m) @ work.view["z"][:, :d]
     return (yield from _votes([table], wanted, replace(work, restarts=1), rng, None))
 
 

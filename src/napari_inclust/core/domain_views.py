@@ -11,9 +11,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from . import values as val
-from .graph import Codes, Index, averaging, nearest
+from .graph import Codes, Graph, Index, along, averaging, nearest, spatial_graph
 from .panel import _CONTROL
 from .section import Section
 
@@ -206,6 +206,23 @@ def neighbourhoods(xy: NDArray[np.floating], view: dict[str, Matrix], sections: 
     if wide + 1 > near.shape[1]:
         near = nearest(xy, wide, sections)
     return near, scale, sorted({max(1, round(scale * s)) for s in SCALES})
+
+
+def graph_neighbourhoods(xy: NDArray[np.floating], sections: Codes, graph: Graph) -> tuple[Index, float, list[int]]:
+    """The same along a graph: a neighbourhood is a cell with its neighbours in it (median), the scales lie around that.
+
+    Raises
+    ------
+    ConfigError
+        A graph without edges, or with more neighbours than can be averaged at several scales.
+    """
+    edges = spatial_graph(xy, sections, graph)
+    scale = float(np.median(np.diff(edges.indptr))) + 1
+    if not 1 < scale <= max(GRID):
+        found = "no neighbour" if scale <= 1 else f"{scale - 1:.0f} neighbours"
+        raise ConfigError(f"half of the cells have {found} in the graph {graph}; choose one with 1 to {max(GRID) - 1} neighbours for most cells.")
+    scales = sorted({max(2, round(scale * s / SCALES[1])) for s in SCALES})
+    return along(xy, min(WIDE * scales[-1], len(xy) - 1), edges), scale, scales
 
 
 def _groups(sections: Codes) -> Codes:

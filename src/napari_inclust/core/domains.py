@@ -25,7 +25,7 @@ from .domain_edit import Segmentation, coloured_like
 from .domain_input import numbers_wanted, placed, run_latent, section_codes
 from .domain_metrics import chaos, pas
 from .domain_result import Domains, Method, Step
-from .graph import Graph, nearest, place_notes
+from .graph import Graph, is_lattice, nearest, place_notes
 from .section import Section
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def steps(
     run
         A run trained on this section and a reference: its latent is one more view of the cells ("inclust+" only).
     graph
-        Neighbours of the published method (default its 6 nearest).
+        What a neighbourhood is: a cell and its neighbours in this graph; for "inclust+" the scales lie around that, and reach further along the graph. Default:
+        the nearest cells, as many as predict a cell best ("inclust+"), 30 ("smoothed-pca"), 6 ("inclust").
     restarts
         Mixtures for each view and scale (default 8).
 
@@ -124,6 +125,8 @@ def _steps(
     yield Step(0, 100, "neighbours")
     near = nearest(xy, min(max(dv.GRID) + 1, max(1, len(xy) - 1)), sections)
     notes += place_notes(xy, near, sections, section.unit_note)
+    if graph is not None and graph.kind == "grid" and not is_lattice(xy, near):
+        notes.append("the places are not on a regular grid: the graph joins cells at about the median distance. Delaunay or the nearest cells fit better.")
     yield Step(5, 100, "components")
     x = dv.expression(section)
     view = dv.views(x, sections)
@@ -140,14 +143,14 @@ def _steps(
     else:
         found = yield from methods.smoothed(work, wanted, rng)
     chosen = found.chosen if auto or wanted is None else wanted[0]
-    base = yield from methods.smoothed(replace(work, span=(95, 100)), [chosen], np.random.default_rng(seed + 1))
+    base = yield from methods.smoothed(replace(work, span=(95, 100), graph=None), [chosen], np.random.default_rng(seed + 1))
     for k, seg in found.solutions.items():
         if seg.k < k and k in (wanted or [chosen]):
             notes.append(f"only {seg.k} of {k} domains hold any cell.")
     baseline = coloured_like(base.solutions[chosen], found.solutions[chosen])
     table = _table(found, baseline, work)
     facts = {
-        "method": method, "seed": seed, "chosen_by": "stability" if auto else "the user", "scale": found.scale, "section_key": section_key or "", "views": list(view),
+        "method": method, "seed": seed, "chosen_by": "stability" if auto else "the user", "scale": found.scale, "graph": str(graph or "nearest"), "section_key": section_key or "", "views": list(view),
         "sections": n_sections, "cells": section.n_cells, "genes": x.shape[1], "data": section.fingerprint, "values": str(section.values),
         "unit": section.unit_note, "made": datetime.now(UTC).isoformat(timespec="seconds"), "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in PACKAGES},

@@ -20,6 +20,7 @@ Float = NDArray[np.floating[Any]]
 Codes = NDArray[np.intp]
 Kind = Literal["knn", "radius", "delaunay", "grid"]
 
+_WALK = 4096  # cells from which the graph is walked at once
 _QUERY = 20_000  # cells looked up at once: the tree answers in float64 and int64
 CELL_SPACING = (2.0, 40.0)  # micrometres between the centres of neighbouring cells in tissue
 _FAR = 20.0  # median spacings to the nearest cell beyond which a cell is alone
@@ -40,6 +41,9 @@ class Graph:
     kind: Kind = "knn"
     neighbours: int = 6
     radius: float | None = None
+
+    def __str__(self) -> str:
+        return {"radius": f"radius of {self.radius} um", "delaunay": "delaunay"}.get(self.kind, f"{self.kind} of {self.neighbours}")
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -96,6 +100,35 @@ def nearest(xy: Float, m: int, sections: Codes) -> Index:
             hit = found == own[:, None]
             hit[~hit.any(1), -1] = True  # more duplicates than neighbours: the cell itself was not among them
             out[at[own], 1:k] = at[found[~hit].reshape(len(own), k - 1)]
+    return out
+
+
+def along(xy: Float, m: int, edges: sp.csr_matrix) -> Index:
+    """(cells, m + 1) the cell itself, then m others: those the fewest steps away in the graph, the nearer first among them.
+
+    Where the graph ends before, the cell itself is repeated, as by `nearest`.
+    """
+    n = len(xy)
+    out = np.repeat(np.arange(n, dtype=np.int32)[:, None], m + 1, axis=1)
+    links = sp.csr_matrix(edges, dtype=np.float32, copy=True)
+    links.data[:] = 1
+    for start in range(0, n, _WALK):
+        rows = np.arange(start, min(start + _WALK, n))
+        front = sp.csr_matrix((np.ones(len(rows), dtype=np.float32), (rows - start, rows)), shape=(len(rows), n))
+        steps, taken = front.copy(), 1
+        while front.nnz:
+            short = sp.diags((np.diff(steps.indptr) <= m).astype(np.float32))
+            front = (short @ front @ links).sign()
+            front = front - front.multiply(steps.sign())
+            front.eliminate_zeros()
+            taken += 1
+            steps = (steps + taken * front).tocsr()
+        row, column = np.repeat(np.arange(len(rows)), np.diff(steps.indptr)), steps.indices
+        distance = np.linalg.norm(xy[rows[row]] - xy[column], axis=1)
+        order = np.lexsort((distance, steps.data, row))
+        place = np.arange(len(order)) - steps.indptr[row]
+        kept = place <= m
+        out[rows[row[kept]], place[kept]] = column[order][kept]
     return out
 
 
