@@ -82,6 +82,21 @@ def test_the_number_is_chosen_by_stability_with_its_curve(tissue, monkeypatch):
     assert found.provenance["chosen_by"] == "stability"
 
 
+@pytest.mark.parametrize("method", ["inclust+", "smoothed-pca"])
+def test_a_resolution_gives_a_number_and_a_finer_one_more(tissue, method):
+    coarse, fine = (valid(quick(tissue, resolution=r, method=method), 400) for r in (0.1, 1.0))
+    assert 1 < coarse.chosen < fine.chosen
+    assert coarse.provenance["chosen_by"] == "resolution 0.1"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"), [({"resolution": 0}, "above 0"), ({"resolution": 1, "n_domains": 3}, "in place"), ({"resolution": 1, "method": "inclust"}, "in place")]
+)
+def test_a_resolution_that_makes_no_sense_is_refused(tissue, options, said):
+    with pytest.raises(ConfigError, match=said):
+        quick(tissue, **options)
+
+
 def test_the_published_network_uses_as_many_outputs_as_it_likes_or_merges_them(tissue):
     free = valid(quick(tissue, method="inclust"), 400)
     assert 1 < free.chosen <= 20

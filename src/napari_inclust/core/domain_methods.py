@@ -13,6 +13,7 @@ from . import domain_views as dv
 from .consensus import vote
 from .domain_edit import Segmentation, coloured_like
 from .domain_input import MIN_CELLS
+from .domain_resolution import communities
 from .domain_result import Step
 from .graph import Codes, Float, Graph, Index, averaging
 
@@ -37,6 +38,11 @@ class Work:
     graph: Graph | None
     xy: Float
     span: tuple[float, float]
+    resolution: float | None = None
+
+    def number(self, wanted: list[int] | None, table: NDArray[np.float32]) -> list[int] | None:
+        """The numbers wanted: where a resolution was given, the one it finds."""
+        return wanted if self.resolution is None else [communities(table, self.resolution, self.seed)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +70,7 @@ def consensus(work: Work, wanted: list[int] | None, rng: np.random.Generator) ->
             yield Step.within((low, middle), len(tables) / (len(work.view) * len(scales)), "neighbourhoods")
             tables[name, m] = dv.features(p, near, m)
     space = tables["z50", scales[len(scales) // 2]]
+    wanted = work.number(wanted, space)
     found = yield from _votes(list(tables.values()), wanted, replace(work, span=(middle, high)), rng, averaging(near, round(scale)))
     return replace(found, space=space, scale=scale)
 
@@ -76,7 +83,7 @@ def smoothed(work: Work, wanted: list[int] | None, rng: np.random.Generator) -> 
         near, scale, _ = dv.graph_neighbourhoods(work.xy, work.sections, work.graph)
         m = round(scale)
     table = averaging(near, m) @ work.view["z"][:, :d]
-    return (yield from _votes([table], wanted, replace(work, restarts=1), rng, None))
+    return (yield from _votes([table], work.number(wanted, table), replace(work, restarts=1), rng, None))
 
 
 def _votes(tables: list[NDArray[np.float32]], wanted: list[int] | None, work: Work, rng: np.random.Generator, smooth: Any) -> Generator[Step, None, Found]:

@@ -59,6 +59,7 @@ def steps(
     run: Run | None = None,
     graph: Graph | None = None,
     restarts: int | None = None,
+    resolution: float | None = None,
 ) -> Generator[Step, None, Domains]:
     """Find spatial domains: yields a `Step` now and then, returns `Domains`.
 
@@ -80,17 +81,20 @@ def steps(
         the nearest cells, as many as predict a cell best ("inclust+"), 30 ("smoothed-pca"), 6 ("inclust").
     restarts
         Mixtures for each view and scale (default 8).
+    resolution
+        Instead of `n_domains`: as many domains as there are communities of alike neighbourhoods at this resolution, from about 0.1 (coarse) to 1 (fine); not
+        for "inclust".
 
     Raises
     ------
     ConfigError
-        A number of domains below 1 or above that of the cells; an unknown method.
+        A number of domains below 1 or above that of the cells; an unknown method; a number and a resolution; a graph that makes no neighbourhoods.
     DataError
         Fewer than 20 cells, cells that are all alike, no places, no such column.
     RunError
         A run of another section.
     """
-    return _one_thread(_steps(data, n_domains, method, section_key, seed, run, graph, restarts))
+    return _one_thread(_steps(data, n_domains, method, section_key, seed, run, graph, restarts, resolution))
 
 
 def _one_thread(search: Generator[Step, None, Domains]) -> Generator[Step, None, Domains]:
@@ -116,9 +120,12 @@ def _steps(
     run: Run | None,
     graph: Graph | None,
     restarts: int | None,
+    resolution: float | None,
 ) -> Generator[Step, None, Domains]:
     if method not in METHODS:
         raise ConfigError(f"unknown method {method!r}; expected one of {', '.join(METHODS)}.")
+    if resolution is not None and (n_domains is not None or method == "inclust"):
+        raise ConfigError("a resolution stands in place of a number of domains, and serves the methods inclust+ and smoothed-pca. Give one of the two.")
     section, xy, notes = placed(data)
     sections, n_sections = section_codes(section, section_key)
     wanted = numbers_wanted(n_domains, section.n_cells)
@@ -132,7 +139,7 @@ def _steps(
     view = dv.views(x, sections)
     rng = np.random.default_rng(seed + 1)
     at = np.sort(rng.choice(len(xy), min(len(xy), dv.LANDMARKS), replace=False))
-    work = methods.Work(near, view, sections, at, seed, restarts or methods.RESTARTS, graph, xy, (15, 95))
+    work = methods.Work(near, view, sections, at, seed, restarts or methods.RESTARTS, graph, xy, (15, 95), resolution)
     auto = wanted is None
     if method == "inclust+":
         if run is not None:
@@ -143,14 +150,14 @@ def _steps(
     else:
         found = yield from methods.smoothed(work, wanted, rng)
     chosen = found.chosen if auto or wanted is None else wanted[0]
-    base = yield from methods.smoothed(replace(work, span=(95, 100), graph=None), [chosen], np.random.default_rng(seed + 1))
+    base = yield from methods.smoothed(replace(work, span=(95, 100), graph=None, resolution=None), [chosen], np.random.default_rng(seed + 1))
     for k, seg in found.solutions.items():
         if seg.k < k and k in (wanted or [chosen]):
             notes.append(f"only {seg.k} of {k} domains hold any cell.")
     baseline = coloured_like(base.solutions[chosen], found.solutions[chosen])
     table = _table(found, baseline, work)
     facts = {
-        "method": method, "seed": seed, "chosen_by": "stability" if auto else "the user", "scale": found.scale, "graph": str(graph or "nearest"), "section_key": section_key or "", "views": list(view),
+        "method": method, "seed": seed, "chosen_by": f"resolution {resolution}" if resolution is not None else "stability" if auto else "the user", "scale": found.scale, "graph": str(graph or "nearest"), "section_key": section_key or "", "views": list(view),
         "sections": n_sections, "cells": section.n_cells, "genes": x.shape[1], "data": section.fingerprint, "values": str(section.values),
         "unit": section.unit_note, "made": datetime.now(UTC).isoformat(timespec="seconds"), "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in PACKAGES},
