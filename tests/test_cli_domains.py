@@ -122,6 +122,48 @@ def test_outlines_are_geojson_with_names_and_colours(found, tmp_path):
     assert all(len(f["properties"]["classification"]["color"]) == 3 for f in features)
 
 
+def test_outlines_are_a_store_of_spatialdata(found, tmp_path):
+    import warnings
+
+    result = found("--n-domains", 3, "--section", "slice", "--outlines", tmp_path / "d.zarr")
+    assert result.exit_code == 0, result.stderr
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import spatialdata
+
+        shapes = spatialdata.read_zarr(tmp_path / "d.zarr").shapes["domains"]
+    assert set(shapes["section"]) == {"up", "down"}
+    assert shapes["cells"].sum() == 200
+    assert (shapes.area > 0).all()
+    assert shapes.total_bounds[2] > 190  # micrometres, as the cells
+
+
+def test_evidence_is_in_the_file_and_as_tables(found, tmp_path):
+    result = found("--n-domains", 4, "--composition", "band", "--evidence", tmp_path / "why", "--graph", "delaunay")
+    assert result.exit_code == 0, result.stderr
+    after = ad.read_h5ad(tmp_path / "out.h5ad")
+    inside = after.uns["domain_inclust"]["evidence"]
+    tables = {p.stem: pd.read_csv(p) for p in (tmp_path / "why").iterdir()}
+    assert set(tables) == {"domains", "adjacency", "markers", "composition", "curve"}
+    assert set(inside) == set(tables) - {"curve"}
+    expected = pd.crosstab(after.obs["domain"], after.obs["band"], normalize="index")
+    np.testing.assert_allclose(tables["composition"].set_index("domain"), expected, atol=1e-5)
+    shares = inside["composition"].pivot(index="domain", columns="class", values="share")
+    np.testing.assert_allclose(shares, expected, atol=1e-5)
+    assert list(tables["domains"]["cells"]) == list(after.obs["domain"].value_counts(sort=False))
+    assert set(inside["markers"]["kind"]) == {"measured"}
+    best = tables["markers"].groupby("domain")["gene"].first()
+    assert best["Domain 1"] in result.stdout
+    assert after.uns["domain_inclust"]["graph"] == "delaunay"
+    assert len(inside["adjacency"]) == 16
+
+
+def test_a_resolution_stands_for_a_number(found, tmp_path):
+    result = found("--resolution", 0.1)
+    assert result.exit_code == 0, result.stderr
+    assert ad.read_h5ad(tmp_path / "out.h5ad").uns["domain_inclust"]["chosen_by"] == "resolution 0.1"
+
+
 def test_outlines_become_shapes_of_spatialdata(spatial):
     from napari_inclust.core.domain_outlines import outlines
     from napari_inclust.core.domains import domains
@@ -138,7 +180,10 @@ def test_a_run_of_the_section_adds_its_latent(inclust, pair, tmp_path, monkeypat
     assert inclust("impute", *pair[:2], "-o", tmp_path / "i.h5ad", "--config", pair[2], "--genes", "Gad1", "--save-run", run).exit_code == 0
     result = inclust("domains", pair[0], "-o", tmp_path / "o.h5ad", "--n-domains", 3, "--run", run)
     assert result.exit_code == 0, result.stderr
-    assert "latent" in ad.read_h5ad(tmp_path / "o.h5ad").uns["domain_inclust"]["views"]
+    about = ad.read_h5ad(tmp_path / "o.h5ad").uns["domain_inclust"]
+    assert "latent" in about["views"]
+    assert set(about["evidence"]["markers"]["kind"]) == {"measured", "imputed"}
+    assert "(imputed)" in result.stdout
 
 
 def test_the_same_seed_gives_the_same_file_contents(found, tmp_path):
@@ -154,6 +199,14 @@ def test_the_same_seed_gives_the_same_file_contents(found, tmp_path):
         (["--n-domains", 0], 2, "from 1 to 200"),
         (["--n-domains", 201], 2, "from 1 to 200"),
         (["--n-domains", 3, "--auto"], 2, "Give one"),
+        (["--n-domains", 3, "--resolution", 1], 2, "Give one"),
+        (["--resolution", -1], 2, "above 0"),
+        (["--n-domains", 3, "--graph", "voronoi"], 2, "delaunay"),
+        (["--n-domains", 3, "--graph", "radius"], 2, "micrometres above 0"),
+        (["--n-domains", 3, "--radius", 30], 2, "--graph radius"),
+        (["--n-domains", 3, "--graph", "delaunay", "--neighbours", 3], 2, "--graph knn"),
+        (["--n-domains", 3, "--composition", "x"], 3, "'x'"),
+        (["--n-domains", 3, "--evidence", "no/such"], 5, "does not exist"),
         (["--n-domains", 3, "--method", "x"], 2, "smoothed-pca"),
         (["--n-domains", 3, "--section", "x"], 3, "'x'"),
         (["--n-domains", 3, "--truth", "x"], 3, "'x'"),

@@ -14,11 +14,15 @@ from .console import Talk, duration, plural
 from .training import Data, command_line, settings, train
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..core.domain_result import Domains
+    from ..core.graph import Graph
     from ..core.run import Run
     from ..core.section import Section
 
-_DOMAINS = "Domains"
+_DOMAINS, _GRAPH, _EVIDENCE = "Domains", "Neighbourhoods", "Evidence"
+_MARKERS = 3  # genes named for each domain
 
 
 def domains(
@@ -42,7 +46,44 @@ def domains(
     ] = None,
     saved_run: Annotated[Path | None, typer.Option("--run", metavar="RUN", help="A saved run of this section, instead.", rich_help_panel=_DOMAINS)] = None,
     outlines: Annotated[
-        Path | None, typer.Option("--outlines", metavar="FILE", help="Also the domains as polygons: .geojson.", rich_help_panel=_DOMAINS)
+        Path | None,
+        typer.Option(
+            "--outlines",
+            metavar="FILE",
+            help="Also the domains as polygons, in micrometres: .geojson, or SpatialData shapes (.zarr).",
+            rich_help_panel=_DOMAINS,
+        ),
+    ] = None,
+    resolution: Annotated[
+        float | None,
+        typer.Option(
+            "--resolution", metavar="R", help="Instead of a number: as many domains as communities, about 0.1 (coarse) to 1 (fine).", rich_help_panel=_DOMAINS
+        ),
+    ] = None,
+    graph: Annotated[
+        str | None,
+        typer.Option(
+            "--graph",
+            metavar="G",
+            help="What a neighbourhood is: knn, radius, delaunay or grid (Visium); default: as many nearest cells as predict a cell best.",
+            rich_help_panel=_GRAPH,
+        ),
+    ] = None,
+    neighbours: Annotated[
+        int | None, typer.Option("--neighbours", metavar="N", help="Of the graphs knn and grid (default: 6).", rich_help_panel=_GRAPH)
+    ] = None,
+    radius: Annotated[float | None, typer.Option("--radius", metavar="UM", help="Of the graph radius, in micrometres.", rich_help_panel=_GRAPH)] = None,
+    composition: Annotated[
+        str | None, typer.Option("--composition", metavar="COL", help="Column of obs: its shares in each domain.", rich_help_panel=_EVIDENCE)
+    ] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(
+            "--evidence",
+            metavar="FOLDER",
+            help="Also as CSV: sizes, curve, adjacency, marker genes (measured and imputed apart), composition.",
+            rich_help_panel=_EVIDENCE,
+        ),
     ] = None,
     values: o.SpatialValues = None,
     pixel_size: o.PixelSize = None,
@@ -55,13 +96,17 @@ def domains(
     OUT is the input with obs[KEY] (the domain), obs[KEY_confidence], uns[KEY_colors] and uns[KEY_inclust] (how it was found). No label is used. A smoothed
     PCA with a Gaussian mixture is always shown beside.
     """
+    from ..core.domain_evidence import evidence as gather
+    from ..core.domain_evidence import stored
+    from ..io import domains_out
     from ..io.annotate import write_annotated
     from ..io.read import read_section
     from ..io.write import check_output
 
     start, talk = time.perf_counter(), Talk(quiet, json)
-    if n_domains is not None and auto:
-        raise ConfigError("--n-domains and --auto were both given. Give one.")
+    if sum((n_domains is not None, auto, resolution is not None)) > 1:
+        raise ConfigError("more than one of --n-domains, --auto and --resolution were given. Give one.")
+    chosen_graph = _graph(graph, neighbours, radius)
     if not key.strip() or "/" in key:
         raise ConfigError(f"{key!r} cannot be the name of a column; choose another --key.")
     if reference is not None and saved_run is not None:
@@ -71,19 +116,25 @@ def domains(
     given = [path for path in (spatial, reference, saved_run) if path is not None]
     check_output(output, inputs=given)
     if outlines is not None:
-        check_output(outlines, (".geojson", ".json"), inputs=given)
+        domains_out.check_outlines(outlines, inputs=[*given, output])
+    if evidence is not None:
+        domains_out.check_evidence(evidence)
     data = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True)
-    _check_columns(data, section=section, truth=truth, key=key)
+    _check_columns(data, section=section, truth=truth, composition=composition, key=key)
     talk.note(f"{data.name}: {plural(data.n_cells, 'cell')}, {plural(len(data.genes), 'gene')}, {data.values} in {data.source}")
     run = _run(data, reference, saved_run, seed, talk)
-    found = _search(data, talk, n_domains=n_domains, method=method, section_key=section, seed=seed, run=run)
+    found = _search(data, talk, n_domains=n_domains, method=method, section_key=section, seed=seed, run=run, graph=chosen_graph, resolution=resolution)
     for note in found.notes:
         talk.note(note)
     scores = None if truth is None else found.against(truth)
     obs, uns = found.columns(key)
     uns[f"{key}_inclust"] |= {"command": command_line()} | ({} if scores is None else {"truth": {"column": truth} | scores.loc[found.method].to_dict()})
+    tables = gather(found, labels=composition, imputed=run, graph=chosen_graph)
+    uns[f"{key}_inclust"]["evidence"] = stored(tables)
     if outlines is not None:
-        _write_outlines(outlines, found, section)
+        domains_out.write_outlines(outlines, found)
+    if evidence is not None:
+        domains_out.write_evidence(evidence, tables | {"curve": found.table})
     write_annotated(output, data.adata, obs, uns)
     seconds, k = time.perf_counter() - start, found.chosen
     row = found.table.loc[k].to_dict()
@@ -93,6 +144,7 @@ def domains(
         "method": found.method,
         "n_domains": k,
         "outlines": outlines,
+        "evidence": evidence,
         "seed": seed,
         "seconds": round(seconds, 2),
     }
@@ -101,7 +153,10 @@ def domains(
     talk.summary(
         facts if scores is None else facts | {"truth": scores.to_dict("index")},
         *_curve(found),
-        *(f"{name:20} {plural(int(n), 'cell')}" for name, n in zip(found.names, found.segmentation.sizes, strict=True)),
+        *(
+            f"{name:20} {plural(int(n), 'cell'):>14}  {_markers(tables['markers'], name)}"
+            for name, n in zip(found.names, found.segmentation.sizes, strict=True)
+        ),
         f"stability {row['stability']:.3f} · confidence {row['confidence']:.3f} · CHAOS {row['chaos']:.3f} · PAS {row['pas']:.3f}",
         f"baseline (smoothed PCA): agreement {row['baseline_agreement']:.3f} · CHAOS {row['baseline_chaos']:.3f} · PAS {row['baseline_pas']:.3f}",
         *([] if scores is None else (f"{name}: " + " · ".join(f"{k} {v:.3f}" for k, v in s.items() if k != "cells") for name, s in scores.iterrows())),
@@ -124,12 +179,25 @@ def _run(data: Section, reference: Path | None, saved: Path | None, seed: int, t
     return train(Data(data, ref, align(data, ref)), settings(None, None, seed=seed), talk)
 
 
-def _write_outlines(path: Path, found: Domains, section: str | None) -> None:
-    from ..core.domain_outlines import outlines
-    from ..io.geojson import write_geojson
+def _graph(kind: str | None, neighbours: int | None, radius: float | None) -> Graph | None:
+    from ..core.graph import Graph
 
-    names = [] if section is None else sorted(set(found.section.adata.obs[section].astype(str)))
-    write_geojson(path, outlines(found.segmentation, found.xy, found.sections), found.segmentation, names)
+    if kind not in ("knn", "grid") and neighbours is not None:
+        raise ConfigError("--neighbours belongs to --graph knn or --graph grid. Name the graph.")
+    if kind != "radius" and radius is not None:
+        raise ConfigError("--radius belongs to --graph radius. Name the graph.")
+    return None if kind is None else Graph(kind, 6 if neighbours is None else neighbours, radius)  # type: ignore[arg-type]
+
+
+def _markers(table: pd.DataFrame, name: str) -> str:
+    """The first marker genes of a domain, the imputed ones marked."""
+    first = [g for kind in ("measured", "imputed") for g in _first(table, name, kind)]
+    return ", ".join(first)
+
+
+def _first(table: pd.DataFrame, name: str, kind: str) -> list[str]:
+    genes = table.loc[(table["domain"] == name) & (table["kind"] == kind), "gene"].head(_MARKERS)
+    return [g if kind == "measured" else f"{g} (imputed)" for g in genes]
 
 
 def _search(data: Section, talk: Talk, **options: Any) -> Domains:
@@ -147,11 +215,11 @@ def _search(data: Section, talk: Talk, **options: Any) -> Domains:
             update(round(100 * step.done / max(step.total, 1)), text=step.text)
 
 
-def _check_columns(data: Section, *, section: str | None, truth: str | None, key: str) -> None:
+def _check_columns(data: Section, *, section: str | None, truth: str | None, composition: str | None, key: str) -> None:
     """Refuse columns that do not exist, and a key that would replace one of them, before any work."""
     from ..core.obs import column as _column
 
-    for column in (section, truth):
+    for column in (section, truth, composition):
         if column is not None:
             _column(data, column)
             if column in (key, f"{key}_confidence"):

@@ -16,6 +16,7 @@ from .graph import Codes
 Matrix = NDArray[np.float32]
 _CHUNK = 65_536
 _ROUNDS = 8  # of aligning at most
+_STARTS = 10  # members that the others are aligned with
 _CELLS_A_DOMAIN = 10  # a half with fewer is not drawn: members see all rows
 
 
@@ -89,6 +90,17 @@ def align(members: Sequence[Matrix], start: int) -> tuple[list[Codes], Matrix]:
     return [order_like(mean, q) for q in members], mean
 
 
+def best_alignment(members: Sequence[Matrix], labels: Sequence[Codes], k: int) -> list[Codes]:
+    """Order of each member's columns: started from members that agree much, middling and little with the others, the one by which the mean is most decided.
+
+    Aligning only finds the nearest optimum; with many domains a single start made the result depend on the seed.
+    """
+    ranked = np.argsort(-agreement(labels, k).mean(1), kind="stable")
+    starts = ranked[:: max(1, len(members) // _STARTS)][:_STARTS]
+    found = [align(members, int(start)) for start in starts]
+    return max(found, key=lambda orders_mean: float(orders_mean[1].max(1).mean()))[0]
+
+
 def vote(tables: Sequence[Matrix], k: int, restarts: int, rng: np.random.Generator, at: Codes, few: int) -> Generator[float, None, tuple[Matrix, float]]:
     """Mixtures of every table, put to a vote: yields the fraction done, returns the mean membership (cells, k) and the members' agreement.
 
@@ -98,7 +110,7 @@ def vote(tables: Sequence[Matrix], k: int, restarts: int, rng: np.random.Generat
         Rows on which mixtures are fitted and aligned; the others only get their membership, a table at a time: memory does not grow with the members.
         Each member is fitted on a random half of them, so that their agreement is over subsamples as well as seeds; a single member on all.
     few
-        Rows among these on which the members' agreement is counted.
+        Rows among these on which members are aligned and their agreement is counted.
     """
     fitted: list[tuple[int, Mixture]] = []
     all_fitted = len(at) == len(tables[0])
@@ -111,8 +123,10 @@ def vote(tables: Sequence[Matrix], k: int, restarts: int, rng: np.random.Generat
     members = [mixture.membership(tables[t][at]) for t, mixture in fitted]
     step = max(1, len(at) // few)
     labels = [q[::step].argmax(1) for q in members]
-    orders, mean = align(members, int(agreement(labels, k).mean(1).argmax()))
-    if not all_fitted:
+    orders = best_alignment([q[::step] for q in members], labels, k)
+    if all_fitted:
+        mean = np.mean([q[:, order] for q, order in zip(members, orders, strict=True)], axis=0)
+    else:
         mean = np.zeros((len(tables[0]), k), dtype=np.float32)
         for i, ((t, mixture), order) in enumerate(zip(fitted, orders, strict=True)):
             yield 0.5 + 0.5 * i / len(fitted)

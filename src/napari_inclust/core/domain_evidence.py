@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -151,3 +151,18 @@ def evidence(found: Domains, *, labels: str | None = None, imputed: AnnData | Ru
     cells = pd.DataFrame({"cells": seg.sizes, "confidence": sure}, index=pd.Index(list(seg.names), name="domain"))
     tables = {"domains": cells, "adjacency": adjacency(seg, found.xy, found.sections, graph), "markers": markers(found.section, seg, imputed)}
     return tables if labels is None else tables | {"composition": composition(found.section, seg, labels)}
+
+
+def stored(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The same for `uns`: squares as pairs with their value, since names of domains and classes can hold what names of columns cannot."""
+    value = {"adjacency": ("other", "ratio"), "composition": ("class", "share")}
+    out = {}
+    for name, table in tables.items():
+        if name in value:
+            wide = table.copy()
+            wide.columns = pd.Index([str(c) for c in table.columns], name=value[name][0])
+            table = wide.stack().to_frame(value[name][1]).reset_index()
+        elif name == "domains":
+            table = table.reset_index()
+        out[name] = table.set_index(pd.RangeIndex(len(table)).astype(str))
+    return out
