@@ -160,8 +160,8 @@ def stored(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     for name, table in tables.items():
         if name in value:
             wide = table.copy()
-            wide.columns = pd.Index([str(c) for c in table.columns], name=value[name][0])
-            table = wide.stack().to_frame(value[name][1]).reset_index()
+            wide.columns = pd.Index([str(c) for c in table.columns])
+            table = wide.reset_index().melt("domain", var_name=value[name][0], value_name=value[name][1])
         elif name == "domains":
             table = table.reset_index()
         out[name] = table.set_index(pd.RangeIndex(len(table)).astype(str))

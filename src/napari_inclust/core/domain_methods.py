@@ -17,7 +17,7 @@ from .domain_resolution import communities
 from .domain_result import Step
 from .graph import Codes, Float, Graph, Index, averaging
 
-RESTARTS = 8  # of each view and scale
+RESTARTS = 16  # of each view and scale
 AUTO_RESTARTS = 2  # the same while the number of domains is sought
 MOST = 15  # domains tried then
 NEAR_BEST = 0.02  # of stability: as good as the best, and then more domains say more

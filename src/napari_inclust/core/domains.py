@@ -80,7 +80,7 @@ def steps(
         What a neighbourhood is: a cell and its neighbours in this graph; for "inclust+" the scales lie around that, and reach further along the graph. Default:
         the nearest cells, as many as predict a cell best ("inclust+"), 30 ("smoothed-pca"), 6 ("inclust").
     restarts
-        Mixtures for each view and scale (default 8).
+        Mixtures for each view and scale (default 16).
     resolution
         Instead of `n_domains`: as many domains as there are communities of alike neighbourhoods at this resolution, from about 0.1 (coarse) to 1 (fine); not
         for "inclust".
