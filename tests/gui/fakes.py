@@ -52,6 +52,13 @@ class FakeRun:
         )
         return SimpleNamespace(table=table, error=0.08, rank_correlation=0.66)
 
+    def foreseen(self, genes: Any) -> Any:
+        return SimpleNamespace(table=self.gene_trust.table.loc[list(genes)], error=0.08, rank_correlation=0.66)
+
+    def about_cells(self) -> pd.DataFrame:
+        kinds = pd.Categorical(np.resize(["glia", "neuron"], self.section.n_cells))
+        return pd.DataFrame({"inclust_trust": self.cell_trust, "inclust_type": kinds}, index=self.section.adata.obs_names)
+
     @property
     def calibration(self) -> Any:
         rows = [("all", "all", 24_000, 0.902)] + [
@@ -86,6 +93,9 @@ class FakeRun:
                 [p.kind for p in part],
                 [p.score for p in part],
             )
+
+    def type_probabilities(self, rows: Any) -> Any:
+        return pd.DataFrame({"neuron": 0.15, "glia": 0.8, "vessel": 0.05}, index=self.section.adata.obs_names[rows])
 
     provenance = {"task": "fake"}
 
@@ -155,7 +165,7 @@ def small_reference(n: int = 50, genes: int = 40, seed: int = 1) -> Reference:
 def fake_find(steps: int = 3, seconds: float = 0.0, fail: Exception | None = None) -> Any:
     """A stand-in for core.domains.steps: stripes of cells, the third fifth of them unsure."""
 
-    def find(section: Section, n_domains: int | None, *, method: str, section_key: str | None, run: Any) -> Any:
+    def find(section: Section, n_domains: int | None, *, method: str, section_key: str | None, run: Any, graph: Any = None) -> Any:
         from napari_inclust.core.domain_edit import Segmentation
         from napari_inclust.core.domains import Domains, Step
 
@@ -172,7 +182,7 @@ def fake_find(steps: int = 3, seconds: float = 0.0, fail: Exception | None = Non
         table.index.name = "k"
         chosen = 3 if n_domains is None else n_domains
         space, sections = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32), np.zeros(n, dtype=np.intp)
-        facts = {"method": method, "section_key": section_key or ""}
+        facts = {"method": method, "section_key": section_key or "", "graph": str(graph or "nearest")}
         return Domains(section, method, solutions, chosen, table, solutions[chosen], space, section.xy, sections, (), facts)  # type: ignore[arg-type]
 
     return find

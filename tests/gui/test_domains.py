@@ -158,6 +158,65 @@ def test_confidence_becomes_opacity_and_outlines_lie_over_genes(opened: Any, qtb
     assert overlays.outlines is None
 
 
+def test_a_graph_is_chosen_with_its_unit(opened: Any, qtbot: Any) -> None:
+    _, bench, dock = ready(opened, qtbot)
+    assert not dock.radius.isVisible()
+    assert not dock.neighbours.isVisible()
+    for at, kind in enumerate([None, "knn", "radius", "delaunay", "grid"]):
+        dock.graph.setCurrentIndex(at)
+        dock.graph.activated.emit(at)
+        assert dock.graph.currentData() == kind
+        assert dock.radius.isVisible() == (kind == "radius")
+        assert dock.neighbours.isVisible() == (kind in ("knn", "grid"))
+    dock.graph.setCurrentIndex(2)
+    dock.radius.setValue(35)
+    assert dock.radius.text() == "35.00 um"
+    find(bench, dock, qtbot)
+    assert bench.finding.found.provenance["graph"] == "radius of 35.0 um"
+    dock.graph.setCurrentIndex(3)
+    dock.auto.setCurrentIndex(1)
+    qtbot.mouseClick(dock.start, LEFT)
+    qtbot.waitUntil(lambda: bench.finding.found.provenance["graph"] == "delaunay" and bench.finding.state == IDLE, timeout=10_000)
+    assert list(bench.finding.found.solutions) == [7]  # those of another graph do not stand beside
+
+
+def test_markers_and_adjacency_follow_the_domains(opened: Any, qtbot: Any) -> None:
+    _, bench, dock = ready(opened, qtbot)
+    find(bench, dock, qtbot)
+    evidence = dock.evidence
+    assert not evidence.genes.isVisible()
+    evidence.kind.setCurrentIndex(1)
+    evidence.kind.activated.emit(1)
+    qtbot.waitUntil(lambda: evidence.genes.topLevelItemCount() > 0, timeout=30_000)
+    domains = [evidence.genes.topLevelItem(i).text(0) for i in range(evidence.genes.topLevelItemCount())]
+    assert list(dict.fromkeys(domains)) == list(bench.finding.segmentation.names)
+    assert evidence.genes.topLevelItem(0).text(2) == "measured"
+    click_domain(dock, 1, qtbot)
+    assert {evidence.genes.topLevelItem(i).text(0) for i in range(evidence.genes.topLevelItemCount())} == {"Domain 2"}
+    item = evidence.genes.topLevelItem(0)
+    qtbot.mouseClick(evidence.genes.viewport(), LEFT, pos=evidence.genes.visualItemRect(item).center())
+    assert bench.session.gene == item.text(1)
+    evidence.kind.setCurrentIndex(2)
+    evidence.kind.activated.emit(2)
+    assert not evidence.genes.isVisible()
+    assert len(evidence.plot.ratios()) == 9
+    qtbot.mouseClick(dock.undo, LEFT)
+    bench.finding.choose(2)
+    qtbot.waitUntil(lambda: len(evidence.plot.ratios()) == 4, timeout=10_000)
+
+
+def test_a_click_splits_a_domain_and_undo_joins_it(opened: Any, qtbot: Any) -> None:
+    _, bench, dock = ready(opened, qtbot)
+    find(bench, dock, qtbot)
+    assert "one domain" in dock.split.toolTip()
+    click_domain(dock, 0, qtbot)
+    qtbot.mouseClick(dock.split, LEFT)
+    assert bench.finding.segmentation.names == ("Domain 1", "Domain 2", "Domain 3", "Domain 1.2")
+    assert dock.shown.text() == "4 domains (3 found)"
+    qtbot.mouseClick(dock.undo, LEFT)
+    assert bench.finding.segmentation.k == 3
+
+
 def test_cancel_and_errors_are_told(opened: Any, qtbot: Any) -> None:
     _, bench, dock = ready(opened, qtbot, steps=500, seconds=0.02)
     qtbot.mouseClick(dock.start, LEFT)
@@ -187,11 +246,14 @@ def test_domains_are_saved(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch:
 
     _, bench, dock = ready(opened, qtbot)
     find(bench, dock, qtbot)
-    for name in ("out.h5ad", "out.geojson"):
+    for name in ("out.h5ad", "out.geojson", "out.shapes.zarr"):
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, name=name: (str(tmp_path / name), ""))
         dock.save.click()
         qtbot.waitUntil(lambda name=name: str(tmp_path / name) in dock.message.text(), timeout=20_000)
-    assert list(read_h5ad(tmp_path / "out.h5ad").obs["domain"].cat.categories) == list(bench.finding.segmentation.names)
+    saved = read_h5ad(tmp_path / "out.h5ad")
+    assert list(saved.obs["domain"].cat.categories) == list(bench.finding.segmentation.names)
+    assert set(saved.uns["domain_inclust"]["evidence"]) == {"domains", "adjacency", "markers"}
+    assert (tmp_path / "out.shapes.zarr" / "shapes" / "domains").is_dir()
 
 
 def test_the_true_search_in_the_window(opened: Any, qtbot: Any) -> None:

@@ -5,13 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QGridLayout, QHBoxLayout, QLabel, QProgressBar, QSlider, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QSlider,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ..errors import InclustError
 from .bench import Workbench
 from .columns import categories
 from .composition import Composition
+from .domain_evidence import Evidence
 from .domain_legend import DomainLegend
+from .domain_saving import FILTER
 from .finding import IDLE, METHODS, RUNNING
 from .widgets import Links, Message, allow, button, choice, fill
 
@@ -44,6 +59,19 @@ class DomainsDock(QWidget):
         self.number.setValue(7)
         self.number.setToolTip("Number of domains; numbers found before stay on the slider")
         self.sections = choice("Column with sections: neighbours lie within a section, domains are shared by all", [("one section", None)])
+        self.graph = choice(
+            "What a neighbourhood is. Automatic: as many nearest cells as predict a cell best; Delaunay: cells that touch; grid: spots of Visium",
+            [("automatic", None), ("nearest cells", "knn"), ("radius", "radius"), ("Delaunay", "delaunay"), ("grid", "grid")],
+        )
+        self.neighbours, self.radius = QSpinBox(), QDoubleSpinBox()
+        self.neighbours.setRange(1, 99)
+        self.neighbours.setValue(6)
+        self.neighbours.setSuffix(" cells")
+        self.neighbours.setToolTip("Neighbours of each cell in the graph; the scales lie around that")
+        self.radius.setRange(0.1, 10_000)
+        self.radius.setValue(50)
+        self.radius.setSuffix(" um")
+        self.radius.setToolTip("Cells within this distance are neighbours, in micrometres")
         self.latent = QCheckBox("Use what the run learned")
         self.latent.setToolTip("The latent of the run is one more view of the cells: helps where the panel is small")
         self.start = button("Find domains", "Look for regions whose neighbourhoods are alike; no labels are used")
@@ -63,8 +91,10 @@ class DomainsDock(QWidget):
         self.outlines.setToolTip("Draw the borders of the domains over everything, genes too")
         self.confidence = QCheckBox("Confidence as opacity")
         self.confidence.setToolTip("Cells are the more transparent the less sure their domain is (share of the vote)")
-        self.save = button("Save domains…", "The section with the domains in obs (.h5ad, .zarr), or their outlines in micrometres (.geojson)")
-        self.composition = Composition(bench)
+        self.save = button(
+            "Save domains…", "The section with the domains in obs and their evidence (.h5ad, .zarr), or outlines in micrometres (.geojson, .shapes.zarr)"
+        )
+        self.composition, self.evidence = Composition(bench), Evidence(bench)
         self.curve: Any = None
         self._lay_out()
 
@@ -75,6 +105,7 @@ class DomainsDock(QWidget):
         links.to(f.look_changed, self._look)
         links.to(f.stepped, self._step)
         self.auto.activated.connect(self._look)
+        self.graph.activated.connect(self._look)
         self.method.activated.connect(self._show)
         self.start.clicked.connect(self._start)
         self.cancel.clicked.connect(f.cancel)
@@ -100,6 +131,10 @@ class DomainsDock(QWidget):
         form.addRow("Method", self.method)
         form.addRow("Number", number)
         form.addRow("Sections", self.sections)
+        graph = QHBoxLayout()
+        for part in (self.graph, self.neighbours, self.radius):
+            graph.addWidget(part, 1 if part is self.graph else 0)
+        form.addRow("Neighbours", graph)
         form.addRow("", self.latent)
         box = QVBoxLayout(self)
         box.addLayout(form)
@@ -121,6 +156,7 @@ class DomainsDock(QWidget):
         below.addLayout(edits)
         below.addLayout(_row(self.outlines, self.confidence))
         below.addWidget(self.composition)
+        below.addWidget(self.evidence)
         below.addWidget(self.save)
         box.addWidget(self.result, 1)
         box.addStretch(0)
@@ -129,11 +165,16 @@ class DomainsDock(QWidget):
     def _start(self) -> None:
         number = None if self.auto.currentData() else self.number.value()
         try:
-            self._finding.start(
-                number, method=self.method.currentData(), section_key=self.sections.currentData(), latent=self.latent.isChecked() and self.latent.isEnabled()
-            )
+            latent = self.latent.isChecked() and self.latent.isEnabled()
+            self._finding.start(number, method=self.method.currentData(), section_key=self.sections.currentData(), latent=latent, graph=self._graph())
         except InclustError as error:
             self.message.say(str(error), wrong=True)
+
+    def _graph(self) -> Any:
+        from ..core.graph import Graph
+
+        kind = self.graph.currentData()
+        return None if kind is None else Graph(kind, self.neighbours.value(), self.radius.value())
 
     def _choose(self, at: int) -> None:
         found = self._finding.found
@@ -145,7 +186,7 @@ class DomainsDock(QWidget):
         self._scene.bring("domains")
 
     def _save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save domains", "domains.h5ad", "AnnData (*.h5ad *.zarr);;Outlines (*.geojson)")
+        path, _ = QFileDialog.getSaveFileName(self, "Save domains", "domains.h5ad", FILTER)
         if path:
             self._finding.save(path)
 
@@ -181,6 +222,7 @@ class DomainsDock(QWidget):
         found, seg = f.found, f.segmentation
         self.result.setVisible(found is not None)
         if found is None or seg is None:
+            self._look()
             self.legend.show_segmentation(None, [], frozenset())
             return
         numbers = list(found.solutions)
@@ -197,6 +239,8 @@ class DomainsDock(QWidget):
     def _look(self, *_: Any) -> None:
         f, seg = self._finding, self._finding.segmentation
         self.number.setVisible(not self.auto.currentData())
+        self.neighbours.setVisible(self.graph.currentData() in ("knn", "grid"))
+        self.radius.setVisible(self.graph.currentData() == "radius")
         if seg is None:
             return
         self.legend.show_segmentation(seg, f.confidence(), f.selected)

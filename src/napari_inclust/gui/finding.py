@@ -20,6 +20,7 @@ from .worker import Worker
 if TYPE_CHECKING:
     from ..core.domain_edit import History, Segmentation
     from ..core.domains import Domains
+    from ..core.graph import Graph
 
 IDLE, RUNNING, STOPPING = "idle", "running", "stopping"
 METHODS = ("inclust+", "inclust", "smoothed-pca")  # as core.domains, which takes a second to import
@@ -46,12 +47,15 @@ class Finding:
         Highlighting, confidence, outlines.
     composed(table)
         Composition by a column, asked for by `compose`.
+    gathered(tables)
+        Evidence by name, asked for by `gather`.
     """
 
     changed = Signal()
     stepped = Signal(object)
     look_changed = Signal()
     composed = Signal(object)
+    gathered = Signal(object)
 
     def __init__(self, session: Session, find: Find = real_find) -> None:
         self._session = weakref.ref(session)
@@ -63,19 +67,23 @@ class Finding:
         self.lines: Any = None  # (segments, 2, 2) of the segmentation that is shown, when they were asked for
         self._histories: dict[int, History] = {}
         self._worker: Worker | None = None
-        self._outliner, self._composer, self._saver = Later(self._failed), Later(self._failed), Later(self._failed)
+        self._outliner, self._composer, self._gatherer, self._saver = (Later(self._failed) for _ in range(4))
         self._types: tuple[Any, CellTypes] | None = None
         self._section: Any = None
         session.data_changed.connect(self._data)
 
     # finding
-    def start(self, n_domains: int | None, *, method: str = "inclust+", section_key: str | None = None, latent: bool = False) -> None:
+    def start(
+        self, n_domains: int | None, *, method: str = "inclust+", section_key: str | None = None, latent: bool = False, graph: Graph | None = None
+    ) -> None:
         """Look for domains; None: the most stable number. Numbers found before with the same method and sections stay.
 
         Parameters
         ----------
         latent
             Whether the latent of the session's run is one more view ("inclust+" only).
+        graph
+            What a neighbourhood is; None: the method's own.
         """
         session = self._session()
         if session is None or session.section is None:
@@ -83,7 +91,7 @@ class Finding:
         if self.state != IDLE:
             return
         section, find = session.section, self.find
-        options = {"method": method, "section_key": section_key, "run": session.run if latent and method == "inclust+" else None}
+        options = {"method": method, "section_key": section_key, "run": session.run if latent and method == "inclust+" else None, "graph": graph}
         before = self.found if self.found is not None and _like(self.found, section, options) else None
         self._worker = Worker(
             lambda: find(section, n_domains, **options),
@@ -109,7 +117,7 @@ class Finding:
         if self._worker is not None:
             self._worker.close()
             self._worker = None
-        for later in (self._outliner, self._composer, self._saver):
+        for later in (self._outliner, self._composer, self._gatherer, self._saver):
             later.close()
 
     # what is shown
@@ -173,6 +181,20 @@ class Finding:
 
         self._composer.ask(job, self.composed)
 
+    def gather(self) -> None:
+        """Ask for the evidence of what is shown; `gathered` brings it. Imputed markers where the session has a run."""
+        found, session = self.found, self._session()
+        if found is None or session is None:
+            return
+        run = session.run if session.run is not None and session.run.section is found.section else None
+
+        def job() -> Any:
+            from ..core.domain_evidence import evidence
+
+            return evidence(found, imputed=run)
+
+        self._gatherer.ask(job, self.gathered)
+
     # edits
     @property
     def can_undo(self) -> bool:
@@ -218,26 +240,15 @@ class Finding:
         self._turn(self._history().redo())
 
     def save(self, path: str | Path, key: str = "domain") -> None:
-        """The section with the domains in obs (`.h5ad`, `.zarr`), or their outlines (`.geojson`), in a thread."""
+        """A file of what is shown, in a thread; see `save_domains`."""
         found, path = self.found, Path(path)
         if found is None:
             return
 
         def job() -> str:
-            from ..io.annotate import write_annotated
-            from ..io.write import check_output
+            from .domain_saving import save_domains
 
-            given = [p for p in (found.section.path,) if p is not None]
-            if path.suffix == ".geojson":
-                from ..core.domain_outlines import outlines
-                from ..io.geojson import write_geojson
-
-                check_output(path, (".geojson",), inputs=given)
-                write_geojson(path, outlines(found.segmentation, found.xy, found.sections), found.segmentation, [])
-                return f"Outlines of {found.segmentation.k} domains (micrometres) are in {path}."
-            check_output(path, inputs=given)
-            write_annotated(path, found.section.adata, *found.columns(key))
-            return f"{found.segmentation.k} domains are in obs['{key}'] of {path}."
+            return save_domains(found, path, key)
 
         self._set(self.state, f"Writing {path.name} …")
         self._saver.ask(job, lambda text: self._set(self.state, text))
@@ -335,7 +346,7 @@ class Finding:
             return
         self._section = section
         self.cancel()
-        for later in (self._outliner, self._composer):
+        for later in (self._outliner, self._composer, self._gatherer):
             later.forget()
         self.found, self.lines, self._types, self.selected, self._histories = None, None, None, frozenset(), {}
         if self.state == IDLE:
@@ -347,4 +358,4 @@ def _like(found: Domains, section: Any, options: dict[str, Any]) -> bool:
     """Whether earlier solutions can stand beside new ones."""
     facts = found.provenance
     same = (found.section is section, found.method == options["method"], facts.get("section_key", "") == (options["section_key"] or ""))
-    return all(same) and bool(facts.get("run")) == (options["run"] is not None)
+    return all(same) and bool(facts.get("run")) == (options["run"] is not None) and facts.get("graph", "nearest") == str(options["graph"] or "nearest")
