@@ -42,7 +42,7 @@ class AdjacencyPlot(ThemedPlot):
             self._image.setImage(np.clip(np.nan_to_num(np.log2(ratio), neginf=-_MOST), -_MOST, _MOST), levels=(-_MOST, _MOST))
         for number in self._numbers:
             self.plot.removeItem(number)
-        self._numbers = [pg.TextItem(f"{value:.2g}", color=theme_colours()[1], anchor=(0.5, 0.5)) for value in ratio.ravel()]
+        self._numbers = [pg.TextItem(f"{value:.2f}", color=theme_colours()[1], anchor=(0.5, 0.5)) for value in ratio.ravel()]
         for place, number in enumerate(self._numbers):
             row, column = divmod(place, len(ratio))
             number.setPos(column + 0.5, row + 0.5)
