@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,17 +76,31 @@ def pyramid(levels: list[da.Array], rows_axis: int = -2) -> tuple[da.Array, ...]
 
 def _tiff(path: Path) -> Pixels:
     import dask.array as da
+    import numpy as np
     import tifffile
-    import zarr
 
     with tifffile.TiffFile(path) as file:
         series = file.series[0]
         axes, names, size = series.axes, (), None
         if file.ome_metadata:
             names, size = _ome(file.ome_metadata)
-        stored = [zarr.open_array(series.aszarr(level=i), mode="r") for i in range(len(series.levels))]
-    levels = [_ordered(da.from_array(a, chunks=_chunks(a)), axes, path) for a in stored]
+        stored = [_Stored(series.aszarr(level=i)) for i in range(len(series.levels))]
+    levels = [_ordered(da.from_array(a, chunks=_chunks(a.array), name=False, meta=np.empty((0,) * a.ndim, a.dtype)), axes, path) for a in stored]
     return Pixels(pyramid(levels, -3 if levels[0].ndim == 5 else -2), names, size)
+
+
+class _Stored:
+    """One level of a TIFF as an array; its file is closed when nobody holds it any more."""
+
+    def __init__(self, store: Any) -> None:
+        import zarr
+
+        self.array = zarr.open_array(store, mode="r")
+        self.shape, self.dtype, self.ndim = self.array.shape, self.array.dtype, self.array.ndim
+        weakref.finalize(self, store.close)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.array[key]
 
 
 def _chunks(array: Any) -> tuple[int, ...]:

@@ -108,11 +108,11 @@ def _scales(path: Path) -> dict[str, Any]:
 
 
 def _pixel_size(path: Path) -> float:
-    """Micrometres per pixel of the whole picture: as the folder says, else from the spacing of the spots."""
+    """Micrometres per pixel of the whole picture: as the folder says, else from the grid of the spots, whose neighbours are `PITCH` apart."""
     said = _scales(path).get("microns_per_pixel")
     if said:
         return float(said)
-    from scipy.spatial import cKDTree
-
-    xy = _places(path)[_PLACE].to_numpy(dtype=np.float64)
-    return PITCH / float(np.median(cKDTree(xy).query(xy, k=2)[0][:, 1]))
+    places = _places(path)
+    grid = np.c_[places["array_col"] * PITCH / 2, places["array_row"] * PITCH * np.sqrt(3) / 2, np.ones(len(places))]  # micrometres
+    to_pixel = np.linalg.lstsq(grid, places[_PLACE].to_numpy(dtype=np.float64), rcond=None)[0][:2]
+    return 1 / float(np.sqrt(abs(np.linalg.det(to_pixel))))
