@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+
+from .vendor_folders import write_store, write_xenium
 
 
 def test_info_says_what_a_section_is(inclust, pair):
@@ -35,6 +38,28 @@ def test_info_of_a_broken_file_is_an_error(inclust, pair):
     result = inclust("info", pair[0])
     assert result.exit_code == 3
     assert result.stdout == ""
+
+
+def test_info_of_an_instrument_folder_says_its_images_and_transcripts_and_what_is_missing(inclust, shared, small_pair, tmp_path):
+    facts = json.loads(inclust("info", shared / "data" / "merscope_brain" / "region_0", "--json").stdout)
+    assert facts["format"] == "MERSCOPE folder"
+    assert facts["images"]["DAPI"] == "2,071 x 2,301 pixels of 0.2173 um, 3 resolutions, z 0, 1"
+    assert facts["transcripts"] == "detected_transcripts.csv"
+    assert facts["missing"] == "nothing"
+    cells = small_pair[1]
+    xy = np.c_[np.arange(cells.n_obs) % 12, np.arange(cells.n_obs) // 12] * 20.0
+    said = inclust("info", write_xenium(tmp_path / "x", cells, xy)).stdout
+    assert f"transcripts.parquet, {cells.X.nnz:,} molecules" in said
+    assert "pixels of 0.2125 um" in said
+
+
+def test_info_of_a_spatialdata_store_says_its_systems_and_what_is_missing(inclust, small_pair, tmp_path):
+    facts = json.loads(inclust("info", write_store(tmp_path / "s.zarr", small_pair[0]), "--json").stdout)
+    assert facts["systems"] == "global, microns"
+    assert facts["tables"] == "other, table"
+    assert facts["label images"] == "none found"
+    assert "tissue images" in facts["missing"]
+    assert "the unit of the places" in facts["missing"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -221,3 +222,25 @@ def write_cosmx(path: Path, shared: Path) -> ad.AnnData:
     adata.obs_names = [f"{i}_{f}" for i, f in zip(ids, fovs, strict=True)]
     adata.obsm["spatial"] = far
     return adata
+
+
+def write_store(path: Path, adata: ad.AnnData) -> Path:
+    """A SpatialData zarr with two tables of the same cells and circles in two coordinate systems; "microns" is ten times "global"."""
+    import geopandas
+    import spatialdata
+    from shapely import Point
+    from spatialdata.models import ShapesModel, TableModel
+    from spatialdata.transformations import Identity, Scale
+
+    adata = adata.copy()
+    xy = adata.obsm["spatial"] - adata.obsm["spatial"].min(0)
+    adata.obs["instance"], adata.obs["region"] = np.arange(adata.n_obs), pd.Categorical(["cells"] * adata.n_obs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the writer: the public one, not ours
+        circles = geopandas.GeoDataFrame({"radius": 3.0, "geometry": [Point(*p) for p in xy]}, index=np.arange(adata.n_obs))
+        shapes = ShapesModel.parse(circles, transformations={"global": Identity(), "microns": Scale([10.0, 10.0], axes=("x", "y"))})
+        tables = {}
+        for name, part in (("table", adata), ("other", adata[:50].copy())):
+            tables[name] = TableModel.parse(part, region="cells", region_key="region", instance_key="instance")
+        spatialdata.SpatialData(shapes={"cells": shapes}, tables=tables).write(path)
+    return path

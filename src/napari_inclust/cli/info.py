@@ -13,7 +13,7 @@ from .console import Talk, plural
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..core.section import Reference
+    from ..core.section import Reference, Section
 
 MOST_CLASSES = 200
 
@@ -30,28 +30,28 @@ def info(
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
-    """Say what a file is: cells, genes, values, units, label columns, and with a reference the genes that could be imputed."""
+    """Say what a file is: cells, genes, values, units, images, what is missing, and with a reference the genes that could be imputed."""
     from ..core.panel import align
     from ..io.read import read_any, read_reference, read_section
 
     talk = Talk(quiet, json)
     if reference is None:
         data = read_any(path, values=values, pixel_size=pixel_size, plane=plane, table=table, system=system)
-        facts = describe(data)
+        facts = describe(data, pixel_size=pixel_size, system=system)
         talk.summary(facts, *_lines(facts))
         return
     section = read_section(path, values=values, pixel_size=pixel_size, plane=plane, flatten=True, table=table, system=system)
     ref = read_reference(reference, values=reference_values)
     panel = align(section, ref)
-    both = {"section": describe(section), "reference": describe(ref)}
+    both = {"section": describe(section, pixel_size=pixel_size, system=system), "reference": describe(ref)}
     fit = {"shared": panel.n_shared, "to impute": panel.n_reference_only, "measured only": panel.n_target_only, "notes": list(panel.notes)}
     talk.summary(both | {"genes": fit}, *(line for part in (*both.values(), fit) for line in (*_lines(part), "")))
 
 
-def describe(data: Reference) -> dict[str, Any]:
-    """Facts of a section or a reference, by name."""
+def describe(data: Reference, *, pixel_size: float | None = None, system: str | None = None) -> dict[str, Any]:
+    """Facts of a section or a reference, by name; `pixel_size` and `system` as it was read with."""
     from ..core.section import Section
-    from ..io.read import recognise
+    from ..io.read import choices, recognise
 
     adata, section = data.adata, isinstance(data, Section)
     facts: dict[str, Any] = {
@@ -64,17 +64,57 @@ def describe(data: Reference) -> dict[str, Any]:
         "values": f"{data.values} in {data.source}",
         "empty": f"{plural(_empty(data, 1), 'cell')} and {plural(_empty(data, 0), 'gene')} hold only zeros",
     }
+    tables, systems = choices(data.path) if data.path else ([], [])
+    facts |= {name: ", ".join(names) for name, names in (("tables", tables), ("systems", systems)) if names}
     if isinstance(data, Section):
-        width, height = data.xy.max(0) - data.xy.min(0)
-        facts |= {
-            "extent": f"{width:,.0f} x {height:,.0f}",
-            "unit": data.unit_note,
-            "segmentation": f"cells as outlines or labels, {data.raster.shape[0]:,} x {data.raster.shape[1]:,} pixels"
-            if data.raster is not None
-            else "none: centroids only",
-        }
+        facts |= _places(data) | _around(data, pixel_size, system)
     facts["labels"] = {str(name): _classes(adata.obs[name]) for name in adata.obs if _is_label(adata.obs[name])}
+    facts["missing"] = ", ".join(_missing(data, facts)) or "nothing"
     return facts
+
+
+def _places(section: Section) -> dict[str, Any]:
+    width, height = section.xy.max(0) - section.xy.min(0)
+    outlines = "none: centroids only"
+    if section.raster is not None:
+        outlines = f"cells as outlines or labels, {section.raster.shape[0]:,} x {section.raster.shape[1]:,} pixels"
+    return {"extent": f"{width:,.0f} x {height:,.0f}", "unit": section.unit_note, "segmentation": outlines}
+
+
+def _around(section: Section, pixel_size: float | None, system: str | None) -> dict[str, Any]:
+    """Images, label images and molecules that lie with the section."""
+    from ..io.images import find_images
+    from ..io.spatial_zarr import contents, is_spatialdata
+    from ..io.transcripts import find_transcripts
+
+    if section.path is None:
+        return {}
+    found = find_images(section.path, pixel_size=pixel_size, system=system)
+    images: dict[str, str] = {}
+    for image in found:
+        planes = [str(other.z) for other in found if other.name == image.name and other.z is not None]
+        size = f"{image.shape[0]:,} x {image.shape[1]:,} pixels of {image.pixel:.4g} um, {plural(len(image.levels), 'resolution')}"
+        images[image.name] = size + (f", z {', '.join(planes)}" if planes else "")
+    facts: dict[str, Any] = {"images": images}
+    if is_spatialdata(section.path):
+        facts["label images"] = ", ".join(contents(section.path)["labels"]) or "none found"
+    transcripts = find_transcripts(section.path, pixel_size=pixel_size, system=system)
+    if transcripts is None:
+        facts["transcripts"] = "none found"
+    else:
+        facts["transcripts"] = transcripts.file.name + (f", {transcripts.count:,} molecules" if transcripts.count is not None else "")
+    return facts
+
+
+def _missing(data: Reference, facts: dict[str, Any]) -> list[str]:
+    """What the file lacks of that which would help."""
+    lacks = [] if data.values.kind == "counts" else ["raw counts"]
+    if "unit" not in facts:
+        return [*lacks, *([] if facts["labels"] else ["a column with cell types"])]
+    unknown = "not stated" in facts["unit"] or "in pixels" in facts["unit"]
+    absent = {"the unit of the places (--pixel-size)": unknown, "outlines of the cells": "none" in facts["segmentation"]}
+    absent |= {"tissue images": not facts.get("images"), "transcripts": facts.get("transcripts", "none found") == "none found"}
+    return [*lacks, *(name for name, is_absent in absent.items() if is_absent)]
 
 
 def _empty(data: Reference, axis: int) -> int:
