@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..errors import PanelError
-from . import baselines, cell_trust
+from . import baselines, cell_trust, subsample
 from . import values as val
 from .fast import Fast
 from .gene_trust import GeneTrust, foresee, gene_features
@@ -170,13 +170,8 @@ class Run:
     @cached_property
     def _reference_rows(self) -> NDArray[np.intp]:
         """Reference cells that readouts look at: all, or a seeded sample of a large reference that keeps rare types."""
-        n, labels = self.reference.n_cells, self.plan.table("reference").labels
-        if n <= REFERENCE_CELLS:
-            return np.arange(n)
-        random = np.random.default_rng(self.config.seed)
-        size = np.bincount(labels + 1)[labels + 1]
-        key = random.random(n) ** (size**0.5)  # weighted sampling (Efraimidis and Spirakis 2006): a type's share is that of the square root of its size
-        return np.sort(np.argsort(-key, kind="stable")[:REFERENCE_CELLS])
+        labels = self.plan.table("reference").labels
+        return subsample.rows(labels, REFERENCE_CELLS, self.config.seed)
 
     @cached_property
     def _parts(self) -> dict[str, Any]:
@@ -359,6 +354,7 @@ class Run:
                 "values": asdict(d.values),
                 "source": d.source,
                 "fingerprint": d.fingerprint,
+                "drawn": asdict(d.drawn) if d.drawn is not None else None,
             }
             for side, d in (("section", self.section), ("reference", self.reference))
         }

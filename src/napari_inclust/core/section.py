@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ from . import values as val
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+    from .subsample import Drawn
 
 UNITS = {"micrometre": 1.0, "nanometre": 1e-3, "millimetre": 1e3}
 
@@ -34,6 +36,8 @@ class Reference:
         What the values are.
     source
         Where they were found: "X", "layers/counts" or "raw".
+    drawn
+        How its cells were chosen, when they are not all of the file.
     """
 
     adata: AnnData
@@ -42,6 +46,7 @@ class Reference:
     matrix: sp.csr_matrix
     values: val.Values
     source: str
+    drawn: Drawn | None = field(default=None, kw_only=True)
 
     @classmethod
     def from_adata(cls, adata: AnnData, *, name: str = "reference", path: Path | None = None, values: str | None = None) -> Reference:

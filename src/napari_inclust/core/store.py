@@ -76,11 +76,15 @@ def load(path: str | Path, section: Section, reference: Reference) -> Run:
     from .predict import Choices
     from .run import Run
     from .scale import Shape
+    from .subsample import drawn
     from .train import Epoch
     from .trainer import Trainer
 
     about, scores, history, weights = _open(Path(path))
     origin = about["provenance"]
+    chosen = origin["data"]["reference"].get("drawn")
+    if chosen is not None and chosen["cells"] == reference.n_cells:
+        reference = drawn(reference, chosen["labels"], chosen["seed"], chosen["most"])
     for side, data in (("section", section), ("reference", reference)):
         if data.fingerprint != origin["data"][side]["fingerprint"]:
             raise RunError(

@@ -68,7 +68,8 @@ def epochs(
     Parameters
     ----------
     labels
-        Column of the reference's obs with cell types. The section's own labels are never used.
+        Column of the reference's obs with cell types. The section's own labels are never used. Of a reference with more than `subsample.MOST` cells
+        as many are drawn, by type; the run's provenance says so.
     batch
         Column of either obs with batches, an added covariate.
     checkpoint
@@ -82,8 +83,10 @@ def epochs(
     from .compose import imputation
     from .panel import align
     from .run import Run
+    from .subsample import drawn
 
     config = config or Config()
+    reference = drawn(reference, labels, config.seed)
     panel = align(section, reference)
     members = min(config.members, panel.n_shared // 2)
     plan = imputation(section, reference, panel, members=members, seed=config.seed, components=config.components, labels=labels, batch=batch)
