@@ -68,3 +68,94 @@ def test_nothing_can_be_saved_before_training(opened: Any) -> None:
     _, _, dock = opened
     assert not dock.save.genes.isEnabled()
     assert "train first" in dock.save.genes.toolTip()
+
+
+def test_window_and_command_line_write_the_same_file(trained: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_inclust.io.imputed import write_run
+
+    _, bench, dock = trained
+    run = bench.session.run
+    click(dock.save.genes, tmp_path / "window.h5ad", qtbot, monkeypatch)
+    qtbot.waitUntil(lambda: not bench.saving.running and bool(bench.saving.message), timeout=20_000)
+    write_run(tmp_path / "command.h5ad", run, dock.save.chosen(), command="napari: Save")
+    ours, theirs = (anndata.read_h5ad(tmp_path / f"{name}.h5ad") for name in ("window", "command"))
+    for part in ("obs", "var"):
+        pd.testing.assert_frame_equal(getattr(ours, part), getattr(theirs, part))
+    assert (ours.X == theirs.X).all()
+    assert (ours.layers["spread"] == theirs.layers["spread"]).all()
+    assert set(ours.uns) == set(theirs.uns)
+    assert {"inclust_trust", "inclust_type"} <= set(ours.obs)
+    assert "foreseen" in ours.var
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".h5mu"])
+def test_the_window_writes_tables_and_mudata(trained: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    _, bench, dock = trained
+    click(dock.save.genes, tmp_path / f"out{suffix}", qtbot, monkeypatch)
+    qtbot.waitUntil(lambda: not bench.saving.running and bool(bench.saving.message), timeout=20_000)
+    assert not bench.saving.wrong, bench.saving.message
+    assert (tmp_path / f"out{suffix}").is_file()
+
+
+def test_a_section_of_no_store_cannot_go_back_into_one(trained: Any) -> None:
+    _, _, dock = trained
+    assert not dock.save.back.isEnabled()
+    assert "SpatialData" in dock.save.back.toolTip()
+
+
+@pytest.mark.filterwarnings("ignore")  # spatialdata's, of its formats
+def test_results_go_back_into_the_store_that_the_section_came_from(opened: Any, qtbot: Any, tmp_path: Path) -> None:
+    import spatialdata
+
+    from napari_inclust.io.read import read_section
+
+    from ..test_round_trip import make_store
+
+    _, bench, dock = opened
+    store = make_store(tmp_path / "s.zarr", small_section().adata)
+    bench.session.open_section(read_section(store))
+    bench.session.open_reference(small_reference())
+    bench.session.set_run(FakeRun(bench.session.section, bench.session.reference))
+    qtbot.mouseClick(dock.save.back, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not bench.saving.running and bool(bench.saving.message), timeout=20_000)
+    assert "inclust_imputed" in dock.save.message.text()
+    assert spatialdata.read_zarr(store)["inclust_imputed"].var["imputed"].all()
+    bench.saving.into_store(["Gene30"])
+    qtbot.waitUntil(lambda: bench.saving.wrong, timeout=20_000)
+    assert "already" in bench.saving.message
+
+
+@pytest.mark.parametrize(("gene", "imputed"), [("Gene30", True), ("Gene1", False)])
+def test_file_save_of_a_gene_layer_writes_its_cells_with_the_mark(trained: Any, qtbot: Any, tmp_path: Path, gene: str, imputed: bool) -> None:
+    from napari_inclust.paint.layers import GeneLayer
+
+    viewer, bench, _ = trained
+    bench.session.choose(gene)
+    qtbot.waitUntil(lambda: any(isinstance(x, GeneLayer) and x.painted.name == gene for x in viewer.layers), timeout=20_000)
+    layer = next(x for x in viewer.layers if isinstance(x, GeneLayer) and x.painted.name == gene)
+    saved = layer.save(str(tmp_path / "layer.h5ad"), plugin="napari-inclust")
+    assert saved == [str(tmp_path / "layer.h5ad")]
+    out = anndata.read_h5ad(saved[0])
+    assert list(out.var_names) == [gene]
+    assert bool(out.var["imputed"].iloc[0]) is imputed
+    assert ("measured" in out.uns["value_type"].split(",")[0]) is not imputed
+    assert (out.X[:, 0] == layer.painted.values).all()
+    (table,) = layer.save(str(tmp_path / "layer.csv"), plugin="napari-inclust")
+    assert list(pd.read_csv(table))[-1] == f"{gene}_{layer.painted.kind.replace('-', '_')}"
+
+
+def test_file_save_of_types_writes_the_column_and_of_other_layers_nothing(trained: Any, qtbot: Any, tmp_path: Path) -> None:
+    import numpy as np
+
+    from napari_inclust.gui.writers import write_layer, write_types
+    from napari_inclust.paint.values import CellTypes
+
+    _, bench, _ = trained
+    section = bench.session.section
+    types = CellTypes.from_column("cell_type", section.adata.obs["cell_type"])
+    write_types(tmp_path / "t.csv", section, types)
+    assert pd.read_csv(tmp_path / "t.csv")["cell_type"].tolist() == section.adata.obs["cell_type"].tolist()
+    write_types(tmp_path / "t.h5ad", section, types)
+    assert len(anndata.read_h5ad(tmp_path / "t.h5ad").uns["cell_type_colors"]) == 3
+    assert write_layer(str(tmp_path / "x.h5ad"), np.zeros((3, 3)), {"name": "somebody else's"}) == []
+    assert not (tmp_path / "x.h5ad").exists()

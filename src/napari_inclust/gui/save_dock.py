@@ -17,6 +17,7 @@ _WHICH = [
     ("starred genes", "starred"),
     ("the gene that is shown", "shown"),
 ]
+_KINDS = "AnnData (*.h5ad);;AnnData zarr (*.zarr);;MuData (*.h5mu);;CSV (*.csv);;Parquet (*.parquet)"
 
 
 class SaveDock(QWidget):
@@ -32,7 +33,10 @@ class SaveDock(QWidget):
         super().__init__()
         self._session, self._saving = bench.session, bench.saving
         self.which = choice("Which genes are written", _WHICH)
-        self.genes = button("Save imputed genes…", "AnnData (.h5ad or .zarr): values, spread and scores, marked as imputed; one file of cells x genes")
+        self.genes = button(
+            "Save imputed genes…", "Values, spread and scores of cells x genes, marked as imputed: AnnData (.h5ad, .zarr), MuData, or tables (CSV, Parquet)"
+        )
+        self.back = button("Add to the SpatialData store", "A new table beside those of the store that the section came from; nothing there is replaced")
         self.scores = button("Save scores…", "CSV: held-out scores of all shared genes, beside the baselines")
         self.run = button("Save run…", "The trained network with its settings (.inclust), without the data")
         self.load = button("Load run…", "A saved run (.inclust), onto the open section and reference, or with the files that it was trained on")
@@ -45,7 +49,7 @@ class SaveDock(QWidget):
         form.addRow("Genes", self.which)
         box = QVBoxLayout(self)
         box.addLayout(form)
-        for row in ((self.genes,), (self.scores,), (self.run, self.load)):
+        for row in ((self.genes,), (self.back,), (self.scores,), (self.run, self.load)):
             line = QHBoxLayout()
             for b in row:
                 line.addWidget(b)
@@ -62,7 +66,8 @@ class SaveDock(QWidget):
         links.to(bench.session.run_changed, self._show)
         links.to(bench.session.data_changed, self._show)
         links.to(bench.saving.changed, self._saved)
-        self.genes.clicked.connect(lambda: self._ask("imputed.h5ad", "AnnData (*.h5ad *.zarr)", lambda path: self._saving.genes(path, self.chosen())))
+        self.genes.clicked.connect(lambda: self._some() and self._ask("imputed.h5ad", _KINDS, lambda path: self._saving.genes(path, self.chosen())))
+        self.back.clicked.connect(lambda: self._some() and self._saving.into_store(self.chosen()))
         self.scores.clicked.connect(lambda: self._ask("scores.csv", "CSV (*.csv)", self._saving.scores))
         self.run.clicked.connect(lambda: self._ask("run.inclust", "inClust run (*.inclust)", self._saving.run))
         self.load.clicked.connect(self._load)
@@ -83,10 +88,13 @@ class SaveDock(QWidget):
         wanted = self._session.stars if which == "starred" else {self._session.gene}
         return [g for g in imputable if g in wanted]
 
-    def _ask(self, name: str, kinds: str, save: Callable[[str], None]) -> None:
-        if name == "imputed.h5ad" and not self.chosen():
+    def _some(self) -> bool:
+        """Whether any gene is chosen; says so when none is."""
+        if not self.chosen():
             self.message.say("No gene of this choice can be imputed: star genes, or choose another group.", wrong=True)
-            return
+        return bool(self.chosen())
+
+    def _ask(self, name: str, kinds: str, save: Callable[[str], None]) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save", name, kinds)
         if path:
             save(path)
@@ -115,4 +123,6 @@ class SaveDock(QWidget):
         why = "Something is being written." if running else "" if self._session.run is not None else "There is no run yet: train first (Train)."
         for b in (self.genes, self.scores, self.run):
             allow(b, why)
+        store = self._saving.store
+        allow(self.back, why or ("" if store is not None else "The section is not from a SpatialData store (.zarr)."))
         allow(self.load, "Something is being written." if running else "")

@@ -42,18 +42,37 @@ class Saving:
         return self._worker is not None
 
     def genes(self, path: str | Path, genes: Sequence[str]) -> None:
-        """Imputed values, spread, scores and provenance as `.h5ad` or `.zarr`."""
+        """Imputed values, spread, scores and provenance: the same file as `inclust impute` writes, of the kind that the suffix says.
+
+        The store that the section came from gets a new table, when it is the path.
+        """
         run, path = self._run(), Path(path)
 
         def write() -> str:
-            from ..io.imputed import write_imputed
-            from ..io.write import check_output
+            from ..io.imputed import check_target, write_run
+            from ..io.write import is_spatialdata
 
-            check_output(path, inputs=[p for p in (run.section.path, run.reference.path) if p is not None])
-            write_imputed(path, run, genes, command="napari: Save", progress=self._progress)
-            return f"{len(genes):,} imputed genes of {run.section.n_cells:,} cells are in {path} (var['imputed'] marks them)."
+            check_target(path, run.section.path or "", [p for p in (run.reference.path,) if p is not None])
+            write_run(path, run, genes, command="napari: Save", progress=self._progress)
+            where = f"the new table inclust_imputed of {path}" if is_spatialdata(path) else str(path)
+            return f"{len(genes):,} imputed genes of {run.section.n_cells:,} cells are in {where} (marked as imputed)."
 
         self._start(f"Writing {path.name}", write, len(genes))
+
+    def into_store(self, genes: Sequence[str]) -> None:
+        """The same, as a new table of the SpatialData store that the section came from."""
+        self.genes(self.store or "", genes)
+
+    @property
+    def store(self) -> Path | None:
+        """The SpatialData store that the section of the run came from."""
+        session = self._session()
+        path = None if session is None or session.run is None else session.run.section.path
+        if path is None:
+            return None
+        from ..io.write import is_spatialdata
+
+        return path if is_spatialdata(path) else None
 
     def scores(self, path: str | Path) -> None:
         """Held-out scores of all shared genes as CSV."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ..core.section import Section
 
 SUFFIXES = (".h5ad", ".zarr", ".h5mu", ".csv", ".parquet")
+MEASURED = "measured"  # the kind of what is not imputed; only single genes that are shown may be that
+IMPUTED = "imputed by napari-inclust, log-normalised: predictions, not measurements"
 NAME = "inclust_imputed"  # of the table in a SpatialData store, and of the modality in MuData
 _BLOCK_VALUES = 8_000_000  # values held in memory at once (32 MB)
 _CHUNK_CELLS, _CHUNK_GENES = 8192, 16  # of the arrays in the file: one gene is read without many others
@@ -36,6 +38,33 @@ class Predictor(Protocol):
     provenance: dict[str, Any]
 
     def chunks(self, genes: Sequence[str], size: int) -> Iterator[tuple[list[str], Any, Any, list[str], list[float | None]]]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class OneGene:
+    """A `Predictor` of a single gene whose values are known.
+
+    Attributes
+    ----------
+    values, spread : (cells,) float32
+        `spread` is NaN where there is none.
+    kind
+        "imputed", "held-out" or "measured".
+    score
+        Held-out Pearson, or None.
+    """
+
+    section: Section
+    name: str
+    values: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    kind: str
+    score: float | None
+    provenance: dict[str, Any]
+
+    def chunks(self, genes: Sequence[str], size: int) -> Iterator[tuple[list[str], Any, Any, list[str], list[float | None]]]:
+        """As `Run.chunks`."""
+        yield [self.name], np.asarray(self.values, dtype=np.float32)[:, None], np.asarray(self.spread, dtype=np.float32)[:, None], [self.kind], [self.score]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +98,8 @@ class Imputation:
         The score that each unmeasured gene is likely to have, by gene.
     said
         Entries to add to the provenance, such as the command.
+    value_type
+        What the values are, in words.
     """
 
     def __init__(
@@ -79,10 +110,11 @@ class Imputation:
         cells: pd.DataFrame | None = None,
         foreseen: pd.Series[float] | None = None,
         said: dict[str, Any] | None = None,
+        value_type: str = IMPUTED,
     ) -> None:
         self.run, self.section, self.genes = run, run.section, list(genes)
         self.cells = pd.DataFrame(index=run.section.adata.obs_names) if cells is None else cells
-        self._foreseen, self._said = foreseen, said or {}
+        self._foreseen, self._said, self._value_type = foreseen, said or {}, value_type
         self._names: list[str] = []
         self._rows: list[tuple[bool, str, float, float]] = []
 
@@ -98,8 +130,7 @@ class Imputation:
         kept = {key: given[key] for key in ("spatial_unit", "spatial") if key in given}
         colours = {f"{c}_colors": given[f"{c}_colors"] for c in obs if f"{c}_colors" in given}
         colours |= {f"{c}_colors": _colours(self.cells[c]) for c in self.cells if isinstance(self.cells[c].dtype, pd.CategoricalDtype)}
-        said = {"value_type": "imputed by napari-inclust, log-normalised: predictions, not measurements"}
-        return kept | colours | said | {"inclust": self.provenance}
+        return kept | colours | {"value_type": self._value_type, "inclust": self.provenance}
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -112,7 +143,9 @@ class Imputation:
             yield Block(len(self._names), values, spread)
             self._names += names
             means = spread.mean(0)
-            self._rows += [(True, kind, np.nan if score is None else score, float(mean)) for kind, score, mean in zip(kinds, scores, means, strict=True)]
+            self._rows += [
+                (kind != MEASURED, kind, np.nan if score is None else score, float(mean)) for kind, score, mean in zip(kinds, scores, means, strict=True)
+            ]
             progress(len(self._names))
 
     @property
@@ -210,6 +243,20 @@ def write_imputed(
         The disk is full or the place cannot be written.
     """
     found = Imputation(run, genes, cells=cells, foreseen=foreseen, said={"command": command} | ({"request": request} if request else {}))
+    _write(path, found, name, progress)
+    return found.var
+
+
+def write_one(path: Path, gene: OneGene, *, command: str, unit: str) -> pd.DataFrame:
+    """One gene that is there already, as it is shown; returns and raises as `write_imputed`."""
+    value_type = f"measured, {unit}" if gene.kind == MEASURED else f"imputed by napari-inclust, {unit}: predictions, not measurements"
+    found = Imputation(gene, [gene.name], said={"command": command}, value_type=value_type)
+    _write(path, found, NAME, lambda done: None)
+    return found.var
+
+
+def _write(path: Path, found: Imputation, name: str, progress: Callable[[int], None]) -> None:
+    """The kind of file that the suffix says."""
     if is_spatialdata(path):
         from .spatialdata_out import add_imputed
 
@@ -227,7 +274,6 @@ def write_imputed(
             fill(store, writing, found, found.uns, progress)
     else:
         raise OutputError(f"{path} has the suffix {path.suffix!r}; expected {' or '.join(SUFFIXES)}.")
-    return found.var
 
 
 def requested(path: Path) -> str | None:

@@ -1,0 +1,89 @@
+"""File > Save of one of our layers: the cells behind it as AnnData or CSV, with what is imputed marked so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..core.section import Section
+    from ..paint.values import CellTypes, CellValues
+
+
+def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """napari's writer for one image or labels layer (`.h5ad`, `.csv`).
+
+    Parameters
+    ----------
+    data, meta
+        As napari gives them: the layer is found in the current viewer by its name, because the cells are not in its pixels.
+
+    Returns
+    -------
+    The path, or nothing when the layer is none of ours or could not be written; napari then says so.
+    """
+    import napari
+    from napari.utils.notifications import show_error
+
+    from ..errors import InclustError
+    from ..paint.layers import GeneLayer, TypeLayer
+    from .bench import bench_of
+
+    viewer = napari.current_viewer()
+    layer = None if viewer is None else next((x for x in viewer.layers if x.name == meta.get("name") and isinstance(x, (GeneLayer, TypeLayer))), None)
+    session = None if viewer is None else bench_of(viewer).session
+    try:
+        if layer is None or session is None or session.section is None:
+            raise InclustError(f"{meta.get('name')} is not a layer of inClust+ with its cells: save it as a picture instead (.tif, .png).")
+        if isinstance(layer, GeneLayer):
+            write_values(Path(path), session.section, layer.painted, {} if session.run is None else session.run.provenance)
+        else:
+            write_types(Path(path), session.section, layer.types)
+    except InclustError as error:
+        show_error(str(error))
+        return []
+    return [path]
+
+
+def write_values(path: Path, section: Section, painted: CellValues, provenance: dict[str, Any]) -> None:
+    """One gene as it is shown.
+
+    Raises
+    ------
+    OutputError
+        Another suffix, or a place that cannot be written.
+    DataError
+        Values of other cells than the section's.
+    """
+    import numpy as np
+
+    from ..errors import DataError
+    from ..io.imputed import OneGene, write_one
+    from ..io.write import check_output
+
+    if len(painted.values) != section.n_cells:
+        raise DataError(f"{painted.name} has {len(painted.values)} values, but the section {section.n_cells} cells: the layer is of another section.")
+    check_output(path, (".h5ad", ".csv"), inputs=[p for p in (section.path,) if p is not None])
+    spread = np.full(section.n_cells, np.nan, dtype=np.float32) if painted.spread is None else painted.spread
+    gene = OneGene(section, painted.name, painted.values, spread, painted.kind, painted.score, provenance)
+    write_one(path, gene, command="napari: File > Save", unit=painted.unit)
+
+
+def write_types(path: Path, section: Section, types: CellTypes) -> None:
+    """Categories of the cells, such as types or domains, with their colours. Raises as `write_values`."""
+    import pandas as pd
+    from matplotlib.colors import to_hex
+
+    from ..errors import DataError
+    from ..io.annotate import write_annotated
+    from ..io.write import check_output, write_csv
+
+    if len(types.codes) != section.n_cells:
+        raise DataError(f"{types.name} has {len(types.codes)} cells, but the section {section.n_cells}: the layer is of another section.")
+    check_output(path, (".h5ad", ".csv"), inputs=[p for p in (section.path,) if p is not None])
+    column = pd.Categorical.from_codes(types.codes, categories=list(types.categories))
+    if path.suffix == ".csv":
+        table = pd.DataFrame({"x_um": section.xy[:, 0], "y_um": section.xy[:, 1], types.name: column}, index=pd.Index(section.adata.obs_names, name="cell"))
+        write_csv(table, path)
+        return
+    write_annotated(path, section.adata, {types.name: column}, {f"{types.name}_colors": [to_hex(c) for c in types.colours]})
