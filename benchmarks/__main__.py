@@ -47,6 +47,8 @@ def main(small: bool) -> None:
         table(
             [row("benchmarks.accuracy", p) for p in pairs] + [row("benchmarks.accuracy", PAIRS[0], preset) for preset in ("fast", "thorough", "as-published")]
         ),
+        "### Opening a section (100 of 500 genes in each cell)",
+        table([row("benchmarks.open", n, kind) for n in sizes for kind in ("h5ad", "zarr")]),
         "### Decoding one gene for all cells",
         table([row("benchmarks.decode", n) for n in sizes]),
         "### Painting one gene (setter, and with the draw; software GL)",

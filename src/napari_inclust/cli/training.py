@@ -97,6 +97,8 @@ def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, 
                 raise
             update(epoch.number, epoch.remaining, f"loss {epoch.terms['loss']:.3f}" if "loss" in epoch.terms else epoch.stage)
     talk.note(f"trained {plural(len(run.history), 'epoch')} on {run.device}")
+    if run.reference.drawn is not None:
+        talk.note(f"{run.reference.name}: {run.reference.drawn}")
     return run
 
 

@@ -15,6 +15,7 @@ from .gene_rows import GeneTable
 from .look import Look
 
 if TYPE_CHECKING:
+    from ..core.measured import Measured
     from ..core.panel import Panel
     from ..core.run import Run
     from ..core.section import Reference, Section
@@ -63,18 +64,18 @@ class Session:
         self.recent: list[str] = []
         self.blend: dict[str, CellValues] = {}  # by channel: "red", "green", "blue"
         self.foreseen: Any = None  # table of the run: predicted_pcc and reason of each unmeasured gene
-        self._measured: Any = None  # (cells, genes) CSC, log-normalised
+        self._measured: Measured | None = None
         self._kept: OrderedDict[str, CellValues] = OrderedDict()  # genes that the run imputed
         self._inline = False
 
     # data
-    def open_section(self, section: Section, measured: Any = None) -> None:
+    def open_section(self, section: Section, measured: Measured | None = None) -> None:
         """Another section: the run and the gene of the one before are dropped.
 
         Parameters
         ----------
-        measured : (cells, genes) CSC, optional
-            Its log-normalised values when they were made already (in the reading thread).
+        measured
+            Its log-normalised values by gene when they were made already (in the reading thread).
         """
         self.section, self._measured = section, measured
         self.run, self.gene, self.score, self.view = None, None, None, MEASURED
@@ -279,11 +280,14 @@ class Session:
         assert self.section is not None
         values = self.run.measured(gene) if self.run is not None and gene in self.run.panel.genes else None
         if values is None:
-            values = self.measured()[:, self.section.genes.index(gene)].toarray().ravel()
+            values = self._genes().column(self.section.genes.index(gene))
         return CellValues(gene, values)
 
     def measured(self) -> Any:
         """(cells, genes) CSC of the section's log-normalised values."""
+        return self._genes().matrix()
+
+    def _genes(self) -> Measured:
         assert self.section is not None
         if self._measured is None:
             self._measured = log_measured(self.section)
@@ -306,8 +310,8 @@ def as_values(imputed: Any) -> CellValues:
     return CellValues(imputed.gene, imputed.values, imputed.kind, imputed.spread, imputed.score)
 
 
-def log_measured(section: Section) -> Any:
-    """(cells, genes) CSC of log-normalised values: one column is then read in microseconds."""
-    from ..core.values import lognormalise
+def log_measured(section: Section) -> Measured:
+    """The section's log-normalised values by gene."""
+    from ..core.measured import Measured
 
-    return lognormalise(section.matrix, section.values.kind).tocsc()
+    return Measured(section.matrix, section.values.kind)
