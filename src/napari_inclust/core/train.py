@@ -162,7 +162,10 @@ def kept(trainer: Trainer, checkpoint: str | Path | None) -> Generator[Callable[
             state = torch.load(path, weights_only=True, map_location="cpu")
         except Exception as error:
             raise RunError(f"the checkpoint {path} is damaged ({type(error).__name__}). Delete it to start afresh.") from error
-        trainer.restore(state)
+        try:
+            trainer.restore(state)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+            raise RunError(f"{path} is no checkpoint of this training ({type(error).__name__}). Delete it to start afresh.") from error
 
     def save() -> None:
         temporary = path.with_name(path.name + ".part")

@@ -41,9 +41,20 @@ class Values:
 
 
 def as_csr(matrix: Any) -> sp.csr_matrix:
-    """The matrix as CSR float32, without a copy where it already is one."""
+    """The matrix as CSR float32, without a copy where it already is one.
+
+    Raises
+    ------
+    DataError
+        Sparse values whose positions lie outside of the matrix: scipy would crash on them.
+    """
     if not isinstance(matrix, np.ndarray) and not sp.issparse(matrix):  # a matrix still on disk: anndata's backed wrappers
         matrix = matrix.to_memory() if hasattr(matrix, "to_memory") else np.asarray(matrix)
+    if sp.issparse(matrix) and hasattr(matrix, "check_format"):
+        try:
+            matrix.check_format(full_check=True)
+        except ValueError as error:
+            raise DataError(f"the sparse matrix is damaged ({error}). Write the file again.") from error
     return sp.csr_matrix(matrix, dtype=np.float32)
 
 

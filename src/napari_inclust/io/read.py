@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.section import Reference, Section
 from ..errors import DataError, InclustError
 from . import cosmx, spatial_zarr, tables, tenx, vendors, visium
+from .guard import check_headers
 from .opened import Asked, Opened
 from .outlines import Rings, rasterise
 from .segmentation import read_segmentation
@@ -194,7 +195,7 @@ def recognise(path: Path) -> Format:
     Raises
     ------
     DataError
-        It does not exist, or is of no kind that is known.
+        It does not exist, is of no kind that is known, or announces more than it can hold (`guard`).
     """
     if not path.exists():
         raise DataError(f"no file {path}. Check the name.")
@@ -203,6 +204,7 @@ def recognise(path: Path) -> Format:
         raise DataError(
             f"{path} is {'a folder' if path.is_dir() else 'a file'} of no kind that is known here; expected one of {', '.join(f.name for f in FORMATS)}."
         )
+    careful(path, check_headers, kind.name)
     return kind
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.regions import Region
 from ..errors import DataError
-from .write import _as_output_error, replacing
+from .write import as_output_error, replacing
 
 
 def write_regions(path: Path, regions: Sequence[Region]) -> None:
@@ -26,7 +26,7 @@ def write_regions(path: Path, regions: Sequence[Region]) -> None:
         ring = np.vstack([region.corners, region.corners[:1]])
         facts = {"objectType": "annotation", "name": region.name, "area_um2": region.area}
         features.append({"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring.tolist()]}, "properties": facts})
-    with replacing(path) as part, _as_output_error(path):
+    with replacing(path) as part, as_output_error(path):
         part.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
 
 
@@ -42,7 +42,7 @@ def read_regions(path: str | Path) -> list[Region]:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
         features = found if isinstance(found, list) else found.get("features", [found])
         regions = [region for i, feature in enumerate(features) for region in _regions(feature, i)]
-    except (OSError, ValueError, AttributeError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise DataError(f"{path} is not GeoJSON that can be read ({type(error).__name__}: {error}). Expected a FeatureCollection of polygons.") from error
     if not regions:
         raise DataError(f"{path} holds no polygon. Expected a FeatureCollection with Polygon or MultiPolygon geometries, in micrometres.")

@@ -38,6 +38,7 @@ def read_tenx_h5(path: Path) -> AnnData:
         m = file["matrix"]
         shape = tuple(int(n) for n in m["shape"][:])
         matrix = sp.csc_matrix((m["data"][:].astype(np.float32), m["indices"][:], m["indptr"][:]), shape=shape)
+        matrix.check_format(full_check=True)
         features = pd.DataFrame({column: _text(m["features"][name]) for column, name in (("gene_ids", "id"), ("name", "name"), ("type", "feature_type"))})
         return _adata(matrix.T.tocsr(), _text(m["barcodes"]), features)
 

@@ -20,6 +20,7 @@ from .spatial_zarr import is_spatialdata
 
 ANNDATA_SUFFIXES = (".h5ad", ".zarr")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_OURS = ".ours"  # in a temporary folder since it was made
 Writing = Callable[[], AbstractContextManager[None]]
 
 
@@ -71,12 +72,12 @@ def replacing(path: Path, *, beside: Path | None = None, new: bool = False) -> I
     path, where = path.absolute(), (beside or path).absolute()
     with as_output_error(path):
         folder = Path(tempfile.mkdtemp(prefix=f".{where.stem}-", suffix=".part", dir=where.parent))
-        made = folder.stat().st_ino
+        (folder / _OURS).touch()
     part = folder / path.name
     try:
         yield part
         with as_output_error(path):
-            if folder.stat().st_ino != made:  # zarr makes a folder anew that vanished, with a part of the result
+            if not (folder / _OURS).exists():  # zarr makes a folder anew that vanished, with a part of the result
                 raise FileNotFoundError(errno.ENOENT, "its folder vanished while it was written")
             if new and path.exists():
                 raise FileExistsError(errno.EEXIST, "something of that name appeared while it was written")
