@@ -224,7 +224,7 @@ def write_cosmx(path: Path, shared: Path) -> ad.AnnData:
     return adata
 
 
-def write_store(path: Path, adata: ad.AnnData) -> Path:
+def write_store(path: Path, adata: ad.AnnData, usual: str = "table") -> Path:
     """A SpatialData zarr with two tables of the same cells and circles in two coordinate systems; "microns" is ten times "global"."""
     import geopandas
     import spatialdata
@@ -240,7 +240,7 @@ def write_store(path: Path, adata: ad.AnnData) -> Path:
         circles = geopandas.GeoDataFrame({"radius": 3.0, "geometry": [Point(*p) for p in xy]}, index=np.arange(adata.n_obs))
         shapes = ShapesModel.parse(circles, transformations={"global": Identity(), "microns": Scale([10.0, 10.0], axes=("x", "y"))})
         tables = {}
-        for name, part in (("table", adata), ("other", adata[:50].copy())):
+        for name, part in ((usual, adata), ("other", adata[:50].copy())):
             tables[name] = TableModel.parse(part, region="cells", region_key="region", instance_key="instance")
         spatialdata.SpatialData(shapes={"cells": shapes}, tables=tables).write(path)
     return path

@@ -12,6 +12,7 @@ from .loading import Loading
 from .saving import Saving
 from .scene import Scene
 from .session import Session
+from .tissue import Tissue
 from .training import Steps, Training, real_steps
 
 _benches: weakref.WeakKeyDictionary[Any, Workbench] = weakref.WeakKeyDictionary()
@@ -38,6 +39,7 @@ class Workbench:
         self.finding = Finding(self.session, find)
         self.judging = Judging(self.session)
         self.scene = Scene(viewer, self.session, self.finding, self.judging)
+        self.tissue = Tissue(viewer, self.session, self.loading)
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
         self.docks: weakref.WeakSet[Any] = weakref.WeakSet()
         self.closed = False
@@ -63,6 +65,7 @@ class Workbench:
             self.saving.close()
             self.finding.close()
             self.judging.close()
+            self.tissue.close()
             self.scene.close()
 
 

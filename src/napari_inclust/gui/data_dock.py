@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QGroupBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QGroupBox, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from .bench import Workbench
 from .columns import categories, likely_batch
+from .layer_source import LayerSource
 from .legend import Legend
 from .loading import DEMO, REFERENCE, SECTION
+from .reading_form import ReadingForm
 from .scene import types_of
+from .tissue_box import TissueBox
 from .widgets import Links, Message, PathField, Wrapped, choice, fill
-
-_KINDS = [("find out", None), ("raw counts", "counts"), ("linear (per volume, intensity)", "linear"), ("log-normalised", "lognorm")]
-_PLANES = [("as in the file (two axes)", None), ("x, y", "xy"), ("x, z", "xz"), ("y, z", "yz")]
 
 
 class DataDock(QWidget):
@@ -30,10 +31,11 @@ class DataDock(QWidget):
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
-        self._session, self._loading = bench.session, bench.loading
+        self._session, self._loading, self._tissue = bench.session, bench.loading, bench.tissue
         self.section = PathField(
             "Section",
-            "The tissue: an .h5ad file with centroids in obsm['spatial'], a SpatialData or AnnData .zarr, or an output folder of MERSCOPE, Xenium or CosMx",
+            "The tissue: an .h5ad file with centroids in obsm['spatial'], a SpatialData or AnnData .zarr, a table, "
+            "or an output folder of MERSCOPE, Xenium, CosMx or Visium",
         )
         self.reference = PathField("Reference", "scRNA-seq of the same tissue with all genes: .h5ad, .h5mu, .loom, a 10x file or folder, a table")
         self.demo = QPushButton("Open the demo")
@@ -41,74 +43,89 @@ class DataDock(QWidget):
         self.labels = choice("Column of the reference that holds cell types: helps the network, and colours nothing", [("none", None)])
         self.batch = choice("Column of either file that holds batches (animals, samples): their differences are taken out", [("none", None)])
         self.colour = choice("Column of the section by which the cells are coloured", [("none", None)])
-        self.section_kind = choice("What the numbers of the section are, when it cannot be told from them", _KINDS)
-        self.reference_kind = choice("What the numbers of the reference are, when it cannot be told from them", _KINDS)
-        self.pixel = QDoubleSpinBox()
-        self.pixel.setRange(0, 1000)
-        self.pixel.setDecimals(4)
-        self.pixel.setSuffix(" µm per unit")
-        self.pixel.setSpecialValueText("as in the file")
-        self.pixel.setToolTip("Micrometres per unit of the coordinates, when they are pixels; 0: as the file says")
-        self.pixel.setKeyboardTracking(False)
-        self.plane = choice("Which two axes to paint, when the coordinates are three-dimensional", _PLANES)
+        self.sections = choice("Sections of this session: choose one to open it again; the one that is open is trained and painted", [("none", None)])
+        self.layers = choice("A section that napari-spatialdata shows in this window", [("none", None)])
+        self.reading = ReadingForm()
+        self.tissue = TissueBox(bench.tissue)
         self.legend = Legend()
         self.summary = Wrapped()
         self.message = Message()
+        self._source: LayerSource | None = None  # behind the section, when it comes from a layer
         self._lay_out()
 
         links = Links(self)
+        links.to(bench.tissue.layers_changed, self._show_layers)
         links.to(bench.session.data_changed, self._show)
         links.to(bench.session.types_changed, self._show_colour)
         links.to(bench.loading.changed, self._show)
-        self.section.chosen.connect(self._read_section)
+        self.section.chosen.connect(self._read_new)
         self.reference.chosen.connect(self._read_reference)
         self.demo.clicked.connect(self._loading.demo)
-        self.section_kind.activated.connect(self._read_section)
-        self.pixel.valueChanged.connect(self._read_section)
-        self.plane.activated.connect(self._read_section)
-        self.reference_kind.activated.connect(self._read_reference)
+        self.sections.activated.connect(self._reopen)
+        self.layers.activated.connect(self._read_layer)
+        self.reading.section_changed.connect(self._read_again)
+        self.reading.reference_changed.connect(self._read_reference)
         self.labels.activated.connect(self._choose_keys)
         self.batch.activated.connect(self._choose_keys)
         self.colour.activated.connect(self._choose_colour)
         self.legend.hidden.connect(bench.scene.hide_types)
+        self._show_layers()
         self._show()
 
     def _lay_out(self) -> None:
-        files, keys, options = QWidget(), QWidget(), QWidget()
-        form = QFormLayout(files)
+        files, keys = QWidget(), QWidget()
+        form = self._files = QFormLayout(files)
         form.addRow("Section", self.section)
+        form.addRow("Opened", self.sections)
+        form.addRow("From a layer", self.layers)
         form.addRow("Reference", self.reference)
         form.addRow("", self.demo)
         form = QFormLayout(keys)
         form.addRow("Cell types", self.labels)
         form.addRow("Batches", self.batch)
         form.addRow("Colour cells by", self.colour)
-        form = QFormLayout(options)
-        form.addRow("Section values", self.section_kind)
-        form.addRow("Reference values", self.reference_kind)
-        form.addRow("Pixel size", self.pixel)
-        form.addRow("Plane", self.plane)
-        for w in (files, keys, options):
+        for w in (files, keys):
             w.layout().setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
             w.layout().setContentsMargins(0, 0, 0, 0)
-        more = QCollapsible("How to read the files")
-        more.setToolTip("Kinds of values, pixel size, plane: only needed when the files do not say so")
-        more.addWidget(options)
+        self.more = QCollapsible("How to read the files")
+        self.more.setToolTip("Table, coordinate system, kinds of values, pixel size, plane, outlines: only needed when the files do not say so")
+        self.more.addWidget(self.reading)
         self.found = QGroupBox("Found")
         QVBoxLayout(self.found).addWidget(self.summary)
         box = QVBoxLayout(self)
-        for part in (files, more, self.message, keys, self.legend, self.found):
+        for part in (files, self.more, self.message, keys, self.legend, self.tissue, self.found):
             box.addWidget(part)
         box.addStretch(1)
 
-    def _read_section(self, *_: Any) -> None:
-        if self.section.path() not in ("", DEMO):
-            pixel = self.pixel.value() or None
-            self._loading.section(self.section.path(), values=self.section_kind.currentData(), pixel_size=pixel, plane=self.plane.currentData())
+    def _read_new(self, *_: Any) -> None:
+        self.reading.forget()
+        self._source = None
+        self._read_again()
+
+    def _read_again(self) -> None:
+        """The section with what is chosen now."""
+        if self._source is not None:
+            self._loading.section_of(self._source, **self.reading.section_options())
+        elif self.section.path() not in ("", DEMO):
+            self._loading.section(self.section.path(), **self.reading.section_options())
+
+    def _reopen(self, *_: Any) -> None:
+        path = self.sections.currentData()
+        if path is not None and path != self.section.path():
+            self.reading.forget()
+            self._source = None
+            self._loading.section(path, **self._loading.sections[path])
+
+    def _read_layer(self, *_: Any) -> None:
+        source = self.layers.currentData()
+        if source is not None:
+            self.reading.forget()
+            self._source = source
+            self._read_again()
 
     def _read_reference(self, *_: Any) -> None:
         if self.reference.path() not in ("", DEMO):
-            self._loading.reference(self.reference.path(), values=self.reference_kind.currentData())
+            self._loading.reference(self.reference.path(), values=self.reading.reference_kind.currentData())
 
     def _choose_keys(self, *_: Any) -> None:
         self._session.labels = self.labels.currentData()
@@ -124,6 +141,10 @@ class DataDock(QWidget):
         for side, field in ((SECTION, self.section), (REFERENCE, self.reference)):
             if loading.path.get(side):
                 field.show_path(loading.path[side])
+        if self.reading.offer(*loading.choices) and SECTION in loading.problem:
+            self.more.expand(animate=False)
+        fill(self.sections, [(Path(p).name, p) for p in loading.sections], loading.path.get(SECTION))
+        self._files.setRowVisible(self.sections, len(loading.sections) > 1)
         busy = [f"Reading {loading.busy[side]} …" for side in (SECTION, REFERENCE) if side in loading.busy]
         wrong = [*loading.problem.values(), *([s.panel_problem] if s.panel_problem else [])]
         self.message.say("\n".join(wrong or busy), wrong=bool(wrong))
@@ -137,6 +158,12 @@ class DataDock(QWidget):
         self._show_colour()
         self.summary.setText(_summary(s))
         self.found.setVisible(s.section is not None or s.reference is not None)
+
+    def _show_layers(self) -> None:
+        """Layers of other plugins that hold a section."""
+        sources = self._tissue.sources()
+        fill(self.layers, [("none", None), *((s.name, s) for s in sources)], self._source)
+        self._files.setRowVisible(self.layers, bool(sources))
 
     def _show_colour(self) -> None:
         s = self._session

@@ -11,6 +11,7 @@ from psygnal import Signal
 
 from ..errors import InclustError
 from .columns import likely_batch, likely_types
+from .layer_source import LayerSource
 from .session import Session, log_measured
 from .worker import Worker, once
 
@@ -34,18 +35,46 @@ class Loading:
         self.busy: dict[str, str] = {}  # side -> what is being read
         self.problem: dict[str, str] = {}
         self.path: dict[str, str] = {}
+        self.options: dict[str, Any] = {}  # with which the section is read
+        self.choices: tuple[list[str], list[str]] = ([], [])  # tables and coordinate systems of the section
+        self.sections: dict[str, dict[str, Any]] = {}  # path -> options of every section that was asked for
         self._workers: dict[str, Worker] = {}
 
     def section(self, path: str | Path, **options: Any) -> None:
-        """Read a section. Options as `io.read.read_section`: values, pixel_size, plane."""
+        """Read a section. Options as `io.read.read_section`: values, pixel_size, plane, table, system, segmentation."""
 
         def read() -> Any:
-            from ..io.read import read_section
+            from ..io.read import choices, read_section
 
+            found = choices(path)  # also of a file that is refused because nothing was chosen
+            if self.path[SECTION] == str(path):
+                self.choices = found
             section = read_section(path, **options)
             return section, log_measured(section)
 
+        self.options = self.sections[str(path)] = options
+        self._ask_anew(str(path))
         self._start(SECTION, str(path), read)
+
+    def section_of(self, source: LayerSource, **options: Any) -> None:
+        """A section from a SpatialData object that another plugin has open. Options: values, table, system."""
+        chosen = {"system": source.system} | options
+
+        def read() -> Any:
+            from ..io.read import place_object
+
+            self.choices = sorted(source.data.tables), sorted(source.data.coordinate_systems)
+            section = place_object(source.data, source.path, **{k: v for k, v in chosen.items() if k in ("values", "table", "system")})
+            return section, log_measured(section)
+
+        self.options = chosen
+        self._ask_anew(str(source.path))
+        self._start(SECTION, str(source.path), read)
+
+    def remember(self, path: str | Path) -> None:
+        """A section to be opened later."""
+        self.sections.setdefault(str(path), {})
+        self.changed(SECTION)
 
     def reference(self, path: str | Path, **options: Any) -> None:
         """Read a reference. Options as `io.read.read_reference`: values."""
@@ -71,8 +100,15 @@ class Loading:
 
             return demo_reference()
 
+        self.options = {}
+        self._ask_anew("")
         self._start(SECTION, "", section)
         self._start(REFERENCE, "", reference)
+
+    def _ask_anew(self, path: str) -> None:
+        """Choices hold as long as the same file is read again."""
+        if self.path.get(SECTION) != path:
+            self.choices = ([], [])
 
     def wait_for(self, side: str) -> bool:
         """Whether something is being read for a side."""

@@ -1,0 +1,96 @@
+"""How to read the files, where they do not say it themselves or hold several things."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QWidget
+
+from .widgets import PathField, choice, fill
+
+_KINDS = [("find out", None), ("raw counts", "counts"), ("linear (per volume, intensity)", "linear"), ("log-normalised", "lognorm")]
+_PLANES = [("as in the file (two axes)", None), ("x, y", "xy"), ("x, z", "xz"), ("y, z", "yz")]
+_USUAL = ("the usual one", None)
+
+
+class ReadingForm(QWidget):
+    """Kinds of values, unit, plane, outlines, and which table and coordinate system.
+
+    Signals
+    -------
+    section_changed, reference_changed
+        The file should be read again.
+    """
+
+    section_changed = Signal()
+    reference_changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = choice("Table of a SpatialData store, modality of a .h5mu file, or bin size of a Visium HD folder", [_USUAL])
+        self.system = choice("Coordinate system of a SpatialData store in which the cells are placed", [_USUAL])
+        self.section_kind = choice("What the numbers of the section are, when it cannot be told from them", _KINDS)
+        self.reference_kind = choice("What the numbers of the reference are, when it cannot be told from them", _KINDS)
+        self.pixel = QDoubleSpinBox()
+        self.pixel.setRange(0, 1000)
+        self.pixel.setDecimals(4)
+        self.pixel.setSuffix(" µm per unit")
+        self.pixel.setSpecialValueText("as in the file")
+        self.pixel.setToolTip("Micrometres per unit of the coordinates, when they are pixels; 0: as the file says")
+        self.pixel.setKeyboardTracking(False)
+        self.plane = choice("Which two axes to paint, when the coordinates are three-dimensional", _PLANES)
+        self.outlines = PathField("Outlines", "Outlines of the cells in a file of their own: a label image (.tif, zarr) or polygons (.geojson, .parquet)")
+        self._form = QFormLayout(self)
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        rows = {
+            "Table": self.table,
+            "Coordinate system": self.system,
+            "Section values": self.section_kind,
+            "Reference values": self.reference_kind,
+            "Pixel size": self.pixel,
+            "Plane": self.plane,
+            "Outlines": self.outlines,
+        }
+        for name, widget in rows.items():
+            self._form.addRow(name, widget)
+        for box in (self.table, self.system, self.section_kind, self.plane):
+            box.activated.connect(lambda *_: self.section_changed.emit())
+        self.pixel.valueChanged.connect(lambda *_: self.section_changed.emit())
+        self.outlines.chosen.connect(lambda *_: self.section_changed.emit())
+        self.outlines.line.editingFinished.connect(self._cleared)
+        self.reference_kind.activated.connect(lambda *_: self.reference_changed.emit())
+        self._outlined = ""
+        self.offer([], [])
+
+    def section_options(self) -> dict[str, Any]:
+        """As for `io.read.read_section`: only what was chosen."""
+        self._outlined = self.outlines.path()
+        chosen = {
+            "values": self.section_kind.currentData(),
+            "pixel_size": self.pixel.value() or None,
+            "plane": self.plane.currentData(),
+            "table": self.table.currentData(),
+            "system": self.system.currentData(),
+            "segmentation": self._outlined or None,
+        }
+        return {name: value for name, value in chosen.items() if value is not None}
+
+    def offer(self, tables: list[str], systems: list[str]) -> bool:
+        """What there is to choose from in the section; whether there is a choice at all."""
+        for box, names in ((self.table, tables), (self.system, systems)):
+            fill(box, [_USUAL, *((name, name) for name in names)], box.currentData())
+            self._form.setRowVisible(box, len(names) > 1)
+        return max(len(tables), len(systems)) > 1
+
+    def forget(self) -> None:
+        """Another section: what was chosen of the one before does not hold for it."""
+        for box in (self.table, self.system):
+            fill(box, [_USUAL])
+        self.outlines.show_path("")
+
+    def _cleared(self) -> None:
+        """An emptied field means: without these outlines."""
+        if not self.outlines.path() and self._outlined:
+            self.section_changed.emit()
