@@ -244,3 +244,29 @@ def test_spots_on_their_picture_are_drawn_as_they_were_given(small_pair, tmp_pat
     squidpy.pl.spatial_scatter(ad.read_h5ad(tmp_path / "out.h5ad"), color="g3")
     assert plt.gcf().axes[0].get_images()
     plt.close("all")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("old", [False, True])
+def test_domains_go_back_into_the_store_with_colours_and_outlines_in_its_own_units(inclust, small_pair, tmp_path, old):
+    import spatialdata
+
+    path = make_store(tmp_path / "s.zarr", small_pair[0], old=old)
+    words = ("domains", path, "-o", path, "--n-domains", "3", "--method", "smoothed-pca", "--pixel-size", "0.5")
+    done = inclust(*words)
+    assert done.exit_code == 0, done.stderr
+    data = spatialdata.read_zarr(path)
+    found, shapes = data["inclust_domain"], data.shapes["inclust_domain_outlines"]
+    assert set(data.tables) == {"table", "inclust_domain"}
+    assert found.obs["domain"].cat.categories.tolist() == shapes["name"].tolist()
+    assert len(found.uns["domain_colors"]) == 3
+    everywhere = spatialdata.transform(shapes, to_coordinate_system="global").union_all()
+    centres = spatialdata.get_centroids(data["cells"], coordinate_system="global").compute()
+    import shapely
+
+    assert shapely.contains_xy(everywhere, centres["x"], centres["y"]).mean() > 0.95
+    elements, matched = spatialdata.match_element_to_table(data, "cells", "inclust_domain")
+    assert len(elements["cells"]) == matched.n_obs == 200
+    again = inclust(*words, "--key", "domain")
+    assert again.exit_code in (3, 5)
+    assert list(tmp_path.iterdir()) == [path]

@@ -99,9 +99,7 @@ def domains(
     from ..core.domain_evidence import evidence as gather
     from ..core.domain_evidence import stored
     from ..io import domains_out
-    from ..io.annotate import write_annotated
     from ..io.read import read_section
-    from ..io.write import check_output
 
     start, talk = time.perf_counter(), Talk(quiet, json)
     if sum((n_domains is not None, auto, resolution is not None)) > 1:
@@ -114,7 +112,7 @@ def domains(
     if method != "inclust+" and (reference or saved_run):
         raise ConfigError(f"a reference or run serves the method inclust+ only, not {method}. Leave it out, or choose --method inclust+.")
     given = [path for path in (spatial, reference, saved_run) if path is not None]
-    check_output(output, inputs=given)
+    domains_out.check_domains(output, spatial, given, key)
     if outlines is not None:
         domains_out.check_outlines(outlines, inputs=[*given, output])
     if evidence is not None:
@@ -135,7 +133,7 @@ def domains(
         domains_out.write_outlines(outlines, found)
     if evidence is not None:
         domains_out.write_evidence(evidence, tables | {"curve": found.table})
-    write_annotated(output, data.adata, obs, uns)
+    domains_out.write_domains(output, found, obs, uns, key, pixel_size=pixel_size)
     seconds, k = time.perf_counter() - start, found.chosen
     row = found.table.loc[k].to_dict()
     facts: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What goes beside a file with domains: outlines as polygons, evidence as tables."""
+"""Domains as files: the cells with their columns, outlines as polygons, evidence as tables."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError
 from .geojson import to_shapes, write_geojson
 from .sink import uninterrupted
-from .write import as_output_error, check_output, replacing, write_csv
+from .write import as_output_error, check_output, is_spatialdata, replacing, write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +20,54 @@ if TYPE_CHECKING:
 
 OUTLINE_SUFFIXES = (".geojson", ".json", ".zarr")
 SHAPES = "domains"  # their name in a SpatialData store
+
+
+def check_domains(path: Path, spatial: Path, inputs: Iterable[str | Path], key: str) -> None:
+    """Refuse what `write_domains` could not write. Raises OutputError."""
+    if path.exists() and spatial.exists() and path.samefile(spatial) and is_spatialdata(path):
+        from .spatialdata_out import check_element
+
+        check_element(path, "tables", f"inclust_{key}")
+        check_element(path, "shapes", f"inclust_{key}_outlines")
+    else:
+        check_output(path, inputs=inputs)
+
+
+def write_domains(path: Path, found: Domains, obs: dict[str, Any], uns: dict[str, Any], key: str, *, pixel_size: float | None = None) -> None:
+    """The input again with the columns; or in the SpatialData store that it came from a new table with them and new shapes with the outlines.
+
+    Parameters
+    ----------
+    pixel_size
+        Micrometres per unit of the store's coordinate system, as it was read.
+
+    Raises
+    ------
+    OutputError
+        The disk is full, the place cannot be written, or the store has elements of these names.
+    """
+    from .annotate import write_annotated
+
+    adata = found.section.adata
+    if not is_spatialdata(path):
+        write_annotated(path, adata, obs, uns)
+        return
+    import anndata
+    from spatialdata.transformations import Scale, set_transformation
+
+    from ..core.domain_outlines import outlines
+    from .spatial_zarr import contents, one
+    from .spatialdata_out import add_shapes, add_table
+    from .write import storable
+
+    given = adata.uns["spatialdata_attrs"]
+    columns = adata.obs[[given["region_key"], given["instance_key"]]].assign(**obs)
+    table = anndata.AnnData(obs=columns, obsm={"spatial": adata.obsm["spatial"]}, uns=storable(uns) | {"spatialdata_attrs": given})
+    shapes = to_shapes(outlines(found.segmentation, found.xy, found.sections), found.segmentation)
+    per_unit = 1 / (pixel_size or 1.0)
+    set_transformation(shapes, Scale([per_unit, per_unit], axes=("x", "y")), one("coordinate system", contents(path)["systems"], None, path, "global"))
+    add_shapes(path, shapes, f"inclust_{key}_outlines")
+    add_table(path, table, f"inclust_{key}")
 
 
 def check_outlines(path: Path, inputs: Iterable[str | Path] = ()) -> None:

@@ -20,7 +20,7 @@ from .read import careful, choices, read_section, recognise
 if TYPE_CHECKING:
     from anndata import AnnData
 
-TABLES = ("inclust_imputed", "inclust_domains")  # of a SpatialData store, looked for in this order
+TABLES = ("inclust_imputed", "inclust_domain")  # of a SpatialData store, looked for in this order
 GROUPS = ("domain", "inclust_type")  # columns of obs, likewise
 MOST_GROUPS = 500
 _CORNERS = 16  # of a disc
