@@ -1,4 +1,4 @@
-"""Groups of cells for Xenium Explorer: Cell > Add cell categorization, a CSV with the columns cell_id, group and color."""
+"""Groups of cells for Xenium Explorer, to upload in its panel of cells: a CSV with the columns cell_id, group and color."""
 
 from __future__ import annotations
 
