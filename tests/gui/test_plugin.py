@@ -8,8 +8,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from npe2 import PluginManager, PluginManifest
+from npe2 import PluginManifest
+
+from napari_inclust.gui.reader import get_reader
+from tests.vendor_folders import write_store, write_tenx_h5
 
 from .fakes import small_section
 
@@ -44,32 +48,67 @@ def test_the_reader_opens_a_section_in_the_docks(opened: Any, qtbot: Any, tmp_pa
     path = tmp_path / "mine.h5ad"
     small_section().adata.write_h5ad(path)
     viewer.open(path, plugin="napari-inclust")
+    qtbot.waitUntil(lambda: bench.session.section is not None, timeout=20_000)
     assert bench.session.section.name == "mine"
     assert [layer.name for layer in viewer.layers] == ["cell_type"]
     assert dock.data.section.path() == str(path)
 
 
+def test_the_reader_opens_a_folder_and_knows_a_reference(opened: Any, qtbot: Any, tmp_path: Path, small_pair: Any) -> None:
+    viewer, bench, dock = opened
+    viewer.open(write_store(tmp_path / "store.zarr", small_pair[0]), plugin="napari-inclust")
+    qtbot.waitUntil(lambda: bench.session.section is not None, timeout=20_000)
+    assert dock.data.reading.system.count() == 3
+    write_tenx_h5(tmp_path / "reference.h5", small_pair[1])
+    viewer.open(tmp_path / "reference.h5", plugin="napari-inclust")
+    qtbot.waitUntil(lambda: bench.session.reference is not None, timeout=20_000)
+    assert bench.session.section.name == "store"
+    assert dock.data.section.path() == str(tmp_path / "store.zarr")
+    assert dock.data.reference.path() == str(tmp_path / "reference.h5")
+    assert bench.session.panel.n_shared > 100
+
+
 def test_the_reader_refuses_with_a_notification(opened: Any, qtbot: Any, tmp_path: Path) -> None:
     from napari.utils.notifications import notification_manager
 
-    viewer, bench, _ = opened
+    viewer, bench, dock = opened
     path = tmp_path / "empty.h5ad"
     path.write_bytes(b"")
     viewer.open(path, plugin="napari-inclust")
+    qtbot.waitUntil(lambda: "cannot be read as AnnData" in dock.data.message.text(), timeout=20_000)
     assert bench.session.section is None
     assert "cannot be read as AnnData" in notification_manager.records[-1].message
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "ours"),
+    [
+        ("cells.csv", "cell,x,y,Gad1\na,1,2,3\n", True),
+        ("points.csv", "index,axis-0,axis-1\n0,1,2\n", False),
+        ("picture.tif", "II", False),
+        ("notes.txt", "x,y", False),
+        ("empty.csv", "", False),
+    ],
+)
+def test_the_reader_leaves_to_others_what_holds_no_cells(tmp_path: Path, name: str, text: str, ours: bool) -> None:
+    (tmp_path / name).write_text(text)
+    assert (get_reader(str(tmp_path / name)) is not None) == ours
+    assert get_reader([str(tmp_path / name)] * 2) is None
+    assert get_reader(str(tmp_path / "absent.h5ad")) is None
+
+
+def test_folders_that_hold_no_cells_are_left_to_others(tmp_path: Path) -> None:
+    import zarr
+
+    assert get_reader(str(tmp_path)) is None
+    zarr.save_array(tmp_path / "picture.zarr", np.zeros((4, 4)))
+    assert get_reader(str(tmp_path / "picture.zarr")) is None
 
 
 def test_the_reader_without_a_viewer_gives_layers(tmp_path: Path) -> None:
     path = tmp_path / "mine.h5ad"
     small_section().adata.write_h5ad(path)
-    manager = PluginManager.instance()
-    layers = manager.read([str(path)], stack=False) if hasattr(manager, "read") else None
-    if layers is None:
-        from napari_inclust.gui.plugin import get_reader
-
-        layers = get_reader(str(path))(str(path))  # type: ignore[misc]
-    data, meta, kind = layers[0]
+    data, meta, kind = get_reader(str(path))(str(path))[0]  # type: ignore[misc]
     assert kind == "labels"
     assert meta["name"] == "cell_type"
     assert meta["multiscale"]

@@ -37,7 +37,8 @@ class Loading:
         self.path: dict[str, str] = {}
         self.options: dict[str, Any] = {}  # with which the section is read
         self.choices: tuple[list[str], list[str]] = ([], [])  # tables and coordinate systems of the section
-        self.sections: dict[str, dict[str, Any]] = {}  # path -> options of every section that was asked for
+        self.sections: dict[str, dict[str, Any]] = {}  # path -> options of every section that was open
+        self._before = ""  # path of the section that was open when a file of unknown kind was asked for
         self._workers: dict[str, Worker] = {}
 
     def section(self, path: str | Path, **options: Any) -> None:
@@ -52,8 +53,25 @@ class Loading:
             section = read_section(path, **options)
             return section, log_measured(section)
 
-        self.options = self.sections[str(path)] = options
+        self.options = options
         self._ask_anew(str(path))
+        self._start(SECTION, str(path), read)
+
+    def open(self, path: str | Path) -> None:
+        """Read a file whatever it is: a section, or a reference when its cells have no places."""
+
+        def read() -> Any:
+            from ..core.section import Section
+            from ..io.read import choices, read_any
+
+            found = choices(path)
+            if self.path[SECTION] == str(path):
+                self.choices = found
+            data = read_any(path)
+            return (data, log_measured(data)) if isinstance(data, Section) else data
+
+        self._ask_anew(str(path))
+        self._before, self.options = self.path.get(SECTION, ""), {}
         self._start(SECTION, str(path), read)
 
     def section_of(self, source: LayerSource, **options: Any) -> None:
@@ -70,11 +88,6 @@ class Loading:
         self.options = chosen
         self._ask_anew(str(source.path))
         self._start(SECTION, str(source.path), read)
-
-    def remember(self, path: str | Path) -> None:
-        """A section to be opened later."""
-        self.sections.setdefault(str(path), {})
-        self.changed(SECTION)
 
     def reference(self, path: str | Path, **options: Any) -> None:
         """Read a reference. Options as `io.read.read_reference`: values."""
@@ -136,7 +149,13 @@ class Loading:
         session = self._session()
         if session is None:
             return
+        if side == SECTION and not isinstance(found, tuple):  # opened without saying what it is: a reference
+            self.path[REFERENCE], self.path[SECTION] = self.path[SECTION], self._before
+            self.problem.pop(REFERENCE, None)
+            side = REFERENCE
         if side == SECTION:
+            if Path(self.path[SECTION]).exists():  # not the demo, nor what is in memory only
+                self.sections[self.path[SECTION]] = self.options
             session.open_section(*found)
         else:
             session.open_reference(found, likely_types(found.adata.obs))

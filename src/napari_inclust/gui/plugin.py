@@ -1,9 +1,7 @@
-"""What the manifest names: docks, reader and sample data. Kept light: napari imports it to open any of them."""
+"""What the manifest names: docks and sample data (its reader is in `reader`). Kept light: napari imports it to open any of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
@@ -108,42 +106,6 @@ class MainPlugin(_Dock):
         return MainDock(bench)
 
 
-def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
-    """A reader for one `.h5ad` file."""
-    if isinstance(path, list):
-        path = path[0] if len(path) == 1 else ""
-    return read_h5ad if str(path).endswith(".h5ad") and Path(path).is_file() else None
-
-
-def read_h5ad(path: str | list[str]) -> list[LayerData]:
-    """Open a section: it goes to the docks of the current viewer, which paint it.
-
-    Returns
-    -------
-    list of layers
-        One sentinel: the docks add the layers themselves, with the cells behind them.
-    """
-    import napari
-    from napari.utils.notifications import show_error
-
-    from ..errors import InclustError
-    from ..io.read import read_section
-
-    name = path[0] if isinstance(path, list) else path
-    bench = _current_bench()
-    try:
-        section = read_section(name)
-    except InclustError as error:
-        show_error(str(error))
-        return [(None,)]  # type: ignore[list-item]
-    if bench is None:
-        return section_layers(section)
-    bench.loading.path["section"] = str(name)
-    bench.session.open_section(section)
-    _show_docks(napari.current_viewer(), bench)
-    return [(None,)]  # type: ignore[list-item]
-
-
 def section_layers(section: Any) -> list[LayerData]:
     """The cells as plain layers, for a viewer without docks: a label image of the types, or of the first gene."""
     from ..paint.layers import GeneLayer, TypeLayer
@@ -157,7 +119,7 @@ def section_layers(section: Any) -> list[LayerData]:
     raster, names, key = section_raster(section), section.adata.obs_names, likely_types(section.adata.obs)
     if key is not None:
         return [TypeLayer(raster, types_of(section, key), lambda row: str(names[row])).as_layer_data_tuple()]
-    painted = CellValues(section.genes[0], log_measured(section)[:, 0].toarray().ravel())
+    painted = CellValues(section.genes[0], log_measured(section).column(0))
     return [GeneLayer(raster, painted, Percentile().get_limits(painted.values), lambda row: str(names[row])).as_layer_data_tuple()]
 
 
@@ -171,7 +133,7 @@ def open_demo() -> list[LayerData]:
 
     from ..io.demo import demo_reference, demo_section
 
-    section, viewer, bench = demo_section(), napari.current_viewer(), _current_bench()
+    section, viewer, bench = demo_section(), napari.current_viewer(), current_bench()
     if bench is not None:
         QTimer.singleShot(0, lambda: _take_over(viewer, bench, section, demo_reference()))
     return section_layers(section)
@@ -186,16 +148,17 @@ def _take_over(viewer: Any, bench: Workbench, section: Any, reference: Any) -> N
     bench.loading.path.update(section=DEMO, reference=DEMO)
     bench.session.open_section(section)
     bench.session.open_reference(reference, likely_types(reference.adata.obs))
-    _show_docks(viewer, bench)
+    show_docks(viewer, bench)
 
 
-def _show_docks(viewer: Any, bench: Workbench) -> None:
+def show_docks(viewer: Any, bench: Workbench) -> None:
     """Open the composed dock when none of ours is open."""
     if not len(bench.docks):
         viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
 
 
-def _current_bench() -> Workbench | None:
+def current_bench() -> Workbench | None:
+    """The workbench of the viewer that napari shows, if any."""
     import napari
 
     from .bench import bench_of

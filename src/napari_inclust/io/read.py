@@ -199,13 +199,19 @@ def recognise(path: Path) -> Format:
     """
     if not path.exists():
         raise DataError(f"no file {path}. Check the name.")
-    kind = careful(path, lambda p: next((f for f in FORMATS if f.fits(p)), None), "file")
+    kind = kind_of(path)
     if kind is None:
         raise DataError(
             f"{path} is {'a folder' if path.is_dir() else 'a file'} of no kind that is known here; expected one of {', '.join(f.name for f in FORMATS)}."
         )
     careful(path, check_headers, kind.name)
     return kind
+
+
+def kind_of(path: Path) -> Format | None:
+    """The kind that a path looks like, without reading its contents; None for none that is known."""
+    found: Format | None = careful(path, lambda p: next((f for f in FORMATS if f.fits(p)), None), "file")
+    return found
 
 
 def read_adata(path: Path) -> AnnData:

@@ -55,6 +55,21 @@ def places(table: pd.DataFrame) -> tuple[str, str] | None:
     return next(((lower[x], lower[y]) for x, y in PLACES if x in lower and y in lower), None)
 
 
+def has_places(path: Path) -> bool:
+    """Whether the header of a table names columns with places; the rest of it is not read."""
+    import pyarrow.parquet
+
+    try:
+        names = pyarrow.parquet.read_schema(path).names if path.suffix == ".parquet" else pd.read_csv(path, sep=_separator(path), nrows=0).columns
+    except (OSError, ValueError):  # no table after all
+        return False
+    return places(pd.DataFrame(columns=list(names))) is not None
+
+
+def _separator(path: Path) -> str:
+    return "\t" if ".tsv" in path.name.lower() else ","
+
+
 def _tables(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if is_table(p))
 
@@ -66,7 +81,7 @@ def _read(path: Path) -> pd.DataFrame:
         if isinstance(table.index, pd.RangeIndex) and not pd.api.types.is_float_dtype(table[first]) and table[first].is_unique:
             table = table.set_index(first)
     else:
-        table = pd.read_csv(path, sep="\t" if ".tsv" in path.name.lower() else ",", index_col=0)
+        table = pd.read_csv(path, sep=_separator(path), index_col=0)
     table.index = pd.Index(table.index.astype(str), dtype=object)
     return table
 

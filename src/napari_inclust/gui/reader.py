@@ -1,0 +1,54 @@
+"""Drag and drop and File > Open: whatever the Data dock opens, in the docks of the viewer, which ask what the file leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .plugin import LayerData, current_bench, section_layers, show_docks
+
+HANDED_OVER: list[LayerData] = [(None,)]  # type: ignore[list-item]  # napari: read, and no layer to add
+
+
+def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
+    """A reader for files and folders with cells; None for all others, so that napari asks another plugin."""
+    if isinstance(path, list):
+        path = path[0] if len(path) == 1 else ""
+    return read_cells if path and Path(path).exists() and _has_cells(Path(path)) else None
+
+
+def read_cells(path: str | list[str]) -> list[LayerData]:
+    """Open a section, or a reference when its cells have no places: in a thread, into the docks.
+
+    Returns
+    -------
+    list of layers
+        One sentinel: the docks add the layers themselves, with the cells behind them. Without a viewer the layers of the section.
+    """
+    import napari
+
+    name = path[0] if isinstance(path, list) else path
+    bench = current_bench()
+    if bench is None:
+        from ..io.read import read_section
+
+        return section_layers(read_section(name, flatten=True))
+    show_docks(napari.current_viewer(), bench)
+    bench.loading.open(name)
+    return HANDED_OVER
+
+
+def _has_cells(path: Path) -> bool:
+    """By name, and by the header of a table: a table without places may be anything."""
+    from ..errors import InclustError
+    from ..io import tables
+    from ..io.read import kind_of
+
+    try:
+        kind = kind_of(path)
+    except InclustError:
+        return False
+    if kind is None or kind.name not in ("table", "pair of tables"):
+        return kind is not None
+    return any(tables.has_places(p) for p in ([path] if path.is_file() else path.iterdir()) if tables.is_table(p))
