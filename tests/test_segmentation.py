@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import anndata as ad
 import numpy as np
@@ -114,3 +115,33 @@ def test_a_file_without_outlines_is_one_clear_error(pair, tmp_path, name):
         read_section(pair[0], segmentation=tmp_path / name)
     with pytest.raises(DataError, match="no file"):
         read_section(pair[0], segmentation=tmp_path / "absent.tif")
+
+
+def test_the_labels_that_a_spatialdata_table_annotates_are_the_cells_and_its_points_the_molecules(field, shared, tmp_path):
+    import spatialdata
+    from spatialdata.models import Labels2DModel, PointsModel, TableModel
+    from spatialdata.transformations import Scale
+
+    from napari_inclust.io.transcripts import find_transcripts
+
+    cells, image = ad.read_h5ad(field[0]), tifffile.imread(field[1])
+    molecules = pd.read_csv(shared / "data" / "cosmx_lung" / "transcripts_F002.csv.gz")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        um = {"global": Scale([0.18, 0.18], axes=("x", "y"))}
+        cells.obs["region"], cells.obs["label_id"] = pd.Categorical(["cells"] * cells.n_obs), cells.obs["label_id"].astype(int)
+        table = TableModel.parse(cells, region="cells", region_key="region", instance_key="label_id")
+        labels = Labels2DModel.parse(image, dims=("y", "x"), transformations=um)
+        points = PointsModel.parse(molecules, coordinates={"x": "x_px", "y": "y_px"}, feature_key="target", transformations=um)
+        spatialdata.SpatialData(labels={"cells": labels}, points={"molecules": points}, tables={"table": table}).write(tmp_path / "s.zarr")
+    section = read_section(tmp_path / "s.zarr")
+    assert own(section) > 0.9
+    np.testing.assert_allclose(section.xy, cells.obsm["spatial"] * 0.18, atol=0.18)
+    found = find_transcripts(tmp_path / "s.zarr").of(["MALAT1"])["MALAT1"]
+    truth = molecules[molecules["target"] == "MALAT1"]
+    np.testing.assert_allclose(found, truth[["x_px", "y_px"]] * 0.18, rtol=1e-5)
+    row, column, _ = np.round(np.linalg.inv(section.raster_transform) @ np.c_[found[:, ::-1], np.ones(len(found))].T).astype(int)
+    inside = (row >= 0) & (column >= 0) & (row < image.shape[0]) & (column < image.shape[1])
+    cell = truth["cell_ID"].to_numpy()[inside]
+    there = np.r_[0, section.adata.obs["label_id"]][section.raster[row[inside], column[inside]]]
+    assert (there == np.where(np.isin(cell, section.adata.obs["label_id"]), cell, 0)).mean() > 0.95

@@ -171,6 +171,7 @@ class DataDock(QWidget):
         fill(self.colour, [(n, n) for n in names] or [("none", None)], s.types.name if s.types is not None else None)
         self.colour.setEnabled(bool(names))
         self.legend.show_types(s.types)
+        self.legend.setVisible(s.types is not None)
 
 
 def _summary(s: Any) -> str:

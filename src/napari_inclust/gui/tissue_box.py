@@ -28,7 +28,7 @@ class TissueBox(QGroupBox):
         self._tissue = tissue
         self._known: list[Any] = []
         self.channels = QListWidget()
-        self.channels.setToolTip("Ticked channels are drawn under the cells and added up; napari's own controls set their colour, limits and opacity")
+        self.channels.setToolTip("Ticked channels are drawn under the cells and added up. Select the gene's layer and lower its opacity to see them through it")
         self.channels.setAccessibleName("Channels")
         self.plane = choice("Plane of the images, counted from the glass", [("0", 0)])
         self.pixel = QDoubleSpinBox()

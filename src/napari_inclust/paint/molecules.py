@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from . import canvas
 
 MOST = 20_000  # points on the screen
-_SIZE = 0.6  # micrometres; never smaller than two pixels of the screen
+_SIZE = 0.6  # micrometres; never smaller than three pixels of the screen
 _COLOUR = "#ff4dd2"
 
 
@@ -47,7 +47,7 @@ class Molecules:
         self._gene = gene
         self._yx = np.random.default_rng(0).permutation(xy)[:, ::-1]  # whatever part of them is shown is a fair one
         if self.layer is None:
-            self._layer = Points(np.zeros((0, 2)), size=_SIZE, face_color=_COLOUR, border_width=0, units=(self._unit, self._unit), canvas_size_limits=(2, 30))
+            self._layer = Points(np.zeros((0, 2)), size=_SIZE, face_color=_COLOUR, border_width=0, units=(self._unit, self._unit), canvas_size_limits=(3, 30))
             active = viewer.layers.selection.active
             viewer.layers.append(self._layer)
             if active is not None:
