@@ -9,6 +9,7 @@ from napari_inclust import Config, fit, load_run, read_reference, read_section
 from napari_inclust.errors import DataError, RunError
 
 from .core.conftest import N_EXTRA, N_SHARED, make_adata
+from .vendor_folders import write_store
 
 TINY = Config(members=2, epochs=1, steps=2, hidden=(8,), decoder_hidden=(8,), latent=4, components=3, threads=1)
 
@@ -43,3 +44,12 @@ def test_a_run_whose_data_are_gone_or_never_were_files_says_so(files, tmp_path):
     fit(section, Reference.from_adata(reference.adata), TINY).save(tmp_path / "run.inclust")
     with pytest.raises(RunError, match=r"was never a file .*Give it: load_run\(path, reference=\.\.\.\)"):
         load_run(tmp_path / "run.inclust")
+
+
+def test_a_run_reads_its_section_again_as_it_was_chosen(small_pair, pair, tmp_path):
+    store = write_store(tmp_path / "s.zarr", small_pair[0], usual="first")  # two tables, none the usual one
+    section = read_section(store, table="other", system="microns")
+    fit(section, read_reference(pair[1]), TINY).save(tmp_path / "a.inclust")
+    again = load_run(tmp_path / "a.inclust")
+    assert again.section.n_cells == 50
+    assert "'microns'" in again.section.unit_note

@@ -355,6 +355,7 @@ class Run:
                 "source": d.source,
                 "fingerprint": d.fingerprint,
                 "drawn": asdict(d.drawn) if d.drawn is not None else None,
+                "choices": getattr(d, "choices", {}),
             }
             for side, d in (("section", self.section), ("reference", self.reference))
         }

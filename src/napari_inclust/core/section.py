@@ -87,12 +87,15 @@ class Section(Reference):
         Segmentation: 0 is background, i + 1 is row i of `adata`.
     raster_transform : (3, 3)
         Raster (row, column) to micrometres (y, x), homogeneous.
+    choices
+        What was chosen when its file was read (table, coordinate system, pixel size, ...), by name; enough to read it again.
     """
 
     xy: NDArray[np.float64]
     unit_note: str = ""
     raster: NDArray[np.integer[Any]] | None = None
     raster_transform: NDArray[np.float64] | None = None
+    choices: dict[str, Any] = field(default_factory=dict, kw_only=True)
 
     @classmethod
     def from_adata(

@@ -137,6 +137,8 @@ def read_section(
     kind = recognise(path)
     asked = Asked(table, system, pixel_size)
     section = _section(careful(path, lambda p: kind.open(p, asked), kind.name), path, asked, values=values, plane=plane, flatten=flatten)
+    chosen = {"pixel_size": pixel_size, "plane": plane, "table": table, "system": system, "segmentation": None if segmentation is None else str(segmentation)}
+    section = replace(section, choices={name: value for name, value in chosen.items() if value is not None})
     if segmentation is None:
         return section
     return section.with_raster(*careful(Path(segmentation), lambda p: read_segmentation(p, section, pixel_size), "the outlines of cells"))

@@ -26,7 +26,7 @@ def load_run(path: str | Path, section: Section | None = None, reference: Refere
         if given is None and data[side]["path"] is None:
             raise RunError(f"{path} was trained on a {side} that was never a file ({data[side]['name']}). Give it: load_run(path, {side}=...).")
     kinds = {side: data[side]["values"] for side in data}
-    section = section or read_section(data["section"]["path"], values=_declared(kinds["section"]), flatten=True)
+    section = section or read_section(data["section"]["path"], values=_declared(kinds["section"]), flatten=True, **data["section"].get("choices", {}))
     reference = reference or read_reference(data["reference"]["path"], values=_declared(kinds["reference"]))
     return store.load(path, section, reference)
 
