@@ -1,4 +1,4 @@
-"""Which columns of `obs` may hold cell types or batches: proposals for the forms."""
+"""Which columns of `obs` hold categories or numbers, and which of them cell types or batches: proposals for the forms."""
 
 from __future__ import annotations
 
@@ -23,6 +23,16 @@ def categories(obs: Any) -> list[str]:
         if (column.dtype.kind in "Ob" or str(column.dtype) in ("category", "string", "str")) and 2 <= column.nunique() <= min(MOST, max(2, len(obs) // 2)):
             out.append(str(name))
     return out
+
+
+def numbers(obs: Any) -> list[str]:
+    """Columns that hold numbers, at least two different ones.
+
+    Parameters
+    ----------
+    obs : DataFrame
+    """
+    return [str(name) for name in obs.columns if getattr(obs[name].dtype, "kind", "O") in "iuf" and obs[name].nunique() > 1]
 
 
 def _likely(names: list[str], pattern: re.Pattern[str]) -> str | None:

@@ -1,11 +1,11 @@
-"""The legend of the cell categories: colour, name, number of cells; a tick hides a category."""
+"""The legend of the cell categories: colour, name, number of cells; a tick hides a category, a click on a name selects its cells."""
 
 from __future__ import annotations
 
 import numpy as np
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QListWidget, QListWidgetItem
+from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem
 
 from ..paint.values import CellTypes
 
@@ -17,18 +17,25 @@ class Legend(QListWidget):
     -------
     hidden(set)
         Codes of the categories that are not drawn.
+    picked(frozenset)
+        Codes of the categories whose names were clicked; several with Ctrl or Shift.
     """
 
     hidden = Signal(object)
+    picked = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
-        self.setToolTip("Categories of the cells; untick one to hide it, double-click one to see it alone, double-click again to see all")
+        self.setToolTip(
+            "Categories of the cells. Click a name to select its cells (several with Ctrl); untick to hide, double-click to see alone, again to see all"
+        )
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setMinimumHeight(90)
         self.setMaximumHeight(220)
         self._types: CellTypes | None = None
         self.itemChanged.connect(self._changed)
         self.itemDoubleClicked.connect(self._alone)
+        self.itemSelectionChanged.connect(self._picked)
 
     def show_types(self, types: CellTypes | None) -> None:
         """Other categories."""
@@ -54,6 +61,15 @@ class Legend(QListWidget):
 
     def _changed(self, *_: object) -> None:
         self.hidden.emit(set(range(self.count())) - self._ticked())
+
+    def _picked(self) -> None:
+        self.picked.emit(frozenset(self.row(item) for item in self.selectedItems()))
+
+    def unpick(self) -> None:
+        """No name is clicked any more; nothing is told."""
+        self.blockSignals(True)
+        self.clearSelection()
+        self.blockSignals(False)
 
     def _alone(self, item: QListWidgetItem) -> None:
         only = {self.row(item)}
