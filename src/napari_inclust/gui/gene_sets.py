@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QTextEdit, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from ..core.gene_sets import Matched, match, mean_z, parse_genes, read_gmt
@@ -41,7 +41,8 @@ class GeneSets(QCollapsible):
         self.name = QLineEdit()
         self.name.setPlaceholderText("name of the set")
         self.name.setToolTip("What the score is called")
-        self.text = QPlainTextEdit()
+        self.text = QTextEdit()
+        self.text.setAcceptRichText(False)
         self.text.setPlaceholderText("Sox2, Gad1, Slc17a6 …")
         self.text.setToolTip("Genes of the set, separated by spaces, commas or lines; case is not regarded where it is unique")
         self.paint = button(
@@ -96,42 +97,45 @@ class GeneSets(QCollapsible):
         try:
             sets = read_gmt(path)
         except InclustError as error:
-            self.message.say(str(error), wrong=True)
+            self._say(str(error), wrong=True)
             return
         self._session.add_sets(sets)
         self.sets.setCurrentIndex(self.sets.findData(next(iter(sets))))
         self._chosen()
-        self.message.say(f"{len(sets):,} gene sets read.")
+        self._say(f"{len(sets):,} gene sets read.")
 
     def _paint(self) -> None:
         s, genes = self._session, parse_genes(self.text.toPlainText())
         if s.section is None:
-            self.message.say("Open a section first (Data).", wrong=True)
+            self._say("Open a section first (Data).", wrong=True)
             return
         if not genes:
-            self.message.say("The set is empty: paste some genes, or read a GMT file.", wrong=True)
+            self._say("The set is empty: paste some genes, or read a GMT file.", wrong=True)
             return
         known = match(genes, s.genes().names.tolist())
         if not known.found:
-            self.message.say(
-                f"None of the {len(genes)} genes is measured or can be imputed. Check the names: this section has e.g. {s.section.genes[0]}.", wrong=True
-            )
+            self._say(f"None of the {len(genes)} genes is measured or can be imputed. Check the names: this section has e.g. {s.section.genes[0]}.", wrong=True)
             return
         name = self.name.text().strip() or "gene set"
         s.add_sets({name: genes})
         self.sets.setCurrentIndex(self.sets.findData(name))
-        self.message.say(f"Scoring {len(known.found)} genes …")
+        self._say(f"Scoring {len(known.found)} genes …")
         me, session = weakref.ref(self), s
         self._later.ask(lambda: score_of(session, name, known), lambda score: me() is not None and me()._scored(score, known))  # type: ignore[func-returns-value, union-attr]
 
     def _scored(self, score: CellValues, known: Matched) -> None:
         missing = f" Not found: {', '.join(known.missing[:_NAMED])}{' …' if len(known.missing) > _NAMED else ''}." if known.missing else ""
-        self.message.say(f"{score.title}.{missing}")
+        self._say(f"{score.title}.{missing}")
         self._session.show_score(score)
         self._scene.bring("genes")
 
+    def _say(self, text: str, *, wrong: bool = False) -> None:
+        self.message.say(text, wrong=wrong)
+        if self.isExpanded():
+            self.expand(animate=False)  # as high as the sentence
+
     def _failed(self, error: Exception) -> None:
-        self.message.say(str(error) if isinstance(error, InclustError) else f"The set could not be scored ({type(error).__name__}: {error}).", wrong=True)
+        self._say(str(error) if isinstance(error, InclustError) else f"The set could not be scored ({type(error).__name__}: {error}).", wrong=True)
 
 
 def score_of(session: Session, name: str, known: Matched) -> CellValues:

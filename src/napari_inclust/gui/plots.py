@@ -173,6 +173,39 @@ class ScatterPlot(ThemedPlot):
         return len(self._points.getData()[0])
 
 
+class PairPlot(ThemedPlot):
+    """Scores of the genes in two runs."""
+
+    lines = 12
+
+    def __init__(self) -> None:
+        super().__init__(
+            "held-out Pearson, run A", "held-out Pearson, run B", "One point a measured gene: its score in either run; above the line run B is better"
+        )
+        self._points = pg.ScatterPlotItem(
+            size=6, pen=None, brush=pg.mkBrush(86, 180, 233, 160), hoverable=True, tip=lambda x, y, data: f"{data}: {x:.2f} and {y:.2f}"
+        )
+        self._equal = self.plot.plot(pen=pg.mkPen(_ACCENT, width=1))
+        self.plot.addItem(self._points)
+
+    def show_pairs(self, genes: Sequence[str], scores: NDArray[np.floating[Any]]) -> None:
+        """Draw the genes and the line of equal scores.
+
+        Parameters
+        ----------
+        scores : (genes, 2)
+        """
+        known = np.isfinite(scores).all(1)
+        shown = scores[known]
+        self._points.setData(shown[:, 0], shown[:, 1], data=[g for g, k in zip(genes, known, strict=True) if k])
+        ends = [float(shown.min(initial=0)), float(shown.max(initial=0.1))]
+        self._equal.setData(ends, ends)
+
+    def count(self) -> int:
+        """Points drawn."""
+        return len(self._points.getData()[0])
+
+
 class HistogramPlot(ThemedPlot):
     """Values of a gene with its colour limits, which can be dragged.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -124,17 +125,23 @@ class Session:
         self.types = types
         self.types_changed()
 
-    def set_run(self, run: Run) -> None:
-        """A finished run: it is kept in the history, and its genes can be painted."""
-        self.runs.append(run)
-        self.choose_run(run)
+    def set_run(self, run: Run, known: Sequence[CellValues] = ()) -> None:
+        """A finished run: it is kept in the history, and its genes can be painted.
 
-    def choose_run(self, run: Run) -> None:
+        Parameters
+        ----------
+        known
+            Genes that it imputed already.
+        """
+        self.runs.append(run)
+        self.choose_run(run, known)
+
+    def choose_run(self, run: Run, known: Sequence[CellValues] = ()) -> None:
         """Paint from another run of this session."""
         if run is not self.run:
             self.foreseen = None
         self.run = run
-        self._kept.clear()
+        self._kept = OrderedDict((values.name, values) for values in known)
         self._inline = False
         self.run_changed()
         if self.gene is None and run.genes:  # a finished run paints at once

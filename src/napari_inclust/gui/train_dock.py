@@ -12,6 +12,7 @@ from ..core.config import PRESETS, Config
 from ..errors import InclustError
 from .bench import Workbench
 from .config_form import ConfigForm
+from .runs_view import RunsView
 from .training import CRASHED, DONE, RUNNING, STOPPED, STOPPING
 from .widgets import Links, Message, choice, duration, fill
 
@@ -39,6 +40,7 @@ class TrainDock(QWidget):
         self.bar.setToolTip("Epochs done of those planned; training may stop early when validation no longer improves")
         self.status, self.message = Message(), Message()
         self.history = choice("Finished runs of this session: choose which one is painted", [("no run yet", None)])
+        self.runs = RunsView(bench)
         self.plot: Any = None
         self._pbar: Any = None
         self._lay_out()
@@ -84,6 +86,7 @@ class TrainDock(QWidget):
         box.addWidget(self.status)
         box.addWidget(self.message)
         box.addLayout(self._place, 1)
+        box.addWidget(self.runs)
         box.addStretch(0)
 
     def _preset(self, *_: Any) -> None:

@@ -1,0 +1,137 @@
+"""A session as a file: all that was chosen comes back; bad files change nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_inclust.core.regions import Region
+from napari_inclust.gui.judging import SPREAD
+from napari_inclust.io import runs
+from napari_inclust.paint import canvas
+from napari_inclust.paint.limits import Percentile
+
+from .fakes import FakeRun, small_reference, small_section
+
+
+@pytest.fixture
+def saved(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A viewer with much chosen, its session file, and a way to load the fake run."""
+    from napari_inclust.io.read import read_reference, read_section
+
+    viewer, bench, dock = opened
+    for name, data in (("section", small_section()), ("reference", small_reference())):
+        data.adata.write_h5ad(tmp_path / f"{name}.h5ad")
+    s = bench.session
+    s.open_section(read_section(tmp_path / "section.h5ad"))
+    s.open_reference(read_reference(tmp_path / "reference.h5ad"), "cell_type")
+    s.set_run(FakeRun(s.section, s.reference))
+    monkeypatch.setattr(runs, "load_run", lambda path, section, reference: FakeRun(section, reference))
+    for gene in ("Gene6", "Gene31"):
+        s.choose(gene)
+        qtbot.waitUntil(lambda gene=gene: bench.scene.painter.gene_layer().painted.name == gene)
+    s.set_view("imputed")
+    s.put("red")
+    s.choose("Gene10")
+    qtbot.waitUntil(lambda: bench.scene.painter.gene_layer().painted.name == "Gene10")
+    s.look.set_policy(Percentile(2, 95))
+    s.look.set_manual(s.shown()[0], 0.5, 1.5)
+    s.look.set_threshold(s.shown()[0], 1.2)
+    s.look.set_colormap("magma")
+    s.star("Gene7")
+    s.add_sets({"mine": ("Gene4", "Gene31")})
+    bench.judging.set_fade(0.25)
+    bench.judging.set_uncertainty(SPREAD, veil=True)
+    bench.regions.add([Region("left", np.array([(0.0, 0.0), (50, 0), (50, 100), (0, 100)]))])
+    qtbot.waitUntil(lambda: bench.judging.about is not None and bench.judging.about.imputed.name == "Gene10", timeout=10_000)
+    canvas.camera(viewer).zoom, canvas.camera(viewer).center = 3.5, (0.0, 40.0, 60.0)
+    path = tmp_path / "mine.inclust.json"
+    bench.restore.save(path)
+    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=10_000)
+    assert "The session is in" in bench.restore.message
+    return viewer, bench, dock, path
+
+
+def test_all_that_was_chosen_comes_back(saved: Any, qtbot: Any) -> None:
+    viewer, bench, _, path = saved
+    s = bench.session
+    before = json.loads(path.read_text())
+    assert before["files"] == {"section": "section.h5ad", "reference": "reference.h5ad"}
+    assert (path.parent / before["run"]).read_text() == "fake run"
+    shown = bench.scene.painter.gene_layer()
+    now = shown.painted.values, tuple(shown.contrast_limits)
+    s.close_section()
+    s.look.set_colormap("gray")
+    s.look.set_policy(Percentile())
+    s.stars.clear()
+    s.gene_sets.clear()
+    bench.judging.set_fade(0)
+    canvas.camera(viewer).zoom = 1.0
+    bench.restore.open(path)
+    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=10_000)
+    assert bench.restore.message == "Opened mine.inclust.json."
+    layer = bench.scene.painter.gene_layer()
+    assert layer.painted.name == "Gene10"
+    assert layer.painted.kind == "held-out"
+    assert np.array_equal(layer.painted.values, now[0])
+    assert tuple(layer.contrast_limits) == pytest.approx(now[1])
+    assert layer.least == pytest.approx(1.2)
+    assert layer.colormap.name == "magma"
+    assert s.look.policy == Percentile(2, 95)
+    assert s.stars == {"Gene7"}
+    assert s.labels == "cell_type"
+    assert s.gene_sets == {"mine": ("Gene4", "Gene31")}
+    assert s.recent[:2] == ["Gene10", "Gene31"]
+    assert s.blend["red"].name == "Gene31"
+    assert s.blend["red"].is_imputed
+    assert [r.name for r in bench.regions.items] == ["left"]
+    assert canvas.camera(viewer).zoom == pytest.approx(3.5)
+    assert canvas.camera(viewer).center[-2:] == pytest.approx((40.0, 60.0))
+    qtbot.waitUntil(lambda: bench.judging.faded() is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: bench.scene.painter.overlays.uncertainty is not None, timeout=10_000)
+    assert bench.judging.veil
+
+
+def test_what_is_gone_is_told(saved: Any, qtbot: Any) -> None:
+    _, bench, _, path = saved
+    state = json.loads(path.read_text())
+    state["gene"], state["colour"] = "Nothing", "gone"
+    path.write_text(json.dumps(state))
+    bench.restore.open(path)
+    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=10_000)
+    assert bench.restore.message.endswith("Not there any more: the column gone, the gene Nothing.")
+    assert bench.session.gene is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda state: "no json", "no session, or is damaged"),
+        (lambda state: json.dumps([1]), "no session, or is damaged"),
+        (lambda state: json.dumps(state | {"format": 99}), "format 99"),
+        (lambda state: json.dumps(state | {"files": {}}), "names no section"),
+        (lambda state: json.dumps(state | {"files": {"section": "absent.h5ad"}}), "absent.h5ad"),
+    ],
+)
+def test_a_bad_session_changes_nothing(saved: Any, qtbot: Any, change: Any, words: str) -> None:
+    _, bench, _, path = saved
+    section, gene = bench.session.section, bench.session.gene
+    path.write_text(change(json.loads(path.read_text())))
+    bench.restore.open(path)
+    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=10_000)
+    assert bench.restore.wrong
+    assert words in bench.restore.message
+    assert bench.session.section is section
+    assert bench.session.gene == gene
+
+
+def test_a_section_without_a_file_has_no_session(opened: Any, qtbot: Any, tmp_path: Path) -> None:
+    _, bench, _ = opened
+    bench.session.open_section(small_section())
+    bench.restore.save(tmp_path / "x.inclust.json")
+    assert "never a file" in bench.restore.message
+    assert list(tmp_path.iterdir()) == []
