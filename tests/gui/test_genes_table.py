@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_inclust.gui.gene_table import GENE, KIND, SCORE, GeneModel
 from napari_inclust.gui.gene_rows import GeneTable
+from napari_inclust.gui.gene_table import GENE, KIND, SCORE, GeneModel
 
 N = 30_000
 

@@ -6,11 +6,17 @@ import weakref
 from typing import Any
 
 from ..paint import canvas as parts
+from .figures import Figures
 from .finding import Find, Finding, real_find
 from .judging import Judging
 from .loading import Loading
+from .marking import Marking
+from .placing import Placing
+from .regions import Regions, weak
+from .restore import Restore
 from .saving import Saving
 from .scene import Scene
+from .selection import Selection
 from .session import Session
 from .tissue import Tissue
 from .training import Steps, Training, real_steps
@@ -38,8 +44,15 @@ class Workbench:
         self.training = Training(self.session, steps)
         self.finding = Finding(self.session, find)
         self.judging = Judging(self.session)
+        self.figures = Figures(self.session)
         self.scene = Scene(viewer, self.session, self.finding, self.judging)
+        self.selection = Selection(self.session)
+        self.marking = Marking(viewer, self.scene, self.selection)
+        self.regions = Regions(viewer, self.scene, self.selection)
+        self.marking.tell_regions(weak(self.regions))
+        self.placing = Placing(self.session)
         self.tissue = Tissue(viewer, self.session, self.loading)
+        self.restore = Restore(viewer, self)
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
         self.docks: weakref.WeakSet[Any] = weakref.WeakSet()
         self.closed = False
@@ -65,7 +78,13 @@ class Workbench:
             self.saving.close()
             self.finding.close()
             self.judging.close()
+            self.figures.close()
+            self.restore.close()
+            self.placing.close()
             self.tissue.close()
+            self.regions.close()
+            self.marking.close()
+            self.selection.close()
             self.scene.close()
 
 

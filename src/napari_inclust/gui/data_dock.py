@@ -69,6 +69,7 @@ class DataDock(QWidget):
         self.batch.activated.connect(self._choose_keys)
         self.colour.activated.connect(self._choose_colour)
         self.legend.hidden.connect(bench.scene.hide_types)
+        self.legend.picked.connect(bench.marking.select_categories)
         self._show_layers()
         self._show()
 

@@ -8,11 +8,15 @@ from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from .bench import Workbench
+from .cells_dock import CellsDock
 from .data_dock import DataDock
 from .domains_dock import DomainsDock
+from .figure_dock import FigureDock
 from .genes_dock import GenesDock
 from .quality_dock import QualityDock
+from .regions_dock import RegionsDock
 from .save_dock import SaveDock
+from .session_bar import SessionMenu
 from .train_dock import TrainDock
 from .widgets import Links
 
@@ -20,7 +24,7 @@ _WIDEST = 640  # pixels that a dock may ask for
 
 
 class MainDock(QWidget):
-    """Data, Train, Genes, Quality, Domains, Save as tabs; a step that is not possible yet is greyed, its tooltip says why.
+    """Data, Train, Genes, Quality, Cells, Domains, Regions, Figure, Export as tabs; a step that is not possible yet is greyed, its tooltip says why.
 
     Parameters
     ----------
@@ -32,9 +36,21 @@ class MainDock(QWidget):
         super().__init__()
         self._session = bench.session
         self.data, self.train, self.genes, self.save = DataDock(bench), TrainDock(bench), GenesDock(bench), SaveDock(bench)
-        self.quality, self.domains = QualityDock(bench), DomainsDock(bench)
+        self.quality, self.cells, self.domains, self.regions = QualityDock(bench), CellsDock(bench), DomainsDock(bench), RegionsDock(bench)
+        self.figure = FigureDock(bench)
         self.tabs = QTabWidget()
-        steps = {"Data": self.data, "Train": self.train, "Genes": self.genes, "Quality": self.quality, "Domains": self.domains, "Save": self.save}
+        steps = {
+            "Data": self.data,
+            "Train": self.train,
+            "Genes": self.genes,
+            "Quality": self.quality,
+            "Cells": self.cells,
+            "Domains": self.domains,
+            "Regions": self.regions,
+            "Figure": self.figure,
+            "Export": self.save,
+        }
+        self.tabs.setCornerWidget(SessionMenu(bench))
         self.titles = list(steps)
         for title, dock in steps.items():
             self.tabs.addTab(scrolled(dock), title)
@@ -51,7 +67,7 @@ class MainDock(QWidget):
         return QSize(max(hint.width(), min(_WIDEST, self.tabs.tabBar().sizeHint().width() + 4)), hint.height())
 
     def _show(self) -> None:
-        untrained = "" if self._session.run is not None else "Train first (Train), or load a run (Save)."
+        untrained = "" if self._session.run is not None else "Train first (Train), or load a run (Export)."
         nothing = "" if self._session.section is not None else "Open a section first (Data)."
         for i, (why, tip) in enumerate(
             [
@@ -59,7 +75,10 @@ class MainDock(QWidget):
                 (self._session.obstacle, "Train the network"),
                 (nothing, "Paint genes"),
                 (untrained, "Which genes, values and cells may be believed"),
+                (nothing, "Colour, select and read single cells; their scatter plot"),
                 (nothing, "Find spatial domains; no run is needed"),
+                (nothing, "Draw areas, see what they hold, compare them"),
+                (nothing, "Figures for print"),
                 ("", "Save results, load a run"),
             ]
         ):

@@ -87,8 +87,56 @@ class DomainsPlugin(_Dock):
         return scrolled(DomainsDock(bench))
 
 
+class CellsPlugin(_Dock):
+    """Plugins > inClust+ > Cells."""
+
+    def make(self, bench: Workbench) -> QWidget:
+        from .cells_dock import CellsDock
+        from .main_dock import scrolled
+
+        return scrolled(CellsDock(bench))
+
+
+class LatentPlugin(_Dock):
+    """Plugins > inClust+ > Scatter plot."""
+
+    def make(self, bench: Workbench) -> QWidget:
+        from .latent_view import LatentView
+
+        return LatentView(bench)
+
+
+class RegionsPlugin(_Dock):
+    """Plugins > inClust+ > Regions."""
+
+    def make(self, bench: Workbench) -> QWidget:
+        from .main_dock import scrolled
+        from .regions_dock import RegionsDock
+
+        return scrolled(RegionsDock(bench))
+
+
+class FigurePlugin(_Dock):
+    """Plugins > inClust+ > Figure."""
+
+    def make(self, bench: Workbench) -> QWidget:
+        from .figure_dock import FigureDock
+        from .main_dock import scrolled
+
+        return scrolled(FigureDock(bench))
+
+
+class SessionPlugin(_Dock):
+    """Plugins > inClust+ > Session."""
+
+    def make(self, bench: Workbench) -> QWidget:
+        from .session_bar import SessionDock
+
+        return SessionDock(bench)
+
+
 class SavePlugin(_Dock):
-    """Plugins > inClust+ > Save."""
+    """Plugins > inClust+ > Export."""
 
     def make(self, bench: Workbench) -> QWidget:
         from .main_dock import scrolled
