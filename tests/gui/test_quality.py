@@ -92,11 +92,15 @@ def test_a_click_paints_and_scatters_measured_against_imputed(opened: Any, qtbot
 
 
 def test_calibration_by_stratum(opened: Any, qtbot: Any) -> None:
-    _, _, dock = ready(opened, qtbot)
+    _, bench, dock = ready(opened, qtbot)
     text = dock.calibration.text()
     assert "90.2 % of 24,000 held-out values lie inside their 90 % interval" in text
     assert text.count("<tr>") == 6
     assert "92.0 %" in text
+    assert dock.coverage is None
+    qtbot.mouseClick(dock.intervals.toggleButton(), LEFT)
+    assert sorted(dock.coverage.points()[:, 1]) == sorted(bench.judging.calibration.coverage["coverage"][1:])
+    assert dock.coverage.isVisible()
 
 
 def test_uncertainty_is_a_layer_of_its_own(opened: Any, qtbot: Any) -> None:

@@ -206,6 +206,49 @@ class PairPlot(ThemedPlot):
         return len(self._points.getData()[0])
 
 
+class CalibrationPlot(ThemedPlot):
+    """Share of held-out values inside their interval, by stratum."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "level of the gene (quarters, low to high)",
+            "share inside",
+            "Share of held-out values inside their interval, a point a group of genes (by level) and cells (by prediction: blue low, green middle, orange high). "
+            "The line is what the interval promises, the band five points either way",
+        )
+        self._points = pg.ScatterPlotItem(size=8, pen=None)
+        self._promise = pg.InfiniteLine(angle=0, pen=pg.mkPen("#999999", width=1))
+        self._band = pg.LinearRegionItem(orientation="horizontal", movable=False, brush=pg.mkBrush(150, 150, 150, 50), pen=pg.mkPen(None))
+        for item in (self._band, self._promise, self._points):
+            self.plot.addItem(item)
+
+    def show_coverage(self, table: Any, level: float) -> None:
+        """Draw the strata.
+
+        Parameters
+        ----------
+        table
+            `coverage` of a `core.interval.Calibration`.
+        level
+            What the intervals promise, 0 to 1.
+        """
+        strata = table[table["genes"] != "all"]
+        genes, cells = (list(dict.fromkeys(strata[c])) for c in ("genes", "cells"))
+        x = [genes.index(g) + 1 + 0.12 * (cells.index(c) - (len(cells) - 1) / 2) for g, c in zip(strata["genes"], strata["cells"], strict=True)]
+        y = strata["coverage"].to_numpy(dtype=np.float64)
+        colours = [pg.mkBrush((_OTHER, "#009E73", _ACCENT)[min(2, cells.index(c) * 3 // len(cells))]) for c in strata["cells"]]
+        known = np.isfinite(y)
+        self._points.setData(np.array(x)[known], y[known], brush=[c for c, k in zip(colours, known, strict=True) if k])
+        self._promise.setValue(level)
+        self._band.setRegion((level - 0.05, level + 0.05))
+        self.plot.setYRange(min(0.8, float(y[known].min(initial=1.0)) - 0.02), 1.0, padding=0)
+        self.plot.getAxis("bottom").setTicks([[(i + 1, str(i + 1)) for i in range(len(genes))]])
+
+    def points(self) -> NDArray[np.float64]:
+        """(strata, 2) what is drawn."""
+        return np.stack(self._points.getData(), axis=1)
+
+
 class HistogramPlot(ThemedPlot):
     """Values of a gene with its colour limits, which can be dragged.
 

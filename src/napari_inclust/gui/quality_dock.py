@@ -53,7 +53,7 @@ class QualityDock(QWidget):
         self.fade.setRange(0, 100)
         self.fade.setToolTip("Cells below this trust (0: of no kind that the reference has, 1: of a kind that it has) are drawn grey")
         self.faded = QLabel()
-        self.about, self.plot = Message(), None
+        self.about, self.plot, self.coverage = Message(), None, None
         self.calibration = QLabel()
         self.calibration.setWordWrap(True)
         self.calibration.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -88,9 +88,11 @@ class QualityDock(QWidget):
         form.addRow("Uncertainty", self.uncertainty)
         form.addRow("Fade below", self.fade)
         form.addRow("", self.faded)
-        intervals = QCollapsible("Do 90 % intervals hold 90 %?")
+        self.intervals = intervals = QCollapsible("Do 90 % intervals hold 90 %?")
+        intervals.setDuration(0)
         intervals.setToolTip("Calibration of the intervals on the held-out genes")
         intervals.addWidget(self.calibration)
+        intervals.toggleButton().toggled.connect(self._calibrated)
         box = QVBoxLayout(self)
         box.addWidget(self.summary)
         box.addLayout(find)
@@ -143,7 +145,23 @@ class QualityDock(QWidget):
         allow(self.fade, waiting)
         allow(self.uncertainty, "" if j.calibration is not None else j.message or "Not known yet.")
         self.calibration.setText(calibration_table(j.calibration))
+        self._calibrated()
         self._look()
+
+    def _calibrated(self, *_: Any) -> None:
+        """The plot of the calibration, made when it is unfolded."""
+        calibration = self._judging.calibration
+        if self.coverage is None and calibration is not None and self.intervals.isExpanded():
+            from .plots import CalibrationPlot
+
+            self.coverage = CalibrationPlot()
+            self.intervals.addWidget(self.coverage)
+        if self.coverage is not None:
+            self.coverage.setVisible(calibration is not None)
+            if calibration is not None:
+                self.coverage.show_coverage(calibration.coverage, calibration.level)
+            if self.intervals.isExpanded():
+                self.intervals.expand(animate=False)  # as high as the plot
 
     def _look(self) -> None:
         j = self._judging
