@@ -14,9 +14,8 @@ from qtpy.QtCore import QTimer
 
 from ..core.regions import outline
 from ..errors import DataError
-from ..paint.cells import ACCENT
 
-NAME = "lasso"
+NAME, COLOUR = "lasso", "#E69F00"
 TOOLS = {"lasso": "add_polygon_lasso", "polygon": "add_polygon", "rectangle": "add_rectangle"}
 
 
@@ -60,7 +59,7 @@ class Lasso:
         self.stop()
         self._before = viewer.layers.selection.active
         self._drawn = drawn
-        self._layer = Shapes(name=NAME, ndim=2, edge_color=ACCENT, face_color="transparent", edge_width=width, units=(unit, unit))
+        self._layer = Shapes(name=NAME, ndim=2, edge_color=COLOUR, face_color="transparent", opacity=1.0, edge_width=width, units=(unit, unit))
         viewer.layers.append(self._layer)
         viewer.layers.selection.active = self._layer
         self._layer.mode = TOOLS[tool]

@@ -30,8 +30,6 @@ class Legend(QListWidget):
             "Categories of the cells. Click a name to select its cells (several with Ctrl); untick to hide, double-click to see alone, again to see all"
         )
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setMinimumHeight(90)
-        self.setMaximumHeight(220)
         self._types: CellTypes | None = None
         self.itemChanged.connect(self._changed)
         self.itemDoubleClicked.connect(self._alone)
@@ -42,6 +40,8 @@ class Legend(QListWidget):
         if types is self._types:
             return
         self._types = types
+        self.setMinimumHeight(5 * self.fontMetrics().height())
+        self.setMaximumHeight(13 * self.fontMetrics().height())
         self.blockSignals(True)
         self.clear()
         if types is not None:

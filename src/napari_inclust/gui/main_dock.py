@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QEvent, QSize
-from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from .bench import Workbench
 from .cells_dock import CellsDock
@@ -17,6 +17,7 @@ from .quality_dock import QualityDock
 from .regions_dock import RegionsDock
 from .save_dock import SaveDock
 from .session_bar import SessionMenu
+from .step_bar import Steps
 from .train_dock import TrainDock
 from .widgets import Links
 
@@ -38,7 +39,7 @@ class MainDock(QWidget):
         self.data, self.train, self.genes, self.save = DataDock(bench), TrainDock(bench), GenesDock(bench), SaveDock(bench)
         self.quality, self.cells, self.domains, self.regions = QualityDock(bench), CellsDock(bench), DomainsDock(bench), RegionsDock(bench)
         self.figure = FigureDock(bench)
-        self.tabs = QTabWidget()
+        self.tabs = Steps()
         steps = {
             "Data": self.data,
             "Train": self.train,
@@ -50,23 +51,26 @@ class MainDock(QWidget):
             "Figure": self.figure,
             "Export": self.save,
         }
-        self.tabs.setCornerWidget(SessionMenu(bench))
         self.titles = list(steps)
         for title, dock in steps.items():
             self.tabs.addTab(scrolled(dock), title)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        box.addWidget(self.tabs)
+        top = QHBoxLayout()
+        self.where = QLabel()
+        self.where.setToolTip("The open section and its number of cells")
+        top.addWidget(self.where, 1)
+        top.addWidget(SessionMenu(bench))
+        box.addLayout(top)
+        box.addWidget(self.tabs, 1)
         links = Links(self)
         links.to(bench.session.data_changed, self._show)
         links.to(bench.session.run_changed, self._ran)
         self._show()
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
-        hint = super().minimumSizeHint()
-        return QSize(max(hint.width(), min(_WIDEST, self.tabs.tabBar().sizeHint().width() + 4)), hint.height())
-
     def _show(self) -> None:
+        section = self._session.section
+        self.where.setText("" if section is None else f"{section.name} · {section.n_cells:,} cells")
         untrained = "" if self._session.run is not None else "Train first (Train), or load a run (Export)."
         nothing = "" if self._session.section is not None else "Open a section first (Data)."
         for i, (why, tip) in enumerate(

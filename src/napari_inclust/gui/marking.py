@@ -23,7 +23,7 @@ from .theme import theme_colours
 
 KEYS = {"Alt-C": ("toggle_outlines", "outlines of the cells on / off"), "Alt-Z": ("undo", "the selection before")}
 _STILL = 4.0  # pixels that the pointer may move in a click
-_LINE = 1 / 400  # width of a drawn line, of the section's extent
+_LINE = 1 / 200  # width of a drawn line, of the section's extent
 
 
 class Marking:
@@ -159,7 +159,7 @@ class Marking:
         self.row = row
         if painter is not None:
             place = None if row is None else (float(painter.section.xy[row][1]), float(painter.section.xy[row][0]))
-            painter.cells.show_pin(place, 1.6 * painter.cells.width)
+            painter.cells.show_pin(place, 1.6 * painter.cells.width, theme_colours()[1])
         self._read()
 
     def tell_regions(self, of: Any) -> None:
@@ -213,7 +213,7 @@ class Marking:
     def _selected(self) -> None:
         painter, now = self._scene.painter, self._selection.now
         if painter is not None and (now is None or len(now.cells) == painter.raster.n_cells):
-            painter.cells.show_selected(None if now is None else now.cells, canvas.background())
+            painter.cells.show_selected(None if now is None else now.cells, canvas.background(), theme_colours()[1])
 
     def _pressed(self, viewer: Any, event: Any) -> Generator[None, None, None]:
         """A click, without a drag, while the active layer is only looked at."""

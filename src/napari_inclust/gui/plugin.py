@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
@@ -33,8 +34,23 @@ class _Dock(QWidget):
     def make(self, bench: Workbench) -> QWidget:
         raise NotImplementedError
 
+    def _fit(self) -> None:
+        """napari's size of the text for lists, tables and plots too, which its style sheets leave out."""
+        from .theme import font_size
+
+        font = self.font()
+        if font.pointSize() != font_size():
+            font.setPointSize(font_size())
+            self.setFont(font)
+
+    def changeEvent(self, event: Any) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._fit()
+
     def showEvent(self, event: Any) -> None:  # noqa: N802
         super().showEvent(event)
+        self._fit()  # not before: a style sheet that comes later takes it back from the widgets inside
         self.bench.watch(self)
 
 

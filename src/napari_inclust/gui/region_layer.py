@@ -17,9 +17,10 @@ from ..core.regions import Region, outline
 from ..errors import DataError
 from ..paint import canvas
 from .lasso import TOOLS
+from .theme import font_size, theme_colours
 
-NAME, COLOUR = "regions", "#56B4E9"
-_LINE = 1 / 400  # width of a drawn line, of the section's extent
+NAME = "regions"
+_LINE = 1 / 200  # width of a drawn line, of the section's extent
 
 
 class RegionLayer:
@@ -136,8 +137,8 @@ class RegionLayer:
         if viewer is None or self.layer is not None:
             return self.layer
         width = float(np.ptp(xy, axis=0).max()) * _LINE or 1.0
-        text = {"string": "{name}", "color": COLOUR, "anchor": "upper_left", "size": 11}
-        self._layer = Shapes(name=NAME, ndim=2, edge_color=COLOUR, face_color=[0.0, 0.0, 0.0, 0.0], edge_width=width, units=(unit, unit), features={"name": np.empty(0, dtype=object)}, text=text)  # fmt: skip
+        text = {"string": "{name}", "color": theme_colours()[1], "anchor": "upper_left", "size": font_size() + 2}
+        self._layer = Shapes(name=NAME, ndim=2, edge_color=theme_colours()[1], face_color=[0.0, 0.0, 0.0, 0.0], opacity=1.0, edge_width=width, units=(unit, unit), features={"name": np.empty(0, dtype=object)}, text=text)  # fmt: skip
         self._layer.feature_defaults = {"name": [""]}
         viewer.layers.append(self._layer)
         self._layer.events.data.connect(self._changed)

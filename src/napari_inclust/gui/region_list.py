@@ -28,7 +28,6 @@ class RegionList(QTreeWidget):
         self.setToolTip("Regions in the order in which they were drawn; double-click a name to rename it")
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
-        self.setMinimumHeight(7 * self.fontMetrics().height())
         head = self.header()
         head.setStretchLastSection(False)
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -39,6 +38,7 @@ class RegionList(QTreeWidget):
     def show_regions(self, regions: Regions) -> None:
         """Other regions, or what was counted of them; numbers that are not known yet are dots."""
         row, facts = self.row(), regions.facts
+        self.setMinimumHeight(6 * self.fontMetrics().height())
         known = {} if facts is None else {r: facts.counts.iloc[i] for i, r in enumerate(facts.regions)}
         self._names = [r.name for r in regions.items]
         self.blockSignals(True)

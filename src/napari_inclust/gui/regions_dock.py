@@ -24,7 +24,7 @@ _TIPS = {
     "polygon": "Click the corners of a region; a double click or Enter closes it",
     "rectangle": "Drag a rectangle",
 }
-_TITLES = {"gene": "Gene", "kind": "Values", "region": "Region", "mean": "Mean", "sd": "SD", "share_above_0": "Share above 0"}
+_TITLES = {"gene": "Gene", "kind": "Values", "region": "Region", "mean": "Mean", "sd": "SD", "share_above_0": "> 0"}
 _MOST = 24  # categories named below the plot
 _KINDS = "Tables (*.csv);;Polygons (*.geojson);;The section with a column region (*.h5ad *.zarr)"
 
@@ -148,6 +148,8 @@ class RegionsDock(QWidget):
         r, facts = self._regions, self._regions.facts
         self.list.show_regions(r)
         self.table.show_frame(None if facts is None else facts.expression)
+        if not self.genes.hasFocus():  # asked for elsewhere
+            self.genes.setText(", ".join(r.genes))
         types = self._session.types
         draw = facts is not None and types is not None and list(facts.composition.columns) == list(types.categories)
         if draw and self.plot is None:

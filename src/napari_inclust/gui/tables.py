@@ -90,7 +90,6 @@ class FrameView(QTableView):
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setToolTip(tip)
-        self.setMinimumHeight(8 * self.fontMetrics().height())
 
     def show_frame(self, table: Any) -> None:
         """Other rows, in their own order."""
@@ -98,6 +97,7 @@ class FrameView(QTableView):
         self._sorted.sort(-1)
         self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.resizeColumnsToContents()
+        self.setMinimumHeight(8 * self.fontMetrics().height())
         self.verticalHeader().setDefaultSectionSize(int(1.6 * self.fontMetrics().height()))
         self.setVisible(table is not None and len(table) > 0)
 

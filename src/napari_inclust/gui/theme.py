@@ -1,4 +1,4 @@
-"""Colours of napari's theme for what Qt's style sheets do not reach."""
+"""Colours and size of the text of napari's theme, for what its style sheets do not reach."""
 
 from __future__ import annotations
 
@@ -10,3 +10,10 @@ def theme_colours() -> tuple[str, str]:
 
     theme = get_theme(get_settings().appearance.theme)
     return theme.background.as_hex(), theme.text.as_hex()
+
+
+def font_size() -> int:
+    """Points of the text."""
+    from napari.settings import get_settings
+
+    return int(get_settings().appearance.font_size)

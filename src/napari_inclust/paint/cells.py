@@ -19,7 +19,6 @@ from .tiles import TableLevel
 from .values import CellValues
 
 SELECTED, OUTLINES, PINNED = "selected cells", "cell outlines", "pinned cell"
-ACCENT = "#E69F00"
 _VEIL = 0.75  # opacity of what covers the cells that are not selected
 _REST, _OWN, _EDGE = 1, 2, 3
 
@@ -63,7 +62,7 @@ class CellLayers(Owned):
         """The layers that lie over the genes."""
         return [layer for layer in (self.selected, self.outlines, self.pin) if layer is not None]
 
-    def show_selected(self, marked: NDArray[np.bool_] | None, background: str) -> None:
+    def show_selected(self, marked: NDArray[np.bool_] | None, background: str, edge: str) -> None:
         """Veil all cells but those marked, so that these keep their colours; None: no veil.
 
         Parameters
@@ -71,12 +70,14 @@ class CellLayers(Owned):
         marked : (cells,)
         background
             Colour of the canvas, which the veil takes.
+        edge
+            Colour of the border around what is marked.
         """
         if marked is None:
             self._selected = self._remove(self._selected)
             return
         data, veil = marked_pyramid(self._raster, marked, _REST, _OWN, _EDGE), _rgba(background, _VEIL)
-        colours = _colormap({_REST: veil, _OWN: "transparent", _EDGE: ACCENT})
+        colours = _colormap({_REST: veil, _OWN: "transparent", _EDGE: edge})
         if self.selected is None:
             self._selected = self._codes(data, SELECTED, colours)
         else:
@@ -90,7 +91,7 @@ class CellLayers(Owned):
         elif self.outlines is None:
             self._outlines = self._codes(outline_pyramid(self._raster), OUTLINES, _colormap({1: _rgba(colour, 0.6)}))
 
-    def show_pin(self, place: tuple[float, float] | None, size: float) -> None:
+    def show_pin(self, place: tuple[float, float] | None, size: float, colour: str) -> None:
         """A ring around a place (y, x) in micrometres; None removes it.
 
         Parameters
@@ -101,7 +102,7 @@ class CellLayers(Owned):
         if place is None:
             self._pin = self._remove(self._pin)
         elif self.pin is None:
-            self._pin = Points([place], name=PINNED, size=size, symbol="ring", face_color="transparent", border_color=ACCENT, border_width=0.15, units=(self._unit, self._unit))  # fmt: skip
+            self._pin = Points([place], name=PINNED, size=size, symbol="disc", face_color="transparent", border_color=colour, border_width=0.12, units=(self._unit, self._unit))  # fmt: skip
             self._insert(self._pin, [])
             self._place()
         else:
