@@ -49,7 +49,8 @@ def test_a_hidden_gene_leaves_no_trace_in_the_library_size_of_the_section(sectio
     section_adata.X = x
     spoiled = Section.from_adata(section_adata)
     before, after = (
-        imputation(s, reference, align(s, reference), members=3, seed=0, components=5).table("section").part("genes").factors(hidden) for s in (section, spoiled)
+        imputation(s, reference, align(s, reference), members=3, seed=0, components=5).table("section").part("genes").factors(hidden)
+        for s in (section, spoiled)
     )
     assert np.array_equal(before, after)
 

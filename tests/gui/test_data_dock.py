@@ -45,7 +45,7 @@ def tick(data: Any, name: str, on: bool = True) -> None:
 
 
 def test_ticked_channels_lie_under_the_cells_where_the_file_says(brain: Any, qtbot: Any) -> None:
-    viewer, bench, data, path = brain
+    viewer, _bench, data, path = brain
     assert [data.tissue.channels.item(i).text() for i in range(data.tissue.channels.count())] == ["DAPI", "PolyT"]
     tick(data, "DAPI")
     tick(data, "PolyT")

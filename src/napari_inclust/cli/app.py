@@ -18,6 +18,7 @@ from .impute import impute
 from .info import info
 from .report import report
 from .score import score
+from .tasks import generate, integrate, plan
 
 app = typer.Typer(
     name="inclust", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
@@ -45,5 +46,5 @@ def presets() -> None:
     console.out.print(table)
 
 
-for command in (check, impute, score, report, figure, domains, export, info, demo, presets):
+for command in (check, impute, score, report, figure, domains, plan, integrate, generate, export, info, demo, presets):
     app.command()(console.guarded(command))

@@ -35,6 +35,7 @@ def compose(
     labels: Mapping[str, str] | None = None,
     spare: int = 0,
     likelihoods: Mapping[str, str] | None = None,
+    keep: Sequence[str] = (),
     members: int = 1,
     decode_as: str | None = None,
 ) -> Plan:
@@ -52,6 +53,8 @@ def compose(
         Outputs of the classifier beyond the known classes.
     likelihoods
         By block (`likelihood.LIKELIHOODS`); default squared error on the scaled values.
+    keep
+        Features that stay even where they are not among the most variable.
     members
         Networks trained side by side on everything.
 
@@ -79,7 +82,7 @@ def compose(
     common = np.zeros(0, dtype=bool)
     for name in dict.fromkeys(b for s in sets for b in s.blocks if any(b in a.inputs or b in a.outputs for a in arrows)):
         having = {s.name: s.modality(name) for s in sets if name in s.blocks}
-        chosen, everywhere = _features(name, having, shown=any(name in a.inputs for a in arrows))
+        chosen, everywhere = _features(name, having, set(keep), shown=any(name in a.inputs for a in arrows))
         at = {f: len(features) + i for i, f in enumerate(chosen)}
         for data, m in having.items():
             columns = np.array([j for j, f in enumerate(m.features) if f in at], dtype=np.intp)
@@ -131,8 +134,8 @@ def _check(arrows: Sequence[Arrow], sets: Sequence[Dataset], named: Mapping[str,
             raise ConfigError(f"a likelihood is chosen for {block!r}, which no data set measures ({have}).")
 
 
-def _features(block: str, having: Mapping[str, Modality], *, shown: bool) -> tuple[list[str], Mask]:
-    """Features of a block, those that every set measures first, and which these are; of many the most variable.
+def _features(block: str, having: Mapping[str, Modality], keep: set[str], *, shown: bool) -> tuple[list[str], Mask]:
+    """Features of a block, those that every set measures first, and which these are; of many the most variable, and those to keep.
 
     Raises
     ------
@@ -155,10 +158,10 @@ def _features(block: str, having: Mapping[str, Modality], *, shown: bool) -> tup
         order = np.argsort(np.argsort(sd)) / max(1, len(sd) - 1)
         for f, rank in zip(m.features, order, strict=True):
             variance[f] = variance.get(f, 0.0) + float(rank) / len(sets)
-    first = set(_most_variable(everywhere, variance, MOST_SHOWN if shown else MOST_DECODED))
-    rest = [f for f in variance if f not in first]
-    also = set(_most_variable(rest, variance, max(0, MOST_DECODED - len(first))))
-    chosen = [f for f in everywhere if f in first] + [f for f in variance if f in also]
+    rest = [f for f in variance if f not in others]
+    first = set(_most_variable(everywhere, variance, MOST_SHOWN if shown else MOST_DECODED)) | keep.intersection(everywhere)
+    also = set(_most_variable(rest, variance, MOST_DECODED)) | keep.intersection(rest)
+    chosen = [f for f in everywhere if f in first] + [f for f in rest if f in also]
     return chosen, np.arange(len(chosen)) < len(first)
 
 

@@ -44,4 +44,5 @@ def negative_binomial(counts: Tensor, log_rate: Tensor, mask: Tensor, log_disper
 
 def bernoulli(values: Tensor, logits: Tensor, mask: Tensor) -> Tensor:
     """Negative log-probability of value > 0: (M,)."""
-    return (mask * functional.binary_cross_entropy_with_logits(logits, (values > 0).to(logits.dtype), reduction="none")).sum(-1).mean(-1)
+    opened = (values > 0).to(logits.dtype).expand_as(logits)
+    return (mask * functional.binary_cross_entropy_with_logits(logits, opened, reduction="none")).sum(-1).mean(-1)

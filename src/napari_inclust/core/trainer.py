@@ -152,7 +152,7 @@ class Trainer:
             elif block.likelihood == "nb":
                 total = total + lik.negative_binomial(counts, hat, m, spread, depth)
             else:
-                total = total + lik.bernoulli(counts, hat, m).expand(self.networks)
+                total = total + lik.bernoulli(counts, hat, m)
         return total
 
     def _raw(self, block: Block, rows: dict[str, NDArray[np.intp]]) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,73 @@
+"""`inclust plan`, `integrate` and `generate` on files."""
+
+from __future__ import annotations
+
+import anndata
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from napari_inclust.cli.app import app
+
+from .core.test_tasks import cells
+
+FAST = ["--epochs", "2", "--device", "cpu"]
+
+
+@pytest.fixture
+def files(tmp_path):
+    cells(120, 0, name="a").adata.write_h5ad(tmp_path / "paired.h5ad")
+    cells(80, 1, name="b", proteins=0).adata.write_h5ad(tmp_path / "target cells.h5ad")
+    return tmp_path / "paired.h5ad", tmp_path / "target cells.h5ad", tmp_path / "out.h5ad"
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def test_a_plan_is_drawn_with_its_masks(files):
+    paired, target, _ = files
+    result = run("plan", "generate", f"tissue={target}", f"pbmc={paired}", "--labels", "pbmc:kind")
+    assert result.exit_code == 0, result.output
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["tissue", "o", "->", "x", "·", "->", "·"] in lines
+    assert ["pbmc", "o", "->", "·", "·", "->", "x"] in lines
+    assert "data set: tissue, data set: pbmc; classes: x, y" in result.stdout
+
+
+def test_a_missing_modality_is_written_with_its_scores_and_its_origin(files):
+    paired, target, out = files
+    result = run("generate", target, paired, "--modality", "protein", "--labels", "paired:kind", "-o", out, *FAST)
+    assert result.exit_code == 0, result.output
+    made = anndata.read_h5ad(out)
+    assert made.shape == (80, 6)
+    assert (made.var["kind"] == "generated").all()
+    assert {"heldout_pcc", "q05", "q95", "sources"} <= set(made.var)
+    assert made.layers["spread"].shape == made.shape
+    assert set(made.obs["inclust_type"].cat.categories) == {"x", "y"}
+    assert made.uns["inclust"]["task"] == "generate"
+    assert len(made.uns["inclust"]["data"]["paired"]["fingerprint"]) == 64
+
+
+def test_sets_are_integrated_into_one_file(files):
+    paired, target, out = files
+    result = run("integrate", paired, target, "--covariate", "batch", "-o", out, *FAST)
+    assert result.exit_code == 0, result.output
+    made = anndata.read_h5ad(out)
+    assert made.obs["inclust_data_set"].value_counts().to_dict() == {"paired": 120, "target cells": 80}
+    assert made.obsm["X_inclust"].shape == (200, 32)
+    assert np.isfinite(made.obsm["X_inclust"]).all()
+
+
+def test_what_cannot_be_run_is_told_and_nothing_is_written(files):
+    paired, target, out = files
+    for arguments, message in (
+        (("generate", paired, target, "--modality", "protein", "-o", out), "already measures protein"),
+        (("generate", target, paired, "--modality", "atac", "-o", out), "no data set of this run measures 'atac'"),
+        (("integrate", paired, target, "--labels", "kind", "-o", out), "expected NAME:KEY"),
+        (("plan", "generate", paired, target.with_name("none.h5ad")), "none.h5ad"),
+    ):
+        result = run(*arguments, *(FAST if arguments[0] != "plan" else ()))
+        assert result.exit_code in (2, 3), result.output
+        assert message in result.output
+        assert not out.exists()
