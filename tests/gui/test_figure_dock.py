@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +95,31 @@ def test_blend_stars_and_what_cannot_be_drawn(figure: Any, qtbot: Any, tmp_path:
     said = save(bench, dock, tmp_path / "absent" / "a.pdf", qtbot, monkeypatch)
     assert "does not exist" in said
     assert np.array(bench.figures.wrong)
+
+
+def test_closing_while_a_figure_is_drawn_lets_everything_die(make_napari_viewer: Any, qtbot: Any) -> None:
+    viewer = make_napari_viewer(show=True)
+    _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
+    bench, dock = plugin.bench, plugin.dock
+    bench.session.open_section(small_section())
+    bench.session.open_reference(small_reference())
+    bench.session.set_run(FakeRun(bench.session.section, bench.session.reference))
+    bench.session.set_view("measured")
+    bench.session.choose("Gene10")
+    dock.genes.sets.toggleButton().click()
+    dock.genes.sets.text.setPlainText("Gene5, Gene6")
+    dock.genes.sets.paint.click()
+    dock.train.runs.toggleButton().click()
+    dock.genes.compare.flicker.click()
+    dock.figure.look.click()
+    gone = [
+        weakref.ref(x) for x in (plugin, dock, dock.genes, dock.figure, dock.train, bench, bench.session, bench.figures, bench.restore, bench.scene.painter)
+    ]
+    del plugin, bench, dock
+    viewer.close()
+    del viewer
+    qtbot.wait(200)
+    for _ in range(3):
+        gc.collect()
+        qtbot.wait(20)
+    assert [ref() for ref in gone if ref() is not None] == []

@@ -73,7 +73,7 @@ class ThemedPlot(QWidget):
             axis.setPen(ink)
             axis.setTextPen(ink)
             axis.setStyle(tickFont=self.font())
-            axis.setLabel(title, **{"font-size": self.points})
+            axis.setLabel(title, **{"font-size": self.points, "color": ink})
         self.ink(ink)
 
     def ink(self, colour: str) -> None:
@@ -271,7 +271,8 @@ class HistogramPlot(ThemedPlot):
 
     def show_values(self, values: NDArray[np.floating[Any]], limits: tuple[float, float], unit: str) -> None:
         """Draw a gene."""
-        self.plot.getAxis("bottom").setLabel(f"{unit} value")
+        self._titles["bottom"] = f"{unit} value"
+        self.plot.getAxis("bottom").setLabel(self._titles["bottom"], **self.plot.getAxis("bottom").labelStyle)
         good = values[np.isfinite(values)]
         counts, edges = np.histogram(good, 60) if good.size else (np.zeros(1), np.array([0.0, 1.0]))
         self._curve.setData(edges, np.log10(1 + counts))

@@ -32,6 +32,8 @@ class RunsView(QCollapsible):
         self.table = FrameView(_RUNS, "Finished runs; click one to paint from it. Median r: median held-out Pearson of the measured genes")
         self.first, self.second = choice("Run A", [("no run yet", None)]), choice("Run B", [("no run yet", None)])
         self.settings = FrameView({"setting": "setting", "a": "A", "b": "B"}, "Settings in which the two runs differ")
+        for table in (self.table, self.settings):
+            table.setMaximumHeight(9 * self.fontMetrics().height())
         self.said = Message()
         self.plot: Any = None
         inner = QWidget()

@@ -117,10 +117,11 @@ class Training:
     def _done(self, run: Any) -> None:
         self._last = None
         session = self._session()
-        self._set(DONE, "")
-        if session is not None and run.section is session.section:
+        fits = session is not None and run.section is session.section
+        if session is not None and fits:
             session.set_run(run)
-        elif session is not None:
+        self._set(DONE, "")
+        if session is not None and not fits:
             session.told("Training ended, but another section was opened meanwhile: its run was dropped. Train again to impute into the new section.")
 
     def _stopped(self) -> None:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 
 def unwrapped(viewer: Any) -> Any:
     """The viewer itself: plugins may be handed a proxy of it, which dies before it."""
     return getattr(viewer, "__wrapped__", viewer)
+
+
+def reference(viewer: Any) -> Callable[[], Any]:
+    """A weak reference to a viewer that gives None once its window is closed: what arrives late is not painted into a window that is being taken down."""
+    held = weakref.ref(unwrapped(viewer))
+
+    def alive() -> Any:
+        found = held()
+        window = getattr(found, "window", None)
+        return found if window is None or hasattr(window, "_qt_window") else None  # napari deletes it when it closes
+
+    return alive
 
 
 def grid(viewer: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 from . import canvas
@@ -23,7 +22,7 @@ class Owned:
     """
 
     def __init__(self, viewer: Any, raster: CellRaster, unit: str) -> None:
-        self._viewer = weakref.ref(viewer)
+        self._viewer = canvas.reference(viewer)
         self._raster, self._unit = raster, unit
 
     def _alive(self, layer: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +40,7 @@ class Painter:
     def __init__(
         self, viewer: Any, section: Section, raster: CellRaster | None = None, on_limits: Callable[[CellValues, float, float], None] | None = None
     ) -> None:
-        self._viewer = weakref.ref(canvas.unwrapped(viewer))
+        self._viewer = canvas.reference(viewer)
         self.section = section
         self.raster = section_raster(section) if raster is None else raster
         self.unit = "pixel" if "in pixels" in section.unit_note else "um"
