@@ -19,7 +19,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 def row(module: str, *arguments: str) -> dict[str, Any]:
     """One measurement in a process of its own."""
-    display = [] if module not in ("benchmarks.paint", "benchmarks.window") or os.environ.get("DISPLAY") or not shutil.which("xvfb-run") else ["xvfb-run", "-a"]
+    display = [] if module not in ("benchmarks.paint", "benchmarks.cells", "benchmarks.window") or os.environ.get("DISPLAY") or not shutil.which("xvfb-run") else ["xvfb-run", "-a"]
     done = subprocess.run([*display, sys.executable, "-m", module, *arguments], check=True, capture_output=True, text=True)
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
@@ -53,6 +53,8 @@ def main(small: bool) -> None:
         table([row("benchmarks.decode", n) for n in sizes]),
         "### Painting one gene (setter, and with the draw; software GL)",
         table([row("benchmarks.paint", n) for n in sizes]),
+        "### Single cells: half of the section selected, outlines switched, the scatter plot (software GL)",
+        table([row("benchmarks.cells", n) for n in sizes]),
         "### The window while a run trains (gaps of a 10 ms timer; software GL)",
         table([row("benchmarks.window")]),
     ]

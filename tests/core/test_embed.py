@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_inclust.core.embed import features, measured_components, pca, umap
+from napari_inclust.core.train import fit
 from napari_inclust.core.values import lognormalise
 from napari_inclust.io.demo import demo_section
 
@@ -47,3 +48,16 @@ def test_umap_keeps_groups_and_the_others_follow_the_sample(groups):
     assert (found.rows[found.follows[found.rows]] == found.rows).all()  # those placed with themselves
     assert "60 of 150 cells" in found.note
     assert (umap(groups, "something", most=60).xy == found.xy).all()  # the same every time
+
+
+def test_a_run_gives_its_latent_and_probabilities_of_the_types(section, reference, config):
+    run = fit(section, reference, config, labels="cell_type")
+    x, source = features(section, run)
+    assert (len(x), source) == (section.n_cells, "the run's latent")
+    assert np.abs(x.T @ x - np.diag((x**2).sum(0))).max() < 1e-3 * (x**2).sum(0).max()  # principal components
+    rows = np.array([5, 17, 200])
+    table = run.type_probabilities(rows)
+    assert list(table.index) == list(section.adata.obs_names[rows])
+    assert table.sum(axis=1).to_numpy() == pytest.approx(1)
+    assert list(table.idxmax(axis=1)) == list(run.predicted_type[rows])
+    assert fit(section, reference, config).type_probabilities(rows) is None

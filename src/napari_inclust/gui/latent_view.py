@@ -30,7 +30,9 @@ class LatentView(QWidget):
         super().__init__()
         self._session, self._placing, self._selection, self._marking = bench.session, bench.placing, bench.selection, bench.marking
         self._finding, self._scene = bench.finding, bench.scene
-        self.method = choice("PCA: at once, all cells. UMAP: neighbourhoods kept, up to a minute, at most 20,000 cells placed", [(m, m) for m in (PCA, UMAP)])
+        self.method = choice(
+            "PCA: at once, all cells. UMAP: neighbourhoods kept, a quarter to a whole minute, at most 20,000 cells placed", [(m, m) for m in (PCA, UMAP)]
+        )
         self.start = button("Place the cells", "Draw the cells by what the run learned of them (its latent), or by the measured genes when there is no run")
         self.cancel = button("Cancel", "Stop after this step")
         self.colour = choice("What the points are coloured by", [("cell types", TYPES), ("domains", DOMAINS), ("the gene or number shown", VALUES)])

@@ -111,6 +111,6 @@ def _steps(section: Any, run: Any, known: Any, method: str) -> Generator[str, No
         known = (section, run, *embed.features(section, run))
     if method == UMAP:
         n = min(section.n_cells, embed.MOST_UMAP)
-        yield f"UMAP of {n:,} cells (about {max(5, n // 500)} s) …"
+        yield f"UMAP of {n:,} cells: some {10 + n // 1500} s, half a minute more the first time …"
         return embed.umap(*known[2:]), known
     return embed.pca(*known[2:]), known
