@@ -57,7 +57,7 @@ def saved(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_all_that_was_chosen_comes_back(saved: Any, qtbot: Any) -> None:
-    viewer, bench, _, path = saved
+    viewer, bench, dock, path = saved
     s = bench.session
     before = json.loads(path.read_text())
     assert before["files"] == {"section": "section.h5ad", "reference": "reference.h5ad"}
@@ -84,6 +84,7 @@ def test_all_that_was_chosen_comes_back(saved: Any, qtbot: Any) -> None:
     assert s.look.policy == Percentile(2, 95)
     assert s.stars == {"Gene7"}
     assert s.labels == "cell_type"
+    assert dock.data.section.path() == str(path.parent / "section.h5ad")
     assert s.gene_sets == {"mine": ("Gene4", "Gene31")}
     assert s.recent[:2] == ["Gene10", "Gene31"]
     assert s.blend["red"].name == "Gene31"
@@ -135,3 +136,32 @@ def test_a_section_without_a_file_has_no_session(opened: Any, qtbot: Any, tmp_pa
     bench.restore.save(tmp_path / "x.inclust.json")
     assert "never a file" in bench.restore.message
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_true_run_comes_back_with_the_same_values(opened: Any, real_core: None, qtbot: Any, pair: Any, tmp_path: Path) -> None:
+    from napari_inclust import Config, fit
+    from napari_inclust.io.read import read_reference, read_section
+
+    _, bench, _ = opened
+    s = bench.session
+    s.open_section(read_section(pair[0]))
+    s.open_reference(read_reference(pair[1]))
+    config = Config(epochs=2, members=2, steps=2, batch=32, latent=4, hidden=(16,), decoder_hidden=(16,), threads=1, readouts=("decoder",))
+    s.set_run(fit(s.section, s.reference, config))
+    gene = s.run.panel.reference_only[0]
+    s.choose(gene)
+    qtbot.waitUntil(lambda: bench.scene.painter.gene_layer() is not None and bench.scene.painter.gene_layer().painted.name == gene, timeout=30_000)
+    before = bench.scene.painter.gene_layer().painted.values
+    qtbot.waitUntil(lambda: bench.judging.cells is not None or bench.judging.wrong, timeout=60_000)
+    path = tmp_path / "true.inclust.json"
+    bench.restore.save(path)
+    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
+    s.close_section()
+    bench.restore.open(path)
+    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=60_000)
+    assert not bench.restore.wrong, bench.restore.message
+    layer = bench.scene.painter.gene_layer()
+    assert layer.painted.name == gene
+    assert layer.painted.is_imputed
+    np.testing.assert_allclose(layer.painted.values, before, rtol=1e-4, atol=1e-5)
+    qtbot.waitUntil(lambda: bench.judging.cells is not None or bench.judging.wrong, timeout=60_000)

@@ -38,6 +38,8 @@ class Data:
         Log-normalised values of the section.
     known
         The genes that are to be painted, as the run imputes them.
+    places
+        Where section and reference were read from.
     """
 
     section: Any
@@ -45,6 +47,7 @@ class Data:
     reference: Any
     run: Any
     known: list[CellValues]
+    places: dict[str, str]
 
 
 class Restore:
@@ -236,7 +239,7 @@ def _open_data(state: dict[str, Any], folder: Path) -> Data:
     if run is not None:
         wanted = {state["gene"], *(gene for gene, imputed in state["blend"].values() if imputed)}
         known = [imputed_values(run, g) for g in (*run.panel.shared, *run.panel.reference_only) if g in wanted]
-    return Data(section, log_measured(section), reference, run, known)
+    return Data(section, log_measured(section), reference, run, known, {side: str(place) for side, place in where.items()})
 
 
 def apply(bench: Any, viewer: Any, state: dict[str, Any], data: Data) -> list[str]:
@@ -249,8 +252,7 @@ def apply(bench: Any, viewer: Any, state: dict[str, Any], data: Data) -> list[st
     """
     section, run = data.section, data.run
     s, look = bench.session, bench.session.look
-    for side, name in state["files"].items():
-        bench.loading.path[side] = name
+    bench.loading.path.update(data.places)
     bench.loading.options = dict(state.get("options") or {})
     s.open_section(section, data.measured)
     if data.reference is not None:
@@ -283,6 +285,8 @@ def apply(bench: Any, viewer: Any, state: dict[str, Any], data: Data) -> list[st
         if gene in at_hand and (run is not None or not imputed)
     }
     s.blend_changed()
+    for side in data.places:
+        bench.loading.changed(side)
     if s.blend and s.gene is not None:
         bench.scene.bring("genes")
     judging = bench.judging
