@@ -19,7 +19,11 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 def row(module: str, *arguments: str) -> dict[str, Any]:
     """One measurement in a process of its own."""
-    display = [] if module not in ("benchmarks.paint", "benchmarks.cells", "benchmarks.window") or os.environ.get("DISPLAY") or not shutil.which("xvfb-run") else ["xvfb-run", "-a"]
+    display = (
+        []
+        if module not in ("benchmarks.paint", "benchmarks.cells", "benchmarks.window") or os.environ.get("DISPLAY") or not shutil.which("xvfb-run")
+        else ["xvfb-run", "-a"]
+    )
     done = subprocess.run([*display, sys.executable, "-m", module, *arguments], check=True, capture_output=True, text=True)
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 

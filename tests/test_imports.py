@@ -56,7 +56,10 @@ def test_a_module_imports_nothing_that_its_folder_must_not_know(folder, path):
         ("import napari_inclust", {"torch", "napari", "qtpy", "anndata", "numpy"}),
         ("import napari_inclust.core.train, napari_inclust.core.store", {"napari", "qtpy", "spatialdata", "squidpy", "scanpy"}),
         ("import napari_inclust.io.read, napari_inclust.io.write", {"napari", "qtpy", "spatialdata", "torch"}),
-        ("import napari_inclust.cli.figure, napari_inclust.paint.figure, napari_inclust.paint.raster", {"napari", "qtpy", "spatialdata", "torch", "matplotlib"}),
+        (
+            "import napari_inclust.cli.figure, napari_inclust.paint.figure, napari_inclust.paint.raster",
+            {"napari", "qtpy", "spatialdata", "torch", "matplotlib"},
+        ),
         ("import napari_inclust.cli.app", {"napari", "qtpy", "spatialdata", "torch", "anndata"}),
     ],
 )
