@@ -14,8 +14,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QLineEdit
 
-from napari_inclust.core.regions import Region
-from napari_inclust.gui.regions import REST, SELECTED, named
+from napari_inclust.core.regions import Region, named
+from napari_inclust.gui.regions import REST, SELECTED
 from napari_inclust.gui.regions_dock import RegionsDock
 from napari_inclust.gui.theme import theme_colours
 from napari_inclust.paint import canvas

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -207,3 +208,46 @@ def _moments(values: Any, mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.f
     mean = np.asarray(weight @ values, dtype=np.float64).ravel() / n
     variance = (np.asarray(weight @ squares, dtype=np.float64).ravel() - n * mean**2) / (n - 1)
     return mean, np.where(variance > 1e-12 * mean**2, variance, 0.0), n
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What was counted.
+
+    Attributes
+    ----------
+    regions, masks
+        Those counted, and which cells (cells,) lie in each.
+    counts, composition, expression
+        Tables of the functions of these names; composition holds numbers of cells.
+    """
+
+    regions: tuple[Region, ...]
+    masks: tuple[Mask, ...]
+    counts: pd.DataFrame
+    composition: pd.DataFrame
+    expression: pd.DataFrame
+
+
+def named(regions: Sequence[Region]) -> tuple[Region, ...]:
+    """The same with names that are not empty and not twice; a region whose name stays is the same object."""
+    out: list[Region] = []
+    taken: set[str] = set()
+    for region in regions:
+        name, number = region.name.strip(), 2 if region.name.strip() else 1
+        base = re.sub(r" \d+$", "", name) or "region"
+        while not name or name in taken:
+            name, number = f"{base} {number}", number + 1
+        taken.add(name)
+        out.append(region if name == region.name else Region(name, region.corners))
+    return tuple(out)
+
+
+def long_table(facts: Facts) -> pd.DataFrame:
+    """Everything that was counted, one row a region and fact: region, fact, of, kind, value, unit."""
+    units = {"cells": "cells", "area_um2": "square micrometres", "cells_per_mm2": "cells per square millimetre"}
+    rows: list[tuple[Any, ...]] = [(r, fact, "", "", value, units[str(fact)]) for r, line in facts.counts.iterrows() for fact, value in line.items()]
+    rows += [(r, "cells of type", of, "", value, "cells") for r, line in facts.composition.iterrows() for of, value in line.items()]
+    for e in facts.expression.itertuples():
+        rows += [(e.region, "mean", e.gene, e.kind, e.mean, "log-normalised"), (e.region, "share above 0", e.gene, e.kind, e.share_above_0, "share of cells")]
+    return pd.DataFrame(rows, columns=["region", "fact", "of", "kind", "value", "unit"])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from ..core.regions import Region
+from ..core.regions import Facts, Region, named
 from ..errors import DataError, InclustError
 from .later import Later
 from .region_layer import RegionLayer
+from .region_test import compared
 from .scene import Scene
 from .selection import Selection
 
@@ -25,29 +24,6 @@ if TYPE_CHECKING:
 
 Mask = NDArray[np.bool_]
 SELECTED, REST = "selected cells", "all other cells"
-PLAIN = (
-    "Welch's t-test over cells. Cells of one tissue are not independent, and imputed values are smoother than measured ones: "
-    "use the p-values to rank genes, not as proof."
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Facts:
-    """What was counted.
-
-    Attributes
-    ----------
-    regions, masks
-        Those counted, and which cells (cells,) lie in each.
-    counts, composition, expression
-        Tables of `core.regions`; composition holds numbers of cells.
-    """
-
-    regions: tuple[Region, ...]
-    masks: tuple[Mask, ...]
-    counts: pd.DataFrame
-    composition: pd.DataFrame
-    expression: pd.DataFrame
 
 
 class Regions:
@@ -270,6 +246,8 @@ class Regions:
                 return f"{len(items)} regions (polygons in micrometres) are in {path}."
             if path.suffix == ".csv":
                 assert facts is not None
+                from ..core.regions import long_table
+
                 write_csv(long_table(facts).set_index("region"), check_output(path, (".csv",), inputs=inputs))
                 return f"Counts, composition and expression of {len(facts.regions)} regions are in {path}."
             from ..core.regions import labels
@@ -324,46 +302,6 @@ class Regions:
     def _say(self, message: str, *, wrong: bool = False) -> None:
         self.message, self.wrong = message, wrong
         self.changed()
-
-
-def named(regions: Sequence[Region]) -> tuple[Region, ...]:
-    """The same with names that are not empty and not twice; a region whose name stays is the same object."""
-    out: list[Region] = []
-    taken: set[str] = set()
-    for region in regions:
-        name, number = region.name.strip(), 2 if region.name.strip() else 1
-        base = re.sub(r" \d+$", "", name) or "region"
-        while not name or name in taken:
-            name, number = f"{base} {number}", number + 1
-        taken.add(name)
-        out.append(region if name == region.name else Region(name, region.corners))
-    return tuple(out)
-
-
-def compared(session: Any, a: Mask, b: Mask, imputed: Sequence[str]) -> tuple[pd.DataFrame, str]:
-    """All measured genes and some imputed ones, group A against B; and what the test is."""
-    import pandas as pd
-
-    from ..core.regions import welch
-
-    section = session.section
-    parts = [welch(a, b, session.measured(), section.genes, ["measured"] * len(section.genes))]
-    if imputed:
-        values = np.stack([session.values_of(g, imputed=True).values for g in imputed], axis=1)
-        parts.append(welch(a, b, values, imputed, ["imputed"] * len(imputed)))
-    return pd.concat(parts, ignore_index=True).sort_values("p", kind="stable", ignore_index=True), PLAIN
-
-
-def long_table(facts: Facts) -> pd.DataFrame:
-    """Everything that was counted, one row a region and fact: region, fact, of, kind, value, unit."""
-    import pandas as pd
-
-    units = {"cells": "cells", "area_um2": "square micrometres", "cells_per_mm2": "cells per square millimetre"}
-    rows: list[tuple[Any, ...]] = [(r, fact, "", "", value, units[str(fact)]) for r, line in facts.counts.iterrows() for fact, value in line.items()]
-    rows += [(r, "cells of type", of, "", value, "cells") for r, line in facts.composition.iterrows() for of, value in line.items()]
-    for e in facts.expression.itertuples():
-        rows += [(e.region, "mean", e.gene, e.kind, e.mean, "log-normalised"), (e.region, "share above 0", e.gene, e.kind, e.share_above_0, "share of cells")]
-    return pd.DataFrame(rows, columns=["region", "fact", "of", "kind", "value", "unit"])
 
 
 def weak(regions: Regions) -> Callable[[int], list[str]]:
