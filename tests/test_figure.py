@@ -175,6 +175,26 @@ def test_the_command_draws_a_result(tmp_path, inclust):
     assert "µm" in text
 
 
+def test_the_command_draws_a_saved_run_with_measured_beside_imputed(pair, tmp_path, inclust):
+    run, out = tmp_path / "run.inclust", tmp_path / "genes.svg"
+    trained = inclust("score", *pair[:2], "-o", tmp_path / "scores.csv", "--config", pair[2], "--save-run", run)
+    assert trained.exit_code == 0, trained.output
+    import pandas as pd
+
+    from napari_inclust.io.read import read_reference, read_section
+
+    shared = pd.read_csv(tmp_path / "scores.csv")["gene"][0]
+    section = set(read_section(pair[0]).genes)
+    unmeasured = next(g for g in read_reference(pair[1]).genes if g not in section)
+    done = inclust("figure", run, "--genes", f"{shared},{unmeasured}", "-o", out, "--dpi", 60, "--json")
+    assert done.exit_code == 0, done.output
+    assert '"pictures": 3' in done.stdout
+    text = out.read_text()
+    assert text.count("imputed, held out (score") == 1
+    assert "measured" in text
+    assert unmeasured in text
+
+
 def test_the_command_refuses_what_it_cannot_draw(tmp_path, inclust):
     path = result(tmp_path)
     wrong = inclust("figure", path, "--genes", "Sox3", "-o", tmp_path / "a.png")

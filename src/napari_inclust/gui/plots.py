@@ -74,6 +74,7 @@ class ThemedPlot(QWidget):
             axis.setTextPen(ink)
             axis.setStyle(tickFont=self.font())
             axis.setLabel(title, **{"font-size": self.points, "color": ink})
+        self.plot.getAxis("bottom").setHeight(int(2.8 * self.fontMetrics().height()))  # pyqtgraph cuts the letters below the line
         self.ink(ink)
 
     def ink(self, colour: str) -> None:
