@@ -1,7 +1,9 @@
-"""Draws quality.png and domains.png with the real plugin on the demo: `python docs/images/screenshots.py` (needs a display, or xvfb-run)."""
+"""Draws a picture of every dock with the real plugin on the demo: `python docs/images/screenshots.py [FOLDER] [--light] [--font N]` (needs a display, or
+xvfb-run). Without arguments the pictures of the documentation are drawn anew."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import tempfile
 import time
@@ -10,9 +12,12 @@ from pathlib import Path
 os.environ["NAPARI_CONFIG"] = tempfile.mkdtemp() + "/settings.yaml"  # the user's own settings are not touched
 
 import napari
+import numpy as np
+from napari.settings import get_settings
 from qtpy.QtTest import QTest
 
 import napari_inclust
+from napari_inclust.core.regions import Region
 from napari_inclust.gui.bench import bench_of
 from napari_inclust.io import demo
 
@@ -28,36 +33,77 @@ def wait(done, seconds=600):
 
 
 def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("folder", type=Path, nargs="?", default=HERE)
+    options.add_argument("--light", action="store_true")
+    options.add_argument("--font", type=int, default=0, help="size of napari's font in points")
+    given = options.parse_args()
+    if given.light:
+        get_settings().appearance.theme = "light"
+    if given.font:
+        get_settings().appearance.font_size = given.font
+    get_settings().application.gui_notification_level = "error"  # nothing lies over the pictures
     viewer = napari.Viewer()
     viewer.window.resize(1280, 860)
     _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
     bench, dock = bench_of(viewer), plugin.dock
-    section, reference = demo.demo_section(), demo.demo_reference()
+    session, section, reference = bench.session, demo.demo_section(), demo.demo_reference()
     QTest.qWait(300)
 
-    def shot(name):
-        viewer.reset_view()
-        QTest.qWait(300)
-        viewer.screenshot(str(HERE / name), canvas_only=False, flash=False)
+    def shot(tab, reset=True):
+        dock.tabs.setCurrentIndex(dock.titles.index(tab))
+        QTest.qWait(100)
+        if reset:
+            viewer.reset_view()
+        QTest.qWait(400)
+        viewer.screenshot(str(given.folder / f"{tab.lower()}.png"), canvas_only=False, flash=False)
 
-    bench.session.open_section(section)
-    bench.session.open_reference(reference, demo.LABELS)
+    def show(gene, view):
+        session.set_view(view)
+        session.choose(gene)
+        wait(lambda: bench.judging.about is not None and bench.judging.about.imputed.name == gene and not session.must_wait)
+
+    session.open_section(section)
+    session.open_reference(reference, demo.LABELS)
+    shot("Data")
     dock.tabs.setCurrentIndex(dock.titles.index("Domains"))
     dock.domains.start.click()
     wait(lambda: bench.finding.found is not None)
     bench.finding.choose(7)
     bench.finding.outline(True)
     wait(lambda: bench.finding.lines is not None)
-    shot("domains.png")
+    shot("Domains")
     bench.finding.outline(False)
-    bench.session.set_run(napari_inclust.fit(section, reference, napari_inclust.Config.preset("balanced"), labels=demo.LABELS))
+    bench.training.start(napari_inclust.Config.preset("fast"))
+    wait(lambda: session.run is not None)
+    bench.training.start(napari_inclust.Config.preset("balanced"))
+    wait(lambda: len(session.runs) == 2)
     wait(lambda: bench.judging.cells is not None)
-    gene = str(bench.session.run.scores["pcc"].idxmax())
-    bench.session.set_view("imputed")
-    bench.session.choose(gene)
-    wait(lambda: bench.judging.about is not None and bench.judging.about.imputed.name == gene)
-    dock.tabs.setCurrentIndex(dock.titles.index("Quality"))
-    shot("quality.png")
+    dock.train.runs.toggleButton().click()
+    shot("Train")
+    gene = str(session.run.scores["pcc"].idxmax())
+    dock.genes.histogram.toggleButton().click()
+    show(gene, "swipe")
+    shot("Genes")
+    show(gene, "imputed")
+    dock.quality.intervals.toggleButton().click()
+    shot("Quality")
+    bench.marking.pin(200)
+    shot("Cells")
+    low, high = section.xy.min(0), section.xy.max(0)
+    corners = [np.array([(0.1, 0.1), (0.45, 0.15), (0.4, 0.5), (0.1, 0.45)]), np.array([(0.55, 0.5), (0.9, 0.55), (0.85, 0.9), (0.5, 0.85)])]
+    bench.regions.add([Region(name, low + c * (high - low)) for name, c in zip(("dorsal left", "ventral right"), corners)])
+    QTest.qWait(500)
+    shot("Regions")
+    dock.tabs.setCurrentIndex(dock.titles.index("Figure"))
+    QTest.qWait(200)
+    dock.figure.what.setCurrentIndex(1)
+    dock.figure.what.activated.emit(1)
+    dock.figure.genes.setText(gene)
+    dock.figure.look.click()
+    wait(lambda: not bench.figures.busy)
+    shot("Figure")
+    shot("Export")
     viewer.close()
 
 
