@@ -37,7 +37,7 @@ def ready(opened: Any, qtbot: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
 
 def find(bench: Any, dock: Any, qtbot: Any) -> None:
     qtbot.mouseClick(dock.start, LEFT)
-    qtbot.waitUntil(lambda: bench.finding.found is not None and bench.finding.state == IDLE, timeout=10_000)
+    qtbot.waitUntil(lambda: bench.finding.found is not None and bench.finding.state == IDLE, timeout=60_000)
 
 
 def click_domain(dock: Any, row: int, qtbot: Any) -> None:
@@ -95,7 +95,7 @@ def test_the_slider_switches_between_solutions_at_once(opened: Any, qtbot: Any) 
     assert dock.number.isVisible()
     dock.number.setValue(6)
     qtbot.mouseClick(dock.start, LEFT)
-    qtbot.waitUntil(lambda: bench.finding.found.chosen == 6, timeout=10_000)
+    qtbot.waitUntil(lambda: bench.finding.found.chosen == 6, timeout=60_000)
     assert list(bench.finding.found.solutions) == [2, 3, 4, 6]  # those found before stay
 
 
@@ -145,11 +145,11 @@ def test_confidence_becomes_opacity_and_outlines_lie_over_genes(opened: Any, qtb
     qtbot.mouseClick(dock.confidence, LEFT)
     qtbot.mouseClick(dock.outlines, LEFT)
     overlays = bench.scene.painter.overlays
-    qtbot.waitUntil(lambda: overlays.outlines is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: overlays.outlines is not None, timeout=60_000)
     bench.session.choose("Gene3")
-    assert not overlays.domains.visible
+    painter = bench.scene.painter
+    qtbot.waitUntil(lambda: painter.gene_layer() is not None and painter.gene_layer().visible and not overlays.domains.visible, timeout=60_000)
     assert overlays.outlines.visible
-    assert bench.scene.painter.gene_layer().visible
     assert viewer.layers.index(overlays.outlines) > viewer.layers.index(bench.scene.painter.gene_layer())
     click_domain(dock, 0, qtbot)  # back to the domains
     assert overlays.domains.visible
@@ -176,7 +176,7 @@ def test_a_graph_is_chosen_with_its_unit(opened: Any, qtbot: Any) -> None:
     dock.graph.setCurrentIndex(3)
     dock.auto.setCurrentIndex(1)
     qtbot.mouseClick(dock.start, LEFT)
-    qtbot.waitUntil(lambda: bench.finding.found.provenance["graph"] == "delaunay" and bench.finding.state == IDLE, timeout=10_000)
+    qtbot.waitUntil(lambda: bench.finding.found.provenance["graph"] == "delaunay" and bench.finding.state == IDLE, timeout=60_000)
     assert list(bench.finding.found.solutions) == [7]  # those of another graph do not stand beside
 
 
@@ -202,7 +202,7 @@ def test_markers_and_adjacency_follow_the_domains(opened: Any, qtbot: Any) -> No
     assert len(evidence.plot.ratios()) == 9
     qtbot.mouseClick(dock.undo, LEFT)
     bench.finding.choose(2)
-    qtbot.waitUntil(lambda: len(evidence.plot.ratios()) == 4, timeout=10_000)
+    qtbot.waitUntil(lambda: len(evidence.plot.ratios()) == 4, timeout=60_000)
 
 
 def test_a_click_splits_a_domain_and_undo_joins_it(opened: Any, qtbot: Any) -> None:
@@ -220,15 +220,15 @@ def test_a_click_splits_a_domain_and_undo_joins_it(opened: Any, qtbot: Any) -> N
 def test_cancel_and_errors_are_told(opened: Any, qtbot: Any) -> None:
     _, bench, dock = ready(opened, qtbot, steps=500, seconds=0.02)
     qtbot.mouseClick(dock.start, LEFT)
-    qtbot.waitUntil(lambda: dock.message.text().startswith("3 domains"), timeout=10_000)
+    qtbot.waitUntil(lambda: dock.message.text().startswith("3 domains"), timeout=60_000)
     assert dock.bar.maximum() == 500
     qtbot.mouseClick(dock.cancel, LEFT)
-    qtbot.waitUntil(lambda: bench.finding.state == IDLE, timeout=10_000)
+    qtbot.waitUntil(lambda: bench.finding.state == IDLE, timeout=60_000)
     assert "Cancelled" in dock.message.text()
     assert bench.finding.found is None
     bench.finding.find = fake_find(fail=ValueError("singular"))
     qtbot.mouseClick(dock.start, LEFT)
-    qtbot.waitUntil(lambda: bench.finding.state == IDLE and "singular" in dock.message.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: bench.finding.state == IDLE and "singular" in dock.message.text(), timeout=60_000)
 
 
 def test_another_section_takes_the_domains_away(opened: Any, qtbot: Any) -> None:
