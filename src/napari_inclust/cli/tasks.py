@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from . import console
 from . import options as o
 from .console import Talk, duration, plural
-from .training import command_line, settings
+from .training import command_line, driven, settings
 
 if TYPE_CHECKING:
     from ..core.config import Config
@@ -106,8 +106,7 @@ def generate(
     sets, made = _plan("generate", [target, *references], covariates, labels, likelihoods, talk)
     if modality in sets[0].blocks:
         raise ConfigError(f"{sets[0].name} already measures {modality}. Name another modality; the references have {', '.join(sets[1].blocks)}.")
-    if modality not in (b.name for b in made.blocks):
-        raise ConfigError(f"no data set of this run measures {modality!r}; it has {', '.join(b.name for b in made.blocks)}.")
+    made.block(modality)  # refused now, not after the training
     trained = _train(made, sets, chosen, talk)
     made_block = generate_block(trained, sets[0].name, modality)
     write_generated(output, trained, sets[0].name, made_block, command=command_line())
@@ -143,15 +142,7 @@ def _pairs(given: list[str] | None, option: str, form: str) -> dict[str, str]:
 def _train(made: Plan, sets: list[Dataset], config: Config, talk: Talk) -> Trained:
     from ..core.trained import train_plan
 
-    steps = train_plan(made, sets, config)
-    with talk.progress("training", config.epochs) as update:
-        while True:
-            try:
-                epoch = next(steps)
-            except StopIteration as end:
-                trained: Trained = end.value
-                return trained
-            update(epoch.number, epoch.remaining, f"loss {epoch.terms['loss']:.3f}" if epoch.terms else epoch.stage)
+    return driven(train_plan(made, sets, config), config, talk)
 
 
 def _draw(made: Plan) -> None:

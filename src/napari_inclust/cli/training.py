@@ -5,16 +5,21 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import OutputError
 from .console import Talk, plural
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from ..core.config import Config
     from ..core.panel import Panel
     from ..core.run import Run
     from ..core.section import Reference, Section
+    from ..core.train import Epoch
+
+T = TypeVar("T")
 
 BASELINES = {"pcc_gene_mean": "gene mean", "pcc_type_mean": "type mean", "pcc_knn": "kNN"}
 
@@ -84,22 +89,28 @@ def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, 
     if checkpoint is not None and checkpoint.exists():
         talk.note(f"going on from {checkpoint}")
     steps = epochs(data.section, data.reference, config, labels=labels, batch=batch, checkpoint=checkpoint)
+    try:
+        run = driven(steps, config, talk)
+    except KeyboardInterrupt:
+        if checkpoint is not None and checkpoint.exists():
+            talk.note(f"the state of the training is in {checkpoint}: the same command goes on from there.")
+        raise
+    talk.note(f"trained {plural(len(run.history), 'epoch')} on {run.device}")
+    if run.reference.drawn is not None:
+        talk.note(f"{run.reference.name}: {run.reference.drawn}")
+    return run
+
+
+def driven(steps: Generator[Epoch, None, T], config: Config, talk: Talk) -> T:
+    """What a training returns, after its epochs under a progress bar."""
     with talk.progress("training", config.epochs) as update:
         while True:
             try:
                 epoch = next(steps)
             except StopIteration as end:
-                run: Run = end.value
-                break
-            except KeyboardInterrupt:
-                if checkpoint is not None and checkpoint.exists():
-                    talk.note(f"the state of the training is in {checkpoint}: the same command goes on from there.")
-                raise
+                result: T = end.value
+                return result
             update(epoch.number, epoch.remaining, f"loss {epoch.terms['loss']:.3f}" if "loss" in epoch.terms else epoch.stage)
-    talk.note(f"trained {plural(len(run.history), 'epoch')} on {run.device}")
-    if run.reference.drawn is not None:
-        talk.note(f"{run.reference.name}: {run.reference.drawn}")
-    return run
 
 
 def load(path: Path, data: Data) -> Run:

@@ -71,8 +71,6 @@ def generate(trained: Trained, table: str, block: str, *, inputs: Sequence[str] 
         Nobody measures the block, or nothing connects it with the cells.
     """
     plan = trained.plan
-    if block not in (b.name for b in plan.blocks):
-        raise ConfigError(f"no data set of this run measures {block!r}; it has {', '.join(b.name for b in plan.blocks)}.")
     here, target = plan.block(block), trained.data(table)
     n = here.stop - here.start
     inputs = tuple(inputs) if inputs is not None else _way(trained, table, block)
@@ -127,9 +125,9 @@ class _Source:
         self.z = trained.encode(table, inputs, self.rows)[0]
         self.covariate = trained.plan.table(table).covariate
 
-    def predict(self, z: Matrix, covariate: NDArray[np.float32] | None = None) -> tuple[Matrix, Matrix]:
+    def predict(self, z: Matrix) -> tuple[Matrix, Matrix]:
         """Values and their spread over the networks for cells z (networks, cells, latent): both (cells, features)."""
-        decoded = self._units(self.trained.decode(z, self.block, self.covariate if covariate is None else covariate)[..., self.at])
+        decoded = self._units(self.trained.decode(z, self.block, self.covariate)[..., self.at])
         each = []
         for d, near in zip(decoded, (self._neighbours(zm, own) for zm, own in zip(z, self.z, strict=True)), strict=True):
             shape = (standardised(d, d) + standardised(near, near)) / 2

@@ -178,7 +178,17 @@ class Plan:
         return next(t for t in self.tables if t.name == name)
 
     def block(self, name: str) -> Block:
-        return next(b for b in self.blocks if b.name == name)
+        """A block by its name.
+
+        Raises
+        ------
+        ConfigError
+            No such block, with those that there are.
+        """
+        for b in self.blocks:
+            if b.name == name:
+                return b
+        raise ConfigError(f"no data set of this run measures {name!r}; it has {', '.join(b.name for b in self.blocks)}.")
 
     @property
     def members(self) -> int:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import platform
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +21,7 @@ from .gene_trust import GeneTrust, foresee, gene_features
 from .interval import Calibration, calibrate
 from .latent import Cells, encode
 from .predict import Choices, Predictor
+from .provenance import versions
 from .readout import Genes, build_readouts, shown_genes
 from .scale import Levels
 from .score import metrics, pearson, zscore
@@ -42,7 +39,6 @@ SAMPLED_CELLS, SAMPLED_VALUES = (1000, 5000), 1_500_000  # cells on which genes 
 ANCHORS = 1000  # cells over which a prediction is standardised
 GROUP = 8192  # cells predicted at once
 REFERENCE_CELLS = 4000  # reference cells that readouts look at
-PACKAGES = ("napari-inclust", "torch", "numpy", "scipy", "scikit-learn", "anndata")
 
 
 @dataclass(frozen=True, eq=False)
@@ -359,11 +355,10 @@ class Run:
             }
             for side, d in (("section", self.section), ("reference", self.reference))
         }
-        versions = {"python": platform.python_version()} | {p: metadata.version(p) for p in PACKAGES}
         return {
             "task": self.plan.task, "config": self.config.to_dict(), "labels": self.labels, "batch": self.batch, "device": self.device, "data": data,
             "genes": {"shared": self.panel.n_shared, "imputable": self.panel.n_reference_only}, "epochs": len(self.history), "seconds": self.history[-1].seconds if self.history else 0.0,
-            "versions": versions, "platform": sys.platform, "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            **versions(),
         }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from . import device as dev
 from .config import Config
 from .dataset import Dataset
 from .plan import Plan
+from .provenance import versions
 from .rows import chunks
 from .table import Mask
 from .train import Epoch, kept, steps
@@ -70,9 +71,8 @@ class Trained:
         if inputs is not None:
             wanted = np.zeros(len(self.plan.features), dtype=bool)
             for name in inputs:
-                if name not in (b.name for b in self.plan.blocks):
-                    raise ConfigError(f"no modality {name!r} in this run; it has {', '.join(b.name for b in self.plan.blocks)}.")
-                wanted[self.plan.block(name).start : self.plan.block(name).stop] = True
+                block = self.plan.block(name)
+                wanted[block.start : block.stop] = True
             masks = [wanted & self.plan.inputs]
             if not (masks[0] & self.plan.table(table).measured(len(wanted))).any():
                 raise ConfigError(f"{table} measures nothing of {', '.join(inputs)} that the network was shown; it has {', '.join(self.data(table).blocks)}.")
@@ -129,8 +129,6 @@ class Trained:
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Settings, versions, data with fingerprints."""
-        from .provenance import versions
-
         data = {
             s.name: {"path": str(s.path) if s.path else None, "cells": s.n_cells, "modalities": list(s.blocks), "fingerprint": s.fingerprint} for s in self.sets
         }
