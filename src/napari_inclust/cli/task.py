@@ -1,0 +1,56 @@
+"""What the verbs of the tasks have in common: data sets and options become a plan, the plan is trained under a progress bar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import ConfigError
+from .console import Talk, plural
+from .training import driven
+
+if TYPE_CHECKING:
+    from ..core.config import Config
+    from ..core.dataset import Dataset
+    from ..core.plan import Plan
+    from ..core.trained import Trained
+
+Data = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="DATA...", help="Data sets: a file, NAME=FILE, or files of the same cells joined by + (NAME=RNA.h5ad+ATAC.h5ad); .h5mu holds several."
+    ),
+]
+Covariates = Annotated[list[str] | None, typer.Option("--covariate", metavar="KEY", help="Column of obs (batch, donor, condition); may be repeated.")]
+Labels = Annotated[list[str] | None, typer.Option("--labels", metavar="NAME:KEY", help="Column of obs with cell types in the data set NAME; may be repeated.")]
+Likelihoods = Annotated[
+    list[str] | None, typer.Option("--likelihood", metavar="MODALITY:KIND", help="squared (default), gaussian, nb or bernoulli; may be repeated.")
+]
+
+
+def composed(
+    task: str, data: list[str], covariates: list[str] | None, labels: list[str] | None, likelihoods: list[str] | None, talk: Talk | None = None
+) -> tuple[list[Dataset], Plan]:
+    from ..core.compose import compose
+    from ..io.datasets import open_datasets
+
+    sets = open_datasets(data)
+    if talk is not None:
+        for s in sets:
+            talk.note(f"{s.name}: {plural(s.n_cells, 'cell')}, " + ", ".join(f"{m.name} ({plural(len(m.features), 'feature')})" for m in s.modalities))
+    pairs = _pairs(labels, "--labels", "NAME:KEY")
+    return sets, compose(task, sets, covariates=covariates or (), labels=pairs, likelihoods=_pairs(likelihoods, "--likelihood", "MODALITY:KIND"))
+
+
+def _pairs(given: list[str] | None, option: str, form: str) -> dict[str, str]:
+    wrong = [text for text in given or () if ":" not in text]
+    if wrong:
+        raise ConfigError(f"{option} {wrong[0]} was given; expected {form}.")
+    return dict(text.split(":", 1) for text in given or ())  # type: ignore[arg-type]
+
+
+def trained(made: Plan, sets: list[Dataset], config: Config, talk: Talk) -> Trained:
+    from ..core.trained import train_plan
+
+    return driven(train_plan(made, sets, config), config, talk)
