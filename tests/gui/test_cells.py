@@ -11,7 +11,7 @@ import pandas as pd
 from qtpy.QtCore import QPoint, Qt
 
 from napari_inclust.gui.cells_dock import CellsDock
-from napari_inclust.gui.finding import IDLE
+from napari_inclust.gui.domain_state import IDLE
 from napari_inclust.paint import canvas
 
 from .conftest import expected_colour, pixel_of

@@ -14,7 +14,8 @@ from qtpy.QtWidgets import QLineEdit
 
 from napari_inclust.core import domains as core
 from napari_inclust.gui.domain_legend import NAME
-from napari_inclust.gui.finding import IDLE, METHODS
+from napari_inclust.gui.domain_state import IDLE
+from napari_inclust.gui.finding import METHODS
 
 from .conftest import pixel_of
 from .fakes import fake_find, small_section

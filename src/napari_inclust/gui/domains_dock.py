@@ -27,7 +27,8 @@ from .composition import Composition
 from .domain_evidence import Evidence
 from .domain_legend import DomainLegend
 from .domain_saving import FILTER
-from .finding import IDLE, METHODS, RUNNING
+from .domain_state import IDLE, RUNNING
+from .finding import METHODS
 from .widgets import Links, Message, allow, button, choice, fill
 
 _ABOUT = {

@@ -1,4 +1,4 @@
-"""Spatial domains of a session: finding them in a thread, the solutions, edits and what is highlighted. No widgets here."""
+"""Spatial domains of a session, with all that takes a thread: finding them, their outlines, composition, evidence and files. No widgets here."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from psygnal import Signal
 
-from ..errors import ConfigError, InclustError
-from ..paint.values import CellTypes, palette
+from ..errors import InclustError
+from .domain_state import IDLE, RUNNING, STOPPING, DomainState
 from .later import Later
 from .session import Session
 from .worker import Worker
 
 if TYPE_CHECKING:
-    from ..core.domain_edit import History, Segmentation
     from ..core.domains import Domains
     from ..core.graph import Graph
 
-IDLE, RUNNING, STOPPING = "idle", "running", "stopping"
 METHODS = ("inclust+", "inclust", "smoothed-pca")  # as core.domains, which takes a second to import
 Find = Callable[..., Generator[Any, None, Any]]
 
@@ -34,41 +31,29 @@ def real_find(*args: Any, **kwargs: Any) -> Generator[Any, None, Any]:
     return (yield from steps(*args, **kwargs))
 
 
-class Finding:
-    """Finds domains and keeps what is done with them.
+class Finding(DomainState):
+    """Finds domains.
 
     Signals
     -------
-    changed
-        Another state, result, number of domains or edit: what is painted may differ.
     stepped(step)
         Progress of the search.
-    look_changed
-        Highlighting, confidence, outlines.
     composed(table)
         Composition by a column, asked for by `compose`.
     gathered(tables)
         Evidence by name, asked for by `gather`.
     """
 
-    changed = Signal()
     stepped = Signal(object)
-    look_changed = Signal()
     composed = Signal(object)
     gathered = Signal(object)
 
     def __init__(self, session: Session, find: Find = real_find) -> None:
+        super().__init__()
         self._session = weakref.ref(session)
         self.find = find
-        self.state, self.message, self.wrong = IDLE, "", False
-        self.found: Domains | None = None
-        self.selected: frozenset[int] = frozenset()
-        self.shaded = self.outlined = False
-        self.lines: Any = None  # (segments, 2, 2) of the segmentation that is shown, when they were asked for
-        self._histories: dict[int, History] = {}
         self._worker: Worker | None = None
         self._outliner, self._composer, self._gatherer, self._saver = (Later(self._failed) for _ in range(4))
-        self._types: tuple[Any, CellTypes] | None = None
         self._section: Any = None
         session.data_changed.connect(self._data)
 
@@ -121,52 +106,6 @@ class Finding:
             later.close()
 
     # what is shown
-    @property
-    def segmentation(self) -> Segmentation | None:
-        """The one that is shown, with its edits."""
-        return None if self.found is None else self._history().now
-
-    def types(self) -> CellTypes | None:
-        """It as categories of the cells."""
-        seg = self.segmentation
-        if seg is None:
-            return None
-        if self._types is None or self._types[0] is not seg:
-            codes = self._types[1].codes if self._types is not None and self._types[0].labels is seg.labels else seg.labels.astype(np.int32)
-            self._types = (seg, CellTypes(f"domains ({seg.k})", codes, seg.names, palette(seg.k, seg.colours)))
-        return self._types[1]
-
-    def confidence(self) -> list[float]:
-        """Mean of each domain."""
-        seg = self.segmentation
-        if seg is None:
-            return []
-        total: Any = np.bincount(seg.labels, weights=seg.confidence, minlength=seg.k)
-        return [float(v) for v in total / np.maximum(seg.sizes, 1)]
-
-    def choose(self, k: int) -> None:
-        """Another of the computed solutions."""
-        if self.found is not None and k != self.found.chosen:
-            self.found = self.found.choose(k)
-            self._edited()
-
-    def select(self, domains: frozenset[int]) -> None:
-        """Highlight some domains; none: all."""
-        if domains != self.selected:
-            self.selected = domains
-            self.look_changed()
-
-    def shade(self, on: bool) -> None:
-        """Confidence as opacity."""
-        self.shaded = on
-        self.look_changed()
-
-    def outline(self, on: bool) -> None:
-        """Outlines over everything; found in a thread."""
-        self.outlined = on
-        self._ask_lines()
-        self.look_changed()
-
     def compose(self, column: str | None) -> None:
         """Ask for the shares of the categories of a column in each domain; `composed` brings them."""
         found, seg = self.found, self.segmentation
@@ -195,50 +134,6 @@ class Finding:
 
         self._gatherer.ask(job, self.gathered)
 
-    # edits
-    @property
-    def can_undo(self) -> bool:
-        return self.found is not None and bool(self._history().past)
-
-    @property
-    def can_redo(self) -> bool:
-        return self.found is not None and bool(self._history().undone)
-
-    def rename(self, domain: int, name: str) -> None:
-        """Another name; refused with a reason in `message`."""
-        from ..core.domain_edit import rename
-
-        self._edit(lambda seg: rename(seg, domain, name), keep=True)
-
-    def recolour(self, domain: int, colour: str) -> None:
-        """Another colour."""
-        from ..core.domain_edit import recolour
-
-        self._edit(lambda seg: recolour(seg, domain, colour), keep=True)
-
-    def merge(self) -> None:
-        """The highlighted domains as one."""
-        from ..core.domain_edit import merge
-
-        self._edit(lambda seg: merge(seg, self.selected))
-
-    def split(self) -> None:
-        """The highlighted domain in two."""
-        from ..core.domain_edit import split
-
-        found = self.found
-        if found is not None and len(self.selected) == 1:
-            (domain,) = self.selected
-            self._edit(lambda seg: split(seg, domain, found.space))
-
-    def undo(self) -> None:
-        """Take back the last edit."""
-        self._turn(self._history().undo())
-
-    def redo(self) -> None:
-        """Do it again."""
-        self._turn(self._history().redo())
-
     def save(self, path: str | Path, key: str = "domain") -> None:
         """A file of what is shown, in a thread; see `save_domains`."""
         found, path = self.found, Path(path)
@@ -252,35 +147,6 @@ class Finding:
 
         self._set(self.state, f"Writing {path.name} …")
         self._saver.ask(job, lambda text: self._set(self.state, text))
-
-    def _edit(self, make: Callable[[Segmentation], Segmentation], *, keep: bool = False) -> None:
-        seg = self.segmentation
-        if seg is None:
-            return
-        try:
-            self._turn(self._history().do(make(seg)), keep=keep)
-        except ConfigError as error:
-            self._set(self.state, str(error), wrong=True)
-
-    def _turn(self, history: History, *, keep: bool = False) -> None:
-        if self.found is None:
-            return
-        self._histories[self.found.chosen] = history
-        self.found = self.found.edited(history.now)
-        self.message, self.wrong = "", False
-        self._edited(keep=keep)
-
-    def _history(self) -> History:
-        from ..core.domain_edit import History
-
-        assert self.found is not None
-        return self._histories.setdefault(self.found.chosen, History(self.found.segmentation))
-
-    def _edited(self, *, keep: bool = False) -> None:
-        if not keep:
-            self.selected = frozenset()
-            self._ask_lines()
-        self.changed()
 
     def _ask_lines(self) -> None:
         found = self.found
@@ -313,16 +179,12 @@ class Finding:
             return
         facts = found.provenance | {"run": used_run}
         if before is not None and before is self.found:
-            table = before.table.drop(index=found.table.index, errors="ignore")
-            solutions = before.solutions | found.solutions
             import pandas as pd
 
+            table = before.table.drop(index=found.table.index, errors="ignore")
+            solutions = before.solutions | found.solutions
             found = replace(found, solutions=dict(sorted(solutions.items())), table=pd.concat([table, found.table]).sort_index())
-            self._histories = {k: h for k, h in self._histories.items() if h.now is solutions[k]}
-        else:
-            self._histories = {}
-        self.found, self.selected = replace(found, provenance=facts), frozenset()
-        self._ask_lines()
+        self.put(replace(found, provenance=facts))
         self._set(IDLE, "\n".join(found.notes))
 
     def _crashed(self, error: Exception) -> None:
@@ -335,10 +197,6 @@ class Finding:
     def _failed(self, error: Exception) -> None:
         self._set(self.state, str(error) if isinstance(error, InclustError) else f"That failed ({type(error).__name__}: {error}).", wrong=True)
 
-    def _set(self, state: str, message: str, *, wrong: bool = False) -> None:
-        self.state, self.message, self.wrong = state, message, wrong
-        self.changed()
-
     def _data(self) -> None:
         session = self._session()
         section = None if session is None else session.section
@@ -348,7 +206,7 @@ class Finding:
         self.cancel()
         for later in (self._outliner, self._composer, self._gatherer):
             later.forget()
-        self.found, self.lines, self._types, self.selected, self._histories = None, None, None, frozenset(), {}
+        self.put(None)
         if self.state == IDLE:
             self.message, self.wrong = "", False
         self.changed()
