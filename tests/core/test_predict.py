@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_inclust.core import store
+from napari_inclust.core import run_file, store
 from napari_inclust.core.run import Run
 from napari_inclust.core.scale import Levels, Shape
 from napari_inclust.core.score import pearson
@@ -122,8 +122,8 @@ def test_a_run_of_other_data_another_version_or_a_damaged_one_is_refused(run, tm
             store.load(tmp_path / "b", run.section, run.reference)
     with pytest.raises(RunError, match="no run"):
         store.load(tmp_path / "nothing", run.section, run.reference)
-    monkeypatch.setattr(store, "FORMAT", 99)
-    with pytest.raises(RunError, match="format 1; this version reads format 99"):
+    monkeypatch.setattr(run_file, "FORMAT", 99)
+    with pytest.raises(RunError, match="format 2; this version reads format 99"):
         store.load(path, run.section, run.reference)
 
 

@@ -16,6 +16,7 @@ from .export import export
 from .figure import figure
 from .impute import impute
 from .info import info
+from .map import map_
 from .report import report
 from .score import score
 from .tasks import generate, integrate, plan
@@ -46,5 +47,5 @@ def presets() -> None:
     console.out.print(table)
 
 
-for command in (check, impute, score, report, figure, domains, plan, integrate, generate, export, info, demo, presets):
-    app.command()(console.guarded(command))
+for command in (check, impute, score, report, figure, domains, map_, plan, integrate, generate, export, info, demo, presets):
+    app.command(command.__name__.rstrip("_"))(console.guarded(command))

@@ -53,4 +53,4 @@ def _pairs(given: list[str] | None, option: str, form: str) -> dict[str, str]:
 def trained(made: Plan, sets: list[Dataset], config: Config, talk: Talk) -> Trained:
     from ..core.trained import train_plan
 
-    return driven(train_plan(made, sets, config), config, talk)
+    return driven(train_plan(made, sets, config), config.epochs, talk)

@@ -90,7 +90,7 @@ def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, 
         talk.note(f"going on from {checkpoint}")
     steps = epochs(data.section, data.reference, config, labels=labels, batch=batch, checkpoint=checkpoint)
     try:
-        run = driven(steps, config, talk)
+        run = driven(steps, config.epochs, talk)
     except KeyboardInterrupt:
         if checkpoint is not None and checkpoint.exists():
             talk.note(f"the state of the training is in {checkpoint}: the same command goes on from there.")
@@ -101,9 +101,9 @@ def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, 
     return run
 
 
-def driven(steps: Generator[Epoch, None, T], config: Config, talk: Talk) -> T:
+def driven(steps: Generator[Epoch, None, T], most: int, talk: Talk) -> T:
     """What a training returns, after its epochs under a progress bar."""
-    with talk.progress("training", config.epochs) as update:
+    with talk.progress("training", most) as update:
         while True:
             try:
                 epoch = next(steps)

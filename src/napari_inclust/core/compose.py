@@ -203,7 +203,7 @@ def imputation(
     members
         Folds; at most half the number of shared genes. One more member sees everything.
     components
-        Principal components of the whole reference that the network learns beside the shared genes.
+        Principal components of the whole reference that the network learns beside the shared genes; 0 for none.
     hidden : (members, shared genes) bool, optional
         Which genes each member does not see; default dealt out at random by the seed.
 
@@ -225,7 +225,7 @@ def imputation(
     coded = np.full(reference.n_cells, -1, dtype=np.intp)
     if labels is not None:
         classes, coded = label_codes(reference, labels)
-    extra = reference_components(reference, panel, components) if panel.n_reference_only else np.zeros((reference.n_cells, 0), dtype=np.float32)
+    extra = reference_components(reference, panel, components) if panel.n_reference_only and components else np.zeros((reference.n_cells, 0), dtype=np.float32)
     total = n + extra.shape[1]
     shared = np.arange(total) < n
     blocks, parts = [Block("genes", 0, n)], [_part(reference, panel.reference_columns[:n], reference.matrix)]

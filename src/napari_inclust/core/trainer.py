@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,8 +68,7 @@ class Trainer:
             held = min(int(VALIDATION * t.n_cells), _MAX_VALIDATION)
             self.validation_rows[t.name], self.train_rows[t.name] = np.sort(order[:held]), np.sort(order[held:])
         self.total_steps = config.epochs * config.steps
-        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, config.learning_rate, total_steps=self.total_steps + 1)
+        self._optimise(self.model.parameters(), config.weight_decay)
         self.epoch = 0
         self.best, self.best_epoch = float("inf"), 0
         self.best_weights = self._weights()
@@ -77,6 +77,28 @@ class Trainer:
         """Where a block stands among the outputs."""
         start, stop = np.searchsorted(self.outputs, [block.start, block.stop])
         return slice(int(start), int(stop))
+
+    def train_only_covariates(self, which: Sequence[int]) -> None:
+        """From now on train the embeddings of some covariates and nothing else: every other weight stays, to the bit.
+
+        Raises
+        ------
+        ConfigError
+            Covariates that go through the shared encoder have no embedding of their own.
+        """
+        if self.model.covariate is None:
+            raise ConfigError("with a shared encoder the covariates have no weights of their own to train.")
+        for p in self.model.parameters():
+            p.requires_grad_(False)
+        weight = self.model.covariate.weight.requires_grad_(True)
+        chosen = torch.zeros_like(weight)
+        chosen[:, list(which)] = 1
+        weight.register_hook(lambda gradient: gradient * chosen)  # type: ignore[no-untyped-call]
+        self._optimise([weight], weight_decay=0.0)
+
+    def _optimise(self, parameters: Iterable[Tensor], weight_decay: float) -> None:
+        self.optimiser = torch.optim.AdamW(parameters, lr=self.config.learning_rate, weight_decay=weight_decay)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, self.config.learning_rate, total_steps=self.total_steps + 1)
 
     def masks(self, p: Presentation) -> tuple[Tensor, Tensor]:
         """Input (networks, 1, F) and output (networks, 1, G) masks of a presentation: each member lacks its fold."""

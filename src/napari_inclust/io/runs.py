@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ..core import store
+from ..core.mapping import Source
 from ..core.run import Run
 from ..core.section import Reference, Section
 from ..errors import RunError
@@ -25,10 +27,29 @@ def load_run(path: str | Path, section: Section | None = None, reference: Refere
     for side, given in (("section", section), ("reference", reference)):
         if given is None and data[side]["path"] is None:
             raise RunError(f"{path} was trained on a {side} that was never a file ({data[side]['name']}). Give it: load_run(path, {side}=...).")
-    kinds = {side: data[side]["values"] for side in data}
-    section = section or read_section(data["section"]["path"], values=_declared(kinds["section"]), flatten=True, **data["section"].get("choices", {}))
-    reference = reference or read_reference(data["reference"]["path"], values=_declared(kinds["reference"]))
-    return store.load(path, section, reference)
+    declared = _declared(data["section"]["values"])
+    section = section or read_section(data["section"]["path"], values=declared, flatten=True, **data["section"].get("choices", {}))
+    return store.load(path, section, reference or _reference(data))
+
+
+def open_source(path: str | Path, reference: Reference | None = None) -> tuple[Source, Reference]:
+    """What mapping needs of a saved run: its networks, and the reference cells that it was trained on. The reference is opened from where it was, unless given.
+
+    Raises
+    ------
+    RunError
+        A run that is damaged, of another version, without its reference, or of another one.
+    DataError
+        A reference that cannot be read.
+    """
+    data = store.describe(path)["provenance"]["data"]
+    if reference is None and data["reference"]["path"] is None:
+        raise RunError(f"{path} was trained on a reference that was never a file ({data['reference']['name']}). Give it: open_source(path, reference).")
+    return store.source(path, reference or _reference(data))
+
+
+def _reference(data: dict[str, Any]) -> Reference:
+    return read_reference(data["reference"]["path"], values=_declared(data["reference"]["values"]))
 
 
 def _declared(values: dict[str, object]) -> str | None:
