@@ -182,7 +182,7 @@ def fake_find(steps: int = 3, seconds: float = 0.0, fail: Exception | None = Non
         table.index.name = "k"
         chosen = 3 if n_domains is None else n_domains
         space, sections = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32), np.zeros(n, dtype=np.intp)
-        facts = {"method": method, "section_key": section_key or "", "graph": str(graph or "nearest")}
+        facts = {"method": method, "section_key": section_key or "", "graph": str(graph or "nearest"), "data": section.fingerprint}
         return Domains(section, method, solutions, chosen, table, solutions[chosen], space, section.xy, sections, (), facts)  # type: ignore[arg-type]
 
     return find

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from napari_inclust.core.regions import Region
+from napari_inclust.gui.domain_state import IDLE
 from napari_inclust.gui.judging import SPREAD
 from napari_inclust.io import runs
 from napari_inclust.paint import canvas
 from napari_inclust.paint.limits import Percentile
 
-from .fakes import FakeRun, small_reference, small_section
+from .fakes import FakeRun, fake_find, small_reference, small_section
 
 
 @pytest.fixture
@@ -165,3 +166,83 @@ def test_a_true_run_comes_back_with_the_same_values(opened: Any, real_core: None
     assert layer.painted.is_imputed
     np.testing.assert_allclose(layer.painted.values, before, rtol=1e-4, atol=1e-5)
     qtbot.waitUntil(lambda: bench.judging.cells is not None or bench.judging.wrong, timeout=60_000)
+
+
+@pytest.fixture
+def with_domains(saved: Any, qtbot: Any) -> Any:
+    """The same, with domains that were named and merged, and a selection."""
+    viewer, bench, dock, path = saved
+    bench.finding.find = fake_find()
+    bench.finding.start(None)
+    qtbot.waitUntil(lambda: bench.finding.found is not None and bench.finding.state == IDLE, timeout=20_000)
+    bench.finding.rename(0, "bark")
+    bench.finding.choose(4)
+    bench.finding.select(frozenset({1, 2}))
+    bench.finding.merge()
+    bench.finding.select(frozenset({2}))
+    bench.finding.shade(True)
+    bench.finding.outline(True)
+    qtbot.waitUntil(lambda: bench.finding.lines is not None, timeout=20_000)
+    cells = np.arange(60) % 7 == 3
+    bench.selection.select(cells, "every seventh")
+    bench.scene.bring("domains")
+    bench.restore.save(path)
+    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
+    assert not bench.restore.wrong
+    return viewer, bench, path, bench.finding.found, cells
+
+
+def test_domains_and_selection_come_back(with_domains: Any, qtbot: Any) -> None:
+    viewer, bench, path, before, cells = with_domains
+    bench.session.close_section()
+    assert bench.finding.found is None
+    bench.restore.open(path)
+    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
+    assert bench.restore.message == "Opened mine.inclust.json."
+    found = bench.finding.found
+    assert found.section is bench.session.section
+    assert (list(found.solutions), found.chosen, found.method) == ([2, 3, 4], 4, before.method)
+    for k, seg in found.solutions.items():
+        assert np.array_equal(seg.labels, before.solutions[k].labels)
+        assert np.array_equal(seg.confidence, before.solutions[k].confidence)
+        assert (seg.names, seg.colours) == (before.solutions[k].names, before.solutions[k].colours)
+    assert found.solutions[3].names[0] == "bark"
+    assert found.solutions[4].k == 3
+    np.testing.assert_allclose(found.space, before.space, atol=2e-3)
+    assert found.table["stability"].to_dict() == before.table["stability"].to_dict()
+    assert np.array_equal(found.xy, before.xy)
+    assert (bench.finding.selected, bench.finding.shaded, bench.finding.outlined) == (frozenset({2}), True, True)
+    painted = bench.scene.painter.overlays.domains
+    assert painted.visible
+    assert np.array_equal(painted.types.codes, before.labels)
+    assert not bench.scene.painter.gene_layer().visible
+    assert np.array_equal(bench.selection.now.cells, cells)
+    assert bench.selection.now.name == "every seventh"
+    bench.finding.split()
+    assert bench.finding.found.segmentation.k == 4
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:400], lambda data: b"nothing", lambda data: data[:-3000] + bytes(3000)])
+def test_domains_that_cannot_be_read_cost_nothing_else(with_domains: Any, qtbot: Any, damage: Any) -> None:
+    _, bench, path, _, cells = with_domains
+    beside = path.parent / "mine.domains.npz"
+    beside.write_bytes(damage(beside.read_bytes()))
+    bench.restore.open(path)
+    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
+    assert "Not there any more: the domains (" in bench.restore.message
+    assert "mine.domains.npz holds no domains, or is damaged" in bench.restore.message
+    assert bench.finding.found is None
+    assert np.array_equal(bench.selection.now.cells, cells)
+    assert bench.session.gene == "Gene10"
+
+
+@pytest.mark.parametrize("text", ["AAAA", "!!", ""])
+def test_a_damaged_selection_is_told(with_domains: Any, qtbot: Any, text: str) -> None:
+    _, bench, path, _, _ = with_domains
+    state = json.loads(path.read_text())
+    state["selection"]["cells"] = text
+    path.write_text(json.dumps(state))
+    bench.restore.open(path)
+    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
+    assert bench.restore.wrong
+    assert "damaged" in bench.restore.message

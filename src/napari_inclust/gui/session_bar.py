@@ -6,11 +6,11 @@ from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from .bench import Workbench
-from .restore import SUFFIX
+from .session_file import SUFFIX
 from .widgets import Links, Message, allow, button
 
 _KIND = f"inClust session (*{SUFFIX} *.json)"
-_SAVE = "Files, run, gene, limits, stars, sets, regions, layers and camera as one file; the run is saved beside it"
+_SAVE = "Files, run, gene, limits, stars, sets, selection, domains, regions, layers and camera; run and domains in files beside it"
 _OPEN = "A session that was saved: its files are read again, and everything is shown as it was"
 
 
