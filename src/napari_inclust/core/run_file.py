@@ -1,53 +1,123 @@
-"""The file of a run: a zip of JSON, CSV and plain arrays. Nothing in it is ever unpickled or executed, and nothing in it is believed unchecked."""
+"""The file of a run or of a trained plan: a zip of JSON, CSV and plain arrays. Nothing in it is ever unpickled or executed, and nothing in it is believed unchecked."""
 
 from __future__ import annotations
 
 import io
 import json
 import math
+import os
 import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from ..errors import RunError
+from ..errors import OutputError, RunError
+from .train import Epoch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = 2
 EPOCH = ["number", "total", "seconds", "remaining", "stage", "validation", "best"]  # columns of the epochs, beside the loss terms
 _MOST = 4 * 1024**3  # bytes that a run may unpack to
 _EXPANSION = 200  # times its size: what a run unpacks to at most
 _SLACK = 16 * 1024**2
+KINDS = {"run": "made by `inclust impute`", "plan": "made by `inclust train`"}
 
 
-def read(path: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """What the run says of itself, its scores, its epochs, its weights.
+class Parts(NamedTuple):
+    """What is in a file."""
+
+    about: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+    weights: dict[str, NDArray[Any]]
+
+
+def write(path: Path, kind: str, about: dict[str, Any], tables: Mapping[str, pd.DataFrame], weights: Mapping[str, Tensor]) -> Path:
+    """A file with JSON (`kind`.json), tables (without their index) and weights; one that is there is replaced only when the new one is complete.
+
+    Raises
+    ------
+    OutputError
+        A place that cannot be written to.
+    """
+    temporary = path.with_name(path.name + ".part")
+    packed = io.BytesIO()
+    np.savez(packed, **{k: v.cpu().numpy() for k, v in weights.items()})  # type: ignore[arg-type]
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as z:
+            z.writestr(f"{kind}.json", json.dumps({"format": FORMAT, **about}, indent=1))
+            for name, table in tables.items():
+                z.writestr(f"{name}.csv", table.to_csv(index=False))
+            z.writestr("weights.npz", packed.getvalue())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f"cannot write the {kind} {path}: {error.strerror or error}. Nothing was changed.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def read(path: Path, kind: str, tables: Sequence[str], check: Callable[[Parts], None]) -> Parts:
+    """What `write` wrote.
+
+    Parameters
+    ----------
+    check
+        Raises KeyError, TypeError or ValueError on parts with which the reader could not go on.
 
     Raises
     ------
     RunError
-        Not a run, damaged, or of a version that this one cannot read.
+        Of another kind, damaged, or of a version that this one cannot read.
     """
     if not path.exists():
-        raise RunError(f"no run {path}. Check the name.")
+        raise RunError(f"no {kind} {path}. Check the name.")
     try:
         with zipfile.ZipFile(path) as z:
             _check_sizes(z, path.stat().st_size)
-            about = json.loads(z.read("run.json"))
+            other = next((k for k in KINDS if f"{k}.json" in z.namelist()), kind)
+            if other != kind:
+                raise RunError(f"{path} is a {other} ({KINDS[other]}), not a {kind} ({KINDS[kind]}).")
+            about = json.loads(z.read(f"{kind}.json"))
             if about["format"] != FORMAT:
-                raise RunError(
-                    f"{path} is a run of format {about['format']}; this version reads format {FORMAT}. Open it with napari-inclust {about['provenance']['versions']['napari-inclust']}."
-                )
-            scores = pd.read_csv(io.BytesIO(z.read("scores.csv")), index_col="gene")
-            history = pd.read_csv(io.BytesIO(z.read("history.csv")))
-            weights = _arrays(z.read("weights.npz"))
-            _check_parts(about, history, weights)
-            return about, scores, history, weights
+                made = about["provenance"]["versions"]["napari-inclust"]
+                raise RunError(f"{path} is a {kind} of format {about['format']}; this version reads format {FORMAT}. Open it with napari-inclust {made}.")
+            parts = Parts(about, {name: pd.read_csv(io.BytesIO(z.read(f"{name}.csv"))) for name in tables}, _arrays(z.read("weights.npz")))
+            if any(w.ndim < 2 for w in parts.weights.values()):
+                raise ValueError("its weights are none")
+            check(parts)
+            return parts
     except RunError:
         raise
     except Exception as error:  # zipfile, zlib, json, pandas and numpy raise many kinds on a damaged file; all mean the same to the user
-        raise RunError(f"{path} is not a run, or is damaged ({type(error).__name__}: {error}).") from error
+        raise RunError(f"{path} is not a {kind}, or is damaged ({type(error).__name__}: {error}).") from error
+
+
+def epochs_table(history: Sequence[Epoch]) -> pd.DataFrame:
+    """One row an epoch."""
+    rows = [{**{k: v for k, v in asdict(e).items() if k != "terms"}, **e.terms} for e in history]
+    return pd.DataFrame(rows, columns=None if rows else EPOCH)
+
+
+def epochs_from(table: pd.DataFrame) -> list[Epoch]:
+    """`epochs_table` read again.
+
+    Raises
+    ------
+    ValueError
+        Columns that are missing.
+    """
+    missing = set(EPOCH) - set(table)
+    if missing:
+        raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+    rows = table.to_dict("records")
+    return [Epoch(terms={str(k): float(v) for k, v in row.items() if k not in EPOCH}, **{str(k): row[k] for k in EPOCH}) for row in rows]
 
 
 def _check_sizes(z: zipfile.ZipFile, there: int) -> None:
@@ -72,27 +142,3 @@ def _arrays(packed: bytes) -> dict[str, Any]:
                 raise ValueError(f"{part.filename} says {dtype} {shape}, which its {len(data)} bytes are not")
             found[part.filename.removesuffix(".npy")] = np.frombuffer(bytearray(data), dtype).reshape(shape, order="F" if fortran else "C")
     return found
-
-
-def _check_parts(about: dict[str, Any], history: pd.DataFrame, weights: dict[str, Any]) -> None:
-    """Refuse a run without the entries that opening it needs. Raises KeyError, TypeError or ValueError."""
-    origin, choices = about["provenance"], about["choices"]
-    for side in ("section", "reference"):
-        data = origin["data"][side]
-        str(data["fingerprint"]), str(data["name"]), data["path"], data["values"]["kind"], data["values"]["declared"]
-        if not isinstance(data["path"], (str, type(None))):
-            raise TypeError(f"the path of the {side} is no text")
-    dict(origin["config"]), str(origin["versions"]["napari-inclust"]), list(about["panel"])
-    if not all(isinstance(origin[key], (str, type(None))) for key in ("labels", "batch")):
-        raise TypeError("labels or batch is no text")
-    list(choices["readouts"]), list(choices["refinements"]), dict(choices["shape"])
-    folds = about["folds"]
-    if (
-        not all(isinstance(f, int) and f >= 0 for f in folds)
-        or not 0 < len(folds) <= len(about["panel"])
-        or not all(isinstance(c, str) for c in about["covariates"])
-    ):
-        raise ValueError("its folds or covariates are none")
-    missing = set(EPOCH) - set(history)
-    if missing or "head.weight" not in weights or any(w.ndim < 2 for w in weights.values()):
-        raise ValueError(f"it lacks {', '.join(sorted(missing)) or 'weights'}")

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import io
-import json
-import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 
-from ..errors import ConfigError, OutputError, RunError
+from ..errors import ConfigError, RunError
 from .compose import imputation
 from .config import Config
 from .mapping import Source, restricted
 from .panel import align
 from .predict import Choices
 from .run import Run
-from .run_file import EPOCH, FORMAT, read
+from .run_file import Parts, epochs_from, epochs_table, read, write
 from .scale import Shape
 from .subsample import drawn
-from .train import Epoch
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -41,28 +35,12 @@ def save(run: Run, path: str | Path) -> Path:
     OutputError
         A place that cannot be written to.
     """
-    path = Path(path)
-    temporary = path.with_name(path.name + ".part")
     about = {
-        "format": FORMAT, "choices": asdict(run.choices), "provenance": run.provenance, "panel": list(run.panel.genes), "classes": list(run.plan.classes),
+        "choices": asdict(run.choices), "provenance": run.provenance, "panel": list(run.panel.genes), "classes": list(run.plan.classes),
         "covariates": list(run.plan.covariates), "folds": run.plan.hidden[:, : run.panel.n_shared].argmax(0).tolist(),
     }  # fmt: skip
-    rows = [{**{k: v for k, v in asdict(e).items() if k != "terms"}, **e.terms} for e in run.history]
-    history = pd.DataFrame(rows, columns=None if rows else EPOCH)
-    weights = io.BytesIO()
-    np.savez(weights, **{k: v.cpu().numpy() for k, v in run.trainer.model.state_dict().items()})
-    try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as z:
-            z.writestr("run.json", json.dumps(about, indent=1))
-            z.writestr("scores.csv", run.scores.to_csv())
-            z.writestr("history.csv", history.to_csv(index=False))
-            z.writestr("weights.npz", weights.getvalue())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"cannot write the run {path}: {error.strerror or error}. Nothing was changed.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    tables = {"scores": run.scores.reset_index(), "history": epochs_table(run.history)}
+    return write(Path(path), "run", about, tables, run.trainer.model.state_dict())
 
 
 def describe(path: str | Path) -> dict[str, Any]:
@@ -73,7 +51,7 @@ def describe(path: str | Path) -> dict[str, Any]:
     RunError
         Not a run, damaged, or of a version that this one cannot read.
     """
-    return read(Path(path))[0]
+    return _read(path).about
 
 
 def load(path: str | Path, section: Section, reference: Reference) -> Run:
@@ -84,7 +62,7 @@ def load(path: str | Path, section: Section, reference: Reference) -> Run:
     RunError
         Not a run, damaged, of a version that this one cannot read, or made from other data or another panel.
     """
-    about, scores, history, weights = read(Path(path))
+    about, tables, weights = _read(path)
     origin = about["provenance"]
     reference = _drawn(reference, origin)
     _same(path, "section", section, origin)
@@ -106,8 +84,8 @@ def load(path: str | Path, section: Section, reference: Reference) -> Run:
     except RuntimeError as error:
         raise RunError(f"the weights in {path} do not fit its settings: the file is damaged ({str(error).splitlines()[0]}).") from None
     choices = Choices(about["choices"]["readouts"], about["choices"]["refinements"], Shape(**about["choices"]["shape"]))
-    epochs = [Epoch(terms={str(k): float(v) for k, v in row.items() if k not in EPOCH}, **{k: row[k] for k in EPOCH}) for row in history.to_dict("records")]
-    return Run(section, reference, panel, trainer, epochs, origin["labels"], origin["batch"], choices, scores, origin)
+    history, scores = epochs_from(tables["history"]), tables["scores"].set_index("gene")
+    return Run(section, reference, panel, trainer, history, origin["labels"], origin["batch"], choices, scores, origin)
 
 
 def source(path: str | Path, reference: Reference) -> tuple[Source, Reference]:
@@ -118,7 +96,7 @@ def source(path: str | Path, reference: Reference) -> tuple[Source, Reference]:
     RunError
         As `load`; the section that the run was trained on is not needed.
     """
-    about, _, _, weights = read(Path(path))
+    about, _, weights = _read(path)
     origin = about["provenance"]
     reference = _drawn(reference, origin)
     _same(path, "reference", reference, origin)
@@ -168,3 +146,27 @@ def _hidden(folds: Sequence[int], members: int) -> Mask:
     """(members, shared genes) bool."""
     hidden: Mask = np.arange(members)[:, None] == np.asarray(folds)[None]
     return hidden
+
+
+def _read(path: str | Path) -> Parts:
+    return read(Path(path), "run", ("scores", "history"), _check)
+
+
+def _check(parts: Parts) -> None:
+    """Refuse a run without the entries that opening it needs. Raises KeyError, TypeError or ValueError."""
+    about = parts.about
+    origin, choices, folds = about["provenance"], about["choices"], about["folds"]
+    for side in ("section", "reference"):
+        data = origin["data"][side]
+        str(data["fingerprint"]), str(data["name"]), data["path"], data["values"]["kind"], data["values"]["declared"]
+        if not isinstance(data["path"], (str, type(None))):
+            raise TypeError(f"the path of the {side} is no text")
+    dict(origin["config"]), str(origin["versions"]["napari-inclust"]), list(about["panel"])
+    if not all(isinstance(origin[key], (str, type(None))) for key in ("labels", "batch")):
+        raise TypeError("labels or batch is no text")
+    list(choices["readouts"]), list(choices["refinements"]), dict(choices["shape"])
+    if not all(isinstance(f, int) and f >= 0 for f in folds) or not 0 < len(folds) <= len(about["panel"]):
+        raise ValueError("its folds are none")
+    if not all(isinstance(c, str) for c in about["covariates"]) or "head.weight" not in parts.weights:
+        raise ValueError("its covariates or weights are none")
+    epochs_from(parts.tables["history"]), parts.tables["scores"]["gene"]
