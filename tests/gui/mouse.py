@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QApplication
 
 from napari_inclust.paint import canvas
 
@@ -47,3 +48,17 @@ def drag(viewer: Any, path: Sequence[tuple[float, float]], qtbot: Any, steps: in
             qtbot.wait(5)
     qtbot.mouseRelease(widget, LEFT, pos=at(viewer, *path[-1]))
     qtbot.wait(40)
+
+
+def pick(box: Any, text: str, qtbot: Any) -> None:
+    """An item of a combo box: the list is opened, and the item clicked."""
+    qtbot.waitUntil(box.isVisible, timeout=5_000)
+    box.showPopup()
+    items = box.view()
+    qtbot.waitUntil(items.isVisible, timeout=5_000)
+    index = items.model().index(box.findText(text), box.modelColumn())
+    items.scrollTo(index)
+    qtbot.mouseMove(items.viewport(), items.visualRect(index).center())
+    qtbot.wait(QApplication.doubleClickInterval() + 50)  # a combo box takes no click that comes right after it opened
+    qtbot.mouseClick(items.viewport(), LEFT, pos=items.visualRect(index).center())
+    qtbot.waitUntil(lambda: box.currentText() == text, timeout=5_000)
