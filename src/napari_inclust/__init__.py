@@ -21,6 +21,7 @@ _WHERE = {
     "domains": "core.domains",
     "fit": "core.train",
     "load_run": "io.runs",
+    "load_trained": "io.trained",
     "read_reference": "io.read",
     "read_section": "io.read",
     "InclustError": "errors",

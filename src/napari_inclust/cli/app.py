@@ -20,6 +20,7 @@ from .map import map_
 from .report import report
 from .score import score
 from .tasks import generate, integrate, plan
+from .train import train
 
 app = typer.Typer(
     name="inclust", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
@@ -47,5 +48,5 @@ def presets() -> None:
     console.out.print(table)
 
 
-for command in (check, impute, score, report, figure, domains, map_, plan, integrate, generate, export, info, demo, presets):
+for command in (check, impute, score, report, figure, domains, map_, train, plan, integrate, generate, export, info, demo, presets):
     app.command(command.__name__.rstrip("_"))(console.guarded(command))

@@ -24,6 +24,10 @@ Data = Annotated[
 ]
 Covariates = Annotated[list[str] | None, typer.Option("--covariate", metavar="KEY", help="Column of obs (batch, donor, condition); may be repeated.")]
 Labels = Annotated[list[str] | None, typer.Option("--labels", metavar="NAME:KEY", help="Column of obs with cell types in the data set NAME; may be repeated.")]
+Truth = Annotated[
+    list[str] | None,
+    typer.Option("--truth", metavar="NAME:KEY", help="Column of obs with types to score the result with, never used in training; may be repeated."),
+]
 Likelihoods = Annotated[
     list[str] | None, typer.Option("--likelihood", metavar="MODALITY:KIND", help="squared (default), gaussian, nb or bernoulli; may be repeated.")
 ]
@@ -37,10 +41,33 @@ def composed(
 
     sets = open_datasets(data)
     if talk is not None:
-        for s in sets:
-            talk.note(f"{s.name}: {plural(s.n_cells, 'cell')}, " + ", ".join(f"{m.name} ({plural(len(m.features), 'feature')})" for m in s.modalities))
+        describe(sets, talk)
     pairs = _pairs(labels, "--labels", "NAME:KEY")
     return sets, compose(task, sets, covariates=covariates or (), labels=pairs, likelihoods=_pairs(likelihoods, "--likelihood", "MODALITY:KIND"))
+
+
+def describe(sets: list[Dataset], talk: Talk) -> None:
+    """Say what was opened."""
+    for s in sets:
+        talk.note(f"{s.name}: {plural(s.n_cells, 'cell')}, " + ", ".join(f"{m.name} ({plural(len(m.features), 'feature')})" for m in s.modalities))
+
+
+def columns_of(given: list[str] | None, option: str, sets: list[Dataset]) -> dict[str, str]:
+    """`NAME:KEY` as column by data set, looked up before anything trains.
+
+    Raises
+    ------
+    ConfigError, DataError
+        Another form, a data set or a column that is not there.
+    """
+    from ..core.obs import text
+
+    found, by_name = _pairs(given, option, "NAME:KEY"), {s.name: s for s in sets}
+    for name, key in found.items():
+        if name not in by_name:
+            raise ConfigError(f"{option} names a data set {name!r}, but there are only {', '.join(by_name)}.")
+        text(by_name[name].obs, key, name)
+    return found
 
 
 def _pairs(given: list[str] | None, option: str, form: str) -> dict[str, str]:

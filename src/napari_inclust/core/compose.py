@@ -12,6 +12,7 @@ from ..errors import ConfigError, DataError
 from . import values as val
 from .obs import classes_of, column, label_codes, multi_hot, text
 from .plan import MIN_CELLS, TASKS, Arrow, Block, Plan, Presentation
+from .recipe import Recipe
 from .table import Mask, Part, Table
 
 if TYPE_CHECKING:
@@ -64,7 +65,20 @@ def compose(
         Anything that could not be trained, before it is: an unknown task or block, a modality that nobody measures, sets that share nothing, too few cells,
         columns that are missing or have one level.
     """
+    recipe = Recipe(
+        task,
+        tuple(arrows) if arrows is not None else None,
+        tuple(covariates),
+        dict(labels or {}),
+        spare,
+        dict(likelihoods or {}),
+        tuple(keep),
+        members,
+        decode_as,
+    )
     names = [s.name for s in sets]
+    if not names:
+        raise ConfigError("there is no data set to make a plan of. Give at least one.")
     if len(set(names)) < len(names):
         raise ConfigError(f"two data sets are called {next(n for n in names if names.count(n) > 1)!r}. Name them apart.")
     for s in sets:
@@ -113,6 +127,7 @@ def compose(
         covariates=covariate_names,
         decode_as=decode_as or names[0],
         spare=spare if classes else 0,
+        recipe=recipe,
     )
 
 

@@ -103,12 +103,14 @@ class Dataset:
         Where the cells came from: its obs and obsm go into results.
     modalities
         All over the same cells, in the same order.
+    paths
+        Files that it was read from.
     """
 
     name: str
     adata: AnnData
     modalities: tuple[Modality, ...]
-    path: Path | None = None
+    paths: tuple[Path, ...] = ()
 
     @classmethod
     def from_adata(cls, adata: AnnData, *, name: str, modality: str | None = None, path: Path | None = None) -> Dataset:
@@ -125,10 +127,10 @@ class Dataset:
         key = next((k for k in PROTEINS if k in adata.obsm), None)
         if key is not None:
             found.append(Modality.of("protein", *_proteins(adata, key, name), of=name))
-        return cls(name, adata, tuple(found), path)
+        return cls(name, adata, tuple(found), (path,) if path else ())
 
     @classmethod
-    def from_modalities(cls, modalities: Mapping[str, AnnData], *, name: str, path: Path | None = None) -> Dataset:
+    def from_modalities(cls, modalities: Mapping[str, AnnData], *, name: str, paths: Sequence[Path] = ()) -> Dataset:
         """Several AnnData of the same cells, by modality: a MuData's `mod`, or files that were made together. Cells that not all of them have are left out.
 
         Raises
@@ -150,7 +152,7 @@ class Dataset:
             first = adata if first is None else first
             found += cls.from_adata(adata, name=name, modality=modality).modalities
         assert first is not None
-        return cls(name, first, tuple(found), path)
+        return cls(name, first, tuple(found), tuple(paths))
 
     @property
     def n_cells(self) -> int:
@@ -180,12 +182,12 @@ class Dataset:
 
     def without(self, *names: str) -> Dataset:
         """The same cells with some modalities left out."""
-        return Dataset(self.name, self.adata, tuple(m for m in self.modalities if m.name not in names), self.path)
+        return Dataset(self.name, self.adata, tuple(m for m in self.modalities if m.name not in names), self.paths)
 
     def some(self, rows: NDArray[Any], name: str | None = None) -> Dataset:
         """Some of the cells, under another name if given."""
         kept = tuple(Modality(m.name, m.features, m.matrix[rows], m.normalise) for m in self.modalities)
-        return Dataset(name or self.name, self.adata[rows], kept, self.path)
+        return Dataset(name or self.name, self.adata[rows], kept, self.paths)
 
     @property
     def fingerprint(self) -> str:

@@ -20,13 +20,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..errors import ConfigError
 from .likelihood import LIKELIHOODS
 from .table import Mask, Table
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
 
 MIN_CELLS = 20
 Blocks = tuple[str, ...]
@@ -132,6 +135,8 @@ class Plan:
         The table with whose covariate is decoded: it measures what is asked for.
     shared_encoder
         Covariates are feature vectors that go through the encoder themselves.
+    recipe
+        What `compose` was asked for, when it made the plan.
 
     Raises
     ------
@@ -150,6 +155,7 @@ class Plan:
     decode_as: str
     spare: int = 0
     shared_encoder: bool = False
+    recipe: Recipe | None = None
 
     def __post_init__(self) -> None:
         edges = [0, *(b.stop for b in self.blocks)]

@@ -120,6 +120,13 @@ def epochs_from(table: pd.DataFrame) -> list[Epoch]:
     return [Epoch(terms={str(k): float(v) for k, v in row.items() if k not in EPOCH}, **{str(k): row[k] for k in EPOCH}) for row in rows]
 
 
+def table(value: Any) -> dict[str, Any]:
+    """A JSON object, as such. Raises TypeError."""
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} is no object")
+    return value
+
+
 def _check_sizes(z: zipfile.ZipFile, there: int) -> None:
     """Refuse, before anything is unpacked, a file that would fill the memory."""
     total = sum(part.file_size for part in z.infolist())

@@ -17,7 +17,7 @@ from .mapping import Source, restricted
 from .panel import align
 from .predict import Choices
 from .run import Run
-from .run_file import Parts, epochs_from, epochs_table, read, write
+from .run_file import Parts, epochs_from, epochs_table, read, table, write
 from .scale import Shape
 from .subsample import drawn
 from .trainer import Trainer
@@ -161,10 +161,10 @@ def _check(parts: Parts) -> None:
         str(data["fingerprint"]), str(data["name"]), data["path"], data["values"]["kind"], data["values"]["declared"]
         if not isinstance(data["path"], (str, type(None))):
             raise TypeError(f"the path of the {side} is no text")
-    dict(origin["config"]), str(origin["versions"]["napari-inclust"]), list(about["panel"])
+    table(origin["config"]), str(origin["versions"]["napari-inclust"]), list(about["panel"])
     if not all(isinstance(origin[key], (str, type(None))) for key in ("labels", "batch")):
         raise TypeError("labels or batch is no text")
-    list(choices["readouts"]), list(choices["refinements"]), dict(choices["shape"])
+    list(choices["readouts"]), list(choices["refinements"]), table(choices["shape"])
     if not all(isinstance(f, int) and f >= 0 for f in folds) or not 0 < len(folds) <= len(about["panel"]):
         raise ValueError("its folds are none")
     if not all(isinstance(c, str) for c in about["covariates"]) or "head.weight" not in parts.weights:

@@ -129,9 +129,7 @@ class Trained:
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Settings, versions, data with fingerprints."""
-        data = {
-            s.name: {"path": str(s.path) if s.path else None, "cells": s.n_cells, "modalities": list(s.blocks), "fingerprint": s.fingerprint} for s in self.sets
-        }
+        data = {s.name: {"files": [str(p) for p in s.paths], "cells": s.n_cells, "modalities": list(s.blocks), "fingerprint": s.fingerprint} for s in self.sets}
         return {
             "task": self.plan.task, "config": self.trainer.config.to_dict(), "data": data, "epochs": len(self.history),
             "seconds": self.history[-1].seconds if self.history else 0.0, "device": dev.describe(self.trainer.device), **versions(),

@@ -45,7 +45,7 @@ def read_dataset(paths: list[Path], name: str) -> Dataset:
         As `read_reference`; two files of one modality.
     """
     if len(paths) == 1 and paths[0].suffix == ".h5mu":
-        return Dataset.from_modalities(_modalities(paths[0]), name=name, path=paths[0])
+        return Dataset.from_modalities(_modalities(paths[0]), name=name, paths=paths)
     sets = [Dataset.from_adata(read_reference(p).adata, name=name, path=p) for p in paths]
     if len(sets) == 1:
         return sets[0]
@@ -55,7 +55,7 @@ def read_dataset(paths: list[Path], name: str) -> Dataset:
             if block in by_modality:
                 raise DataError(f"{path} and another file of {name} both hold the modality {block}. Give each modality once, or separate data sets.")
             by_modality[block] = s
-    return Dataset.from_modalities({s.blocks[0]: s.adata for s in sets}, name=name, path=paths[0])
+    return Dataset.from_modalities({s.blocks[0]: s.adata for s in sets}, name=name, paths=paths)
 
 
 def _modalities(path: Path) -> dict[str, AnnData]:
