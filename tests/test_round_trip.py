@@ -92,7 +92,7 @@ def test_a_table_that_is_there_is_never_replaced_and_another_name_is_free(small_
     assert contents(path) == before
     check_target(path, path, name="second")
     write_imputed(path, run, GENES[:3], name="second")
-    assert read_section(path, table="second").adata.n_vars == 3
+    assert list(read_section(path, table="second").predicted.kinds) == GENES[:3]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -270,3 +270,53 @@ def test_domains_go_back_into_the_store_with_colours_and_outlines_in_its_own_uni
     again = inclust(*words, "--key", "domain")
     assert again.exit_code in (3, 5)
     assert list(tmp_path.iterdir()) == [path]
+
+
+class SignedRun(FakeRun):
+    """Predictions a little below zero, and the first gene held out."""
+
+    def chunks(self, genes, size):
+        for names, values, spread, kinds, scores in super().chunks(genes, size):
+            out = ["held-out" if n == "g0" else "imputed" for n in names]
+            yield names, values - np.float32(0.125), spread, out, [0.75 if n == "g0" else s for n, s in zip(names, scores, strict=True)]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", [".h5ad", ".zarr", ".h5mu", ".csv", ".parquet", "store"])
+def test_our_own_results_are_opened_as_predictions_and_never_trained_on(inclust, small_pair, pair, about, tmp_path, kind):
+    given = make_store(tmp_path / "s.zarr", small_pair[0]) if kind == "store" else pair[0]
+    path = given if kind == "store" else tmp_path / f"out{kind}"
+    section = read_section(given)
+    write_imputed(path, SignedRun(section), GENES[:5], cells=about)
+    again = read_section(path, table={"store": "inclust_imputed", ".h5mu": "inclust_imputed"}.get(kind))
+    assert again.genes == []
+    assert again.predicted.said == "4 imputed, 1 held-out"
+    np.testing.assert_allclose(again.predicted.values("g3"), 2.875)
+    assert (again.predicted.values("g0") == -0.125).all()
+    np.testing.assert_allclose(again.xy, section.xy, rtol=1e-6)
+    assert again.adata.obs["inclust_type"].astype(str).tolist() == about["inclust_type"].astype(str).tolist()
+    if kind not in (".csv", ".parquet"):
+        np.testing.assert_allclose(again.predicted.spread("g3"), 0.3)
+        assert again.predicted.scores == {"g0": 0.75, "g1": None, "g2": None, "g3": None, "g4": None}
+    if kind in (".h5mu", "store"):  # what was measured is in the same file, and comes first
+        assert read_section(path).genes == section.genes
+        return
+    facts = json.loads(inclust("info", path, "--json").stdout)
+    assert facts["genes"] == 0
+    assert facts["predicted"].startswith("4 imputed, 1 held-out by a run (g0, g1, g2, g3, g4)")
+    refused = inclust("impute", path, pair[1], "-o", tmp_path / "twice.h5ad")
+    assert refused.exit_code != 0
+    assert "only predictions of a run" in refused.stderr
+    assert "only predictions of a run" in inclust("domains", path, "-o", tmp_path / "domains.h5ad").stderr
+
+
+def test_a_result_keeps_the_pixel_size_that_its_section_was_read_with(section, small_pair, tmp_path):
+    pixels = small_pair[0].copy()
+    pixels.uns["spatial_unit"] = "pixel"
+    pixels.obsm["spatial"] = pixels.obsm["spatial"] * 4
+    pixels.write_h5ad(tmp_path / "pixels.h5ad")
+    read = read_section(tmp_path / "pixels.h5ad", pixel_size=0.25)
+    write_imputed(tmp_path / "out.h5ad", FakeRun(read), GENES[:2])
+    again = read_section(tmp_path / "out.h5ad")
+    np.testing.assert_allclose(again.xy, section.xy)
+    assert again.unit_note == "0.25 um per unit, as the file says"

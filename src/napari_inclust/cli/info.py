@@ -54,16 +54,19 @@ def describe(data: Reference, *, pixel_size: float | None = None, system: str | 
     from ..io.read import choices, recognise
 
     adata, section = data.adata, isinstance(data, Section)
+    predicted = data.predicted if isinstance(data, Section) else None
     facts: dict[str, Any] = {
         "file": str(data.path),
         "format": recognise(data.path).name if data.path else "in memory",
         "what": "tissue section" if section else "cells without positions (a reference)",
         "cells": data.n_cells,
         "genes": len(data.genes),
-        "names": ", ".join(data.genes[:5]) + (", ..." if len(data.genes) > 5 else ""),
-        "values": f"{data.values} in {data.source}",
+        "names": _some(data.genes),
+        "values": f"{data.values} in {data.source}" if data.genes else "nothing measured",
         "empty": f"{plural(_empty(data, 1), 'cell')} and {plural(_empty(data, 0), 'gene')} hold only zeros",
     }
+    if predicted is not None:
+        facts["predicted"] = f"{predicted.said} by a run ({_some(list(predicted.kinds))}): shown as that, never trained on"
     tables, systems = choices(data.path) if data.path else ([], [])
     facts |= {name: ", ".join(names) for name, names in (("tables", tables), ("systems", systems)) if names}
     if isinstance(data, Section):
@@ -108,13 +111,17 @@ def _around(section: Section, pixel_size: float | None, system: str | None) -> d
 
 def _missing(data: Reference, facts: dict[str, Any]) -> list[str]:
     """What the file lacks of that which would help."""
-    lacks = [] if data.values.kind == "counts" else ["raw counts"]
+    lacks = ["measured values"] if not data.genes else [] if data.values.kind == "counts" else ["raw counts"]
     if "unit" not in facts:
         return [*lacks, *([] if facts["labels"] else ["a column with cell types"])]
     unknown = "not stated" in facts["unit"] or "in pixels" in facts["unit"]
     absent = {"the unit of the places (--pixel-size)": unknown, "outlines of the cells": "none" in facts["segmentation"]}
     absent |= {"tissue images": not facts.get("images"), "transcripts": facts.get("transcripts", "none found") == "none found"}
     return [*lacks, *(name for name, is_absent in absent.items() if is_absent)]
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") if names else "none"
 
 
 def _empty(data: Reference, axis: int) -> int:

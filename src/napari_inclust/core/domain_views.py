@@ -42,6 +42,8 @@ def expression(section: Section) -> sp.csr_matrix:
     DataError
         No gene differs between cells.
     """
+    if section.predicted is not None and not section.genes:
+        raise DataError(f"{section.name} holds no measured genes, only predictions of a run ({section.predicted.said}): find domains in what was measured.")
     columns = [i for i, gene in enumerate(section.genes) if not _CONTROL.match(gene)]
     x = val.lognormalise(section.matrix[:, columns], section.values.kind)
     mean, sd = moments(x)

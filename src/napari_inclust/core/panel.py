@@ -94,9 +94,16 @@ def align(section: Section, reference: Reference) -> Panel:
     Raises
     ------
     PanelError
-        Fewer than `MIN_SHARED` shared genes, with examples of both sides.
+        Fewer than `MIN_SHARED` shared genes, with examples of both sides; a section of predictions only.
     """
     notes: list[str] = []
+    if section.predicted is not None:
+        if not section.genes:
+            raise PanelError(
+                f"{section.name} holds no measured genes, only predictions of a run ({section.predicted.said}), which no training may see. "
+                "Open the section that they were made from."
+            )
+        notes.append(f"{section.predicted.said} by an earlier run, in the section's file: shown, and left out of the training.")
     target, ref = list(section.genes), list(reference.genes)
     target_keys, ref_keys = _common_names(section, reference, notes)
     controls = tuple(g for g in target if _CONTROL.match(g))

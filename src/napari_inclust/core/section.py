@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from . import values as val
+from .predicted import Predicted, split
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .subsample import Drawn
 
 UNITS = {"micrometre": 1.0, "nanometre": 1e-3, "millimetre": 1e3}
+PIXEL_SIZE = "spatial_pixel_size"  # in uns: micrometres per unit of obsm["spatial"], in files of ours whose section was read with one
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +31,7 @@ class Reference:
     Attributes
     ----------
     adata
-        The caller's object; it is never changed.
+        The caller's object; it is never changed. Where it holds predictions of a run, a copy without them.
     matrix : (cells, genes) CSR float32
         The values used, from `source`.
     values
@@ -55,9 +57,12 @@ class Reference:
         Raises
         ------
         DataError
-            Empty, duplicate gene or cell names, NaN, infinite or negative values.
+            Empty, duplicate gene or cell names, NaN, infinite or negative values; or all of it was predicted by a run.
         """
-        return cls(adata, name, path, *_checked(adata, name, values))
+        measured, predicted = split(adata, name)
+        if predicted is not None and measured.n_vars == 0:
+            raise DataError(f"{name} holds no measured features, only predictions of a run ({predicted.said}), which no training may see. Give what was measured.")
+        return cls(measured, name, path, *_checked(measured, name, values))
 
     @property
     def genes(self) -> list[str]:
@@ -89,6 +94,8 @@ class Section(Reference):
         Raster (row, column) to micrometres (y, x), homogeneous.
     choices
         What was chosen when its file was read (table, coordinate system, pixel size, ...), by name; enough to read it again.
+    predicted
+        Features of its file that a run imputed or generated. They are none of its genes, and not in `adata`.
     """
 
     xy: NDArray[np.float64]
@@ -96,6 +103,7 @@ class Section(Reference):
     raster: NDArray[np.integer[Any]] | None = None
     raster_transform: NDArray[np.float64] | None = None
     choices: dict[str, Any] = field(default_factory=dict, kw_only=True)
+    predicted: Predicted | None = field(default=None, kw_only=True)
 
     @classmethod
     def from_adata(
@@ -124,9 +132,10 @@ class Section(Reference):
         DataError
             As `Reference.from_adata`; also missing, NaN or three-dimensional coordinates.
         """
-        base = _checked(adata, name, values)
+        measured, predicted = split(adata, name)
+        base = _checked(measured, name, values, may_be_empty=predicted is not None)
         xy, note = coordinates(adata, name, pixel_size=pixel_size, plane=plane)
-        return cls(adata, name, path, *base, xy=xy, unit_note=note)
+        return cls(measured, name, path, *base, xy=xy, unit_note=note, predicted=predicted)
 
     def with_raster(self, raster: NDArray[np.integer[Any]], transform: NDArray[np.float64]) -> Section:
         """The same section with a segmentation raster."""
@@ -160,13 +169,16 @@ def coordinates(adata: AnnData, name: str, *, pixel_size: float | None = None, p
     if wrong:
         raise DataError(f"{wrong} of {len(xy)} cells of {name} have NaN or infinite coordinates. Remove these cells or give them positions.")
     said = str(adata.uns.get("spatial_unit", "")).lower()
-    if pixel_size is not None:
-        if not pixel_size > 0:
-            raise DataError(f"the pixel size must be above 0 micrometres, found {pixel_size}.")
-        return xy * pixel_size, f"{pixel_size:g} um per unit, as given"
-    for unit, scale in UNITS.items():
+    stored = adata.uns.get(PIXEL_SIZE)
+    by = "as given" if pixel_size is not None else "as the file says"
+    scale = pixel_size if pixel_size is not None else None if stored is None else float(stored)
+    if scale is not None:
+        if not 0 < scale < np.inf:
+            raise DataError(f"the pixel size must be above 0 micrometres, found {scale}.")
+        return xy * scale, f"{scale:g} um per unit, {by}"
+    for unit, micrometres in UNITS.items():
         if said.startswith(unit):
-            return xy * scale, f"the file says {unit}"
+            return xy * micrometres, f"the file says {unit}"
     if said.startswith("pixel"):
         return xy, "the file says pixels, and no pixel size is known: distances are in pixels"
     return xy, "unit not stated in the file: taken as micrometres"
@@ -182,9 +194,9 @@ def fingerprint(matrix: sp.csr_matrix, genes: list[str], cells: Any) -> str:
     return h.hexdigest()
 
 
-def _checked(adata: AnnData, name: str, declared: str | None) -> tuple[sp.csr_matrix, val.Values, str]:
+def _checked(adata: AnnData, name: str, declared: str | None, *, may_be_empty: bool = False) -> tuple[sp.csr_matrix, val.Values, str]:
     """Refuse what cannot be used, and find the values: X, or raw counts in layers or raw when X is not counts."""
-    if adata.n_obs == 0 or adata.n_vars == 0:
+    if adata.n_obs == 0 or (adata.n_vars == 0 and not may_be_empty):
         raise DataError(f"{name} is empty: {adata.n_obs} cells x {adata.n_vars} genes. Expected at least one cell and ten genes.")
     for what, index in (("gene", adata.var_names), ("cell", adata.obs_names)):
         if not index.is_unique:
@@ -192,6 +204,8 @@ def _checked(adata: AnnData, name: str, declared: str | None) -> tuple[sp.csr_ma
             more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
             fix = "Merge or drop them" if what == "gene" else "Call adata.obs_names_make_unique()"
             raise DataError(f"{name} has duplicate {what} names: {', '.join(map(str, twice[:5]))}{more}. {fix} and save the file again.")
+    if adata.n_vars == 0:
+        return sp.csr_matrix(adata.shape, dtype=np.float32), val.Values("lognorm"), "X"
     found: tuple[sp.csr_matrix, val.Values, str] | None = None
     for source, candidate in (("X", adata.X), ("layers/counts", adata.layers.get("counts")), ("raw", None if adata.raw is None else adata.raw.X)):
         if candidate is None:

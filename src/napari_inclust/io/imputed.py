@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..core.domain_edit import colour
+from ..core.section import PIXEL_SIZE
 from ..errors import OutputError
 from .write import Writing, check_output, is_spatialdata, opened, replacing, storable
 
@@ -127,7 +128,7 @@ class Imputation:
     def uns(self) -> dict[str, Any]:
         """What the values are, where they come from, colours of the categories; of the section's, its unit and its pictures (for plots of spots)."""
         given, obs = self.section.adata.uns, self.obs
-        kept = {key: given[key] for key in ("spatial_unit", "spatial") if key in given}
+        kept = {key: given[key] for key in ("spatial_unit", PIXEL_SIZE, "spatial") if key in given}
         colours = {f"{c}_colors": given[f"{c}_colors"] for c in obs if f"{c}_colors" in given}
         colours |= {f"{c}_colors": _colours(self.cells[c]) for c in self.cells if isinstance(self.cells[c].dtype, pd.CategoricalDtype)}
         return kept | colours | {"value_type": self._value_type, "inclust": self.provenance}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.section import Reference, Section
+from ..core.section import PIXEL_SIZE, Reference, Section
 from ..errors import DataError, InclustError
 from . import cosmx, spatial_zarr, tables, tenx, vendors, visium
 from .guard import check_headers
@@ -248,6 +248,8 @@ def _section(opened: Opened, path: Path, asked: Asked, *, values: str | None, pl
     flattened = solid and plane is None and flatten
     axes = ("xyz".index(plane[0]), "xyz".index(plane[1])) if plane else (0, 1) if flattened else None
     pixel_size = None if opened.note else asked.pixel_size
+    if pixel_size is not None:
+        adata.uns[PIXEL_SIZE] = pixel_size  # goes into every result
     section = Section.from_adata(adata, name=path.stem, path=path, values=values, pixel_size=pixel_size, plane=axes)
     note = opened.note or section.unit_note
     section = replace(section, unit_note=f"three-dimensional, drawn in the plane xy; {note}" if flattened else note)

@@ -96,6 +96,8 @@ def place(data: Any, asked: Asked, path: Path | str) -> Opened:
     kept.obsm["spatial"] = xy[placed] * scale
     left_out = f"; {int((~placed).sum())} of {len(placed)} cells without a shape left out" if not placed.all() else ""
     raster = _raster(data, there[0], kept, attributes["instance_key"], system, scale) if len(there) == 1 else None
+    if asked.pixel_size:
+        kept.uns["spatial_unit"] = "micrometre"
     unit = f"{scale:g} um per unit, as given" if asked.pixel_size else "unit not stated in the file: taken as micrometres"
     return Opened(kept, raster, f"coordinate system {system!r}{left_out}; {unit}")
 

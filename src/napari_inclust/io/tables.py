@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..core.predicted import KINDS
 from ..errors import DataError
 
 if TYPE_CHECKING:
@@ -42,11 +43,25 @@ def read_table_folder(path: Path) -> AnnData:
 
 
 def read_table(path: Path) -> AnnData:
-    """One table: genes as number columns; columns of places and text columns describe the cells."""
+    """One table: genes as number columns; columns of places and text columns describe the cells.
+
+    In a table that this package wrote (`tables_out`), columns such as `Sox2_imputed` are the genes, and all others describe the cells.
+    """
     table = _read(path)
     found = places(table) or ()
-    describes = [c for c in table if c in found or not pd.api.types.is_numeric_dtype(table[c])]
-    return _adata(table.drop(columns=describes), table[describes], path)
+    predicted = [c for c in table if _kind(str(c)) is not None]
+    describes = [c for c in table if (c not in predicted if predicted else c in found or not pd.api.types.is_numeric_dtype(table[c]))]
+    adata = _adata(table.drop(columns=describes), table[describes], path)
+    if predicted:
+        kinds = [_kind(str(c)) or "" for c in predicted]
+        adata.var_names = pd.Index([str(c)[: -len(kind) - 1] for c, kind in zip(predicted, kinds, strict=True)], dtype=object)
+        adata.var["kind"] = kinds
+    return adata
+
+
+def _kind(column: str) -> str | None:
+    """ "held-out" for `Gad1_held_out`; None for a column that is not named as a prediction."""
+    return next((kind for kind in KINDS if column.endswith("_" + kind.replace("-", "_"))), None)
 
 
 def places(table: pd.DataFrame) -> tuple[str, str] | None:

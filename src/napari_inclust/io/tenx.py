@@ -87,14 +87,14 @@ def modalities(path: Path) -> list[str]:
 
 
 def read_h5mu(path: Path, wanted: str | None = None) -> AnnData:
-    """The RNA of a MuData file: the modality asked for, "rna", "gex" or "spatial", or the only one."""
+    """The RNA of a MuData file: the modality asked for, "rna", "gex", "spatial" or (in files of ours) "measured", or the only one."""
     import h5py
     from anndata.io import read_elem
 
     names = modalities(path)
     if wanted is not None and wanted not in names:
         raise DataError(f"{path} has no modality {wanted!r}; it has {', '.join(names)}.")
-    chosen = wanted or next((n for n in names if n.lower() in ("rna", "gex", "spatial")), names[0] if len(names) == 1 else None)
+    chosen = wanted or next((n for n in names if n.lower() in ("rna", "gex", "spatial", "measured")), names[0] if len(names) == 1 else None)
     if chosen is None:
         raise DataError(f"{path} holds the modalities {', '.join(names)}; expected one named rna. Choose one with --table, or save the one to use as .h5ad.")
     with h5py.File(path) as file:

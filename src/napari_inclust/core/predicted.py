@@ -1,0 +1,85 @@
+"""Features of a file that nobody measured: a run imputed or generated them. They are shown as that, and no training ever sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..errors import DataError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+KINDS = ("imputed", "held-out", "generated")  # in var["kind"]; whatever else stands there was measured
+_SCORES = ("score", "heldout_pcc")  # columns of var with the held-out Pearson: of genes, of a generated modality
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """Columns of a file whose `var["kind"]` says that they are predictions.
+
+    Attributes
+    ----------
+    adata
+        These columns alone: X holds the values, `layers["spread"]` (where there is one) their spread.
+    kinds, scores : by feature
+        "imputed", "held-out" or "generated"; held-out Pearson, None where there is none.
+    """
+
+    adata: AnnData
+    kinds: dict[str, str]
+    scores: dict[str, float | None]
+
+    @property
+    def said(self) -> str:
+        """How many there are of each kind: "3 imputed, 2 held-out"."""
+        kinds = list(self.kinds.values())
+        return ", ".join(f"{kinds.count(kind):,} {kind}" for kind in KINDS if kind in kinds)
+
+    def values(self, feature: str) -> NDArray[np.float32]:
+        """(cells,) predicted values."""
+        return self._column(self.adata.X, feature)
+
+    def spread(self, feature: str) -> NDArray[np.float32] | None:
+        """(cells,) their spread, when the file has it."""
+        return self._column(self.adata.layers["spread"], feature) if "spread" in self.adata.layers else None
+
+    def _column(self, matrix: Any, feature: str) -> NDArray[np.float32]:
+        column = matrix[:, [self.adata.var_names.get_loc(feature)]]
+        return np.asarray(column.toarray() if sp.issparse(column) else column, dtype=np.float32).ravel()
+
+
+def split(adata: AnnData, name: str) -> tuple[AnnData, Predicted | None]:
+    """What was measured, and what was predicted by a run and written into the same file.
+
+    Returns
+    -------
+    The AnnData itself when nothing in it is marked as predicted; else one of its other columns, which may be none.
+
+    Raises
+    ------
+    DataError
+        Predicted values that are NaN or infinite, or two features of one name.
+    """
+    if "kind" not in adata.var:
+        return adata, None
+    marked = adata.var["kind"].astype(str).isin(KINDS).to_numpy()
+    if not marked.any():
+        return adata, None
+    if not adata.var_names.is_unique:
+        twice = adata.var_names[adata.var_names.duplicated()][0]
+        raise DataError(f"{name} names the feature {twice!r} twice. Drop one and save the file again.")
+    theirs = adata[:, marked].copy()
+    stored = theirs.X.data if sp.issparse(theirs.X) else theirs.X
+    if not np.isfinite(stored).all():
+        raise DataError(f"{name} holds predicted values that are NaN or infinite: the file is damaged. Write it again.")
+    kinds = dict(zip(theirs.var_names.astype(str), theirs.var["kind"].astype(str), strict=True))
+    column = next((c for c in _SCORES if c in theirs.var), None)
+    scores: dict[str, float | None] = dict.fromkeys(kinds)
+    if column is not None:
+        scores |= {g: float(s) for g, s in zip(kinds, theirs.var[column], strict=True) if np.isfinite(s)}
+    return adata[:, ~marked].copy(), Predicted(theirs, kinds, scores)
