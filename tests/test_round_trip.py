@@ -276,7 +276,7 @@ class SignedRun(FakeRun):
     """Predictions a little below zero, and the first gene held out."""
 
     def chunks(self, genes, size):
-        for names, values, spread, kinds, scores in super().chunks(genes, size):
+        for names, values, spread, _, scores in super().chunks(genes, size):
             out = ["held-out" if n == "g0" else "imputed" for n in names]
             yield names, values - np.float32(0.125), spread, out, [0.75 if n == "g0" else s for n, s in zip(names, scores, strict=True)]
 

@@ -73,7 +73,7 @@ def test_damaged_predictions_are_refused(mixed, spoil):
         mixed.X[0, 14] = np.nan
     else:
         mixed.var_names = [*mixed.var_names[:-1], "Gene16"]
-    with pytest.raises(DataError, match="NaN or infinite|'Gene16' twice"):
+    with pytest.raises(DataError, match=r"NaN or infinite|'Gene16' twice"):
         Section.from_adata(mixed)
 
 

@@ -61,7 +61,9 @@ class Reference:
         """
         measured, predicted = split(adata, name)
         if predicted is not None and measured.n_vars == 0:
-            raise DataError(f"{name} holds no measured features, only predictions of a run ({predicted.said}), which no training may see. Give what was measured.")
+            raise DataError(
+                f"{name} holds no measured features, only predictions of a run ({predicted.said}), which no training may see. Give what was measured."
+            )
         return cls(measured, name, path, *_checked(measured, name, values))
 
     @property
