@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import anndata
 import numpy as np
 import pytest
@@ -57,6 +59,25 @@ def test_sets_are_integrated_into_one_file(files):
     assert made.obs["inclust_data_set"].value_counts().to_dict() == {"paired": 120, "target cells": 80}
     assert made.obsm["X_inclust"].shape == (200, 32)
     assert np.isfinite(made.obsm["X_inclust"]).all()
+    assert set(made.uns["inclust"]["metrics"]["of"]) == {"data set", "batch"}  # no types were given
+
+
+def test_an_integration_is_scored_before_and_after_with_types_that_train_nothing(files):
+    paired, target, out = files
+    latents = []
+    for truth in ((), ("--truth", "paired:kind", "--truth", "target cells:kind")):
+        result = run("integrate", paired, target, *truth, "-o", out, "--json", *FAST)
+        assert result.exit_code == 0, result.output
+        latents.append(anndata.read_h5ad(out).obsm["X_inclust"])
+    assert np.array_equal(*latents)
+    told = json.loads(result.stdout)["metrics"]
+    assert [row["metric"] for row in told if row["of"] == "type"] == ["cLISI", "silhouette", "ARI", "NMI"]
+    assert all(0 <= row[when] <= 1 for row in told for when in ("before", "after", "best"))
+    written = anndata.read_h5ad(out).uns["inclust"]["metrics"]
+    assert np.allclose(written["after"], [row["after"] for row in told])
+    result = run("integrate", paired, target, "--labels", "paired:kind", "-o", out, *FAST)
+    assert "the types are those that were trained on" in result.output
+    assert "iLISI (data set)" in result.stdout
 
 
 def test_what_cannot_be_run_is_told_and_nothing_is_written(files):
@@ -65,6 +86,8 @@ def test_what_cannot_be_run_is_told_and_nothing_is_written(files):
         (("generate", paired, target, "--modality", "protein", "-o", out), "already measures protein"),
         (("generate", target, paired, "--modality", "atac", "-o", out), "no data set of this run measures 'atac'"),
         (("integrate", paired, target, "--labels", "kind", "-o", out), "expected NAME:KEY"),
+        (("integrate", paired, target, "--truth", "paired:none", "-o", out), "paired has no column 'none'"),
+        (("integrate", paired, target, "--truth", "other:kind", "-o", out), "--truth names a data set 'other'"),
         (("plan", "generate", paired, target.with_name("none.h5ad")), "none.h5ad"),
     ):
         result = run(*arguments, *(FAST if arguments[0] != "plan" else ()))

@@ -13,10 +13,12 @@ from ..errors import ConfigError
 from . import console
 from . import options as o
 from .console import Talk, duration, plural
-from .task import Covariates, Data, Labels, Likelihoods, composed, trained
+from .task import Covariates, Data, Labels, Likelihoods, Truth, columns_of, composed, trained
 from .training import command_line, settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..core.plan import Plan
 
 
@@ -37,6 +39,7 @@ def integrate(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.h5ad", help="The cells of all data sets with obsm['X_inclust'].")],
     covariates: Covariates = None,
     labels: Labels = None,
+    truth: Truth = None,
     likelihoods: Likelihoods = None,
     preset: o.Preset = None,
     epochs: o.Epochs = None,
@@ -46,7 +49,8 @@ def integrate(
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
-    """Put several data sets into one latent, free of the data set and of the covariates."""
+    """Put several data sets into one latent, free of the data set and of the covariates; say how far they are mixed, and their types apart."""
+    from ..core.integration_metrics import compared
     from ..io.tasks_out import write_integrated
     from ..io.write import check_output
 
@@ -54,10 +58,21 @@ def integrate(
     check_output(output, (".h5ad",))
     chosen = settings(preset, config, epochs=epochs, seed=seed, device=device)
     sets, made = composed("integrate", data, covariates, labels, likelihoods, talk)
+    scored = columns_of(truth or labels, "--truth", sets)
     result = trained(made, sets, chosen, talk)
-    cells = write_integrated(output, result, command=command_line())
+    if labels and not truth:
+        talk.note("the types are those that were trained on: the metrics about types flatter. Score with others by --truth NAME:KEY.")
+    metrics = compared(result, scored)
+    cells = write_integrated(output, result, metrics, command=command_line())
     talk.summary(
-        {"output": str(output), "cells": cells, "data": [s.name for s in sets], "seconds": round(time.perf_counter() - start, 2)},
+        {
+            "output": str(output),
+            "cells": cells,
+            "data": [s.name for s in sets],
+            "metrics": metrics.to_dict("records"),
+            "seconds": round(time.perf_counter() - start, 2),
+        },
+        *_told(metrics),
         f"{plural(cells, 'cell')} of {plural(len(sets), 'data set')} in {output}: obsm['X_inclust']  ({duration(time.perf_counter() - start)})",
     )
 
@@ -102,6 +117,15 @@ def generate(
         f"Pearson on reference cells never trained on, median of {plural(len(made_block.features), 'feature')}: {median:.3f}",
         f"{plural(len(made_block.features), 'feature')} of {plural(sets[0].n_cells, 'cell')} in {output}  ({duration(time.perf_counter() - start)})",
     )
+
+
+def _told(metrics: pd.DataFrame) -> list[str]:
+    """The metrics as lines of text."""
+    shown = metrics.assign(metric=metrics["metric"] + " (" + metrics["of"] + ")").drop(columns="of")
+    return [
+        *shown.to_string(index=False, float_format="{:.3f}".format, na_rep="-").splitlines(),
+        "0 to 1, high is good; best: what perfect mixing or separation gives",
+    ]
 
 
 def _draw(made: Plan) -> None:

@@ -17,8 +17,14 @@ if TYPE_CHECKING:
     from ..core.trained import Trained
 
 
-def write_integrated(path: Path, trained: Trained, *, command: str) -> int:
-    """All cells with `obsm["X_inclust"]`, the data set of each in `obs["inclust_data_set"]`, and with labels the predicted type; returns their number."""
+def write_integrated(path: Path, trained: Trained, metrics: pd.DataFrame | None = None, *, command: str) -> int:
+    """All cells with `obsm["X_inclust"]`, the data set of each in `obs["inclust_data_set"]`, and with labels the predicted type; returns their number.
+
+    Parameters
+    ----------
+    metrics
+        `integration_metrics.compared`, kept in `uns["inclust"]["metrics"]`.
+    """
     import anndata
 
     parts = []
@@ -32,7 +38,7 @@ def write_integrated(path: Path, trained: Trained, *, command: str) -> int:
     unique = pd.Index(np.concatenate([p.obs_names for p in parts])).is_unique
     whole = anndata.concat(parts, join="outer", index_unique=None if unique else "-", keys=names)
     whole.obs["inclust_data_set"] = pd.Categorical(whole.obs["inclust_data_set"], names)
-    _write(whole, path, trained, command)
+    _write(whole, path, trained, command, **({} if metrics is None else {"metrics": metrics}))
     return int(whole.n_obs)
 
 
@@ -60,8 +66,8 @@ def _types(adata: AnnData, trained: Trained, table: str) -> None:
     adata.obs["inclust_type_probability"] = q.max(1)
 
 
-def _write(adata: AnnData, path: Path, trained: Trained, command: str) -> None:
-    about: dict[str, Any] = storable({**trained.provenance, "command": command})
+def _write(adata: AnnData, path: Path, trained: Trained, command: str, **more: Any) -> None:
+    about: dict[str, Any] = storable({**trained.provenance, "command": command, **more})
     adata.uns["inclust"] = about
     with replacing(path) as part, as_output_error(path):
         adata.write_h5ad(part)
