@@ -148,10 +148,13 @@ def test_a_is_compared_with_b(opened: Any, qtbot: Any, tmp_path: Path, monkeypat
     assert compare.table.text(0, 0) == "Gene30"  # the fake's values grow with the row
     assert "not independent" in dock.message.text()
     assert "A is top, B is all other cells" in dock.message.text()
+    assert "do not report" in dock.message.text()
     save(bench, compare.save, tmp_path / "ab.csv", monkeypatch, qtbot)
     written = pd.read_csv(tmp_path / "ab.csv").set_index("gene")
     assert written.loc["Gene30", "imputed"]
     assert not written.loc["Gene1", "imputed"]
+    assert written.loc["Gene30", ["se", "direction", "p_plain"]].notna().all()
+    assert written.loc["Gene1", ["se", "direction", "p_plain"]].isna().all()
     assert written.loc["Gene30", "mean_a"] == pytest.approx(s.run.impute("Gene30").values[:16].mean(), rel=1e-4)
 
     bench.selection.select(np.arange(60) < 20, "some")

@@ -10,6 +10,7 @@ from rich.table import Table
 from .. import __version__
 from . import console
 from .check import check
+from .compare import compare
 from .demo import demo
 from .domains import domains
 from .export import export
@@ -48,5 +49,5 @@ def presets() -> None:
     console.out.print(table)
 
 
-for command in (check, impute, score, report, figure, domains, map_, train, plan, integrate, generate, export, info, demo, presets):
+for command in (check, impute, score, compare, report, figure, domains, map_, train, plan, integrate, generate, export, info, demo, presets):
     app.command(command.__name__.rstrip("_"))(console.guarded(command))

@@ -27,6 +27,7 @@ from .scale import Levels
 from .score import metrics, pearson, zscore
 
 if TYPE_CHECKING:
+    from .compare import Comparison
     from .config import Config
     from .panel import Panel
     from .plan import Plan
@@ -235,6 +236,17 @@ class Run:
         total = val.library_size(self.section.matrix[:, self.panel.target_columns[: self.panel.n_shared]])
         return np.asarray(val.lognormalise(self.section.matrix[:, [self.panel.target_columns[i]]], self.section.values.kind, total).toarray().ravel())
 
+    def measured_shared(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """(rows, shared genes) log-normalised measured values of some cells."""
+        values: NDArray[np.float32] = self._measured[rows].toarray()
+        return values
+
+    def compare(self, a: NDArray[np.bool_], b: NDArray[np.bool_] | None = None, genes: Sequence[str] | None = None) -> Comparison:
+        """Imputed genes in cells `a` against cells `b` (default: all others), with the error of imputing counted in; see `compare.compare`."""
+        from .compare import compare
+
+        return compare(self, a, b, genes)
+
     def impute(self, gene: str) -> Imputed:
         """One gene over all cells, for looking at: within a small, known error (`fast`) of the exact values that `chunks` gives.
 
@@ -259,7 +271,7 @@ class Run:
         n, rows = self.panel.n_shared, self._genes.rows
         learned = self.plan.table("reference").part("components")
         components = learned.values[rows] if learned is not None else _components(self._genes.standardised(np.arange(n)), self.config.components)
-        wanted = np.array([self._feature(g) for g in genes], dtype=np.intp)
+        wanted = self.positions(genes)
         features = gene_features(self.predictor, np.concatenate([np.arange(n), wanted]), components)
         return foresee(features[:n], self.scores["pcc"].to_numpy(), features[n:], list(genes), self.config.seed)
 
@@ -303,7 +315,7 @@ class Run:
         self, genes: Sequence[str], size: int = 64
     ) -> Iterator[tuple[list[str], NDArray[np.float32], NDArray[np.float32], list[str], list[float | None]]]:
         """Genes in groups of `size`: names, values and spread (cells, size), kinds, scores. Memory does not grow with the number of genes."""
-        features = np.array([self._feature(g) for g in genes], dtype=np.intp)
+        features = self.positions(genes)
         for start in range(0, len(features), size):
             part = features[start : start + size]
             values, spread = self._everywhere(part)
@@ -331,6 +343,10 @@ class Run:
     @property
     def _imputable(self) -> tuple[str, ...]:
         return self.panel.shared + self.panel.reference_only
+
+    def positions(self, genes: Sequence[str]) -> NDArray[np.intp]:
+        """(genes,) among those that the reference has: shared, then reference-only."""
+        return np.array([self._feature(g) for g in genes], dtype=np.intp)
 
     def _feature(self, gene: str) -> int:
         """Position of a gene among those that the reference has: shared, then reference-only."""

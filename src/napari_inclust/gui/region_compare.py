@@ -12,7 +12,10 @@ from .regions import REST
 from .tables import FrameView
 from .widgets import Links, Message, allow, button, choice, fill
 
-_TITLES = {"gene": "Gene", "kind": "Values", "mean_a": "Mean A", "mean_b": "Mean B", "difference": "A - B", "p": "p", "p_adjusted": "p adjusted"}
+_TITLES = {
+    "gene": "Gene", "kind": "Values", "mean_a": "Mean A", "mean_b": "Mean B", "difference": "A - B", "se": "± SE", "p": "p", "p_adjusted": "p adjusted",
+    "direction": "Confirmed", "p_plain": "Plain p",
+}  # fmt: skip
 
 
 class RegionCompare(QWidget):
@@ -29,11 +32,15 @@ class RegionCompare(QWidget):
         self._session, self._regions = bench.session, bench.regions
         self.a = choice("Group A: a region, the selected cells or a domain", [])
         self.b = choice("Group B: what A is compared with", [])
-        self.start = button("Compare A with B", "All measured genes, and the imputed ones named above, by Welch's t-test over cells")
+        self.start = button(
+            "Compare A with B", "All measured genes by Welch's t-test over cells, and the imputed ones named above by a test that counts the error of imputing"
+        )
         self.save = button("Save comparison…", "The table below as CSV")
         self.message = Message()
         self.table = FrameView(
-            _TITLES, "Genes by p-value; means of log-normalised values. Imputed genes are in italics. Click a title to sort, a gene to paint it"
+            _TITLES,
+            "Genes by p-value; means of log-normalised values. Imputed genes are in italics: SE and p count the error of imputing; Confirmed: how often a difference "
+            "as large was confirmed where the gene was measured; Plain p: as if the values had been measured. Click a title to sort, a gene to paint it",
         )
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
