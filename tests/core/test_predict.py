@@ -130,7 +130,7 @@ def test_a_run_of_other_data_another_version_or_a_damaged_one_is_refused(run, tm
 def test_the_as_published_preset_reads_out_its_own_head(section, reference):
     from napari_inclust.core.config import Config
 
-    run = fit(section, reference, Config.preset("as-published", members=2, epochs=2, threads=1), labels="cell_type")
+    run = fit(section, reference, Config.preset("as-published", members=2, epochs=2, steps=10, threads=1), labels="cell_type")
     assert [r.name for r in run.predictor.readouts] == ["head"]
     assert np.isfinite(run.impute("Gene1").values).all()
 

@@ -32,9 +32,11 @@ class Config:
     epochs: int = _setting(30, "Epochs at most", low=1, high=10_000)
     steps: int = _setting(20, "Gradient steps in an epoch", low=1, high=100_000, unit="steps")
     batch: int = _setting(128, "Cells of each data set in a step", low=8, high=100_000, unit="cells")
-    learning_rate: float = _setting(2e-3, "Peak learning rate of AdamW with one cycle", low=1e-6, high=1.0)
+    learning_rate: float = _setting(2e-3, "Learning rate of AdamW: its peak with one cycle", low=1e-6, high=1.0)
+    schedule: str = _setting("one-cycle", "How the learning rate goes: up and down in one cycle, or constant (as published)", choices=("one-cycle", "constant"))
     weight_decay: float = _setting(1e-4, "Weight decay of AdamW", low=0.0, high=1.0)
     patience: int = _setting(10, "Epochs without a better validation loss before training stops early", low=1, high=10_000, unit="epochs")
+    keep: str = _setting("best", "Weights that are kept: of the epoch with the best validation loss, or the last (as published)", choices=("best", "last"))
     seed: int = _setting(0, "Seed of everything random: the same seed gives the same result on one machine", low=0, high=2**31 - 1)
     device: str = _setting("auto", "Where to compute", choices=("auto", "cpu", "cuda", "mps"))
     threads: int = _setting(0, "CPU threads; 0 leaves one core free", low=0, high=256, unit="threads")
@@ -42,6 +44,7 @@ class Config:
     latent: int = _setting(32, "Dimensions of the latent space", low=2, high=512)
     hidden: tuple[int, ...] = _setting((128, 128), "Width of each encoder layer", low=4, high=4096, unit="units")
     decoder_hidden: tuple[int, ...] = _setting((128,), "Width of each decoder layer", low=4, high=4096, unit="units")
+    activation: str = _setting("relu", "Activation of the hidden layers", choices=("relu", "tanh"))
     layer_norm: bool = _setting(True, "Layer normalisation in hidden layers")
     output: str = _setting("linear", "Last activation of the decoder", choices=("linear", "relu", "sigmoid", "tanh"))
     arithmetic: str = _setting("minus", "How the covariate acts on the latent: minus removes it, plus adds it (spatial domains)", choices=("minus", "plus"))
@@ -147,7 +150,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "as-published": {
         "help": "The published method, its defects included: unmasked input, one random sample, the target's own covariate, published sizes and weights.",
         "settings": {
-            "epochs": 50, "batch": 500, "learning_rate": 1e-3, "weight_decay": 0.0, "latent": 50, "hidden": (200, 50), "decoder_hidden": (200,),
+            "epochs": 50, "steps": 95, "batch": 500, "learning_rate": 1e-3, "schedule": "constant", "keep": "last", "weight_decay": 0.0, "latent": 50, "hidden": (200, 50), "decoder_hidden": (200,),
             "layer_norm": False, "output": "sigmoid", "kl_weights": (1.0,), "label_weight": 50.0, "reconstruction_weight": 5.0, "mask_input": False,
             "masking": 0.0, "noise": 0.0, "clip": 1e6, "scale": "max", "decode": "sample", "switch_covariate": False, "readouts": ("head",), "patience": 50,
         },

@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from . import device as dev
 from .config import Config
 from .domain_edit import Segmentation
 from .graph import Codes, Float, Graph, nearest, spatial_graph
-from .likelihood import squared as reconstruction
-from .model import Inclust, entropy, mixture_kl
+from .latent import encode
+from .plan import Block, Plan, Presentation
+from .rows import chunks
+from .table import Part, Table
+from .train import steps
+from .trainer import UNLABELLED_CLASSES, Trainer
 
-COMPONENTS, NEIGHBOURS, OUTPUTS = 50, 6, 20
-_CHUNK = 16_384
+COMPONENTS, NEIGHBOURS = 50, 6
+PUBLISHED_BATCH = 500  # cells; an epoch is as many steps as there are such batches
 
 Matrix = NDArray[np.float32]
 
@@ -36,33 +38,39 @@ def neighbour_mean(p: Matrix, xy: Float, sections: Codes, graph: Graph) -> Matri
     return np.where(degree[:, None] > 0, total, p).astype(np.float32)
 
 
+def domain_plan(p: Matrix, around: Matrix) -> Plan:
+    """Cells -> themselves, unlabelled, the covariate a feature vector through the shared encoder: components (cells, d) and those of the neighbourhood."""
+    d = p.shape[1]
+    everything = np.ones(d, dtype=bool)
+    part = Part("components", p.astype(np.float32), np.arange(d), ready=True)
+    return Plan(
+        task="domains",
+        blocks=(Block("components", 0, d),),
+        features=tuple(f"component {i + 1}" for i in range(d)),
+        tables=(Table("cells", (part,), around.astype(np.float32), np.full(len(p), -1, dtype=np.intp)),),
+        presentations=(Presentation("cells", everything, everything),),
+        hidden=np.zeros((1, d), dtype=bool),
+        classes=(),
+        covariates=(),
+        decode_as="cells",
+        shared_encoder=True,
+    )
+
+
 def train(p: Matrix, around: Matrix, seed: int, config: Config | None = None) -> Generator[tuple[int, int], None, tuple[Matrix, Matrix]]:
     """Train on components and those of the neighbourhood: yields (epoch, epochs), returns the latent (cells, 50) and the outputs (cells, 20)."""
-    c = config or Config.preset("as-published", arithmetic="plus", output="tanh", seed=seed, device="cpu")
-    random = torch.Generator().manual_seed(c.seed)
-    model = Inclust(p.shape[1], p.shape[1], p.shape[1], OUTPUTS, c, members=1, shared_encoder=True, activation="tanh")
-    model.reset(random)
-    x, n = torch.from_numpy(np.stack([p, around])[:, None]), len(p)
-    optimiser = torch.optim.Adam(model.parameters(), lr=c.learning_rate)
-    for epoch in range(1, c.epochs + 1):
-        with dev.threads(c.threads):
-            for rows in torch.split(torch.randperm(n, generator=random), c.batch):
-                cells, cov = x[0][:, rows], x[1][:, rows]
-                encoded = model.encode(cells, cov)
-                logits = model.classify(encoded.z)
-                sample = encoded.mu + torch.randn(encoded.mu.shape, generator=random) * (0.5 * encoded.logvar).exp()
-                loss = c.reconstruction_weight * reconstruction(cells, model.decode(sample), torch.ones_like(cells))
-                loss = loss + c.kl_weights[0] * mixture_kl(encoded, model.centres, logits) + entropy(logits)
-                optimiser.zero_grad(set_to_none=True)
-                loss.sum().backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
-        yield epoch, c.epochs
-    parts = []
-    with torch.no_grad(), dev.threads(c.threads):
-        for start in range(0, n, _CHUNK):
-            z = model.encode(x[0][:, start : start + _CHUNK], x[1][:, start : start + _CHUNK]).z
-            parts.append((z[0].numpy(), model.classify(z)[0].softmax(-1).numpy()))
-    return np.concatenate([z for z, _ in parts]), np.concatenate([q for _, q in parts])
+    c = config or Config.preset(
+        "as-published", arithmetic="plus", output="tanh", activation="tanh", steps=-(-len(p) // PUBLISHED_BATCH), seed=seed, device="cpu"
+    )
+    trainer = Trainer(domain_plan(p, around), c)
+    for epoch in steps(trainer, lambda: None):
+        if epoch.stage == "training":
+            yield epoch.number, epoch.total
+    z, q = np.empty((len(p), c.latent), np.float32), np.empty((len(p), UNLABELLED_CLASSES), np.float32)
+    for rows in chunks(len(p)):
+        cells = encode(trainer, "cells", rows)
+        z[rows], q[rows] = cells.z[0], cells.classes[0]
+    return z, q
 
 
 def merged(z: Matrix, q: Matrix, k: int) -> Segmentation:

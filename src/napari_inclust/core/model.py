@@ -101,19 +101,18 @@ class Inclust(nn.Module):
         *,
         members: int,
         shared_encoder: bool = False,
-        activation: str = "relu",
         spread: bool = False,
     ) -> None:
         super().__init__()
         latent, sign = config.latent, {"minus": -1.0, "plus": 1.0}
         self.sign = sign[config.arithmetic]
-        self.encoder = Stack(members, n_in, config.hidden, config.layer_norm, activation)
+        self.encoder = Stack(members, n_in, config.hidden, config.layer_norm, config.activation)
         self.mu = Linear(members, config.hidden[-1], latent)
         self.logvar = Linear(members, config.hidden[-1], latent)
         self.covariate = None if shared_encoder else Linear(members, n_covariates, latent)
         self.classifier = Linear(members, latent, n_classes)
         self.centres = nn.Parameter(torch.zeros(members, n_classes, latent))
-        self.decoder = Stack(members, latent, config.decoder_hidden, config.layer_norm, activation)
+        self.decoder = Stack(members, latent, config.decoder_hidden, config.layer_norm, config.activation)
         self.head = Linear(members, config.decoder_hidden[-1], n_out)
         self.spread = nn.Parameter(torch.zeros(members, 1, n_out)) if spread else None
         self.output = ACTIVATIONS[config.output]

@@ -97,7 +97,7 @@ def epochs(
 
 
 def steps(trainer: Trainer, keep: Callable[[], None]) -> Generator[Epoch, None, list[Epoch]]:
-    """Train the networks of any plan: yields an `Epoch` after each, leaves the best weights in them, returns the epochs.
+    """Train the networks of any plan: yields an `Epoch` after each, leaves the weights to keep in them, returns the epochs.
 
     Parameters
     ----------
@@ -119,7 +119,8 @@ def steps(trainer: Trainer, keep: Callable[[], None]) -> Generator[Epoch, None, 
         yield history[-1]
         keep()
     yield Epoch(trainer.epoch, total, time.perf_counter() - start, 0.0, "scoring")
-    trainer.model.load_state_dict(trainer.best_weights)
+    if trainer.config.keep == "best":
+        trainer.model.load_state_dict(trainer.best_weights)
     return history
 
 

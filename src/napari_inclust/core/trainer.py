@@ -98,7 +98,11 @@ class Trainer:
 
     def _optimise(self, parameters: Iterable[Tensor], weight_decay: float) -> None:
         self.optimiser = torch.optim.AdamW(parameters, lr=self.config.learning_rate, weight_decay=weight_decay)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, self.config.learning_rate, total_steps=self.total_steps + 1)
+        schedules = torch.optim.lr_scheduler
+        if self.config.schedule == "constant":
+            self.schedule: torch.optim.lr_scheduler.LRScheduler = schedules.ConstantLR(self.optimiser, factor=1.0)
+        else:
+            self.schedule = schedules.OneCycleLR(self.optimiser, self.config.learning_rate, total_steps=self.total_steps + 1)
 
     def masks(self, p: Presentation) -> tuple[Tensor, Tensor]:
         """Input (networks, 1, F) and output (networks, 1, G) masks of a presentation: each member lacks its fold."""
