@@ -59,6 +59,8 @@ def main(small: bool) -> None:
         table([row("benchmarks.paint", n) for n in sizes]),
         "### Single cells: half of the section selected, outlines switched, the scatter plot (software GL)",
         table([row("benchmarks.cells", n) for n in sizes]),
+        "### Spatial domains (six, default method)",
+        table([row("benchmarks.domains", n) for n in sizes]),
         "### The window while a run trains (gaps of a 10 ms timer; software GL)",
         table([row("benchmarks.window")]),
     ]
