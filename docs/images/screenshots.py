@@ -92,7 +92,7 @@ def main():
     shot("Cells")
     low, high = section.xy.min(0), section.xy.max(0)
     corners = [np.array([(0.1, 0.1), (0.45, 0.15), (0.4, 0.5), (0.1, 0.45)]), np.array([(0.55, 0.5), (0.9, 0.55), (0.85, 0.9), (0.5, 0.85)])]
-    bench.regions.add([Region(name, low + c * (high - low)) for name, c in zip(("dorsal left", "ventral right"), corners)])
+    bench.regions.add([Region(name, low + c * (high - low)) for name, c in zip(("dorsal left", "ventral right"), corners, strict=True)])
     QTest.qWait(500)
     shot("Regions")
     dock.tabs.setCurrentIndex(dock.titles.index("Figure"))

@@ -171,7 +171,7 @@ def test_a_true_run_comes_back_with_the_same_values(opened: Any, real_core: None
 @pytest.fixture
 def with_domains(saved: Any, qtbot: Any) -> Any:
     """The same, with domains that were named and merged, and a selection."""
-    viewer, bench, dock, path = saved
+    _, bench, _, path = saved
     bench.finding.find = fake_find()
     bench.finding.start(None)
     qtbot.waitUntil(lambda: bench.finding.found is not None and bench.finding.state == IDLE, timeout=20_000)
@@ -189,11 +189,11 @@ def with_domains(saved: Any, qtbot: Any) -> Any:
     bench.restore.save(path)
     qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
     assert not bench.restore.wrong
-    return viewer, bench, path, bench.finding.found, cells
+    return bench, path, bench.finding.found, cells
 
 
 def test_domains_and_selection_come_back(with_domains: Any, qtbot: Any) -> None:
-    viewer, bench, path, before, cells = with_domains
+    bench, path, before, cells = with_domains
     bench.session.close_section()
     assert bench.finding.found is None
     bench.restore.open(path)
@@ -224,7 +224,7 @@ def test_domains_and_selection_come_back(with_domains: Any, qtbot: Any) -> None:
 
 @pytest.mark.parametrize("damage", [lambda data: data[:400], lambda data: b"nothing", lambda data: data[:-3000] + bytes(3000)])
 def test_domains_that_cannot_be_read_cost_nothing_else(with_domains: Any, qtbot: Any, damage: Any) -> None:
-    _, bench, path, _, cells = with_domains
+    bench, path, _, cells = with_domains
     beside = path.parent / "mine.domains.npz"
     beside.write_bytes(damage(beside.read_bytes()))
     bench.restore.open(path)
@@ -238,7 +238,7 @@ def test_domains_that_cannot_be_read_cost_nothing_else(with_domains: Any, qtbot:
 
 @pytest.mark.parametrize("text", ["AAAA", "!!", ""])
 def test_a_damaged_selection_is_told(with_domains: Any, qtbot: Any, text: str) -> None:
-    _, bench, path, _, _ = with_domains
+    bench, path, _, _ = with_domains
     state = json.loads(path.read_text())
     state["selection"]["cells"] = text
     path.write_text(json.dumps(state))

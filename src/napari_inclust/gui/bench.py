@@ -18,6 +18,7 @@ from .saving import Saving
 from .scene import Scene
 from .selection import Selection
 from .session import Session
+from .tasking import Tasking
 from .tissue import Tissue
 from .training import Steps, Training, real_steps
 
@@ -42,6 +43,7 @@ class Workbench:
         self.loading = Loading(self.session)
         self.saving = Saving(self.session)
         self.training = Training(self.session, steps)
+        self.tasking = Tasking(self.session)
         self.finding = Finding(self.session, find)
         self.judging = Judging(self.session)
         self.figures = Figures(self.session)
@@ -75,6 +77,7 @@ class Workbench:
             self.closed = True
             self.loading.close()
             self.training.close()
+            self.tasking.close()
             self.saving.close()
             self.finding.close()
             self.judging.close()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QGroupBox, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from .bench import Workbench
 from .latent_view import LatentView
 from .legend import Legend
 from .selection_bar import SelectionBar
-from .widgets import Links, Wrapped, allow, button, choice, fill
+from .widgets import Links, Wrapped, allow, button, choice, fill, form
 
 _NOTHING = "Click a cell on the tissue to read all that is known of it."
 
@@ -58,9 +58,8 @@ class CellsDock(QWidget):
         top = QHBoxLayout()
         top.addWidget(self.colour, 1)
         top.addWidget(self.outlines)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Colour by", top)
+        rows = form()
+        rows.addRow("Colour by", top)
         select, pinned = QGroupBox("Select"), QGroupBox("Cell")
         QVBoxLayout(select).addWidget(self.selection)
         inner = QVBoxLayout(pinned)
@@ -72,7 +71,7 @@ class CellsDock(QWidget):
         scatter.addWidget(self.latent)
         scatter.expand(animate=False)
         box = QVBoxLayout(self)
-        box.addLayout(form)
+        box.addLayout(rows)
         for part in (self.legend, select, pinned):
             box.addWidget(part)
         box.addWidget(scatter, 1)

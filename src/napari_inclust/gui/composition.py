@@ -6,12 +6,12 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from .bench import Workbench
 from .columns import categories
 from .scene import types_of
-from .widgets import Links, choice, fill
+from .widgets import Links, choice, fill, form
 
 _MOST = 24  # categories named below the plot, by their largest share
 
@@ -33,12 +33,11 @@ class Composition(QWidget):
         self.names.setWordWrap(True)
         self.names.hide()
         self.plot: Any = None
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Made of", self.column)
+        rows = form()
+        rows.addRow("Made of", self.column)
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
-        self._box.addLayout(form)
+        self._box.addLayout(rows)
         self._box.addWidget(self.names)
         links = Links(self)
         links.to(bench.session.data_changed, self._data)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QAbstractItemView, QFormLayout, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from .bench import Workbench
-from .widgets import Links, choice
+from .widgets import Links, choice, form
 
 MARKERS, ADJACENCY = "markers", "adjacency"
 GENE = 1
@@ -39,12 +39,11 @@ class Evidence(QWidget):
         self.plot: Any = None
         self._tables: dict[str, Any] = {}
         self._asked: Any = None
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Evidence", self.kind)
+        rows = form()
+        rows.addRow("Evidence", self.kind)
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
-        self._box.addLayout(form)
+        self._box.addLayout(rows)
         self._box.addWidget(self.genes)
         links = Links(self)
         links.to(bench.finding.changed, self._ask)

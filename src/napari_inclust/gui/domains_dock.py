@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
     QFileDialog,
-    QFormLayout,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -29,7 +28,7 @@ from .domain_legend import DomainLegend
 from .domain_saving import FILTER
 from .domain_state import IDLE, RUNNING
 from .finding import METHODS
-from .widgets import Links, Message, allow, button, choice, fill
+from .widgets import Links, Message, allow, button, choice, fill, form
 
 _ABOUT = {
     "inclust+": "inclust+ (default)",
@@ -124,21 +123,20 @@ class DomainsDock(QWidget):
         self._data()
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        rows = form()
         number = QHBoxLayout()
         number.addWidget(self.auto, 1)
         number.addWidget(self.number)
-        form.addRow("Method", self.method)
-        form.addRow("Number", number)
-        form.addRow("Sections", self.sections)
+        rows.addRow("Method", self.method)
+        rows.addRow("Number", number)
+        rows.addRow("Sections", self.sections)
         graph = QHBoxLayout()
         for part in (self.graph, self.neighbours, self.radius):
             graph.addWidget(part, 1 if part is self.graph else 0)
-        form.addRow("Neighbours", graph)
-        form.addRow("", self.latent)
+        rows.addRow("Neighbours", graph)
+        rows.addRow("", self.latent)
         box = QVBoxLayout(self)
-        box.addLayout(form)
+        box.addLayout(rows)
         buttons = _row(self.start, self.cancel)
         buttons.setStretch(0, 1)
         box.addLayout(buttons)

@@ -7,13 +7,13 @@ from typing import Any
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
 from ..core.gene_sets import match, parse_genes
 from .bench import Workbench
 from .figures import BLEND, SHOWN, TYPES, Wish
 from .session import BOTH, IMPUTED, MEASURED
-from .widgets import Links, Message, allow, button, choice
+from .widgets import Links, Message, allow, button, choice, form
 
 _LIST, _STARS = "list", "stars"
 _KINDS = "PDF (*.pdf);;SVG (*.svg);;PNG (*.png)"
@@ -62,16 +62,15 @@ class FigureDock(QWidget):
         self.picture.setToolTip("Preview of the figure")
         self.picture.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter)
         self.message = Message()
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        rows = form()
         for name, field in (("Draw", self.what), ("Genes", self.genes), ("Values", self.view), ("Columns", self.columns), ("Width", self.width),
                             ("Resolution", self.dpi), ("Background", self.dark)):  # fmt: skip
-            form.addRow(name, field)
+            rows.addRow(name, field)
         buttons = QHBoxLayout()
         buttons.addWidget(self.look)
         buttons.addWidget(self.save)
         box = QVBoxLayout(self)
-        box.addLayout(form)
+        box.addLayout(rows)
         box.addLayout(buttons)
         box.addWidget(self.message)
         box.addWidget(self.picture, 1)

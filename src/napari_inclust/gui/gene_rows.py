@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ..core.run import Run
     from ..core.section import Section
+    from ..paint.values import CellValues
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,8 @@ class GeneTable:
         Why nothing is foreseen of a gene.
     baselines
         Held-out Pearson of "knn" and "type_mean", (genes,) each.
+    generated
+        How many rows at the end are features of another modality, generated.
     """
 
     names: NDArray[np.str_]
@@ -37,6 +41,7 @@ class GeneTable:
     foreseen: NDArray[np.float32] | None = None
     reasons: NDArray[np.object_] | None = None
     baselines: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    generated: int = 0
 
     @classmethod
     def unscored(cls, names: tuple[str, ...]) -> GeneTable:
@@ -73,3 +78,27 @@ class GeneTable:
         table = foreseen.reindex(names)
         reasons = table["reason"].fillna("").to_numpy(dtype=object)
         return cls(names, imputed, held_out("pcc"), table["predicted_pcc"].to_numpy(dtype=np.float32), reasons, beside)
+
+    def plus(self, generated: Mapping[str, CellValues]) -> GeneTable:
+        """The same with features that were generated."""
+        n = len(generated)
+        if not n:
+            return self
+        nothing = np.full(n, np.nan, dtype=np.float32)
+        scores = np.array([np.nan if v.score is None else v.score for v in generated.values()], dtype=np.float32)
+        return replace(
+            self,
+            names=np.concatenate([self.names, np.array(list(generated), dtype=np.str_)]),
+            imputed=np.concatenate([self.imputed, np.ones(n, dtype=bool)]),
+            scores=np.concatenate([self.scores, scores]),
+            foreseen=None if self.foreseen is None else np.concatenate([self.foreseen, nothing]),
+            reasons=None if self.reasons is None else np.concatenate([self.reasons, np.full(n, "", dtype=object)]),
+            baselines={name: np.concatenate([values, nothing]) for name, values in self.baselines.items()},
+            generated=n,
+        )
+
+    def kind(self, row: int) -> str:
+        """Measured, imputed or generated."""
+        if row >= len(self.names) - self.generated:
+            return "generated"
+        return "imputed" if self.imputed[row] else "measured"

@@ -17,7 +17,7 @@ _TITLES = ("★", "Gene", "Values", "Score", "kNN", "Type", "Note")
 _TIPS = (
     "Starred genes: click the star",
     "Click a gene to paint it",
-    "Measured in the section, or imputed from the reference",
+    "Measured in the section, imputed from the reference, or generated: a feature of a modality that only the reference has",
     "Held-out Pearson correlation: how well the gene is predicted when it is hidden (1 is perfect). ~0.41: foreseen for a gene that was never measured, from the scores of those that were",
     "Held-out Pearson correlation of the baseline: nearest cells of the reference",
     "Held-out Pearson correlation of the baseline: mean of the cell's type",
@@ -88,7 +88,7 @@ class GeneModel(QAbstractTableModel):
 
     def texts_of(self, column: int) -> tuple[str, ...]:
         """The widest texts that may stand in a column."""
-        return {KIND: ("measured",), SCORE: ("not foreseen",) if WHY in self.columns else ("~-0.00",), KNN: ("-0.00",), TYPE_MEAN: ("-0.00",)}.get(column, ())
+        return {KIND: ("generated",), SCORE: ("not foreseen",) if WHY in self.columns else ("~-0.00",), KNN: ("-0.00",), TYPE_MEAN: ("-0.00",)}.get(column, ())
 
     def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
         self._sort = None if column < 0 else (self.columns[column], order == Qt.SortOrder.DescendingOrder)
@@ -152,7 +152,7 @@ class GeneModel(QAbstractTableModel):
         if column == GENE:
             return str(t.names[i])
         if column == KIND:
-            return "imputed" if t.imputed[i] else "measured"
+            return t.kind(i)
         if column == WHY:
             reason = str(t.reasons[i]) if t.reasons is not None else ""
             return f"not foreseen: {reason}" if reason else ""

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from ..paint.values import CellTypes
 from .bench import Workbench
 from .placing import PCA, UMAP
-from .widgets import Links, Message, allow, button, choice
+from .widgets import Links, Message, allow, button, choice, form
 
 TYPES, DOMAINS, VALUES = "types", "domains", "values"
 _GREY = (128, 128, 128, 255)
@@ -42,14 +42,13 @@ class LatentView(QWidget):
         row.addWidget(self.method, 1)
         row.addWidget(self.start)
         row.addWidget(self.cancel)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Points by", self.colour)
+        rows = form()
+        rows.addRow("Points by", self.colour)
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.addLayout(row)
         self._box.addWidget(self.message)
-        self._box.addLayout(form)
+        self._box.addLayout(rows)
         self._drawn: Any = None
 
         links = Links(self)

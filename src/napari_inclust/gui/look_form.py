@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from ..paint.colours import COLORMAPS, SAFE
 from ..paint.limits import Percentile
 from .bench import Workbench
-from .widgets import Links, choice
+from .widgets import Links, choice, form
 
 _ALL = -99.0  # what the threshold's box shows as "off"
 
@@ -55,12 +55,11 @@ class LookForm(QWidget):
         mask = QHBoxLayout()
         mask.addWidget(self.threshold, 1)
         mask.addWidget(self.unit, 1)
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Limits", limits)
-        form.addRow("Colormap", colours)
-        form.addRow("Only cells ≥", mask)
+        rows = form(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addRow("Limits", limits)
+        rows.addRow("Colormap", colours)
+        rows.addRow("Only cells ≥", mask)
 
         links = Links(self)
         links.to(bench.session.look_changed, self._show)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from .bench import Workbench
 from .history import differing, name_of, paired, runs_table, verdict
 from .tables import FrameView
-from .widgets import Links, Message, choice, fill
+from .widgets import Links, Message, choice, fill, form
 
 _RUNS = {"name": "run", "seed": "seed", "epochs": "epochs", "time": "time", "median": "median r", "knn": "r of kNN", "labels": "labels", "device": "device", "made": "made (UTC)"}  # fmt: skip
 
@@ -39,12 +39,11 @@ class RunsView(QCollapsible):
         inner = QWidget()
         self._box = QVBoxLayout(inner)
         self._box.setContentsMargins(0, 0, 0, 0)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Compare A", self.first)
-        form.addRow("with B", self.second)
+        rows = form()
+        rows.addRow("Compare A", self.first)
+        rows.addRow("with B", self.second)
         self._box.addWidget(self.table)
-        self._box.addLayout(form)
+        self._box.addLayout(rows)
         self._box.addWidget(self.said)
         self._box.addWidget(self.settings)
         self.addWidget(inner)

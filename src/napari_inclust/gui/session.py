@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..core.panel import Panel
     from ..core.run import Run
     from ..core.section import Reference, Section
+    from .generating import Made
 
 IMPUTED, BOTH, SWIPE, DIFFERENCE = "imputed", "side by side", "swipe", "difference"
 VIEWS = (MEASURED, IMPUTED, BOTH, SWIPE, DIFFERENCE)
@@ -55,6 +56,7 @@ class Session:
         self.types: CellTypes | None = None
         self.run: Run | None = None
         self.runs: list[Run] = []
+        self.generated: Made | None = None  # features of a modality that the section lacks
         self.gene: str | None = None
         self.view = MEASURED
         self.look = Look(self.look_changed)
@@ -79,7 +81,7 @@ class Session:
             Its log-normalised values by gene when they were made already (in the reading thread).
         """
         self.section, self._measured = section, measured
-        self.run, self.gene, self.score, self.view = None, None, None, MEASURED
+        self.run, self.gene, self.score, self.generated, self.view = None, None, None, None, MEASURED
         self.look.forget()
         self.blend = {}
         self.types = None
@@ -96,7 +98,7 @@ class Session:
 
     def close_section(self) -> None:
         """Forget the section (a file that was refused takes the place of one that was open)."""
-        self.section = self._measured = self.run = self.gene = self.score = self.types = None
+        self.section = self._measured = self.run = self.gene = self.score = self.types = self.generated = None
         self.blend = {}
         self._align()
         self.data_changed()
@@ -149,6 +151,12 @@ class Session:
         else:
             self.gene_changed()
 
+    def set_generated(self, made: Made) -> None:
+        """Features of another modality for the cells of the section; the best of them is painted."""
+        self.generated = made
+        self.run_changed()
+        self.choose(made.best)
+
     def foresee(self, table: Any) -> None:
         """What the run's own scores let foresee of the genes that were not measured."""
         self.foreseen = table
@@ -165,8 +173,9 @@ class Session:
 
     # genes
     def genes(self) -> GeneTable:
-        """Genes that can be painted now: measured ones, and with a run those that it imputes."""
-        return GeneTable.of(self.section, self.run, self.foreseen)
+        """Genes that can be painted now: measured ones, with a run those that it imputes, and what was generated."""
+        table = GeneTable.of(self.section, self.run, self.foreseen)
+        return table if self.generated is None else table.plus(self.generated.values)
 
     def choose(self, gene: str | None) -> None:
         """Paint a gene."""
@@ -221,7 +230,9 @@ class Session:
         if self.section is None or gene is None:
             return dict.fromkeys(VIEWS, "Choose a gene first.")
         measured = "" if gene in set(self.section.genes) else f"{gene} was not measured in this section."
-        if self.run is None:
+        if self.generated is not None and gene in self.generated.values:
+            imputed = ""
+        elif self.run is None:
             imputed = "Train first (Train): nothing is imputed yet."
         elif gene in set(self.run.panel.shared) or gene in set(self.run.panel.reference_only):
             imputed = ""
@@ -238,7 +249,8 @@ class Session:
     @property
     def must_wait(self) -> bool:
         """Whether the chosen gene has to be imputed first, and that is too slow to do at once."""
-        return self.effective_view not in (None, MEASURED) and self.gene not in self._kept and not self._inline
+        made = self.generated is not None and self.gene in self.generated.values
+        return self.effective_view not in (None, MEASURED) and self.gene not in self._kept and not self._inline and not made
 
     def keep(self, run: Any, found: CellValues, seconds: float) -> None:
         """A gene that was imputed in a thread."""
@@ -301,6 +313,8 @@ class Session:
         return self._measured
 
     def _of_run(self, gene: str) -> CellValues:
+        if self.generated is not None and gene in self.generated.values:
+            return self.generated.values[gene]
         found = self._kept[gene] if gene in self._kept else imputed_values(self.run, gene)
         if found.score is None and self.foreseen is not None and gene in self.foreseen.index:
             found = replace(found, foreseen=float(self.foreseen.loc[gene, "predicted_pcc"]))

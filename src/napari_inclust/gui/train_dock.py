@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from napari.utils.notifications import show_info
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from ..core.config import PRESETS, Config
 from ..errors import InclustError
 from .bench import Workbench
 from .config_form import ConfigForm
+from .generating import Made
 from .runs_view import RunsView
+from .task_view import TaskView
 from .training import CRASHED, DONE, RUNNING, STOPPED, STOPPING
-from .widgets import Links, Message, choice, duration, fill
+from .widgets import Links, Message, choice, duration, fill, form
 
 
 class TrainDock(QWidget):
@@ -29,6 +31,7 @@ class TrainDock(QWidget):
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
         self._bench, self._session, self._training = bench, bench.session, bench.training
+        self.task = TaskView(bench)
         self.preset = choice("Named settings to start from", [(n, n) for n in PRESETS])
         self.preset.setCurrentText("balanced")
         self.form = ConfigForm(Config.preset("balanced"))
@@ -49,6 +52,7 @@ class TrainDock(QWidget):
         links.to(self._session.data_changed, self._show)
         links.to(self._session.run_changed, self._show)
         links.to(self._training.state_changed, self._show)
+        links.to(bench.tasking.changed, self._show)
         links.to(self._training.stepped, self._step)
         self._links = links
         self.preset.activated.connect(self._preset)
@@ -65,12 +69,11 @@ class TrainDock(QWidget):
 
     def _lay_out(self) -> None:
         top, self._place = QWidget(), QVBoxLayout()
-        form = QFormLayout(top)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Preset", self.preset)
-        form.addRow("Device", self.device)
-        form.addRow("Runs", self.history)
+        rows = form(top)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addRow("Preset", self.preset)
+        rows.addRow("Device", self.device)
+        rows.addRow("Runs", self.history)
         advanced = QCollapsible("Advanced")
         advanced.setToolTip("Every setting of the network and its training")
         advanced.addWidget(self.form)
@@ -78,6 +81,7 @@ class TrainDock(QWidget):
         for b in (self.start, self.resume, self.cancel):
             buttons.addWidget(b)
         box = QVBoxLayout(self)
+        box.addWidget(self.task)
         box.addWidget(top)
         box.addWidget(self.about)
         box.addWidget(advanced)
@@ -93,6 +97,7 @@ class TrainDock(QWidget):
         name = self.preset.currentData()
         self.form.show_config(Config.preset(name, device=self.device.currentText()))
         self.about.say(PRESETS[name]["help"])
+        self.task.set_config(self.form.config())
 
     def _device(self, *_: Any) -> None:
         self.form.controls["device"].setCurrentText(self.device.currentText())  # type: ignore[attr-defined]
@@ -107,7 +112,8 @@ class TrainDock(QWidget):
         try:
             config = self.form.config()
             self._draw()  # pyqtgraph and napari's activity bar are made before the thread starts: neither may hold it up
-            self._training.start(config, resume=resume)
+            self.task.set_config(config)
+            self._training.start(config, resume=resume, block=self._bench.tasking.task.block or None)
             from napari.utils import progress
 
             self._pbar = progress(total=config.epochs, desc="inClust+ training")
@@ -142,7 +148,7 @@ class TrainDock(QWidget):
         t, s = self._training, self._session
         running = t.state in (RUNNING, STOPPING)
         for button, why in (
-            (self.start, "Training is running." if running else s.obstacle),
+            (self.start, "Training is running." if running else s.obstacle or self._bench.tasking.obstacle),
             (self.resume, "Training is running." if running else "" if t.checkpoint else "Nothing was cancelled: there is nothing to go on from."),
             (self.cancel, "" if t.state == RUNNING else "Nothing is running."),
         ):
@@ -167,11 +173,12 @@ class TrainDock(QWidget):
             next((i for i, r in enumerate(s.runs) if r is s.run), None),
         )
         self.history.setEnabled(bool(s.runs))
-        if s.run is not None and not running:
-            self.status.say(_result(s.run))
-            if t.state == DONE and t.message == "":
-                t.message = " "  # told once
-                show_info(f"Trained. {_result(s.run).splitlines()[0]}")
+        result = self._bench.tasking.made or s.run
+        if result is not None and not running:
+            self.status.say(_summary(result))
+        if t.state == DONE and t.message == "" and t.result is not None:
+            t.message = " "  # told once
+            show_info(f"Trained. {_summary(t.result).splitlines()[0]}")
 
 
 def _choices(name: str) -> tuple[str, ...]:
@@ -184,13 +191,17 @@ def _name(i: int, run: Any) -> str:
     return f"{i + 1}: {run.config.name}, seed {run.config.seed}, r {run.scores['pcc'].median():.3f}"
 
 
-def _result(run: Any) -> str:
-    """The honest summary: held-out correlation beside those of the baselines."""
-    scores = run.scores
+def _summary(result: Any) -> str:
+    """The honest summary: held-out correlation beside those of the baselines; of another modality where it was found."""
+    if isinstance(result, Made):
+        pcc = result.generated.scores["pcc"]
+        of = "on cells of the reference that were not trained on: the section may be predicted worse"
+        return f"Median Pearson {pcc.median():.3f} over {len(pcc)} features of {result.block}, {of}."
+    scores = result.scores
     beside = {"pcc_knn": "kNN", "pcc_type_mean": "type mean", "pcc_gene_mean": "gene mean"}
     rivals = ", ".join(f"{name} {scores[c].median():.3f}" for c, name in beside.items() if c in scores and scores[c].notna().any())
     return (
         f"Median held-out Pearson {scores['pcc'].median():.3f} over {len(scores)} shared genes"
         + (f" (baselines: {rivals})." if rivals else ".")
-        + f"\nDevice: {run.device}"
+        + f"\nDevice: {result.device}"
     )

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from psygnal import Signal
 
 from ..core.config import Config
 from ..errors import InclustError
+from .generating import Made, real_generate
 from .session import Session
 from .worker import Worker
 
@@ -36,19 +38,20 @@ class Training:
     ----------
     session
         Whose section and reference are trained on, and which receives the run.
-    steps
-        The generator; replaced in tests.
+    steps, generate
+        The generators of imputation and of another modality; replaced in tests.
     """
 
     state_changed = Signal(str)
     stepped = Signal(object)
 
-    def __init__(self, session: Session, steps: Steps = real_steps) -> None:
+    def __init__(self, session: Session, steps: Steps = real_steps, generate: Steps = real_generate) -> None:
         self._session = weakref.ref(session)
-        self.steps = steps
+        self.steps, self.generate = steps, generate
         self.state = IDLE
         self.message = ""
         self.history: list[Any] = []
+        self.result: Any = None  # of the last training that ended: a run, or what was generated
         self._worker: Worker | None = None
         self._folder: Path | None = None
         self._forget: Callable[[], Any] | None = None
@@ -66,8 +69,14 @@ class Training:
         path = self._folder / "training.checkpoint"
         return path if path.exists() else None
 
-    def start(self, config: Config, *, resume: bool = False) -> None:
-        """Train with these settings, or go on where the last one was cancelled."""
+    def start(self, config: Config, *, resume: bool = False, block: str | None = None) -> None:
+        """Train with these settings, or go on where the last one was cancelled.
+
+        Parameters
+        ----------
+        block
+            The modality of the reference that is to be generated; None: genes are imputed.
+        """
         session = self._session()
         if self.running or session is None:
             return
@@ -78,13 +87,13 @@ class Training:
             self._forget = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         path = self._folder / "training.checkpoint"
         if resume and self._last is not None:
-            section, reference, config, labels, batch = self._last
+            section, reference, config, labels, batch, block = self._last
         else:
             path.unlink(missing_ok=True)
             self.history = []
             section, reference, labels, batch = session.section, session.reference, session.labels, session.batch
-        self._last = (section, reference, config, labels, batch)
-        steps = self.steps
+        self._last = (section, reference, config, labels, batch, block)
+        steps = self.steps if block is None else partial(self.generate, block=block)
         self._worker = Worker(
             lambda: steps(section, reference, config, labels=labels, batch=batch, checkpoint=path),
             on_yield=self._stepped,
@@ -114,15 +123,16 @@ class Training:
         self.history.append(epoch)
         self.stepped(epoch)
 
-    def _done(self, run: Any) -> None:
+    def _done(self, result: Any) -> None:
         self._last = None
         session = self._session()
-        fits = session is not None and run.section is session.section
+        fits = session is not None and result.section is session.section
+        self.result = result if fits else None
         if session is not None and fits:
-            session.set_run(run)
+            (session.set_generated if isinstance(result, Made) else session.set_run)(result)
         self._set(DONE, "")
         if session is not None and not fits:
-            session.told("Training ended, but another section was opened meanwhile: its run was dropped. Train again to impute into the new section.")
+            session.told("Training ended, but another section was opened meanwhile: its result was dropped. Train again for the new section.")
 
     def _stopped(self) -> None:
         kept = "Resume goes on from there." if self.checkpoint else "Nothing is kept of it."

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
 
 FILES = "Cells (*.h5ad *.h5mu *.loom *.h5 *.csv *.tsv *.csv.gz);;All files (*)"
 
@@ -132,6 +132,13 @@ class PathField(QWidget):
         if path:
             self.line.setText(path)
             self.chosen.emit(path)
+
+
+def form(parent: QWidget | None = None) -> QFormLayout:
+    """Rows of a name and a field that is as wide as there is room."""
+    out = QFormLayout() if parent is None else QFormLayout(parent)
+    out.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    return out
 
 
 def choice(tip: str, items: list[tuple[str, Any]]) -> QComboBox:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNIT, LINEAR = "log-normalised", "normalised counts"
-IMPUTED, HELD_OUT, MEASURED = "imputed", "held-out", "measured"
+IMPUTED, HELD_OUT, MEASURED, GENERATED = "imputed", "held-out", "measured", "generated"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +27,9 @@ class CellValues:
     spread : (cells,) float32, optional
         Standard deviation over the members of the run.
     kind
-        "measured", "imputed", or "held-out": predicted although it was measured, which scores it.
+        "measured", "imputed", "held-out": predicted although it was measured, which scores it, or "generated": of a modality that the section lacks.
     score
-        Held-out Pearson correlation of the gene, or None when it has none.
+        Held-out Pearson correlation of the gene, or None when it has none; of what is generated on held-out cells of the reference.
     unit
         Of the values.
     foreseen
@@ -53,8 +53,8 @@ class CellValues:
 
     @property
     def is_imputed(self) -> bool:
-        """Whether any value in it was imputed."""
-        return self.kind == HELD_OUT or IMPUTED in self.kind
+        """Whether any value in it was imputed or generated."""
+        return self.kind in (HELD_OUT, GENERATED) or IMPUTED in self.kind
 
     def linear(self) -> CellValues:
         """The same without the logarithm: exp(value) - 1, the spread to first order. What is not log-normalised stays as it is."""
@@ -72,11 +72,13 @@ class CellValues:
     @property
     def mark(self) -> str:
         """Measured or imputed, with the score: what stands beside the name of an imputed gene everywhere."""
-        if self.kind not in (IMPUTED, HELD_OUT):
+        if self.kind not in (IMPUTED, HELD_OUT, GENERATED):
             return self.kind
         if self.score is None and self.foreseen is not None and np.isfinite(self.foreseen):
             return f"imputed (score ~{self.foreseen:.2f} foreseen)"
         score = "no score" if self.score is None or not np.isfinite(self.score) else f"score {self.score:.2f}"
+        if self.kind == GENERATED:
+            return f"generated ({score} in the reference)"
         return f"imputed, held out ({score})" if self.kind == HELD_OUT else f"imputed ({score})"
 
     @property
@@ -89,7 +91,7 @@ class CellValues:
         spread = f" ± {self.spread[row]:.2f}" if self.spread is not None and np.isfinite(self.spread[row]) else ""
         if self.low is not None and self.high is not None:
             spread += f" (90 % interval {self.low[row]:.2f} to {self.high[row]:.2f})"
-        return f"{self.name} {self.values[row]:.2f}{spread} {self.unit}, {self.mark.replace('imputed', 'IMPUTED')}"
+        return f"{self.name} {self.values[row]:.2f}{spread} {self.unit}, {self.mark.replace('imputed', 'IMPUTED').replace('generated', 'GENERATED')}"
 
 
 @dataclass(frozen=True, eq=False)
