@@ -1,28 +1,30 @@
-"""Features that cells were not measured for, from data sets that have them: decoded, and averaged over the nearest cells, blended."""
+"""Features that cells were not measured for, from data sets that have them: several readouts, weighted by how well they predict cells never trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from .predict import standardised
-from .readout import unit
-from .score import metrics
+from . import baselines, subsample
+from .block_readout import Matrix, Placing, build
+from .rows import chunks
+from .score import metrics, pearson, zscore
+from .stack import choose_weights, correlations
 from .table import Part
 from .trained import Trained
 
-NEIGHBOURS = 50
-MOST_SOURCE = 20_000  # cells of a source among which neighbours are sought
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-_CHUNK = 2048
-
-Matrix = NDArray[np.float32]
+ANCHORS = 2000  # cells over which a prediction is standardised
+LEAST_HELD = 20  # held-out cells with which weights are chosen; with fewer all readouts weigh the same
+FOLDS = 5  # of the held-out cells: what scores a cell was chosen without it
+MOST_CELLS = 4000  # of a source among which attention and the baseline look; rare types kept
+NEGLIGIBLE = 0.01  # weight of a readout below which it is left out
+_TINY = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +36,13 @@ class Generated:
     values : (cells, features) float32
         log1p of the block's normalised values, on the scale of the data sets that measure it; the share of open cells for peaks.
     spread : (cells, features) float32
-        Standard deviation over the networks.
+        How far the readouts disagree: their weighted standard deviation.
     scores
-        One row a feature: Pearson, Spearman and RMSE (of z-scored values) on cells of the sources that no gradient saw, `sources`, and quantiles of the
-        residuals there: value + `q05` to value + `q95` holds 90 % of what would be measured.
+        One row a feature: Pearson, Spearman and RMSE (of z-scored values) on cells of the sources that no gradient saw and that did not choose the weights
+        with which they were predicted; `pcc_knn`, Pearson of the mean of the nearest cells in components of the inputs, there; `sources`; and quantiles of
+        the residuals: value + `q05` to value + `q95` holds 90 % of what would be measured.
+    weights
+        One row a readout, one column a source.
     """
 
     block: str
@@ -45,6 +50,7 @@ class Generated:
     values: Matrix
     spread: Matrix
     scores: pd.DataFrame
+    weights: pd.DataFrame
 
     def quantile(self, q: float) -> Matrix:
         """(cells, features): the value below which a share `q` (one of `QUANTILES`) of measurements would lie."""
@@ -57,8 +63,9 @@ class Generated:
 def generate(trained: Trained, table: str, block: str, *, inputs: Sequence[str] | None = None) -> Generated:
     """A block's features for the cells of a table.
 
-    The decoder (with the covariate of the data set that measures the block) and the mean over the nearest cells of that data set, each standardised feature
-    by feature, are averaged and put back on its scale. Where several data sets measure a feature, their predictions are averaged.
+    Every readout (`block_readout`) of a data set that measures the block is standardised feature by feature; their weighted mean is put back on its scale.
+    The weights, the same for all features, are those that predict the data set's held-out cells best (`stack`): weights of each feature's own predicted new
+    cells no better. Where several data sets measure a feature, their predictions are averaged.
 
     Parameters
     ----------
@@ -74,24 +81,24 @@ def generate(trained: Trained, table: str, block: str, *, inputs: Sequence[str] 
     here, target = plan.block(block), trained.data(table)
     n = here.stop - here.start
     inputs = tuple(inputs) if inputs is not None else _way(trained, table, block)
-    z = trained.encode(table, inputs)[0]
     values, spread, mass = np.zeros((target.n_cells, n), np.float32), np.zeros((target.n_cells, n), np.float32), np.zeros(n, np.float32)
-    scored = []
+    scored, weights = [], {}
     for t in plan.tables:
         part = t.part(block)
         if part is None:
             continue
-        source = _Source(trained, t.name, part, block, tuple(b for b in inputs if t.part(b) is not None) or None)
+        source = _Source(trained, t.name, part, block, inputs)
         at = part.features - here.start
-        found, deviation = source.predict(z)
+        found, deviation = source.predict(table)
         values[:, at] += found
         spread[:, at] += deviation
         mass[at] += 1
-        scored.append(source.scores().set_index(pd.Index([plan.features[f] for f in part.features], name="feature")))
+        weights[t.name] = source.weights
+        scored.append(source.scores.set_index(pd.Index([plan.features[f] for f in part.features], name="feature")))
     frame = pd.concat(scored)
     scores = frame.drop(columns="source").groupby(level=0).mean().reindex(list(plan.features[here.start : here.stop]))
     scores["sources"] = frame.groupby(level=0)["source"].agg(", ".join)
-    return Generated(block, plan.features[here.start : here.stop], values / mass, spread / mass, scores)
+    return Generated(block, plan.features[here.start : here.stop], values / mass, spread / mass, scores, pd.DataFrame(weights))
 
 
 def _way(trained: Trained, table: str, block: str) -> tuple[str, ...]:
@@ -109,34 +116,60 @@ def _way(trained: Trained, table: str, block: str) -> tuple[str, ...]:
 
 
 class _Source:
-    """A data set that measures the block, and its cells in the latent."""
+    """A data set that measures the block: its readouts, and what its held-out cells say of them."""
 
-    def __init__(self, trained: Trained, table: str, part: Part, block: str, inputs: tuple[str, ...] | None) -> None:
+    def __init__(self, trained: Trained, table: str, part: Part, block: str, inputs: tuple[str, ...]) -> None:
         trainer = trained.trainer
-        self.trained, self.table, self.block, self.inputs = trained, table, block, inputs
+        self.trained, self.table, self.block = trained, table, block
         self.kind = trained.plan.block(block).likelihood
         self.at = part.features - trained.plan.block(block).start
-        self.rows = _sample(trainer.train_rows[table], trainer.config.seed)
-        self.held = trainer.validation_rows[table]
-        self.truth = part.lognormalised()
+        values = part.lognormalised()
         if trained.data(table).modality(block).normalise == "binary":
-            self.truth.data = np.ones_like(self.truth.data)
-        self.known = self.truth[self.rows]
-        self.z = trained.encode(table, inputs, self.rows)[0]
-        self.covariate = trained.plan.table(table).covariate
+            values.data = np.ones_like(values.data)
+        rows, held = trainer.train_rows[table], trainer.validation_rows[table]
+        few = subsample.rows(trained.plan.table(table).labels[rows], MOST_CELLS, trainer.config.seed)
+        own = tuple(b for b in inputs if trained.plan.table(table).part(b) is not None) or None
+        self.placing = Placing(trained, table, inputs, own, rows[few])
+        self.readouts = build(self.placing, rows, few, values[rows], self._decoded)
+        truth, places = values[held].toarray(), self.placing(table, held)
+        predicted = [r.predict(places) for r in self.readouts]
+        self.weights = pd.Series(_weights(predicted, truth), [r.name for r in self.readouts])
+        seen = [zscore(self.placing.seen(table, r)) for r in (held, rows[few])]
+        nearest = baselines.knn_weights(seen[0], seen[1], trainer.config.seed) @ values[rows[few]]
+        self.scores = self._scored(truth, self._held_out(predicted, truth)).assign(pcc_knn=pearson(truth, nearest.toarray()))
 
-    def predict(self, z: Matrix) -> tuple[Matrix, Matrix]:
-        """Values and their spread over the networks for cells z (networks, cells, latent): both (cells, features)."""
-        decoded = self._units(self.trained.decode(z, self.block, self.covariate)[..., self.at])
-        each = []
-        for d, near in zip(decoded, (self._neighbours(zm, own) for zm, own in zip(z, self.z, strict=True)), strict=True):
-            shape = (standardised(d, d) + standardised(near, near)) / 2
-            each.append(shape * np.sqrt(d.std(0) * near.std(0)) + (d.mean(0) + near.mean(0)) / 2)
-        stacked = np.stack(each).astype(np.float32)
-        return stacked.mean(0), stacked.std(0)
+    def _held_out(self, predicted: list[Matrix], truth: Matrix) -> Matrix:
+        """Predictions of the held-out cells, each with the weights that the cells of the other folds chose."""
+        fold = np.random.default_rng(self.trained.trainer.config.seed).permutation(len(truth)) % FOLDS
+        moments = [_moments(p) for p in predicted]
+        out = np.empty_like(truth)
+        for f in range(FOLDS):
+            weights = _weights([p[fold != f] for p in predicted], truth[fold != f])
+            out[fold == f] = _blend((p[fold == f] for p in predicted), moments, weights)[0]
+        return out
 
-    def _units(self, decoded: Matrix) -> Matrix:
-        """From what the decoder gives to the units of the values."""
+    def _scored(self, truth: Matrix, predicted: Matrix) -> pd.DataFrame:
+        residual = truth - predicted
+        found = metrics(truth, predicted)[["pcc", "spearman", "rmse"]]
+        return found.assign(**{_name(q): np.quantile(residual, q, axis=0) for q in QUANTILES}, source=self.table)
+
+    def predict(self, table: str) -> tuple[Matrix, Matrix]:
+        """Values and how far the readouts disagree, for all cells of a table: both (cells, features)."""
+        n, seed = self.trained.data(table).n_cells, self.trained.trainer.config.seed
+        used = [(r, w) for r, w in zip(self.readouts, self.weights, strict=True) if w > NEGLIGIBLE]
+        places = self.placing(table, subsample.rows(np.zeros(n, dtype=np.intp), ANCHORS, seed))
+        moments = [_moments(r.predict(places)) for r, _ in used]
+        weights = np.array([w for _, w in used])
+        values, spread = np.zeros((2, n, len(self.at)), dtype=np.float32)
+        for rows in chunks(n):
+            places = self.placing(table, rows)
+            values[rows], spread[rows] = _blend((r.predict(places) for r, _ in used), moments, weights / weights.sum())
+        return values, spread
+
+    def _decoded(self, z: Matrix, network: int) -> Matrix:
+        """What one network's decoder makes of latents (cells, latent), in the units of the values."""
+        every = np.repeat(z[None], self.trained.trainer.networks, 0)
+        decoded = self.trained.decode(every, self.block, self.placing.covariate)[network][:, self.at]
         if self.kind == "nb":
             rate: Matrix = np.log1p(np.exp(np.clip(decoded, -15, 10)))
             return rate
@@ -147,29 +180,32 @@ class _Source:
         out: Matrix = decoded * scaled.spread[0, 0].cpu().numpy() + scaled.shift[0, 0].cpu().numpy()
         return out
 
-    def _neighbours(self, z: Matrix, own: Matrix) -> Matrix:
-        """(cells, features) mean of the nearest cells of the source by cosine."""
-        k = min(NEIGHBOURS, len(own))
-        anchors, cells = unit(own).T, unit(z)
-        out = np.empty((len(z), self.known.shape[1]), dtype=np.float32)
-        for start in range(0, len(z), _CHUNK):
-            near = np.argpartition(-(cells[start : start + _CHUNK] @ anchors), k - 1, axis=1)[:, :k]
-            weights = sp.csr_matrix((np.full(near.size, 1 / k, np.float32), near.ravel(), np.arange(0, near.size + 1, k)), shape=(len(near), len(own)))
-            out[start : start + _CHUNK] = (weights @ self.known).toarray()
-        return out
 
-    def scores(self) -> pd.DataFrame:
-        """On the cells that no gradient saw: how well each feature is predicted, and how far off."""
-        z = self.trained.encode(self.table, self.inputs, self.held)[0]
-        predicted, _ = self.predict(z)
-        truth = self.truth[self.held].toarray()
-        residual = truth - predicted
-        found = metrics(truth, predicted)[["pcc", "spearman", "rmse"]]
-        return found.assign(**{_name(q): np.quantile(residual, q, axis=0) for q in QUANTILES}, source=self.table)
+def _moments(predicted: Matrix) -> tuple[Matrix, Matrix]:
+    """Mean and standard deviation (features,) over cells."""
+    return predicted.mean(0), predicted.std(0)
 
 
-def _sample(rows: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
-    return rows if len(rows) <= MOST_SOURCE else np.sort(np.random.default_rng(seed).choice(rows, MOST_SOURCE, replace=False))
+def _weights(predicted: Sequence[Matrix], truth: Matrix) -> NDArray[np.float64]:
+    """Weights of the readouts, from what they make of cells (cells, features) with a known truth; equal ones from too few cells."""
+    if len(truth) < LEAST_HELD:
+        return np.full(len(predicted), 1 / len(predicted))
+    varied = truth.std(0) > 0
+    agreement, overlap = correlations([zscore(p[:, varied]) for p in predicted], truth[:, varied])
+    return choose_weights(agreement, overlap)
+
+
+def _blend(predicted: Iterable[Matrix], moments: Sequence[tuple[Matrix, Matrix]], weights: NDArray[np.float64]) -> tuple[Matrix, Matrix]:
+    """Weighted mean of readouts (cells, features), each standardised with its moments, on their scale; and how far they disagree, on that scale too."""
+    mean = sum(w * m for w, (m, _) in zip(weights, moments, strict=True))
+    scale = np.exp(sum(w * np.log(sd + _TINY) for w, (_, sd) in zip(weights, moments, strict=True)))
+    first, second = 0.0, 0.0
+    for p, (m, sd), w in zip(predicted, moments, weights, strict=True):
+        z = (p - m) / (sd + _TINY)
+        first, second = first + w * z, second + w * z**2
+    values: Matrix = (mean + scale * first).astype(np.float32)
+    spread: Matrix = (scale * np.sqrt(np.maximum(second - np.square(first), 0))).astype(np.float32)
+    return values, spread
 
 
 def _name(q: float) -> str:

@@ -147,12 +147,7 @@ class Attention:
 
     def weights(self, cells: Cells, member: int) -> NDArray[np.float32]:
         """(cells, reference cells), rows sum to 1."""
-        w = unit(self.place(cells, member)) @ self.anchors[member].T
-        w /= np.float32(self.temperature)
-        w -= w.max(1, keepdims=True)
-        np.exp(w, out=w)
-        w /= w.sum(1, keepdims=True)
-        return w
+        return attention(self.place(cells, member), self.anchors[member], self.temperature)
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,6 +232,16 @@ class Head:
     def fixed(self, cells: Cells) -> Fixed:
         decoded = [self.decode(cells.hidden[m], m) for m in range(len(cells.x))]
         return Fixed(self.name, decoded, lambda m, wanted: np.eye(decoded[m].shape[1], dtype=np.float32)[:, wanted.features])
+
+
+def attention(cells: Matrix, anchors: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Weights (cells, anchors), rows sum to 1: softmax(cosine / temperature); the anchors' rows have length 1."""
+    w = unit(cells) @ anchors.T
+    w /= np.float32(temperature)
+    w -= w.max(1, keepdims=True)
+    np.exp(w, out=w)
+    w /= w.sum(1, keepdims=True)
+    return w
 
 
 def unit(a: Matrix) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -117,14 +117,24 @@ class Trained:
         covariate : (covariates,) or (cells, covariates)
             With which to decode.
         """
+        here = self.trainer.decoded[block]
+        return self._through(lambda latent: self.trainer.model.decode(latent)[..., here], z, covariate)
+
+    @torch.no_grad()
+    def hidden(self, z: Matrix, covariate: NDArray[np.float32]) -> Matrix:
+        """(networks, cells, units): the last hidden layer of the decoder; arguments as of `decode`."""
+        return self._through(self.trainer.model.hidden, z, covariate)
+
+    def _through(self, decoder: Callable[[Tensor], Tensor], z: Matrix, covariate: NDArray[np.float32]) -> Matrix:
+        """Latents with a covariate put back on, through a part of the decoder."""
         trainer, model = self.trainer, self.trainer.model
         covariates = torch.from_numpy(np.broadcast_to(covariate, (z.shape[1], covariate.shape[-1])).copy()).to(trainer.device)
         out = []
         for rows in chunks(z.shape[1]):
             latent = torch.from_numpy(z[:, rows]).to(trainer.device) - model.sign * model.embed(covariates[rows].expand(trainer.networks, -1, -1))
-            out.append(model.decode(latent)[..., trainer.decoded[block]].cpu())
-        decoded: Matrix = torch.cat(out, 1).numpy()
-        return decoded
+            out.append(decoder(latent).cpu())
+        through: Matrix = torch.cat(out, 1).numpy()
+        return through
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

@@ -1,0 +1,104 @@
+"""A missing modality generated for held-out cells of real paired sets, beside nearest neighbours and ridge regression. Random splits of the cells.
+
+Run: `python -m benchmarks.generation PAIR [SEED] [LIKELIHOOD]` prints one row as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from .accuracy import DATA
+
+PAIRS = {  # what is generated, and the share of the cells that have it
+    "teaseq protein": ("protein", 0.63),
+    "citeseq protein": ("protein", 0.65),
+    "snare atac": ("atac", 0.65),
+    "snare rna": ("rna", 0.65),
+}
+SNARE_CELLS, SNARE_PEAKS = 4000, 3000  # drawn; most often open
+
+
+def whole(name: str) -> Any:
+    """A paired data set."""
+    import anndata as ad
+
+    from napari_inclust.core.dataset import Dataset
+
+    if not name.startswith("snare"):
+        file = {"teaseq": "teaseq_pbmc_rna_adt", "citeseq": "citeseq_pbmc_10x"}[name.split()[0]]
+        return Dataset.from_adata(ad.read_h5ad(DATA / f"{file}.h5ad"), name="pair")
+    rna, atac = (ad.read_h5ad(DATA / f"snare_cortex_{m}.h5ad") for m in ("rna", "atac"))
+    rows = np.sort(np.random.default_rng(0).permutation(rna.n_obs)[:SNARE_CELLS])
+    peaks = np.argsort(-np.asarray((atac.X > 0).mean(0)).ravel(), kind="stable")[:SNARE_PEAKS]
+    return Dataset.from_modalities({"rna": rna[rows].copy(), "atac": atac[rows][:, np.sort(peaks)].copy()}, name="pair")
+
+
+def truth_of(data: Any, block: str, features: Any) -> Any:
+    """(cells, features) measured values, on the scale on which they are generated."""
+    from napari_inclust.core import values as val
+
+    m = data.modality(block)
+    columns = [m.features.index(f) for f in features]
+    if m.normalise == "binary":
+        return (m.matrix[:, columns].toarray() > 0).astype(np.float32)
+    return val.lognormalise(m.matrix, "counts", m.size)[:, columns].toarray()
+
+
+def baselines(reference: Any, target: Any, block: str, known: Any) -> dict[str, Any]:
+    """kNN (30) and ridge regression (penalty by cross-validation) in 50 principal components of the z-scored 2,000 most variable features."""
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import RidgeCV
+    from sklearn.neighbors import NearestNeighbors
+
+    from napari_inclust.core import values as val
+    from napari_inclust.core.score import zscore
+
+    shown = next(b for b in reference.blocks if b != block)
+    logs = []
+    for d in (reference, target):
+        m = d.modality(shown)
+        logs.append(val.lognormalise(m.shown, "counts", m.size))
+    top = np.argsort(-val.moments(logs[0])[1], kind="stable")[:2000]
+    ours, theirs = (zscore(x[:, top].toarray()) for x in logs)
+    pca = PCA(50, random_state=0, svd_solver="randomized").fit(ours)
+    near = NearestNeighbors(n_neighbors=30).fit(pca.transform(ours)).kneighbors(pca.transform(theirs))[1]
+    ridge = RidgeCV(np.logspace(0, 5, 11)).fit(pca.transform(ours), known)
+    return {"kNN": np.stack([known[n].mean(0) for n in near]), "ridge": ridge.predict(pca.transform(theirs))}
+
+
+def measure(name: str, seed: int = 0, likelihood: str = "squared") -> dict[str, Any]:
+    """Median Pearson over the features that vary in the held-out cells."""
+    from napari_inclust import Config
+    from napari_inclust.core.compose import compose
+    from napari_inclust.core.generate import generate
+    from napari_inclust.core.score import pearson
+    from napari_inclust.core.trained import fit_plan
+
+    data, (block, share) = whole(name), PAIRS[name]
+    order = np.random.default_rng(seed).permutation(data.n_cells)
+    cut = int(share * data.n_cells)
+    reference, held = data.some(np.sort(order[:cut]), "reference"), data.some(np.sort(order[cut:]), "target")
+    target = held.without(block)
+    start = time.perf_counter()
+    trained = fit_plan(compose("generate", [target, reference], likelihoods={block: likelihood}), [target, reference], Config(seed=seed))
+    found = generate(trained, "target", block)
+    seconds = time.perf_counter() - start
+    truth = truth_of(held, block, found.features)
+    simple = baselines(reference, target, block, truth_of(reference, block, found.features))
+    varied = truth.std(0) > 0
+    scores = {k: float(np.median(pearson(truth, v)[varied])) for k, v in ({"ours": found.values} | simple).items()}
+    return {
+        "pair": name, "seed": seed, "likelihood": likelihood, "cells": reference.n_cells, "held-out cells": held.n_cells, "features": int(varied.sum()),
+        **scores, "foreseen": float(found.scores["pcc"].median()), "in 90 %": float(((truth >= found.quantile(0.05)) & (truth <= found.quantile(0.95))).mean()),
+        "seconds": seconds,
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    name, *rest = sys.argv[1:]
+    print(json.dumps(measure(name, *(int(r) if r.isdigit() else r for r in rest))))
