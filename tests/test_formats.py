@@ -17,7 +17,7 @@ from scipy.io import mmwrite
 from napari_inclust.core.section import Section
 from napari_inclust.errors import DataError
 from napari_inclust.io.outlines import rasterise, relabel
-from napari_inclust.io.read import read_any, read_reference, read_section, recognise
+from napari_inclust.io.read import choices, read_any, read_reference, read_section, recognise
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_a_folder_with_a_table_of_values_and_one_of_cells_is_a_section(counts, t
 def test_a_table_without_places_is_a_reference_and_no_section(counts, tmp_path):
     counts.to_df().to_csv(tmp_path / "r.csv")
     _same(read_any(tmp_path / "r.csv"), counts)
-    with pytest.raises(DataError, match="no cell positions"):
+    with pytest.raises(DataError, match="no columns that are known as the places"):
         read_section(tmp_path / "r.csv")
 
 
@@ -295,3 +295,83 @@ def test_every_format_runs_through_impute(inclust, counts, pair, tmp_path):
     result = inclust("impute", tmp_path / "section.csv", tmp_path / "reference.h5", "-o", tmp_path / "o.h5ad", "--config", pair[2], "--genes", "Ace2")
     assert result.exit_code == 0, result.stderr
     assert ad.read_h5ad(tmp_path / "o.h5ad").shape == (200, 1)
+
+
+@pytest.fixture
+def strange_tables(small_pair, tmp_path):
+    """A table whose places have names of their own, and a pair whose cells are named in a column that is not the first."""
+    adata = small_pair[0]
+    values = pd.DataFrame(adata.X.toarray(), index=adata.obs_names, columns=adata.var_names)
+    places = pd.DataFrame(adata.obsm["spatial"], index=adata.obs_names, columns=["stage east", "stage north"])
+    one, pair = tmp_path / "one.csv", tmp_path / "pair"
+    pair.mkdir()
+    pd.concat([values, places], axis=1).to_csv(one)
+    values.to_csv(pair / "values.csv")
+    places.rename_axis("barcode").reset_index().rename_axis("row").to_csv(pair / "cells.csv")
+    return one, pair
+
+
+def test_columns_that_are_not_known_by_their_names_are_asked_for(strange_tables, small_pair, inclust, pair):
+    one, both = strange_tables
+    with pytest.raises(DataError, match=r"no columns that are known as the places .*choose those with x and y, --columns X,Y"):
+        read_section(one)
+    with pytest.raises(DataError, match="no columns that are known as the places"):
+        read_section(both)
+    assert {"stage east", "stage north"} < set(choices(one).columns)
+    assert {"stage east", "stage north", "barcode"} < set(choices(both).columns)
+    with pytest.raises(DataError, match="have no place in the other"):
+        read_section(both, columns=("stage east", "stage north"))
+    for path, columns in ((one, ("stage east", "stage north")), (both, ("stage east", "stage north", "barcode"))):
+        section = read_section(path, columns=columns)
+        np.testing.assert_allclose(section.xy, small_pair[0].obsm["spatial"])
+        assert section.genes == list(small_pair[0].var_names)
+        assert list(section.adata.obs_names) == list(small_pair[0].obs_names)
+        assert section.choices["columns"] == list(columns)
+    facts = json.loads(inclust("info", one, pair[1], "--columns", "stage east,stage north", "--json").stdout)
+    assert facts["section"]["cells"] == 200
+    assert "1 columns were named" in inclust("info", one, "--columns", "stage east").stderr
+    assert "no columns a and b" in inclust("info", one, "--columns", "a,b").stderr
+    assert inclust("impute", one, pair[1], "-o", one.parent / "o.h5ad", "--config", pair[2], "--columns", "stage east,stage north").exit_code == 0
+
+
+def test_names_of_cells_can_be_chosen_where_the_places_are_known(strange_tables, small_pair):
+    _, both = strange_tables
+    cells = pd.read_csv(both / "cells.csv").rename(columns={"stage east": "x", "stage north": "y"})
+    cells.to_csv(both / "cells.csv", index=False)
+    np.testing.assert_allclose(read_section(both, columns=("", "", "barcode")).xy, small_pair[0].obsm["spatial"])
+
+
+def test_a_column_of_words_is_no_place(strange_tables):
+    path = strange_tables[0]
+    pd.read_csv(path, index_col=0).assign(half="left").to_csv(path)
+    with pytest.raises(DataError, match=r"'half' of .* holds no numbers"):
+        read_section(path, columns=("half", "stage north"))
+
+
+def test_places_in_the_first_column_are_not_taken_for_names(small_pair, tmp_path):
+    adata = small_pair[0]
+    table = pd.DataFrame(adata.X.toarray(), columns=adata.var_names)
+    table.insert(0, "x", adata.obsm["spatial"][:, 0])
+    table.insert(1, "y", adata.obsm["spatial"][:, 1])
+    table.to_csv(tmp_path / "t.csv", index=False)
+    section = read_section(tmp_path / "t.csv")
+    np.testing.assert_allclose(section.xy, adata.obsm["spatial"])
+    assert section.genes == list(adata.var_names)
+
+
+def test_an_unknown_unit_is_asked_for_with_what_the_places_look_like(small_pair, tmp_path, inclust, pair):
+    adata = small_pair[0].copy()
+    del adata.uns["spatial_unit"]
+    said = {}
+    for name, factor in (("fits", 1.0), ("pixels", 20.0)):
+        adata.obsm["spatial"] = small_pair[0].obsm["spatial"] * factor
+        adata.write_h5ad(tmp_path / f"{name}.h5ad")
+        said[name] = json.loads(inclust("info", tmp_path / f"{name}.h5ad", "--json").stdout)
+    assert "which fits. Give the pixel size (--pixel-size; 1 if they are micrometres)" in said["fits"]["question"]
+    assert "they look like pixels" in said["pixels"]["question"]
+    assert "the unit of the places (--pixel-size)" in said["pixels"]["missing"]
+    assert "question" not in json.loads(inclust("info", tmp_path / "pixels.h5ad", "--pixel-size", "0.05", "--json").stdout)
+    adata.uns["spatial_unit"] = "pixel"
+    adata.write_h5ad(tmp_path / "said.h5ad")
+    asked = inclust("score", tmp_path / "said.h5ad", pair[1], "-o", tmp_path / "s.csv", "--config", pair[2])
+    assert "in pixels of unknown size" in asked.stderr

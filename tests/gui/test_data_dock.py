@@ -15,6 +15,7 @@ from napari_inclust.paint import canvas, molecules
 from tests.vendor_folders import write_store
 
 from .fakes import small_section
+from .mouse import pick
 
 
 def test_what_was_found_is_shown_to_its_last_line(opened: Any, qtbot: Any) -> None:
@@ -220,3 +221,67 @@ def test_outlines_in_a_file_of_their_own_are_painted_and_taken_back(opened: Any,
 
 def test_find_images_of_a_file_without_any_is_empty(pair: Any) -> None:
     assert find_images(pair[0]) == []
+
+
+def type_path(field: Any, path: Path, qtbot: Any) -> None:
+    """A path typed into a field, and Enter."""
+    field.line.setFocus()
+    field.line.clear()
+    qtbot.keyClicks(field.line, str(path))
+    qtbot.keyClick(field.line, Qt.Key.Key_Return)
+
+
+def test_columns_of_a_table_are_chosen_in_the_dock_where_they_are_not_known(opened: Any, qtbot: Any, small_pair: Any, tmp_path: Path) -> None:
+    import pandas as pd
+
+    _, bench, dock = opened
+    adata = small_pair[0]
+    table = pd.DataFrame(adata.X.toarray(), index=adata.obs_names, columns=adata.var_names)
+    table["stage x"], table["stage y"] = adata.obsm["spatial"].T
+    table.to_csv(tmp_path / "t.csv")
+    data = dock.data
+    type_path(data.section, tmp_path / "t.csv", qtbot)
+    qtbot.waitUntil(lambda: "choose those with x and y" in data.message.text(), timeout=20_000)
+    assert bench.session.section is None
+    assert data.more.isExpanded()
+    form = data.reading
+    assert [form.columns[0].itemText(i) for i in (1, 2)] == ["stage x", "stage y"]  # what sounds like a place comes first
+    pick(form.columns[0], "stage x", qtbot)
+    assert not bench.loading.busy
+    pick(form.columns[1], "stage y", qtbot)
+    qtbot.waitUntil(lambda: bench.session.section is not None, timeout=20_000)
+    np.testing.assert_allclose(bench.session.section.xy, adata.obsm["spatial"])
+    assert data.message.text() == ""
+    small_section().adata.write_h5ad(tmp_path / "other.h5ad")
+    type_path(data.section, tmp_path / "other.h5ad", qtbot)
+    qtbot.waitUntil(lambda: bench.session.section is not None and bench.session.section.name == "other", timeout=20_000)
+    assert not form.columns[0].isVisible()
+    pick(data.sections, "t.csv", qtbot)
+    qtbot.waitUntil(lambda: bench.session.section.name == "t", timeout=20_000)
+    assert [box.currentText() for box in form.columns[:2]] == ["stage x", "stage y"]
+
+
+def test_an_unknown_unit_is_asked_for_and_answered_by_the_pixel_size(opened: Any, qtbot: Any, small_pair: Any, tmp_path: Path) -> None:
+    viewer, bench, dock = opened
+    adata = small_pair[0].copy()
+    del adata.uns["spatial_unit"]
+    adata.obsm["spatial"] = adata.obsm["spatial"] * 20
+    adata.write_h5ad(tmp_path / "a.h5ad")
+    data = dock.data
+    type_path(data.section, tmp_path / "a.h5ad", qtbot)
+    qtbot.waitUntil(lambda: "they look like pixels" in data.question.text(), timeout=20_000)
+    assert data.question.isVisible()
+    assert data.more.isExpanded()
+    spin = data.reading.pixel
+    qtbot.waitUntil(spin.isVisible, timeout=5_000)
+    spin.setFocus()
+    spin.selectAll()
+    qtbot.keyClicks(spin, "0.05")
+    qtbot.keyClick(spin, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "0.05 um per unit" in bench.session.section.unit_note, timeout=20_000)
+    assert not data.question.isVisible()
+    np.testing.assert_allclose(bench.session.section.xy, small_pair[0].obsm["spatial"])
+    assert bench.scene.painter.unit == "um"
+    type_path(data.section, tmp_path / "a.h5ad", qtbot)  # opened anew: nothing of it is remembered
+    qtbot.waitUntil(lambda: "they look like pixels" in data.question.text(), timeout=20_000)
+    assert spin.value() == 0

@@ -26,6 +26,7 @@ def check(
     plane: o.Plane = None,
     table: o.Table = None,
     system: o.System = None,
+    columns: o.Columns = None,
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
@@ -40,7 +41,8 @@ def check(
     talk = Talk(quiet, json)
     if output is not None:
         check_output(output, (".csv",), inputs=(spatial, reference))
-    data = open_data(spatial, reference, talk, values=values, reference_values=reference_values, pixel_size=pixel_size, plane=plane, table=table, system=system)
+    reading = {"values": values, "pixel_size": pixel_size, "plane": plane, "table": table, "system": system, "columns": o.named(columns)}
+    data = open_data(spatial, reference, talk, reference_values=reference_values, **reading)
     found = check_pair(data.section, data.reference, data.panel, labels=labels, section_labels=section_labels)
     if output is not None:
         write_csv(found.table, output)

@@ -88,6 +88,7 @@ def domains(
     values: o.SpatialValues = None,
     pixel_size: o.PixelSize = None,
     plane: o.Plane = None,
+    columns: o.Columns = None,
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
@@ -117,7 +118,7 @@ def domains(
         domains_out.check_outlines(outlines, inputs=[*given, output])
     if evidence is not None:
         domains_out.check_evidence(evidence)
-    data = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True)
+    data = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True, columns=o.named(columns))
     _check_columns(data, section=section, truth=truth, composition=composition, key=key)
     talk.note(f"{data.name}: {plural(data.n_cells, 'cell')}, {plural(len(data.genes), 'gene')}, {data.values} in {data.source}")
     run = _run(data, reference, saved_run, seed, talk)

@@ -44,6 +44,7 @@ def impute(
     plane: o.Plane = None,
     table: o.Table = None,
     system: o.System = None,
+    columns: o.Columns = None,
     preset: o.Preset = None,
     epochs: o.Epochs = None,
     members: o.Members = None,
@@ -64,7 +65,7 @@ def impute(
     from ..io.imputed import check_target, write_run
 
     start, talk = time.perf_counter(), Talk(quiet, json)
-    reading = {"values": values, "pixel_size": pixel_size, "plane": plane, "table": table, "system": system}
+    reading = {"values": values, "pixel_size": pixel_size, "plane": plane, "table": table, "system": system, "columns": o.named(columns)}
     if len(spatial) > 1 or (output.suffix == "" and not output.is_file()):
         _check_many(output, shared, batch=batch, alone={"--run": saved_run, "--save-run": save_run, "--resume": resume})
         chosen = settings(preset, config, epochs=epochs, members=members, seed=seed, device=device)

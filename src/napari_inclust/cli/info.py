@@ -27,6 +27,7 @@ def info(
     plane: o.Plane = None,
     table: o.Table = None,
     system: o.System = None,
+    columns: o.Columns = None,
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
@@ -36,11 +37,11 @@ def info(
 
     talk = Talk(quiet, json)
     if reference is None:
-        data = read_any(path, values=values, pixel_size=pixel_size, plane=plane, table=table, system=system)
+        data = read_any(path, values=values, pixel_size=pixel_size, plane=plane, table=table, system=system, columns=o.named(columns))
         facts = describe(data, pixel_size=pixel_size, system=system)
         talk.summary(facts, *_lines(facts))
         return
-    section = read_section(path, values=values, pixel_size=pixel_size, plane=plane, flatten=True, table=table, system=system)
+    section = read_section(path, values=values, pixel_size=pixel_size, plane=plane, flatten=True, table=table, system=system, columns=o.named(columns))
     ref = read_reference(reference, values=reference_values)
     panel = align(section, ref)
     both = {"section": describe(section, pixel_size=pixel_size, system=system), "reference": describe(ref)}
@@ -51,7 +52,7 @@ def info(
 def describe(data: Reference, *, pixel_size: float | None = None, system: str | None = None) -> dict[str, Any]:
     """Facts of a section or a reference, by name; `pixel_size` and `system` as it was read with."""
     from ..core.section import Section
-    from ..io.read import choices, recognise
+    from ..io.read import Choices, choices, recognise
 
     adata, section = data.adata, isinstance(data, Section)
     predicted = data.predicted if isinstance(data, Section) else None
@@ -67,7 +68,7 @@ def describe(data: Reference, *, pixel_size: float | None = None, system: str | 
     }
     if predicted is not None:
         facts["predicted"] = f"{predicted.said} by a run ({_some(list(predicted.kinds))}): shown as that, never trained on"
-    tables, systems = choices(data.path) if data.path else ([], [])
+    tables, systems, _ = choices(data.path) if data.path else Choices()
     facts |= {name: ", ".join(names) for name, names in (("tables", tables), ("systems", systems)) if names}
     if isinstance(data, Section):
         facts |= _places(data) | _around(data, pixel_size, system)
@@ -77,11 +78,14 @@ def describe(data: Reference, *, pixel_size: float | None = None, system: str | 
 
 
 def _places(section: Section) -> dict[str, Any]:
+    from ..core.units import unit_question
+
     width, height = section.xy.max(0) - section.xy.min(0)
     outlines = "none: centroids only"
     if section.raster is not None:
         outlines = f"cells as outlines or labels, {section.raster.shape[0]:,} x {section.raster.shape[1]:,} pixels"
-    return {"extent": f"{width:,.0f} x {height:,.0f}", "unit": section.unit_note, "segmentation": outlines}
+    question = unit_question(section)
+    return {"extent": f"{width:,.0f} x {height:,.0f}", "unit": section.unit_note} | ({"question": question} if question else {}) | {"segmentation": outlines}
 
 
 def _around(section: Section, pixel_size: float | None, system: str | None) -> dict[str, Any]:
@@ -114,8 +118,7 @@ def _missing(data: Reference, facts: dict[str, Any]) -> list[str]:
     lacks = ["measured values"] if not data.genes else [] if data.values.kind == "counts" else ["raw counts"]
     if "unit" not in facts:
         return [*lacks, *([] if facts["labels"] else ["a column with cell types"])]
-    unknown = "not stated" in facts["unit"] or "in pixels" in facts["unit"]
-    absent = {"the unit of the places (--pixel-size)": unknown, "outlines of the cells": "none" in facts["segmentation"]}
+    absent = {"the unit of the places (--pixel-size)": "question" in facts, "outlines of the cells": "none" in facts["segmentation"]}
     absent |= {"tissue images": not facts.get("images"), "transcripts": facts.get("transcripts", "none found") == "none found"}
     return [*lacks, *(name for name, is_absent in absent.items() if is_absent)]
 

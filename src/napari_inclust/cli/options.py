@@ -30,6 +30,15 @@ Table = Annotated[str | None, typer.Option("--table", metavar="NAME", help="Tabl
 System = Annotated[
     str | None, typer.Option("--system", metavar="NAME", help="Coordinate system of a SpatialData zarr that has several.", rich_help_panel=_DATA)
 ]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="X,Y[,NAMES]",
+        help="Columns of a table with the places (and names) of the cells, when not known by their names.",
+        rich_help_panel=_DATA,
+    ),
+]
 
 Preset = Annotated[
     str | None, typer.Option("--preset", metavar="P", help="Named settings; `inclust presets` lists them (default: balanced).", rich_help_panel=_TRAINING)
@@ -55,3 +64,8 @@ SavedRun = Annotated[Path | None, typer.Option("--run", metavar="RUN", help="Use
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=_TALK)]
 Json = Annotated[bool, typer.Option("--json", help="Print a summary as one JSON object.", rich_help_panel=_TALK)]
+
+
+def named(columns: str | None) -> tuple[str, ...]:
+    """The names given with --columns."""
+    return tuple(name.strip() for name in columns.split(",")) if columns else ()

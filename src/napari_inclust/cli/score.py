@@ -31,6 +31,7 @@ def score(
     plane: o.Plane = None,
     table: o.Table = None,
     system: o.System = None,
+    columns: o.Columns = None,
     preset: o.Preset = None,
     epochs: o.Epochs = None,
     seed: o.Seed = None,
@@ -55,7 +56,8 @@ def score(
         check_output(predictions, inputs=(spatial, reference))
     check_run_path(save_run)
     chosen = settings(preset, config, epochs=epochs, members=folds, seed=seed, device=device)
-    data = open_data(spatial, reference, talk, values=values, reference_values=reference_values, pixel_size=pixel_size, plane=plane, table=table, system=system)
+    reading = {"values": values, "pixel_size": pixel_size, "plane": plane, "table": table, "system": system, "columns": o.named(columns)}
+    data = open_data(spatial, reference, talk, reference_values=reference_values, **reading)
     run = train(data, chosen, talk, labels=labels, batch=batch, checkpoint=resume)
     save(run, save_run)
     write_csv(run.scores.reindex(columns=list(COLUMNS)), output)

@@ -44,6 +44,7 @@ def open_data(
     plane: str | None = None,
     table: str | None = None,
     system: str | None = None,
+    columns: tuple[str, ...] = (),
 ) -> Data:
     """Read both files (a reference that is open already serves many sections), match their genes, and say what was found.
 
@@ -52,7 +53,7 @@ def open_data(
     from ..core.panel import align
     from ..io.read import read_reference, read_section
 
-    section = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True, table=table, system=system)
+    section = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True, table=table, system=system, columns=columns)
     ref = read_reference(reference, values=reference_values) if isinstance(reference, Path) else reference
     data = Data(section, ref, align(section, ref))
     announce(data, talk)
@@ -61,10 +62,14 @@ def open_data(
 
 def announce(data: Data, talk: Talk) -> None:
     """Say what was found: cells, genes, what the values are, how the genes fit together."""
+    from ..core.units import unit_question
+
     panel = data.panel
     for data_set in (data.section, data.reference):
         talk.note(f"{data_set.name}: {plural(data_set.n_cells, 'cell')}, {plural(len(data_set.genes), 'gene')}, {data_set.values} in {data_set.source}")
     talk.note(f"coordinates: {data.section.unit_note}")
+    if question := unit_question(data.section):
+        talk.note(question)
     talk.note(f"{panel.n_shared} shared genes, {panel.n_reference_only} to impute, {panel.n_target_only} measured but not in the reference")
     for note in panel.notes:
         talk.note(note)

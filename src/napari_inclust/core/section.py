@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .subsample import Drawn
 
 UNITS = {"micrometre": 1.0, "nanometre": 1e-3, "millimetre": 1e3}
+_NOT_STATED, _IN_PIXELS = "unit not stated in the file", "distances are in pixels"  # in unit notes
 PIXEL_SIZE = "spatial_pixel_size"  # in uns: micrometres per unit of obsm["spatial"], in files of ours whose section was read with one
 
 
@@ -139,6 +140,16 @@ class Section(Reference):
         xy, note = coordinates(adata, name, pixel_size=pixel_size, plane=plane)
         return cls(measured, name, path, *base, xy=xy, unit_note=note, predicted=predicted)
 
+    @property
+    def in_pixels(self) -> bool:
+        """Whether `xy` holds pixels of unknown size instead of micrometres."""
+        return _IN_PIXELS in self.unit_note
+
+    @property
+    def unit_known(self) -> bool:
+        """Whether `xy` is known to be micrometres, by the file or by a pixel size that was given."""
+        return not (self.in_pixels or _NOT_STATED in self.unit_note)
+
     def with_raster(self, raster: NDArray[np.integer[Any]], transform: NDArray[np.float64]) -> Section:
         """The same section with a segmentation raster."""
         return replace(self, raster=raster, raster_transform=transform)
@@ -182,8 +193,8 @@ def coordinates(adata: AnnData, name: str, *, pixel_size: float | None = None, p
         if said.startswith(unit):
             return xy * micrometres, f"the file says {unit}"
     if said.startswith("pixel"):
-        return xy, "the file says pixels, and no pixel size is known: distances are in pixels"
-    return xy, "unit not stated in the file: taken as micrometres"
+        return xy, f"the file says pixels, and no pixel size is known: {_IN_PIXELS}"
+    return xy, f"{_NOT_STATED}: taken as micrometres"
 
 
 def fingerprint(matrix: sp.csr_matrix, genes: list[str], cells: Any) -> str:

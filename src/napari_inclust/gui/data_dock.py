@@ -49,7 +49,7 @@ class DataDock(QWidget):
         self.tissue = TissueBox(bench.tissue)
         self.legend = Legend()
         self.summary = Wrapped()
-        self.message = Message()
+        self.question, self.message = Message(), Message()
         self._source: LayerSource | None = None  # behind the section, when it comes from a layer
         self._lay_out()
 
@@ -89,12 +89,12 @@ class DataDock(QWidget):
             w.layout().setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
             w.layout().setContentsMargins(0, 0, 0, 0)
         self.more = QCollapsible("How to read the files")
-        self.more.setToolTip("Table, coordinate system, kinds of values, pixel size, plane, outlines: only needed when the files do not say so")
+        self.more.setToolTip("Table, columns, coordinate system, kinds of values, pixel size, plane, outlines: only needed when the files do not say so")
         self.more.addWidget(self.reading)
         self.found = QGroupBox("Found")
         QVBoxLayout(self.found).addWidget(self.summary)
         box = QVBoxLayout(self)
-        for part in (files, self.more, self.message, keys, self.legend, self.tissue, self.found):
+        for part in (files, self.more, self.question, self.message, keys, self.legend, self.tissue, self.found):
             box.addWidget(part)
         box.addStretch(1)
 
@@ -113,7 +113,7 @@ class DataDock(QWidget):
     def _reopen(self, *_: Any) -> None:
         path = self.sections.currentData()
         if path is not None and path != self.section.path():
-            self.reading.forget()
+            self.reading.show_options(self._loading.sections[path])
             self._source = None
             self._loading.section(path, **self._loading.sections[path])
 
@@ -144,6 +144,9 @@ class DataDock(QWidget):
                 field.show_path(loading.path[side])
         if self.reading.offer(*loading.choices) and SECTION in loading.problem:
             self.more.expand(animate=False)
+        if loading.question and loading.question != self.question.text():
+            self.more.expand(animate=False)
+        self.question.say(loading.question)
         fill(self.sections, [(Path(p).name, p) for p in loading.sections], loading.path.get(SECTION))
         self._files.setRowVisible(self.sections, len(loading.sections) > 1)
         busy = [f"Reading {loading.busy[side]} …" for side in (SECTION, REFERENCE) if side in loading.busy]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
@@ -15,8 +15,13 @@ from .layer_source import LayerSource
 from .session import Session, log_measured
 from .worker import Worker, once
 
+if TYPE_CHECKING:
+    from ..core.measured import Measured
+    from ..core.section import Section
+
 SECTION, REFERENCE = "section", "reference"
 DEMO = "the demo"
+_NOTHING: tuple[list[str], list[str], list[str]] = ([], [], [])
 
 
 class Loading:
@@ -36,13 +41,14 @@ class Loading:
         self.problem: dict[str, str] = {}
         self.path: dict[str, str] = {}
         self.options: dict[str, Any] = {}  # with which the section is read
-        self.choices: tuple[list[str], list[str]] = ([], [])  # tables and coordinate systems of the section
+        self.choices: tuple[list[str], list[str], list[str]] = _NOTHING  # tables, coordinate systems, columns of the section
+        self.question = ""  # what the section's file leaves open and the user may answer
         self.sections: dict[str, dict[str, Any]] = {}  # path -> options of every section that was open
         self._before = ""  # path of the section that was open when a file of unknown kind was asked for
         self._workers: dict[str, Worker] = {}
 
     def section(self, path: str | Path, **options: Any) -> None:
-        """Read a section. Options as `io.read.read_section`: values, pixel_size, plane, table, system, segmentation."""
+        """Read a section. Options as `io.read.read_section`: values, pixel_size, plane, table, system, columns, segmentation."""
 
         def read() -> Any:
             from ..io.read import choices, read_section
@@ -50,8 +56,7 @@ class Loading:
             found = choices(path)  # also of a file that is refused because nothing was chosen
             if self.path[SECTION] == str(path):
                 self.choices = found
-            section = read_section(path, **options)
-            return section, log_measured(section)
+            return _found(read_section(path, **options))
 
         self.options = options
         self._ask_anew(str(path))
@@ -68,22 +73,21 @@ class Loading:
             if self.path[SECTION] == str(path):
                 self.choices = found
             data = read_any(path)
-            return (data, log_measured(data)) if isinstance(data, Section) else data
+            return _found(data) if isinstance(data, Section) else data
 
         self._ask_anew(str(path))
         self._before, self.options = self.path.get(SECTION, ""), {}
         self._start(SECTION, str(path), read)
 
     def section_of(self, source: LayerSource, **options: Any) -> None:
-        """A section from a SpatialData object that another plugin has open. Options: values, table, system."""
+        """A section from a SpatialData object that another plugin has open. Options: values, pixel_size, table, system."""
         chosen = {"system": source.system} | options
 
         def read() -> Any:
             from ..io.read import place_object
 
-            self.choices = sorted(source.data.tables), sorted(source.data.coordinate_systems)
-            section = place_object(source.data, source.path, **{k: v for k, v in chosen.items() if k in ("values", "table", "system")})
-            return section, log_measured(section)
+            self.choices = sorted(source.data.tables), sorted(source.data.coordinate_systems), []
+            return _found(place_object(source.data, source.path, **{k: v for k, v in chosen.items() if k in ("values", "pixel_size", "table", "system")}))
 
         self.options = chosen
         self._ask_anew(str(source.path))
@@ -105,8 +109,7 @@ class Loading:
         def section() -> Any:
             from ..io.demo import demo_section
 
-            found = demo_section()
-            return found, log_measured(found)
+            return _found(demo_section())
 
         def reference() -> Any:
             from ..io.demo import demo_reference
@@ -121,7 +124,8 @@ class Loading:
     def _ask_anew(self, path: str) -> None:
         """Choices hold as long as the same file is read again."""
         if self.path.get(SECTION) != path:
-            self.choices = ([], [])
+            self.choices = _NOTHING
+        self.question = ""
 
     def wait_for(self, side: str) -> bool:
         """Whether something is being read for a side."""
@@ -156,7 +160,8 @@ class Loading:
         if side == SECTION:
             if Path(self.path[SECTION]).exists():  # not the demo, nor what is in memory only
                 self.sections[self.path[SECTION]] = self.options
-            session.open_section(*found)
+            section, measured, self.question = found
+            session.open_section(section, measured)
         else:
             session.open_reference(found, likely_types(found.adata.obs))
             session.batch = None
@@ -171,6 +176,13 @@ class Loading:
             (session.close_section if side == SECTION else session.close_reference)()
             session.told(text)
         self.changed(side)
+
+
+def _found(section: Section) -> tuple[Section, Measured, str]:
+    """What opening a section gives: in the reading thread."""
+    from ..core.units import unit_question
+
+    return section, log_measured(section), unit_question(section)
 
 
 __all__ = ["REFERENCE", "SECTION", "Loading", "likely_batch"]

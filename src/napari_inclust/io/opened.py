@@ -23,11 +23,14 @@ class Asked:
         Coordinate system of a SpatialData zarr.
     pixel_size
         Micrometres per unit of the coordinates.
+    columns
+        Of a table: those with x, y and (third, if given) the names of the cells.
     """
 
     table: str | None = None
     system: str | None = None
     pixel_size: float | None = None
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.section import PIXEL_SIZE, Reference, Section
 from ..errors import DataError, InclustError
@@ -34,7 +34,7 @@ class Format:
         Whether a path that exists is of this kind; looks at names, not at contents, where it can.
     open
         The cells; places in `obsm["spatial"]` where there are any.
-    tables, systems
+    tables, systems, columns
         What there is to choose from, when the kind has such choices: told without reading the cells.
     """
 
@@ -43,6 +43,15 @@ class Format:
     open: Callable[[Path, Asked], Opened]
     tables: Callable[[Path], list[str]] = lambda path: []
     systems: Callable[[Path], list[str]] = lambda path: []
+    columns: Callable[[Path], list[str]] = lambda path: []
+
+
+class Choices(NamedTuple):
+    """What a file leaves open: tables and coordinate systems when there are any to choose from, and of plain tables their columns."""
+
+    tables: list[str] = []
+    systems: list[str] = []
+    columns: list[str] = []
 
 
 def _plain(read: Callable[[Path], AnnData]) -> Callable[[Path, Asked], Opened]:
@@ -92,8 +101,8 @@ FORMATS = (
     Format("loom", lambda p: p.suffix == ".loom", _plain(tenx.read_loom)),
     Format("10x matrix", tenx.is_tenx_h5, _plain(tenx.read_tenx_h5)),
     Format("10x folder", tenx.is_mtx_folder, _plain(tenx.read_mtx_folder)),
-    Format("table", tables.is_table, _plain(tables.read_table)),
-    Format("pair of tables", tables.is_table_folder, _plain(tables.read_table_folder)),
+    Format("table", tables.is_table, lambda p, asked: Opened(tables.read_table(p, asked.columns)), columns=tables.columns),
+    Format("pair of tables", tables.is_table_folder, lambda p, asked: Opened(tables.read_table_folder(p, asked.columns)), columns=tables.columns),
 )
 
 
@@ -106,6 +115,7 @@ def read_section(
     flatten: bool = False,
     table: str | None = None,
     system: str | None = None,
+    columns: Sequence[str] = (),
     segmentation: str | Path | None = None,
 ) -> Section:
     """Open a tissue section.
@@ -125,6 +135,8 @@ def read_section(
         Take x and y of three-dimensional coordinates when no plane is given, and say so in `unit_note`; otherwise they are refused.
     table, system
         Table and coordinate system of a SpatialData zarr that has several; `table` also names a modality of `.h5mu` or a bin of Visium HD.
+    columns
+        Of a table: those with x and y, and (third, if given) the names of the cells, when they are not known by their names.
     segmentation
         A label image (TIFF, zarr) or polygons (GeoJSON, Parquet) of the cells, instead of what the file has; see `io.segmentation`.
 
@@ -135,20 +147,24 @@ def read_section(
     """
     path = Path(path)
     kind = recognise(path)
-    asked = Asked(table, system, pixel_size)
-    section = _section(careful(path, lambda p: kind.open(p, asked), kind.name), path, asked, values=values, plane=plane, flatten=flatten)
+    asked = Asked(table, system, pixel_size, _columns(columns))
+    opened: Opened = careful(path, lambda p: kind.open(p, asked), kind.name)
+    if kind.columns(path) and "spatial" not in opened.adata.obsm:
+        raise DataError(tables.unplaced(path))
+    section = _section(opened, path, asked, values=values, plane=plane, flatten=flatten)
     chosen = {"pixel_size": pixel_size, "plane": plane, "table": table, "system": system, "segmentation": None if segmentation is None else str(segmentation)}
+    chosen |= {"columns": list(asked.columns) or None}
     section = replace(section, choices={name: value for name, value in chosen.items() if value is not None})
     if segmentation is None:
         return section
     return section.with_raster(*careful(Path(segmentation), lambda p: read_segmentation(p, section, pixel_size), "the outlines of cells"))
 
 
-def choices(path: str | Path) -> tuple[list[str], list[str]]:
-    """Tables and coordinate systems to choose from; empty lists where there is no choice. Raises as `recognise`."""
+def choices(path: str | Path) -> Choices:
+    """What there is to choose from; empty lists where there is no choice. Raises as `recognise`."""
     path = Path(path)
     kind = recognise(path)
-    found: tuple[list[str], list[str]] = careful(path, lambda p: (kind.tables(p), kind.systems(p)), kind.name)
+    found: Choices = careful(path, lambda p: Choices(kind.tables(p), kind.systems(p), kind.columns(p)), kind.name)
     return found
 
 
@@ -166,18 +182,21 @@ def read_any(
     plane: str | None = None,
     table: str | None = None,
     system: str | None = None,
+    columns: Sequence[str] = (),
 ) -> Reference:
     """Open a file as a section when its cells have places, as a reference when they have none; the rest as for `read_section`."""
     path = Path(path)
     kind = recognise(path)
-    asked = Asked(table, system, pixel_size)
+    asked = Asked(table, system, pixel_size, _columns(columns))
     opened = careful(path, lambda p: kind.open(p, asked), kind.name)
     if "spatial" not in opened.adata.obsm:
         return Reference.from_adata(opened.adata, name=path.stem, path=path, values=values)
     return _section(opened, path, asked, values=values, plane=plane, flatten=True)
 
 
-def place_object(data: Any, path: str | Path, *, values: str | None = None, table: str | None = None, system: str | None = None) -> Section:
+def place_object(
+    data: Any, path: str | Path, *, values: str | None = None, pixel_size: float | None = None, table: str | None = None, system: str | None = None
+) -> Section:
     """A section from a SpatialData object that is open already; raises as `read_section`.
 
     Parameters
@@ -187,7 +206,7 @@ def place_object(data: Any, path: str | Path, *, values: str | None = None, tabl
         Where it is stored, or a name for it.
     """
     path = Path(path)
-    asked = Asked(table, system)
+    asked = Asked(table, system, pixel_size)
     return _section(careful(path, lambda p: spatial_zarr.place(data, asked, p), SPATIALDATA), path, asked, values=values, plane=None, flatten=True)
 
 
@@ -238,6 +257,12 @@ def careful(path: Path, read: Callable[[Path], Any], kind: str) -> Any:
         raise DataError(
             f"{path} cannot be read as {kind}: it is truncated, damaged or another kind of file ({reason}). Write it again, or check the name."
         ) from error
+
+
+def _columns(given: Sequence[str]) -> tuple[str, ...]:
+    if given and len(given) not in (2, 3):
+        raise DataError(f"{len(given)} columns were named ({', '.join(given)}); expected those with x and y, and as a third the names of the cells.")
+    return tuple(given)
 
 
 def _section(opened: Opened, path: Path, asked: Asked, *, values: str | None, plane: str | None, flatten: bool) -> Section:

@@ -109,7 +109,7 @@ def open_result(path: Path, *, table: str | None = None, outlines: Path | None =
         A file that cannot be read, cells without places, or a section of other cells.
     """
     kind = recognise(path)
-    tables = choices(path)[0] if table is None else []
+    tables = choices(path).tables if table is None else []
     asked = Asked(table=table or next((t for t in TABLES if t in tables), None), pixel_size=pixel_size)
     opened = careful(path, lambda p: kind.open(p, asked), kind.name)
     adata, raster = opened.adata, opened.raster
