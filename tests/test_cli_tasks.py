@@ -94,3 +94,21 @@ def test_what_cannot_be_run_is_told_and_nothing_is_written(files):
         assert result.exit_code in (2, 3), result.output
         assert message in result.output
         assert not out.exists()
+
+
+def test_sets_that_share_no_feature_are_aligned_with_a_warning(files, tmp_path):
+    paired, target, out = files
+    other = anndata.read_h5ad(target)
+    other.var_names = [f"Other{i}" for i in range(other.n_vars)]
+    other.write_h5ad(target)
+    refused = run("integrate", paired, target, "-o", out, *FAST)
+    assert refused.exit_code != 0
+    assert "share 0 features of rna" in refused.stderr
+    result = run("integrate", paired, target, "--no-shared", "--labels", "paired:kind", "-o", out, *FAST)
+    assert result.exit_code == 0, result.output
+    assert "warning: no shared features" in result.stderr
+    assert "hardly better than chance" in " ".join(result.stderr.split())
+    made = anndata.read_h5ad(out)
+    assert made.obsm["X_inclust"].shape == (200, 32)
+    assert made.uns["inclust"]["task"] == "separate"
+    assert made.uns["inclust"]["config"]["align_weight"] == 10

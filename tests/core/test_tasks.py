@@ -172,3 +172,18 @@ def test_generated_proteins_of_real_cells_follow_the_measured_ones(shared):
     assert np.median(pearson(truth, found.values)) > 0.55  # nearest neighbours in principal components reach .63
     called = np.array(trained.plan.classes)[trained.encode("target")[1].mean(0).argmax(1)]
     assert (called == held.obs["cell_type"].astype(str).to_numpy()).mean() > 0.7
+
+
+def test_real_cells_that_share_no_feature_meet_where_a_tenth_is_labelled(shared):
+    adata = anndata.read_h5ad(shared / "data" / "teaseq_pbmc_rna_adt.h5ad")
+    random = np.random.default_rng(0)
+    adata.obs["few"] = np.where(random.random(adata.n_obs) < 0.1, adata.obs["cell_type"].astype(str), "unknown")
+    order = random.permutation(adata.n_obs)
+    whole = Dataset.from_adata(adata, name="pbmc")
+    genes, proteins = whole.some(order[:600], "genes").without("protein"), whole.some(order[600:], "proteins").without("rna")
+    plan = compose("separate", [genes, proteins], labels={"genes": "cell_type", "proteins": "few"})
+    trained = fit_plan(plan, [genes, proteins], Config(epochs=12, align_weight=10.0, device="cpu"))
+    called = np.array(plan.classes)[trained.encode("proteins")[1].mean(0).argmax(1)]
+    asked = (proteins.obs["few"] == "unknown").to_numpy()
+    truth = proteins.obs["cell_type"].astype(str).to_numpy()
+    assert (called == truth)[asked].mean() > 0.6  # the largest type has .22

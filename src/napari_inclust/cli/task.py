@@ -37,13 +37,16 @@ def composed(
     task: str, data: list[str], covariates: list[str] | None, labels: list[str] | None, likelihoods: list[str] | None, talk: Talk | None = None
 ) -> tuple[list[Dataset], Plan]:
     from ..core.compose import compose
+    from ..core.dataset import apart
     from ..io.datasets import open_datasets
 
     sets = open_datasets(data)
+    if task == "separate":
+        sets = apart(sets)
     if talk is not None:
         describe(sets, talk)
-    pairs = _pairs(labels, "--labels", "NAME:KEY")
-    return sets, compose(task, sets, covariates=covariates or (), labels=pairs, likelihoods=_pairs(likelihoods, "--likelihood", "MODALITY:KIND"))
+    by_set = pairs(labels, "--labels", "NAME:KEY")
+    return sets, compose(task, sets, covariates=covariates or (), labels=by_set, likelihoods=pairs(likelihoods, "--likelihood", "MODALITY:KIND"))
 
 
 def describe(sets: list[Dataset], talk: Talk) -> None:
@@ -62,7 +65,7 @@ def columns_of(given: list[str] | None, option: str, sets: list[Dataset]) -> dic
     """
     from ..core.obs import text
 
-    found, by_name = _pairs(given, option, "NAME:KEY"), {s.name: s for s in sets}
+    found, by_name = pairs(given, option, "NAME:KEY"), {s.name: s for s in sets}
     for name, key in found.items():
         if name not in by_name:
             raise ConfigError(f"{option} names a data set {name!r}, but there are only {', '.join(by_name)}.")
@@ -70,7 +73,8 @@ def columns_of(given: list[str] | None, option: str, sets: list[Dataset]) -> dic
     return found
 
 
-def _pairs(given: list[str] | None, option: str, form: str) -> dict[str, str]:
+def pairs(given: list[str] | None, option: str, form: str) -> dict[str, str]:
+    """`A:B` as a dictionary. Raises ConfigError when one has another form."""
     wrong = [text for text in given or () if ":" not in text]
     if wrong:
         raise ConfigError(f"{option} {wrong[0]} was given; expected {form}.")

@@ -16,6 +16,8 @@ from .console import Talk, duration, plural
 from .task import Covariates, Data, Labels, Likelihoods, Truth, columns_of, composed, trained
 from .training import command_line, settings
 
+NO_SHARED_ALIGN = 10.0
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -41,6 +43,13 @@ def integrate(
     labels: Labels = None,
     truth: Truth = None,
     likelihoods: Likelihoods = None,
+    no_shared: Annotated[
+        bool, typer.Option("--no-shared", help="The sets share no feature (or shall not): align them by optimal transport and labels only. Much weaker.")
+    ] = False,
+    align: Annotated[
+        float | None,
+        typer.Option("--align", metavar="W", help=f"Weight of optimal transport between the latents (default: 0; with --no-shared {NO_SHARED_ALIGN:g})."),
+    ] = None,
     preset: o.Preset = None,
     epochs: o.Epochs = None,
     seed: o.Seed = None,
@@ -56,8 +65,15 @@ def integrate(
 
     start, talk = time.perf_counter(), Talk(quiet, json)
     check_output(output, (".h5ad",))
-    chosen = settings(preset, config, epochs=epochs, seed=seed, device=device)
-    sets, made = composed("integrate", data, covariates, labels, likelihoods, talk)
+    weight = NO_SHARED_ALIGN if no_shared and align is None else align
+    chosen = settings(preset, config, epochs=epochs, seed=seed, device=device, align_weight=weight)
+    sets, made = composed("separate" if no_shared else "integrate", data, covariates, labels, likelihoods, talk)
+    if no_shared:
+        both = len(labels or ()) == len(sets)
+        talk.note(
+            "warning: no shared features: only the shape of the clouds and the labels align the sets, which is weaker than any shared panel"
+            + ("." if both else ", and without labels in every set hardly better than chance. Label a part of each: --labels NAME:KEY.")
+        )
     scored = columns_of(truth or labels, "--truth", sets)
     result = trained(made, sets, chosen, talk)
     if labels and not truth:

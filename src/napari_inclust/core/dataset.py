@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -196,6 +196,14 @@ class Dataset:
         for m in self.modalities:
             h.update(f"{m.name}:{fingerprint(m.matrix, list(m.features), self.adata.obs_names)}".encode())
         return h.hexdigest()
+
+
+def apart(sets: Sequence[Dataset]) -> list[Dataset]:
+    """The same data sets, sharing no modality: one that several have is named after each (`SET: MODALITY`)."""
+    blocks = [b for s in sets for b in s.blocks]
+    return [
+        Dataset(s.name, s.adata, tuple(replace(m, name=f"{s.name}: {m.name}") if blocks.count(m.name) > 1 else m for m in s.modalities), s.paths) for s in sets
+    ]
 
 
 def _are_peaks(names: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.config import Config
-from ..core.dataset import Dataset
+from ..core.dataset import Dataset, apart
 from ..core.recipe import Recipe
 from ..errors import ConfigError
 from .datasets import read_dataset
@@ -37,7 +37,8 @@ class PlanFile:
         DataError
             As `datasets.read_dataset`.
         """
-        return [read_dataset(list(files), name) for name, files in self.files.items()]
+        sets = [read_dataset(list(files), name) for name, files in self.files.items()]
+        return apart(sets) if self.recipe.task == "separate" else sets
 
 
 def read_plan(path: str | Path) -> PlanFile:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..core import trained_store
-from ..core.dataset import Dataset
+from ..core.dataset import Dataset, apart
 from ..core.trained import Trained
 from ..errors import RunError
 from .datasets import read_dataset
@@ -23,9 +23,11 @@ def load_trained(path: str | Path, sets: Sequence[Dataset] | None = None) -> Tra
         Data that cannot be read.
     """
     if sets is None:
-        data = trained_store.describe(path)["provenance"]["data"]
+        about = trained_store.describe(path)
+        data = about["provenance"]["data"]
         never = [name for name, was in data.items() if not was["files"]]
         if never:
             raise RunError(f"{path} was trained on {never[0]}, which was never a file. Give the data: load_trained(path, sets).")
         sets = [read_dataset([Path(f) for f in was["files"]], name) for name, was in data.items()]
+        sets = apart(sets) if about["recipe"]["task"] == "separate" else sets
     return trained_store.load(path, sets)
