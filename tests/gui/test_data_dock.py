@@ -262,7 +262,7 @@ def test_columns_of_a_table_are_chosen_in_the_dock_where_they_are_not_known(open
 
 
 def test_an_unknown_unit_is_asked_for_and_answered_by_the_pixel_size(opened: Any, qtbot: Any, small_pair: Any, tmp_path: Path) -> None:
-    viewer, bench, dock = opened
+    _, bench, dock = opened
     adata = small_pair[0].copy()
     del adata.uns["spatial_unit"]
     adata.obsm["spatial"] = adata.obsm["spatial"] * 20

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import DataError
 from . import values as val
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def features(section: Section, run: Run | None) -> tuple[NDArray[np.float32], st
 
 def measured_components(section: Section, k: int = COMPONENTS) -> NDArray[np.float32]:
     """(cells, at most k) principal components of the log-normalised values, by the eigenvectors of their covariance over genes."""
+    if not section.genes:
+        raise DataError(f"{section.name} holds no measured genes, only predictions of a run: cells cannot be placed by them. Open what was measured.")
     values = val.lognormalise(section.matrix, section.values.kind)
     mean = np.asarray(values.mean(0)).ravel()
     covariance = (values.T @ values).toarray() / values.shape[0] - np.outer(mean, mean)

@@ -188,6 +188,8 @@ def _summary(s: Any) -> str:
             )
     if s.section is not None:
         rows.append(("Unit", escape(s.section.unit_note)))
+        if s.section.predicted is not None:
+            rows.append(("Predicted", f"{s.section.predicted.said} by an earlier run: shown as that, never trained on"))
     if s.panel is not None:
         rows.append(("Shared", f"<b>{s.panel.n_shared:,}</b> genes"))
         rows.append(("To impute", f"<b>{s.panel.n_reference_only:,}</b> genes"))

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ..core.run import Run
     from ..core.section import Section
-    from ..paint.values import CellValues
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +30,8 @@ class GeneTable:
         Why nothing is foreseen of a gene.
     baselines
         Held-out Pearson of "knn" and "type_mean", (genes,) each.
-    generated
-        How many rows at the end are features of another modality, generated.
+    added
+        What the rows at the end are that come from neither section nor run: "generated", or of predictions in the section's file "imputed", "held-out".
     """
 
     names: NDArray[np.str_]
@@ -41,7 +40,7 @@ class GeneTable:
     foreseen: NDArray[np.float32] | None = None
     reasons: NDArray[np.object_] | None = None
     baselines: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    generated: int = 0
+    added: tuple[str, ...] = ()
 
     @classmethod
     def unscored(cls, names: tuple[str, ...]) -> GeneTable:
@@ -79,26 +78,28 @@ class GeneTable:
         reasons = table["reason"].fillna("").to_numpy(dtype=object)
         return cls(names, imputed, held_out("pcc"), table["predicted_pcc"].to_numpy(dtype=np.float32), reasons, beside)
 
-    def plus(self, generated: Mapping[str, CellValues]) -> GeneTable:
-        """The same with features that were generated."""
-        n = len(generated)
-        if not n:
+    def plus(self, kinds: Mapping[str, str], scores: Mapping[str, float | None]) -> GeneTable:
+        """The same with features that come from neither section nor run: what each is, and its held-out Pearson; those that are there already stay as they are."""
+        known = set(self.names)
+        new = [name for name in kinds if name not in known]
+        if not new:
             return self
-        nothing = np.full(n, np.nan, dtype=np.float32)
-        scores = np.array([np.nan if v.score is None else v.score for v in generated.values()], dtype=np.float32)
+        nothing = np.full(len(new), np.nan, dtype=np.float32)
+        given = np.array([np.nan if (score := scores[name]) is None else score for name in new], dtype=np.float32)
         return replace(
             self,
-            names=np.concatenate([self.names, np.array(list(generated), dtype=np.str_)]),
-            imputed=np.concatenate([self.imputed, np.ones(n, dtype=bool)]),
-            scores=np.concatenate([self.scores, scores]),
+            names=np.concatenate([self.names, np.array(new, dtype=np.str_)]),
+            imputed=np.concatenate([self.imputed, np.ones(len(new), dtype=bool)]),
+            scores=np.concatenate([self.scores, given]),
             foreseen=None if self.foreseen is None else np.concatenate([self.foreseen, nothing]),
-            reasons=None if self.reasons is None else np.concatenate([self.reasons, np.full(n, "", dtype=object)]),
+            reasons=None if self.reasons is None else np.concatenate([self.reasons, np.full(len(new), "", dtype=object)]),
             baselines={name: np.concatenate([values, nothing]) for name, values in self.baselines.items()},
-            generated=n,
+            added=(*self.added, *(kinds[name] for name in new)),
         )
 
     def kind(self, row: int) -> str:
-        """Measured, imputed or generated."""
-        if row >= len(self.names) - self.generated:
-            return "generated"
+        """Measured, imputed, held-out or generated."""
+        past = row - (len(self.names) - len(self.added))
+        if past >= 0:
+            return self.added[past]
         return "imputed" if self.imputed[row] else "measured"

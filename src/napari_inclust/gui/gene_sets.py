@@ -114,7 +114,7 @@ class GeneSets(QCollapsible):
             return
         known = match(genes, s.genes().names.tolist())
         if not known.found:
-            self._say(f"None of the {len(genes)} genes is measured or can be imputed. Check the names: this section has e.g. {s.section.genes[0]}.", wrong=True)
+            self._say(f"None of the {len(genes)} genes is measured or can be imputed. Check the names: this section has e.g. {s.genes().names[0]}.", wrong=True)
             return
         name = self.name.text().strip() or "gene set"
         s.add_sets({name: genes})

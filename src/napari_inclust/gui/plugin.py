@@ -183,7 +183,12 @@ def section_layers(section: Any) -> list[LayerData]:
     raster, names, key = section_raster(section), section.adata.obs_names, likely_types(section.adata.obs)
     if key is not None:
         return [TypeLayer(raster, types_of(section, key), lambda row: str(names[row])).as_layer_data_tuple()]
-    painted = CellValues(section.genes[0], log_measured(section).column(0))
+    if section.genes:
+        painted = CellValues(section.genes[0], log_measured(section).column(0))
+    else:
+        assert section.predicted is not None
+        name, kind = next(iter(section.predicted.kinds.items()))
+        painted = CellValues(name, section.predicted.values(name), kind)
     return [GeneLayer(raster, painted, Percentile().get_limits(painted.values), lambda row: str(names[row])).as_layer_data_tuple()]
 
 

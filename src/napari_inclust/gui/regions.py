@@ -149,7 +149,7 @@ class Regions:
         session = self._scene.session
         if session.section is not None and gene in set(session.section.genes):
             return "measured"
-        return "imputed" if session.run is not None and gene in set(session.run.panel.reference_only) else None
+        return "imputed" if (session.run is not None and gene in set(session.run.panel.reference_only)) or session.is_stored(gene) else None
 
     def count(self, *_: Any) -> None:
         """Count anew, in a thread; `counted` follows."""
@@ -218,8 +218,10 @@ class Regions:
         both = int((in_a & in_b).sum())
         if both:
             raise DataError(f"{both:,} cells are in both {a} and {b}. Compare groups that do not overlap, for example {a} with {REST}.")
-        imputed = [g for g in self.genes if self.kind(g) == "imputed"]
+        imputed = [g for g in self.genes if self.kind(g) == "imputed" and not session.is_stored(g)]  # the error of a stored one is not known
         section = session.section
+        if not section.genes and not imputed:
+            raise DataError(f"{section.name} holds predictions only, and no run that says how far they are off: nothing can be tested. Open what was measured.")
         self._say(f"Comparing {len(section.genes) + len(imputed):,} genes …")
         self._comparer.ask(lambda: compared(session, in_a, in_b, imputed), lambda found: self._compared(a, b, *found))
 

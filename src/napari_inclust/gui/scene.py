@@ -119,7 +119,7 @@ class Scene:
         if key is not None:
             self.session.set_types(types_of(section, key))
         else:
-            self.session.choose(section.genes[0])
+            self.session.choose(str(self.session.genes().names[0]))
 
     def _types(self) -> None:
         if self.painter is not None and self.session.types is not None:

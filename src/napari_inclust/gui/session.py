@@ -173,9 +173,14 @@ class Session:
 
     # genes
     def genes(self) -> GeneTable:
-        """Genes that can be painted now: measured ones, with a run those that it imputes, and what was generated."""
+        """Genes that can be painted now: measured ones, with a run those that it imputes, predictions of the section's file, and what was generated."""
         table = GeneTable.of(self.section, self.run, self.foreseen)
-        return table if self.generated is None else table.plus(self.generated.values)
+        if self.section is not None and self.section.predicted is not None:
+            table = table.plus(self.section.predicted.kinds, self.section.predicted.scores)
+        if self.generated is not None:
+            made = self.generated.values
+            table = table.plus({name: v.kind for name, v in made.items()}, {name: v.score for name, v in made.items()})
+        return table
 
     def choose(self, gene: str | None) -> None:
         """Paint a gene."""
@@ -230,7 +235,7 @@ class Session:
         if self.section is None or gene is None:
             return dict.fromkeys(VIEWS, "Choose a gene first.")
         measured = "" if gene in set(self.section.genes) else f"{gene} was not measured in this section."
-        if self.generated is not None and gene in self.generated.values:
+        if self._is_made(gene) or self.is_stored(gene):
             imputed = ""
         elif self.run is None:
             imputed = "Train first (Train): nothing is imputed yet."
@@ -249,8 +254,9 @@ class Session:
     @property
     def must_wait(self) -> bool:
         """Whether the chosen gene has to be imputed first, and that is too slow to do at once."""
-        made = self.generated is not None and self.gene in self.generated.values
-        return self.effective_view not in (None, MEASURED) and self.gene not in self._kept and not self._inline and not made
+        if self._is_made(self.gene) or self.is_stored(self.gene):
+            return False
+        return self.effective_view not in (None, MEASURED) and self.gene not in self._kept and not self._inline
 
     def keep(self, run: Any, found: CellValues, seconds: float) -> None:
         """A gene that was imputed in a thread."""
@@ -312,9 +318,20 @@ class Session:
             self._measured = log_measured(self.section)
         return self._measured
 
+    def _is_made(self, gene: str | None) -> bool:
+        return self.generated is not None and gene in self.generated.values
+
+    def is_stored(self, gene: str | None) -> bool:
+        """Whether the section's file holds predictions of a gene that the run does not give."""
+        stored = None if self.section is None else self.section.predicted
+        return stored is not None and gene in stored.kinds and (self.run is None or gene not in self.run.panel.genes)
+
     def _of_run(self, gene: str) -> CellValues:
-        if self.generated is not None and gene in self.generated.values:
+        if self.generated is not None and self._is_made(gene):
             return self.generated.values[gene]
+        if self.section is not None and self.section.predicted is not None and self.is_stored(gene):
+            stored = self.section.predicted
+            return CellValues(gene, stored.values(gene), stored.kinds[gene], stored.spread(gene), stored.scores[gene])
         found = self._kept[gene] if gene in self._kept else imputed_values(self.run, gene)
         if found.score is None and self.foreseen is not None and gene in self.foreseen.index:
             found = replace(found, foreseen=float(self.foreseen.loc[gene, "predicted_pcc"]))
