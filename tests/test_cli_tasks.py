@@ -37,6 +37,17 @@ def test_a_plan_is_drawn_with_its_masks(files):
     assert "data set: tissue, data set: pbmc; classes: x, y" in result.stdout
 
 
+def test_the_plan_of_an_imputation_is_drawn_with_its_folds(pair):
+    spatial, reference, _ = pair
+    result = run("plan", "impute", spatial, reference)
+    assert result.exit_code == 0, result.output
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["reference", "o", "->", "x", "·", "->", "x"] in lines
+    assert ["section", "o", "->", "x", "·", "->", "·"] in lines
+    assert "6 networks: 5 are each without one of 5 folds" in " ".join(result.stdout.split())
+    assert run("plan", "impute", spatial).exit_code != 0
+
+
 def test_a_missing_modality_is_written_with_its_scores_and_its_origin(files):
     paired, target, out = files
     result = run("generate", target, paired, "--modality", "protein", "--labels", "paired:kind", "-o", out, *FAST)

@@ -25,15 +25,31 @@ if TYPE_CHECKING:
 
 
 def plan(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="integrate, transfer, pair, generate, bridge or separate.")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="impute, integrate, transfer, pair, generate, bridge or separate.")],
     data: Data,
     covariates: Covariates = None,
     labels: Labels = None,
     likelihoods: Likelihoods = None,
 ) -> None:
     """Show the plan that a task would run: what of each data set the encoder sees (o) and the decoder is judged on (x)."""
-    _, made = composed(task, data, covariates, labels, likelihoods)
-    _draw(made)
+    _draw(_imputation(data, labels) if task == "impute" else composed(task, data, covariates, labels, likelihoods)[1])
+
+
+def _imputation(data: list[str], labels: list[str] | None) -> Plan:
+    """The plan of `inclust impute SPATIAL REFERENCE` with the default settings."""
+    from ..core.compose import imputation
+    from ..core.config import Config
+    from ..core.panel import align
+    from ..io.read import read_reference, read_section
+
+    if len(data) != 2:
+        raise ConfigError(f"{plural(len(data), 'data set')} given; expected the section and the reference: inclust plan impute SPATIAL REFERENCE.")
+    section, reference = read_section(data[0], flatten=True), read_reference(data[1])
+    panel, config = align(section, reference), Config()
+    column = labels[0].rpartition(":")[2] if labels else None
+    return imputation(
+        section, reference, panel, members=min(config.members, panel.n_shared // 2), seed=config.seed, components=config.components, labels=column
+    )
 
 
 def integrate(
@@ -154,4 +170,8 @@ def _draw(made: Plan) -> None:
         table.add_row(p.table, *(f"{'o' if s.inputs[i] else '·'} -> {'x' if s.outputs[i] else '·'}" for s in pieces))
     console.out.print(table)
     console.out.print("o the encoder sees it, x the decoder is judged on it")
+    if made.folds:
+        console.out.print(
+            f"{made.members} networks: {made.folds} are each without one of {made.folds} folds of the shared genes, which scores them; the last sees all"
+        )
     console.out.print(console.escaped(f"covariates: {', '.join(made.covariates)}; classes: {', '.join(made.classes) or 'none'}"))
