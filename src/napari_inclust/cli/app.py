@@ -22,6 +22,7 @@ from .report import report
 from .score import score
 from .tasks import generate, integrate, plan
 from .train import train
+from .transfer import transfer
 
 app = typer.Typer(
     name="inclust", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
@@ -49,5 +50,5 @@ def presets() -> None:
     console.out.print(table)
 
 
-for command in (check, impute, score, compare, report, figure, domains, map_, train, plan, integrate, generate, export, info, demo, presets):
+for command in (check, impute, score, compare, report, figure, domains, map_, train, plan, integrate, transfer, generate, export, info, demo, presets):
     app.command(command.__name__.rstrip("_"))(console.guarded(command))

@@ -1,0 +1,128 @@
+"""How unlike the reference's types each cell of a target is: its strangeness, a p-value from reference cells, and whether it is of no type that they have.
+
+The latent cannot tell: a network that knows some types only draws every cell to one of them. Strangeness is that of `cell_trust`, in the scaled features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import false_discovery_control
+
+from ..errors import ConfigError
+from .cell_trust import Neighbourhood
+from .trained import Trained
+
+LEVEL = 0.1  # share of false ones among the cells that are called unlike, by their p-values
+WELL_MATCHED = 0.25  # quantile of the target's strangeness: cells that are surely of a known type
+MOST, CHUNK, OF_A_CLASS, FOLDS = 5000, 2048, 50, 5
+
+Matrix = NDArray[np.floating[Any]]
+Codes = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Novelty:
+    """Of the cells of one target.
+
+    Attributes
+    ----------
+    strangeness : (cells,)
+        0 (as a type of the reference) to about 2, of the cell and of the cells most like it.
+    p : (cells,)
+        Conformal p-value: the rank of the strangeness among that of the labelled reference cells, each against profiles that were made without its fold.
+        A shift that all cells share, such as another platform's, makes all of them small.
+    halfway
+        Between the strangeness of the target's well-matched cells and that of reference types when the reference lacks them (each in turn).
+    unlike : (cells,) bool
+        The p-values call it (Benjamini-Hochberg), and it lies beyond `halfway`.
+    cells : Neighbourhood
+        The target's cells, or a sample of them, among which each is averaged.
+    kinds : (types, features)
+        Mean profile of each type of the references.
+    classes : (types,) int
+        Which classes of the plan these are.
+    """
+
+    strangeness: NDArray[np.float64]
+    p: NDArray[np.float64]
+    halfway: float
+    unlike: NDArray[np.bool_]
+    cells: Neighbourhood
+    kinds: Matrix
+    classes: Codes
+
+
+def novelty(trained: Trained, target: str, references: Sequence[str], level: float = LEVEL) -> Novelty:
+    """Compare the cells of a target with the types of labelled references.
+
+    Raises
+    ------
+    ConfigError
+        Nothing of the references is labelled.
+    """
+    plan, seed = trained.plan, trained.trainer.config.seed
+    if not plan.classes or not any((plan.table(r).labels >= 0).any() for r in references):
+        raise ConfigError("what is unlike the reference can only be told where the reference is labelled. Name a column with its types.")
+    parts = [_Labelled.of(trained, r, seed) for r in references if (plan.table(r).labels >= 0).any()]
+    kinds, classes = _kinds([(p.x, p.y) for p in parts])
+    calm, missing = [], []
+    for fold in range(FOLDS):
+        without, of = _kinds([(p.x[p.fold != fold], p.y[p.fold != fold]) for p in parts])
+        calm += [p.near.strangeness(p.x[(p.fold == fold) & np.isin(p.y, of)], without) for p in parts]
+    for p in parts:
+        for i, k in enumerate(classes):
+            mine = p.x[p.y == k][:OF_A_CLASS]
+            if len(mine):
+                missing.append(float(np.median(p.near.strangeness(mine, np.delete(kinds, i, 0)))))
+    n = plan.table(target).n_cells
+    near = Neighbourhood(features(trained, target, _some(np.arange(n), seed)), seed)
+    chunks = [features(trained, target, np.arange(i, min(n, i + CHUNK))) for i in range(0, n, CHUNK)]
+    strange = np.concatenate([near.strangeness(c, kinds) for c in chunks])
+    null = np.sort(np.concatenate(calm))
+    p_values = (1 + len(null) - np.searchsorted(null, strange, side="left")) / (len(null) + 1)
+    halfway = float(np.quantile(strange, WELL_MATCHED) + np.median(missing)) / 2
+    unlike = (false_discovery_control(p_values) <= level) & (strange > halfway)
+    return Novelty(strange, p_values, halfway, unlike, near, kinds, classes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Labelled:
+    """Labelled cells of one reference, or a sample of them, and the fold in which each is hidden from the mean profiles."""
+
+    x: Matrix
+    y: Codes
+    fold: Codes
+    near: Neighbourhood
+
+    @classmethod
+    def of(cls, trained: Trained, name: str, seed: int) -> _Labelled:
+        labels = trained.plan.table(name).labels
+        rows = _some(np.flatnonzero(labels >= 0), seed)
+        x = features(trained, name, rows)
+        fold = np.random.default_rng(seed).permutation(len(rows)) % FOLDS
+        return cls(x, labels[rows], fold, Neighbourhood(x, seed))
+
+
+def _kinds(parts: list[tuple[Matrix, Codes]]) -> tuple[Matrix, Codes]:
+    """(types, features) mean profiles, and the class of each."""
+    x, y = np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
+    classes: Codes = np.unique(y)
+    return np.stack([x[y == k].mean(0) for k in classes]), classes
+
+
+def features(trained: Trained, table: str, rows: Codes) -> Matrix:
+    """(rows, inputs) scaled values as the encoder sees them, of what every table shows it."""
+    trainer = trained.trainer
+    shown = np.all([p.inputs for p in trained.plan.presentations], axis=0)
+    mask = shown if shown.any() else np.any(trained.shown(table), axis=0)
+    x: Matrix = trainer.rows[table].take(rows)[0].cpu().numpy()[:, mask[trainer.columns]]
+    return x
+
+
+def _some(rows: Codes, seed: int) -> Codes:
+    return rows if len(rows) <= MOST else np.sort(np.random.default_rng(seed).choice(rows, MOST, replace=False))
