@@ -10,10 +10,12 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
+from napari_inclust.paint import canvas
 from napari_inclust.paint.values import LINEAR
 
 from .conftest import expected_colour, pixel_of
 from .fakes import FakeRun, small_reference, small_section
+from .mouse import drag
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -66,6 +68,31 @@ def test_swipe_shows_measured_left_and_imputed_right_with_equal_limits(genes: An
     s.toggle_view()
     assert layer.name.startswith("Gene10 · imputed, held out")
     assert np.allclose(layer.painted.values, imputed)
+
+
+def test_the_line_of_the_swipe_is_drawn_and_dragged(genes: Any, qtbot: Any) -> None:
+    viewer, bench, dock = genes
+    s = bench.session
+    assert bench.scene.painter.overlays.divide is None
+    view(bench, dock, "swipe", qtbot)
+    viewer.reset_view()
+    qtbot.wait(50)
+    line = bench.scene.painter.overlays.divide
+    assert line.name == "measured | imputed"
+    assert line.data[0, 0, 1] == s.line == pytest.approx(70)  # half of eight columns, 20 um apart
+    centre = canvas.camera(viewer).center
+    drag(viewer, [(60, 70), (60, 105)], qtbot)
+    assert s.divide == pytest.approx(0.75, abs=0.03)
+    assert canvas.camera(viewer).center == centre  # the line moved, not the view
+    assert bench.scene.painter.overlays.divide.data[0, 0, 1] == pytest.approx(105, abs=4)
+    assert dock.compare.divide.value() == round(100 * s.divide)
+    column = [bench.scene.painter.cell_text(60, x) for x in (100, 120)]
+    assert ["IMPUTED" in text for text in column] == [False, True]
+    drag(viewer, [(60, 30), (60, 50)], qtbot)  # far from the line: the view moves as ever
+    assert s.divide == pytest.approx(0.75, abs=0.03)
+    assert canvas.camera(viewer).center != centre
+    view(bench, dock, "measured", qtbot)
+    assert bench.scene.painter.overlays.divide is None
 
 
 def test_flicker_changes_by_itself_and_stops(genes: Any, qtbot: Any) -> None:

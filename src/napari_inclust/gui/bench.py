@@ -6,6 +6,7 @@ import weakref
 from typing import Any
 
 from ..paint import canvas as parts
+from .beside import Beside
 from .figures import Figures
 from .finding import Find, Finding, real_find
 from .judging import Judging
@@ -18,6 +19,7 @@ from .saving import Saving
 from .scene import Scene
 from .selection import Selection
 from .session import Session
+from .swiping import Swiping
 from .tasking import Tasking
 from .tissue import Tissue
 from .training import Steps, Training, real_steps
@@ -48,6 +50,8 @@ class Workbench:
         self.judging = Judging(self.session)
         self.figures = Figures(self.session)
         self.scene = Scene(viewer, self.session, self.finding, self.judging)
+        self.beside = Beside(viewer, self.session, self.loading, self.scene)
+        self.swiping = Swiping(viewer, self.scene)
         self.selection = Selection(self.session)
         self.marking = Marking(viewer, self.scene, self.selection)
         self.regions = Regions(viewer, self.scene, self.selection)
@@ -88,6 +92,8 @@ class Workbench:
             self.regions.close()
             self.marking.close()
             self.selection.close()
+            self.beside.close()
+            self.swiping.close()
             self.scene.close()
 
 

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFormLayout, QGroupBox, QPushButton, QVBoxLayout, QWi
 from superqt import QCollapsible
 
 from .bench import Workbench
+from .beside_list import BesideList
 from .columns import categories, likely_batch
 from .layer_source import LayerSource
 from .legend import Legend
@@ -47,6 +48,7 @@ class DataDock(QWidget):
         self.layers = choice("A section that napari-spatialdata shows in this window", [("none", None)])
         self.reading = ReadingForm()
         self.tissue = TissueBox(bench.tissue)
+        self.beside = BesideList(bench)
         self.legend = Legend()
         self.summary = Wrapped()
         self.question, self.message = Message(), Message()
@@ -94,7 +96,7 @@ class DataDock(QWidget):
         self.found = QGroupBox("Found")
         QVBoxLayout(self.found).addWidget(self.summary)
         box = QVBoxLayout(self)
-        for part in (files, self.more, self.question, self.message, keys, self.legend, self.tissue, self.found):
+        for part in (files, self.more, self.question, self.message, keys, self.legend, self.beside, self.tissue, self.found):
             box.addWidget(part)
         box.addStretch(1)
 

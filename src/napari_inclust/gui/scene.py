@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from napari.utils.notifications import show_error
@@ -49,6 +50,7 @@ class Scene:
         self.session, self.finding, self.judging = session, finding, judging
         self.painter: Painter | None = None
         self.decoding = Decoding(session)
+        self.elsewhere: Callable[[float, float], str] = lambda y, x: ""  # what lies beside the section, in words
         self._links = (
             (session.data_changed, self._data),
             (session.types_changed, self._types),
@@ -178,6 +180,7 @@ class Scene:
         if shown:
             look = self.session.look
             self.painter.paint(shown, look.limits(shown), [look.threshold(p) for p in shown])
+            self.painter.overlays.show_divide(self.session.line if 0 < self.session.divide < 1 else None, theme_colours()[1])
             self._read()
         return bool(shown)
 
@@ -207,7 +210,7 @@ class Scene:
     def _moved(self, viewer: Any, event: Any) -> None:
         if self.painter is not None and len(viewer.cursor.position) >= 2:
             y, x = viewer.cursor.position[-2:]
-            self.hovered(self.painter.cell_text(float(y), float(x)))
+            self.hovered(self.painter.cell_text(float(y), float(x)) or self.elsewhere(float(y), float(x)))
 
 
 def types_of(section: Any, key: str) -> CellTypes:

@@ -285,11 +285,25 @@ class Session:
         """Measured or imputed values of a gene, whatever is shown; may be called in a thread."""
         return self._of_run(gene) if imputed else self._of_section(gene)
 
+    @property
+    def line(self) -> float | None:
+        """Where the line between measured and imputed is, in micrometres; None: there is none."""
+        if self.section is None or self.effective_view != SWIPE:
+            return None
+        x = self.section.xy[:, 0]
+        return float(x.min() + self.divide * (x.max() - x.min()))
+
+    def move_line(self, x: float) -> None:
+        """Move the line to a place in micrometres, at most to the ends of the section."""
+        assert self.section is not None
+        low, high = float(self.section.xy[:, 0].min()), float(self.section.xy[:, 0].max())
+        self.set_divide(min(1.0, max(0.0, (x - low) / max(high - low, 1e-9))))
+
     def _left(self) -> Any:
         """(cells,) which are left of the line."""
         assert self.section is not None
         x = self.section.xy[:, 0]
-        return x <= x.min() + self.divide * (x.max() - x.min()) if self.divide > 0 else x < x.min()
+        return x <= self.line if self.divide > 0 else x < x.min()
 
     def put(self, channel: str) -> None:
         """The gene that is shown into a channel of the blend, or out of it when it is there already."""

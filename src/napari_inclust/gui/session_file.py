@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import zlib
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from .. import __version__
 from ..core.regions import Region
 from ..errors import DataError
 from ..paint import canvas
+from ..paint.gallery import Placement
 from ..paint.limits import Manual, Percentile
 from ..paint.values import CellValues
 from .loading import DEMO, REFERENCE, SECTION
@@ -42,6 +43,8 @@ class Data:
         `core.domain_result.Domains`, or None.
     places
         Where section and reference were read from.
+    beside
+        Path, options and placement of the sections that lie beside it.
     lost
         What could not be read again, in words.
     """
@@ -53,6 +56,7 @@ class Data:
     known: list[CellValues]
     domains: Any
     places: dict[str, str]
+    beside: list[tuple[str, dict[str, Any], Placement]]
     lost: tuple[str, ...] = ()
 
 
@@ -79,7 +83,15 @@ def capture(bench: Any, viewer: Any, folder: Path) -> dict[str, Any]:
         "files": {
             side: _place(data, bench.loading.path.get(side), folder) for side, data in ((SECTION, s.section), (REFERENCE, s.reference)) if data is not None
         },
-        "options": {k: str(v) if isinstance(v, Path) else v for k, v in bench.loading.options.items() if v is not None},
+        "options": _plain(bench.loading.options),
+        "beside": [
+            {
+                "file": _relative(Path(path), folder),
+                "options": _plain(bench.loading.sections[path]),
+                "place": astuple(bench.beside.gallery.places.get(path, Placement())),
+            }
+            for path in bench.beside.shown
+        ],
         "labels": s.labels,
         "batch": s.batch,
         "run": None,  # the names of the files beside it
@@ -115,8 +127,17 @@ def _place(data: Any, shown: str | None, folder: Path) -> str:
     path = data.path or (Path(shown) if shown and Path(shown).exists() else None)
     if path is None:
         raise DataError(f"{data.name} was never a file, so a session cannot name it. Save it first, and open the file.")
-    path = Path(path).absolute()
+    return _relative(Path(path), folder)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    path = path.absolute()
     return os.path.relpath(path, folder) if path.is_relative_to(folder) else str(path)
+
+
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    """Options of reading, for JSON."""
+    return {k: str(v) if isinstance(v, Path) else v for k, v in options.items() if v is not None}
 
 
 def read_state(path: Path) -> dict[str, Any]:
@@ -166,7 +187,8 @@ def open_data(state: dict[str, Any], folder: Path) -> Data:
             domains = load_found(folder / state["domains"], section)
         except DataError as error:  # they can be found again; all else is opened
             lost = (f"the domains ({error})",)
-    return Data(section, log_measured(section), reference, run, known, domains, {side: str(place) for side, place in where.items()}, lost)
+    beside = [(str(folder / b["file"]), dict(b["options"]), Placement(*map(float, b["place"]))) for b in state.get("beside", [])]
+    return Data(section, log_measured(section), reference, run, known, domains, {side: str(place) for side, place in where.items()}, beside, lost)
 
 
 def apply(bench: Any, viewer: Any, state: dict[str, Any], data: Data) -> list[str]:
@@ -226,6 +248,10 @@ def apply(bench: Any, viewer: Any, state: dict[str, Any], data: Data) -> list[st
     judging.set_uncertainty(state["trust"]["uncertainty"], veil=bool(state["trust"]["veil"]))
     if state["regions"]:
         bench.regions.add([Region(name, np.asarray(corners, dtype=np.float64)) for name, corners in state["regions"]])
+    for path, options, placement in data.beside:
+        bench.loading.sections[path] = options
+        bench.beside.gallery.places[path] = placement
+        bench.beside.show(path, on=True)
     if state.get("selection"):
         cells = _unpacked(state["selection"]["cells"], section.n_cells)
         bench.selection.select(cells, str(state["selection"]["name"]), NEW)

@@ -33,8 +33,9 @@ def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     layer = None if viewer is None else next((x for x in viewer.layers if x.name == meta.get("name") and isinstance(x, (GeneLayer, TypeLayer))), None)
     session = None if viewer is None else bench_of(viewer).session
     try:
-        if layer is None or session is None or session.section is None:
-            raise InclustError(f"{meta.get('name')} is not a layer of inClust+ with its cells: save it as a picture instead (.tif, .png).")
+        painter = None if viewer is None else bench_of(viewer).scene.painter
+        if layer is None or session is None or session.section is None or painter is None or layer.raster is not painter.raster:
+            raise InclustError(f"{meta.get('name')} is not a layer of the open section with its cells: save it as a picture instead (.tif, .png).")
         if isinstance(layer, GeneLayer):
             write_values(Path(path), session.section, layer.painted, {} if session.run is None else session.run.provenance)
         else:

@@ -16,7 +16,7 @@ from .owned import Owned
 from .raster import CellRaster
 from .values import CellTypes, CellValues
 
-OUTLINES = "domain outlines"
+OUTLINES, DIVIDE = "domain outlines", "measured | imputed"
 _GREY = np.array([[0.5, 0.5, 0.5, 0.5]])
 
 
@@ -27,6 +27,7 @@ class Overlays(Owned):
         super().__init__(viewer, raster, unit)
         self._domains: DomainLayer | None = None
         self._outlines: Vectors | None = None
+        self._divide: Vectors | None = None
         self._uncertainty: GeneLayer | None = None
         self._grey: TypeLayer | None = None
 
@@ -37,6 +38,11 @@ class Overlays(Owned):
     @property
     def outlines(self) -> Vectors | None:
         return self._outlines if self._alive(self._outlines) else None
+
+    @property
+    def divide(self) -> Vectors | None:
+        """The line of the swipe."""
+        return self._divide if self._alive(self._divide) else None
 
     @property
     def uncertainty(self) -> GeneLayer | None:
@@ -71,16 +77,29 @@ class Overlays(Owned):
         if lines is None or not len(lines):
             self._outlines = self._remove(self._outlines)
             return
-        (height, width), pixel = self._raster.shapes[0], float(np.abs(self._raster.affine[0, 0])) or 1.0
-        thick = max(4 * pixel, max(height, width) * pixel / 600)
         viewer, layer = self._viewer(), self.outlines
         if layer is None:
-            self._outlines = layer = Vectors(lines, name=OUTLINES, units=(self._unit, self._unit), vector_style="line", edge_width=thick, edge_color=colour)
+            self._outlines = layer = self._lines(lines, OUTLINES, colour)
             layer.visible = viewer is None or not canvas.grid(viewer).enabled  # side by side it would have a place of its own
             self._insert(layer, [])
         else:
             layer.data = lines
             layer.edge_color = colour
+
+    def show_divide(self, x: float | None, colour: str) -> None:
+        """A line from top to bottom at x in micrometres, over everything; None removes it."""
+        if x is None:
+            self._divide = self._remove(self._divide)
+            return
+        height, width = self._raster.shapes[0]
+        corners = self._raster.affine @ [[0, 0, height, height], [0, width, 0, width], [1, 1, 1, 1]]
+        top, bottom = float(corners[0].min()), float(corners[0].max())
+        line = np.array([[[top, x], [bottom - top, 0.0]]])
+        if self.divide is None:
+            self._divide = self._lines(line, DIVIDE, colour)
+            self._insert(self._divide, [])
+        else:
+            self._divide.data = line
 
     def show_uncertainty(self, shown: CellValues | None, describe: Describe, *, veil: bool = False) -> None:
         """How far a gene's values may be off, on top; None removes it.
@@ -114,5 +133,11 @@ class Overlays(Owned):
 
     def close(self) -> None:
         """Remove all."""
-        self._domains, self._outlines = self._remove(self._domains), self._remove(self._outlines)
+        self._domains, self._outlines, self._divide = self._remove(self._domains), self._remove(self._outlines), self._remove(self._divide)
         self._uncertainty, self._grey = self._remove(self._uncertainty), self._remove(self._grey)
+
+    def _lines(self, lines: NDArray[np.float64], name: str, colour: str) -> Vectors:
+        """Line segments (n, 2, 2) that can be seen when the whole section is looked at."""
+        (height, width), pixel = self._raster.shapes[0], float(np.abs(self._raster.affine[0, 0])) or 1.0
+        thick = max(4 * pixel, max(height, width) * pixel / 600)
+        return Vectors(lines, name=name, units=(self._unit, self._unit), vector_style="line", edge_width=thick, edge_color=colour)
