@@ -353,7 +353,7 @@ def test_two_writers_of_one_table_do_not_destroy_each_other(small_pair, tmp_path
 
     with pytest.raises(OutputError, match="appeared while"):
         write_imputed(path, run, ["g1", "g2"], progress=other_finishes_first)
-    assert list(read_section(path, table="inclust_imputed").adata.var_names) == ["g7"]
+    assert list(read_section(path, table="inclust_imputed").predicted.kinds) == ["g7"]
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -465,3 +465,28 @@ def test_a_sparse_matrix_of_10x_that_points_outside_is_told(small_pair, tmp_path
     with pytest.raises(DataError):
         read_reference(tmp_path / "a.h5")
     assert sp.issparse(small_pair[1].X)
+
+
+def test_the_headers_are_looked_at_once(pair, monkeypatch):
+    from napari_inclust.io import read
+
+    looked, check = [], read.check_headers
+    monkeypatch.setattr(read, "check_headers", lambda path: (looked.append(path), check(path)))
+    read.choices(pair[0])
+    read.read_section(pair[0])
+    assert looked == [pair[0]]
+
+
+def test_the_first_line_of_a_table_is_no_bomb(tmp_path):
+    import gzip
+    import tracemalloc
+
+    from napari_inclust.io import tables
+
+    with gzip.open(tmp_path / "line.csv.gz", "wb") as file:
+        for _ in range(100):
+            file.write(b"x" * 2**20)
+    tracemalloc.start()
+    assert not tables.has_places(tmp_path / "line.csv.gz")
+    assert tracemalloc.get_traced_memory()[1] < 120 * 2**20
+    tracemalloc.stop()

@@ -65,7 +65,7 @@ def test_a_visium_hd_folder_has_bins_to_choose_from(shared, tmp_path):
 
     adata = spots(shared)
     path = write_visium_hd(tmp_path / "hd", adata)
-    assert choices(path) == (["square_008um", "square_016um"], [])
+    assert choices(path).tables == ["square_008um", "square_016um"]
     found, coarse = read_section(path), read_section(path, table="square_016um")
     np.testing.assert_array_equal(found.matrix.toarray(), adata.X.toarray())
     np.testing.assert_allclose(found.xy[0], 4)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..core.dataset import Dataset
 from ..errors import DataError
+from .guard import check_headers
 from .read import careful, read_reference, recognise
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def _modalities(path: Path) -> dict[str, AnnData]:
     from anndata.io import read_elem
 
     def read(path: Path) -> dict[str, AnnData]:
+        check_headers(path)
         with h5py.File(path) as file:
             return {str(name): read_elem(file["mod"][name]) for name in file["mod"]}
 

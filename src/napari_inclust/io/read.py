@@ -148,7 +148,7 @@ def read_section(
     path = Path(path)
     kind = recognise(path)
     asked = Asked(table, system, pixel_size, _columns(columns))
-    opened: Opened = careful(path, lambda p: kind.open(p, asked), kind.name)
+    opened = opened_as(kind, path, asked)
     if kind.columns(path) and "spatial" not in opened.adata.obsm:
         raise DataError(tables.unplaced(path))
     section = _section(opened, path, asked, values=values, plane=plane, flatten=flatten)
@@ -186,9 +186,8 @@ def read_any(
 ) -> Reference:
     """Open a file as a section when its cells have places, as a reference when they have none; the rest as for `read_section`."""
     path = Path(path)
-    kind = recognise(path)
     asked = Asked(table, system, pixel_size, _columns(columns))
-    opened = careful(path, lambda p: kind.open(p, asked), kind.name)
+    opened = opened_as(recognise(path), path, asked)
     if "spatial" not in opened.adata.obsm:
         return Reference.from_adata(opened.adata, name=path.stem, path=path, values=values)
     return _section(opened, path, asked, values=values, plane=plane, flatten=True)
@@ -216,7 +215,7 @@ def recognise(path: Path) -> Format:
     Raises
     ------
     DataError
-        It does not exist, is of no kind that is known, or announces more than it can hold (`guard`).
+        It does not exist, or is of no kind that is known.
     """
     if not path.exists():
         raise DataError(f"no file {path}. Check the name.")
@@ -225,7 +224,6 @@ def recognise(path: Path) -> Format:
         raise DataError(
             f"{path} is {'a folder' if path.is_dir() else 'a file'} of no kind that is known here; expected one of {', '.join(f.name for f in FORMATS)}."
         )
-    careful(path, check_headers, kind.name)
     return kind
 
 
@@ -237,9 +235,24 @@ def kind_of(path: Path) -> Format | None:
 
 def read_adata(path: Path) -> AnnData:
     """The cells of a file as AnnData, whatever its kind."""
-    kind = recognise(path)
-    opened: Opened = careful(path, lambda p: kind.open(p, Asked()), kind.name)
-    return opened.adata
+    return opened_as(recognise(path), path, Asked()).adata
+
+
+def opened_as(kind: Format, path: Path, asked: Asked) -> Opened:
+    """The contents of a file, after one look at what its headers announce (`guard`).
+
+    Raises
+    ------
+    DataError
+        A file that is truncated or damaged, or announces more than it can hold.
+    """
+
+    def read(path: Path) -> Opened:
+        check_headers(path)
+        return kind.open(path, asked)
+
+    found: Opened = careful(path, read, kind.name)
+    return found
 
 
 def careful(path: Path, read: Callable[[Path], Any], kind: str) -> Any:

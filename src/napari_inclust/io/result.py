@@ -15,7 +15,7 @@ from ..core.section import coordinates
 from ..errors import DataError
 from .opened import Asked
 from .outlines import Raster
-from .read import careful, choices, read_section, recognise
+from .read import choices, opened_as, read_section, recognise
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -111,7 +111,7 @@ def open_result(path: Path, *, table: str | None = None, outlines: Path | None =
     kind = recognise(path)
     tables = choices(path).tables if table is None else []
     asked = Asked(table=table or next((t for t in TABLES if t in tables), None), pixel_size=pixel_size)
-    opened = careful(path, lambda p: kind.open(p, asked), kind.name)
+    opened = opened_as(kind, path, asked)
     adata, raster = opened.adata, opened.raster
     shown = np.asarray(adata.obsm["spatial"]).shape[1:] if "spatial" in adata.obsm else ()
     xy, _ = coordinates(adata, path.stem, pixel_size=None if opened.note else pixel_size, plane=(0, 1) if shown == (3,) else None)

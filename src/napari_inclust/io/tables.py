@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 Chosen = Sequence[str]  # columns with x, y and the names of the cells; the third, or all, may be left out; "" is what is known by its name
-_MOST_COLUMNS = 2000
+_MOST_COLUMNS, _LONGEST_LINE = 2000, 2**24
 _LIKE_PLACES = re.compile(r"(^|[\W_])[xy]([\W_\d]|$)|cent|coord|posi?(tion)?([^a-z]|$)|pixel|pxl", re.I)
 PLACES = (("x", "y"), ("center_x", "center_y"), ("x_centroid", "y_centroid"), ("centroid_x", "centroid_y"), ("x_um", "y_um"), ("spatial_x", "spatial_y"))
 
@@ -126,8 +129,11 @@ def _header(path: Path) -> list[str]:
     import pyarrow.parquet
 
     try:
-        names = pyarrow.parquet.read_schema(path).names if path.suffix == ".parquet" else pd.read_csv(path, sep=_separator(path), nrows=0).columns
-    except (OSError, ValueError):
+        if path.suffix == ".parquet":
+            return list(map(str, pyarrow.parquet.read_schema(path).names))
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig") as file:
+            names = pd.read_csv(io.StringIO(file.readline(_LONGEST_LINE)), sep=_separator(path), nrows=0).columns
+    except (OSError, ValueError, EOFError, zlib.error):
         return []
     return [str(name) for name in names]
 
