@@ -11,7 +11,7 @@ import pytest
 from napari_inclust import load_run
 
 SECTIONS = (
-    "Data", "Genes", "Masks", "Training", "Held-out scores", "Calibration", "Foreseen scores", "Common factor", "Maps", "Cell trust", "Settings", "Versions",
+    "Data", "Genes", "Masks", "Training", "Held-out scores", "Calibration", "Foreseen scores", "Smoothness", "Common factor", "Maps", "Cell trust", "Settings", "Versions",
 )  # fmt: skip
 VOID = {"meta", "br", "link", "img"}
 HOSTILE = "<script>$x_{</b>&\"'"
@@ -71,7 +71,7 @@ def test_page_tells_everything_with_the_numbers_of_the_run_and_points_nowhere_el
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     page, run = Page(text), load_run(saved)
     assert tuple(page.headings) == SECTIONS
-    assert page.tags.count("svg") == 8
+    assert page.tags.count("svg") == 9
     assert page.tags.count("script") == 1
     assert all(pointer.startswith(("#", "data:image/png;base64,")) for pointer in page.pointers)
     assert not re.search(r"https?:|url\((?!#)|@import", text)

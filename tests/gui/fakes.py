@@ -27,6 +27,17 @@ class FakeEpoch:
     best: bool = True
 
 
+@dataclasses.dataclass(frozen=True)
+class FakeTrust:
+    table: pd.DataFrame
+    error: float = 0.08
+    rank_correlation: float = 0.66
+
+    @property
+    def columns(self) -> pd.DataFrame:
+        return self.table.rename(columns={"predicted_pcc": "foreseen"})[["foreseen", "moran", "moran_flag"]]
+
+
 class FakeRun:
     """Imputed values are the row number scaled by the gene's position: easy to check on the canvas."""
 
@@ -43,17 +54,20 @@ class FakeRun:
 
     @property
     def gene_trust(self) -> Any:
-        """Foreseen scores; of Gene30 nothing is foreseen."""
+        """Foreseen scores; of Gene30 nothing is foreseen. Gene31 is too smooth."""
         names = list(self.panel.reference_only)
         predicted = np.linspace(0.1, 0.7, len(names))
         lost = np.array([n == "Gene30" for n in names])
         table = pd.DataFrame(
-            {"predicted_pcc": np.where(lost, np.nan, predicted), "reason": np.where(lost, "unlike the scored genes in: detection", "")}, index=names
-        )
-        return SimpleNamespace(table=table, error=0.08, rank_correlation=0.66)
+            {
+                "predicted_pcc": np.where(lost, np.nan, predicted), "reason": np.where(lost, "unlike the scored genes in: detection", ""), "moran": 0.3,
+                "moran_flag": [n == "Gene31" for n in names],
+            }, index=names,
+        )  # fmt: skip
+        return FakeTrust(table)
 
     def foreseen(self, genes: Any) -> Any:
-        return SimpleNamespace(table=self.gene_trust.table.loc[list(genes)], error=0.08, rank_correlation=0.66)
+        return FakeTrust(self.gene_trust.table.loc[list(genes)])
 
     def about_cells(self) -> pd.DataFrame:
         kinds = pd.Categorical(np.resize(["glia", "neuron"], self.section.n_cells))

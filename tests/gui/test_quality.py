@@ -53,10 +53,11 @@ def known(bench: Any, gene: str, qtbot: Any) -> None:
 def test_true_and_foreseen_scores_are_told_apart(opened: Any, qtbot: Any) -> None:
     _, bench, dock = ready(opened, qtbot)
     foreseen = bench.judging.genes.table["predicted_pcc"]
-    assert row(dock, "Gene4") == ["Gene4", "measured", "-0.20", "0.20", "0.10", ""]
+    assert row(dock, "Gene4") == ["Gene4", "measured", "-0.20", "0.20", "0.10", "-", ""]
     assert row(dock, "Gene31")[1:4] == ["imputed", f"~{foreseen['Gene31']:.2f}", "-"]
     assert row(dock, "Gene30")[2] == "not foreseen"
-    assert row(dock, "Gene30")[5] == "not foreseen: unlike the scored genes in: detection"
+    assert [row(dock, g)[5] for g in ("Gene30", "Gene31")] == ["~0.30", "~0.30 !"]
+    assert row(dock, "Gene30")[6] == "not foreseen: unlike the scored genes in: detection"
     assert "mean error 0.08, rank correlation 0.66" in dock.summary.text()
     dock.model.sort(dock.model.columns.index(SCORE), Qt.SortOrder.DescendingOrder)
     scores = [float(dock.model.data(dock.model.index(r, 2)).lstrip("~")) for r in range(25)]

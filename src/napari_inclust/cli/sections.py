@@ -161,7 +161,7 @@ def _together(spatial: dict[str, Path], outputs: dict[str, Path], reference: Ref
             yield from (_row(name, "skipped", outputs[name], problem="finished before, with the same data and settings") for name in sections)
             return
         run = train(data, wanted.config, talk, labels=wanted.labels, batch=SECTION)
-        cells, foreseen = run.about_cells(), run.foreseen([g for g in genes if run.kind(g) == "imputed"]).table["predicted_pcc"]
+        cells, judged = run.about_cells(), run.foreseen([g for g in genes if run.kind(g) == "imputed"]).columns
         with tempfile.TemporaryDirectory(prefix=".shared-", suffix=".part", dir=next(iter(outputs.values())).parent) as folder:
             whole_file = Path(folder) / "whole.zarr"
             with talk.progress("imputing", len(genes)) as update:
@@ -171,7 +171,7 @@ def _together(spatial: dict[str, Path], outputs: dict[str, Path], reference: Ref
                     rows = (whole.adata.obs[SECTION] == name).to_numpy().nonzero()[0]
                     part = Stored(section, run.provenance | {"shared_with": list(sections)}, whole_file, rows, var)
                     about = cells.iloc[rows].set_axis(section.adata.obs_names)
-                    write_imputed(outputs[name], part, genes, command=command_line(), request=request, cells=about, foreseen=foreseen)
+                    write_imputed(outputs[name], part, genes, command=command_line(), request=request, cells=about, judged=judged)
                     yield _row(name, "done", outputs[name], run, section.n_cells, len(genes), time.perf_counter() - start)
                 except InclustError as error:
                     yield _failed(name, error)

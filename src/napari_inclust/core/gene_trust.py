@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from .inflation import inflation, moran, neighbours
 from .predict import Predictor
 from .readout import GeneProcess, Wanted
 from .score import pearson, zscore
+
+if TYPE_CHECKING:
+    from .run import Run
 
 FEATURES = (
     "detection",
@@ -23,6 +29,7 @@ FEATURES = (
     "agreement of readouts",
     "consistency with the section",
     "common factor",
+    "spatial pattern",
 )
 CHUNK = 256
 MIN_GENES = 20  # scored genes below which nothing is foreseen
@@ -35,34 +42,68 @@ class GeneTrust:
     Attributes
     ----------
     table
-        One row a gene: `predicted_pcc` (NaN where the gene lies outside what the scored genes cover) and `reason` (why it abstains, or "").
+        One row a gene: `predicted_pcc` (NaN where the gene lies outside what the scored genes cover), `reason` (why it abstains, or ""), and of a run
+        the columns of `inflation`.
     error
         Mean absolute error of the regression for genes hidden from it (cross-validated).
     rank_correlation
         Spearman between foreseen and true scores of genes hidden from it.
     hidden : (scored genes,)
         What it foresees of each scored gene that is hidden from it; empty where nothing is foreseen.
+    measured
+        Of a run, one row a measured gene: the columns of `inflation`, from its held-out prediction.
     """
 
     table: pd.DataFrame
     error: float
     rank_correlation: float
     hidden: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    measured: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def columns(self) -> pd.DataFrame:
+        """What is written of every gene of a run: foreseen, moran, moran_flag."""
+        return pd.concat([self.measured, self.table]).rename(columns={"predicted_pcc": "foreseen"}).reindex(columns=["foreseen", "moran", "moran_flag"])
 
 
-def gene_features(predictor: Predictor, features: NDArray[np.intp], components: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def of_run(run: Run, genes: Sequence[str]) -> GeneTrust:
+    """What can be told of genes that the section of a run lacks: foreseen scores, and whether imputing made them smoother than genes are."""
+    n, predictor = run.panel.n_shared, run.predictor
+    learned = run.plan.table("reference").part("components")
+    components = learned.values[predictor.genes.rows] if learned is not None else _components(predictor.genes.standardised(np.arange(n)), run.config.components)
+    positions = np.concatenate([np.arange(n), run.positions(genes)])
+    graph = neighbours(run.section.xy[run.anchors])
+    features = gene_features(predictor, positions, components, graph)
+    trust = foresee(features[:n], run.scores["pcc"].to_numpy(), features[n:], list(genes), run.config.seed)
+    smooth = inflation(
+        features[:, FEATURES.index("spatial pattern")], moran(run.measured_shared(run.anchors), graph), np.log(predictor.levels.mean[positions] + 1e-9)
+    )
+    smooth.index = pd.Index([*run.panel.shared, *genes], name="gene")
+    return replace(trust, table=trust.table.join(smooth.iloc[n:]), measured=smooth.iloc[:n])
+
+
+def _components(values: NDArray[np.floating[Any]], k: int) -> NDArray[np.floating[Any]]:
+    """(cells, k) leading principal components."""
+    u, s, _ = np.linalg.svd(values - values.mean(0), full_matrices=False)
+    out: NDArray[np.floating[Any]] = u[:, :k] * s[:k]
+    return out
+
+
+def gene_features(predictor: Predictor, features: NDArray[np.intp], components: NDArray[np.floating[Any]], graph: sp.csr_matrix) -> NDArray[np.float64]:
     """(genes, FEATURES) what is known of genes without their truth; a shared gene as the member sees it from which it is hidden, others averaged over members.
 
     Parameters
     ----------
     components : (reference rows, k)
         Leading principal components of the reference.
+    graph : (anchors, anchors)
+        `inflation.neighbours` of the predictor's anchors.
     """
     components = zscore(components) / np.sqrt(len(components))
     out = []
     for start in range(0, len(features), CHUNK):
         part = features[start : start + CHUNK]
-        by_member = np.stack([_seen_by(predictor, predictor.genes.wanted(part), m) for m in range(predictor.folds)])
+        by_member = np.stack([_seen_by(predictor, predictor.genes.wanted(part), m, graph) for m in range(predictor.folds)])
         mean = by_member.mean(0)
         shared = np.flatnonzero(part < len(predictor.fold))
         mean[shared] = by_member[predictor.fold[part[shared]], shared]
@@ -79,10 +120,10 @@ def _in_reference(predictor: Predictor, features: NDArray[np.intp], components: 
     return np.stack([detection, np.log(mean + 1e-4), np.log((sd + 1e-4) / (mean + 1e-4)), explained], 1)
 
 
-def _seen_by(predictor: Predictor, wanted: Wanted, member: int) -> NDArray[np.float64]:
+def _seen_by(predictor: Predictor, wanted: Wanted, member: int, graph: sp.csr_matrix) -> NDArray[np.float64]:
     """Of each gene: variance that the shown genes explain in the reference; mean of its five largest correlations with them there; spread of the stacked
     prediction (1 when all readouts say the same); how alike its correlations with the shown genes are in the section (predicted) and in the reference; its
-    correlation with the cell's common factor."""
+    correlation with the cell's common factor; Moran's I of the prediction."""
     shown = predictor.shown[member]
     process = GeneProcess("", predictor.shown, predictor.genes, noise=1.0)
     to_shown = process.to_shown(member, wanted)
@@ -92,7 +133,7 @@ def _seen_by(predictor: Predictor, wanted: Wanted, member: int) -> NDArray[np.fl
     x = predictor.anchors.x[member][:, shown]
     in_section = zscore(x).T @ zscore(stacked) / len(x)
     along = zscore(x.mean(1, keepdims=True))[:, 0] @ zscore(stacked) / len(x)
-    return np.stack([explained, partners, stacked.std(0), pearson(to_shown, in_section), along], 1)
+    return np.stack([explained, partners, stacked.std(0), pearson(to_shown, in_section), along, moran(stacked, graph)], 1)
 
 
 def foresee(known: NDArray[np.float64], scores: NDArray[np.float64], wanted: NDArray[np.float64], names: list[str], seed: int) -> GeneTrust:

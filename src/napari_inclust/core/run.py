@@ -17,7 +17,7 @@ from ..errors import PanelError
 from . import baselines, cell_trust, subsample
 from . import values as val
 from .fast import Fast
-from .gene_trust import GeneTrust, foresee, gene_features
+from .gene_trust import GeneTrust, of_run
 from .interval import Calibration, calibrate
 from .latent import Cells, encode
 from .predict import Choices, Predictor
@@ -122,6 +122,11 @@ class Run:
         """Which of the sampled cells are the anchors, over which a prediction is standardised."""
         return _some(len(self.sample), ANCHORS, self.config.seed)
 
+    @property
+    def anchors(self) -> NDArray[np.intp]:
+        """Rows of the section over which a prediction is standardised."""
+        return self.sample[self._anchored]
+
     @cached_property
     def cells(self) -> Cells:
         """The sampled cells of the section."""
@@ -173,7 +178,7 @@ class Run:
     @cached_property
     def _parts(self) -> dict[str, Any]:
         """What a predictor is made of, but for the choices."""
-        anchors = encode(self.trainer, "section", self.sample[self._anchored])
+        anchors = encode(self.trainer, "section", self.anchors)
         mean, sd = val.moments(self._measured)
         shown = shown_genes(self.plan, self._genes)
         return {
@@ -268,12 +273,7 @@ class Run:
 
     def foreseen(self, genes: Sequence[str]) -> GeneTrust:
         """Foreseen held-out Pearson of genes that the section lacks, with the error of foreseeing."""
-        n, rows = self.panel.n_shared, self._genes.rows
-        learned = self.plan.table("reference").part("components")
-        components = learned.values[rows] if learned is not None else _components(self._genes.standardised(np.arange(n)), self.config.components)
-        wanted = self.positions(genes)
-        features = gene_features(self.predictor, np.concatenate([np.arange(n), wanted]), components)
-        return foresee(features[:n], self.scores["pcc"].to_numpy(), features[n:], list(genes), self.config.seed)
+        return of_run(self, genes)
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -376,13 +376,6 @@ class Run:
             "genes": {"shared": self.panel.n_shared, "imputable": self.panel.n_reference_only}, "epochs": len(self.history), "seconds": self.history[-1].seconds if self.history else 0.0,
             **versions(),
         }  # fmt: skip
-
-
-def _components(values: NDArray[np.floating[Any]], k: int) -> NDArray[np.floating[Any]]:
-    """(cells, k) leading principal components."""
-    u, s, _ = np.linalg.svd(values - values.mean(0), full_matrices=False)
-    out: NDArray[np.floating[Any]] = u[:, :k] * s[:k]
-    return out
 
 
 def _some(n: int, most: int, seed: int) -> NDArray[np.intp]:

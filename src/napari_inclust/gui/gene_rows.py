@@ -28,6 +28,10 @@ class GeneTable:
         Foreseen Pearson of genes that were not measured, NaN where there is none.
     reasons : (genes,) str, optional
         Why nothing is foreseen of a gene.
+    moran : (genes,) float32, optional
+        Moran's I of the imputed values.
+    inflated : (genes,) bool, optional
+        Whether it lies far above what imputing does to measured genes.
     baselines
         Held-out Pearson of "knn" and "type_mean", (genes,) each.
     added
@@ -39,6 +43,8 @@ class GeneTable:
     scores: NDArray[np.float32]
     foreseen: NDArray[np.float32] | None = None
     reasons: NDArray[np.object_] | None = None
+    moran: NDArray[np.float32] | None = None
+    inflated: NDArray[np.bool_] | None = None
     baselines: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     added: tuple[str, ...] = ()
 
@@ -54,7 +60,7 @@ class GeneTable:
         Parameters
         ----------
         foreseen
-            Table of the run: `predicted_pcc` and `reason` of each unmeasured gene.
+            Table of the run: `predicted_pcc`, `reason`, `moran` and `moran_flag` of each unmeasured gene.
         """
         if section is None or run is None:
             return cls.unscored(() if section is None else tuple(section.genes))
@@ -76,7 +82,8 @@ class GeneTable:
             return cls(names, imputed, held_out("pcc"), baselines=beside)
         table = foreseen.reindex(names)
         reasons = table["reason"].fillna("").to_numpy(dtype=object)
-        return cls(names, imputed, held_out("pcc"), table["predicted_pcc"].to_numpy(dtype=np.float32), reasons, beside)
+        moran, inflated = table["moran"].to_numpy(dtype=np.float32), (table["moran_flag"] == True).to_numpy()  # noqa: E712 - missing is False
+        return cls(names, imputed, held_out("pcc"), table["predicted_pcc"].to_numpy(dtype=np.float32), reasons, moran, inflated, beside)
 
     def plus(self, kinds: Mapping[str, str], scores: Mapping[str, float | None]) -> GeneTable:
         """The same with features that come from neither section nor run: what each is, and its held-out Pearson; those that are there already stay as they are."""
@@ -93,6 +100,8 @@ class GeneTable:
             scores=np.concatenate([self.scores, given]),
             foreseen=None if self.foreseen is None else np.concatenate([self.foreseen, nothing]),
             reasons=None if self.reasons is None else np.concatenate([self.reasons, np.full(len(new), "", dtype=object)]),
+            moran=None if self.moran is None else np.concatenate([self.moran, nothing]),
+            inflated=None if self.inflated is None else np.concatenate([self.inflated, np.zeros(len(new), dtype=bool)]),
             baselines={name: np.concatenate([values, nothing]) for name, values in self.baselines.items()},
             added=(*self.added, *(kinds[name] for name in new)),
         )

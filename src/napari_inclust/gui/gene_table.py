@@ -11,9 +11,9 @@ from qtpy.QtGui import QFont
 
 from .gene_rows import GeneTable
 
-STAR, GENE, KIND, SCORE, KNN, TYPE_MEAN, WHY = range(7)
-IN_GENES, IN_QUALITY = (STAR, GENE, KIND, SCORE), (GENE, KIND, SCORE, KNN, TYPE_MEAN, WHY)
-_TITLES = ("★", "Gene", "Values", "Score", "kNN", "Type", "Note")
+STAR, GENE, KIND, SCORE, KNN, TYPE_MEAN, WHY, MORAN = range(8)
+IN_GENES, IN_QUALITY = (STAR, GENE, KIND, SCORE), (GENE, KIND, SCORE, KNN, TYPE_MEAN, MORAN, WHY)
+_TITLES = ("★", "Gene", "Values", "Score", "kNN", "Type", "Note", "Moran")
 _TIPS = (
     "Starred genes: click the star",
     "Click a gene to paint it",
@@ -22,6 +22,7 @@ _TIPS = (
     "Held-out Pearson correlation of the baseline: nearest cells of the reference",
     "Held-out Pearson correlation of the baseline: mean of the cell's type",
     "Why nothing is foreseen of a gene",
+    "Moran's I of the imputed values (approximate, of a sample of the cells): 0 is no pattern, 1 a smooth one. An exclamation mark: far smoother than measured genes become by imputing, do not read the pattern as found",
 )
 
 
@@ -88,7 +89,7 @@ class GeneModel(QAbstractTableModel):
 
     def texts_of(self, column: int) -> tuple[str, ...]:
         """The widest texts that may stand in a column."""
-        return {KIND: ("generated",), SCORE: ("not foreseen",) if WHY in self.columns else ("~-0.00",), KNN: ("-0.00",), TYPE_MEAN: ("-0.00",)}.get(column, ())
+        return {KIND: ("generated",), SCORE: ("not foreseen",) if WHY in self.columns else ("~-0.00",), KNN: ("-0.00",), TYPE_MEAN: ("-0.00",), MORAN: ("~-0.00 !",)}.get(column, ())
 
     def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
         self._sort = None if column < 0 else (self.columns[column], order == Qt.SortOrder.DescendingOrder)
@@ -131,6 +132,7 @@ class GeneModel(QAbstractTableModel):
                 STAR: lambda r: ~np.isin(t.names[r], list(self.stars)), GENE: lambda r: self._lower[r],
                 KIND: lambda r: t.imputed[r], SCORE: lambda r: np.nan_to_num(self._best[r], nan=-2.0),
                 KNN: lambda r: self._baseline("knn", r), TYPE_MEAN: lambda r: self._baseline("type_mean", r), WHY: lambda r: self._why(r),
+                MORAN: lambda r: np.full(len(r), -2.0) if t.moran is None else np.nan_to_num(t.moran[r], nan=-2.0),
             }[column](rows)  # fmt: skip
             order = np.argsort(key, kind="stable")
             rows = rows[order[::-1] if down else order]
@@ -160,6 +162,9 @@ class GeneModel(QAbstractTableModel):
             foreseen = np.isfinite(self._best[i]) and not np.isfinite(t.scores[i])
             nothing = "not foreseen" if WHY in self.columns and t.foreseen is not None and t.imputed[i] else "-"
             return nothing if not np.isfinite(self._best[i]) else f"{'~' if foreseen else ''}{self._best[i]:.2f}"
+        if column == MORAN:
+            known = t.moran is not None and t.inflated is not None and np.isfinite(t.moran[i])
+            return f"~{t.moran[i]:.2f}{' !' if t.inflated[i] else ''}" if known else "-"
         values = t.baselines.get("knn" if column == KNN else "type_mean")
         return "-" if values is None or not np.isfinite(values[i]) else f"{values[i]:.2f}"
 
@@ -184,7 +189,7 @@ class GeneModel(QAbstractTableModel):
         i, column = self._rows[index.row()], self.columns[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(i, column)
-        if role == Qt.ItemDataRole.TextAlignmentRole and column in (STAR, SCORE, KNN, TYPE_MEAN):
+        if role == Qt.ItemDataRole.TextAlignmentRole and column in (STAR, SCORE, KNN, TYPE_MEAN, MORAN):
             return Qt.AlignmentFlag.AlignCenter
         if role == Qt.ItemDataRole.FontRole and self._table.imputed[i]:
             font = QFont()

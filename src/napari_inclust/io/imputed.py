@@ -95,8 +95,8 @@ class Imputation:
         Names, in the order of the columns.
     cells
         Columns to add to `obs`, one row a cell.
-    foreseen
-        The score that each unmeasured gene is likely to have, by gene.
+    judged
+        Columns to add to `var` after the score, by gene: foreseen, moran, moran_flag.
     said
         Entries to add to the provenance, such as the command.
     value_type
@@ -109,13 +109,13 @@ class Imputation:
         genes: Sequence[str],
         *,
         cells: pd.DataFrame | None = None,
-        foreseen: pd.Series[float] | None = None,
+        judged: pd.DataFrame | None = None,
         said: dict[str, Any] | None = None,
         value_type: str = IMPUTED,
     ) -> None:
         self.run, self.section, self.genes = run, run.section, list(genes)
         self.cells = pd.DataFrame(index=run.section.adata.obs_names) if cells is None else cells
-        self._foreseen, self._said, self._value_type = foreseen, said or {}, value_type
+        self._judged, self._said, self._value_type = judged, said or {}, value_type
         self._names: list[str] = []
         self._rows: list[tuple[bool, str, float, float]] = []
 
@@ -151,12 +151,13 @@ class Imputation:
 
     @property
     def var(self) -> pd.DataFrame:
-        """One row a gene: imputed, kind, score, foreseen (when given), spread."""
+        """One row a gene: imputed, kind, score, what was judged (when given), spread."""
         index = pd.Index(self._names, dtype=object, name="gene")
         var = pd.DataFrame(self._rows, index=index, columns=["imputed", "kind", "score", "spread"]).astype({"kind": "category", "score": float})
-        if self._foreseen is not None:
-            var.insert(3, "foreseen", self._foreseen.reindex(var.index).astype(float))
-        return var
+        if self._judged is None:
+            return var
+        known = self._judged.reindex(var.index)
+        return pd.concat([var.iloc[:, :3], known.astype({"foreseen": float, "moran_flag": bool}), var.iloc[:, 3:]], axis=1)
 
 
 def check_target(path: str | Path, section: str | Path, others: Iterable[str | Path] = (), *, name: str = NAME) -> Path:
@@ -188,15 +189,14 @@ def check_target(path: str | Path, section: str | Path, others: Iterable[str | P
 def write_run(
     path: Path, run: Run, genes: Sequence[str], *, command: str, request: str = "", name: str = NAME, progress: Callable[[int], None] = lambda done: None
 ) -> tuple[pd.DataFrame, GeneTrust]:
-    """Imputed genes with all that the run can say of them: trust and type of each cell, foreseen scores. Both the window and the command line write this.
+    """Imputed genes with all that the run can say of them: trust and type of each cell, foreseen scores, Moran's I. Both the window and the command line write this.
 
     Returns
     -------
     `var` of the file, and what is foreseen of the unmeasured genes. Parameters and errors as `write_imputed`.
     """
     trust = run.foreseen([gene for gene in genes if run.kind(gene) == "imputed"])
-    foreseen = trust.table["predicted_pcc"]
-    var = write_imputed(path, run, genes, command=command, request=request, cells=run.about_cells(), foreseen=foreseen, name=name, progress=progress)
+    var = write_imputed(path, run, genes, command=command, request=request, cells=run.about_cells(), judged=trust.columns, name=name, progress=progress)
     return var, trust
 
 
@@ -208,7 +208,7 @@ def write_imputed(
     command: str = "",
     request: str = "",
     cells: pd.DataFrame | None = None,
-    foreseen: pd.Series[float] | None = None,
+    judged: pd.DataFrame | None = None,
     name: str = NAME,
     progress: Callable[[int], None] = lambda done: None,
 ) -> pd.DataFrame:
@@ -227,8 +227,8 @@ def write_imputed(
         Digest of all that decides the result: a later call knows by it that there is nothing to do (`requested`).
     cells
         Columns to add to `obs`, one row a cell.
-    foreseen
-        The score that each unmeasured gene is likely to have, by gene.
+    judged
+        Columns to add to `var` after the score, by gene: foreseen, moran, moran_flag.
     name
         Of the table or modality.
     progress
@@ -236,14 +236,14 @@ def write_imputed(
 
     Returns
     -------
-    `var` of the file: imputed, kind, score, foreseen (when given), spread. `X` holds the values, `layers["spread"]` their spread, `uns["inclust"]` where they come from.
+    `var` of the file: imputed, kind, score, what was judged (when given), spread. `X` holds the values, `layers["spread"]` their spread, `uns["inclust"]` where they come from.
 
     Raises
     ------
     OutputError
         The disk is full or the place cannot be written.
     """
-    found = Imputation(run, genes, cells=cells, foreseen=foreseen, said={"command": command} | ({"request": request} if request else {}))
+    found = Imputation(run, genes, cells=cells, judged=judged, said={"command": command} | ({"request": request} if request else {}))
     _write(path, found, name, progress)
     return found.var
 

@@ -44,7 +44,7 @@ def page(run: Run) -> str:
 
     sections = {
         "Data": _data, "Genes": _panel, "Masks": _masks, "Training": _loss, "Held-out scores": _scores, "Calibration": _calibration,
-        "Foreseen scores": _foreseen, "Common factor": _common_factor, "Maps": _maps, "Cell trust": _cell_trust, "Settings": _settings, "Versions": _versions,
+        "Foreseen scores": _foreseen, "Smoothness": _smoothness, "Common factor": _common_factor, "Maps": _maps, "Cell trust": _cell_trust, "Settings": _settings, "Versions": _versions,
     }  # fmt: skip
     with mpl.rc_context(FIGURES):
         parts = {name: make(run) for name, make in sections.items()}
@@ -181,6 +181,24 @@ def _foreseen(run: Run) -> str:
     listed = f"The {len(rows)} highest (all are in the file that <code>inclust impute</code> writes):" if rows else ""
     plot = drawn(figure, "Foreseen and true scores", said, width="30rem")
     return f"{plot}<p>{some}{listed}</p>" + (table(["unmeasured gene", "foreseen Pearson"], rows) if rows else "")
+
+
+def _smoothness(run: Run) -> str:
+    trust = run.gene_trust
+    measured, others = trust.measured, trust.table
+    figure = _figure(4.4, 3.8)
+    axes = figure.subplots()
+    ends = [min(measured["moran"].min(), measured["moran_measured"].min()) - 0.03, max(measured["moran"].max(), measured["moran_measured"].max()) + 0.03]
+    axes.plot(ends, ends, color=GREY, linewidth=0.8)
+    axes.plot(measured["moran_measured"], measured["moran"], "o", color=BLUE, alpha=0.7, markersize=4, markeredgewidth=0)
+    axes.set(xlabel="Moran's I, measured", ylabel="Moran's I, imputed while hidden", aspect="equal", xlim=ends, ylim=ends)
+    said = f"Measured genes; imputing changes Moran's I by {measured['moran_gain'].median():+.2f} (median). Approximate: of a sample of the cells."
+    flagged = pd.concat([measured, others])
+    flagged = flagged[flagged["moran_flag"]].sort_values("moran_z", ascending=False, kind="stable")
+    note = "<p>No gene is far smoother than measured genes become by imputing.</p>" if flagged.empty else '<p class="care">Far smoother than measured genes become by imputing; do not read their patterns as found:</p>'  # fmt: skip
+    rows = [[str(gene), r["moran"], r["moran_gain"], r["moran_z"]] for gene, r in flagged.head(MOST_FORESEEN).iterrows()]
+    listed = table(["gene", "Moran's I, imputed", "above what is expected", "robust z"], rows) if rows else ""
+    return drawn(figure, "Moran's I, measured and imputed", said, width="30rem") + note + listed
 
 
 def _common_factor(run: Run) -> str:

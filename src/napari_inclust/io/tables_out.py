@@ -27,7 +27,7 @@ def gene_table(path: Path) -> Path:
 def write_tables(path: Path, found: Imputation, progress: Callable[[int], None]) -> None:
     """Cells in rows: name, place in micrometres, what is said of the cell, and a column a gene named `Sox2_imputed` or `Gad1_held_out`.
 
-    The second table (`gene_table`) has one row a gene: imputed, kind, score, foreseen, spread. Parquet carries the provenance in its metadata, under "inclust".
+    The second table (`gene_table`) has one row a gene: imputed, kind, score, foreseen, moran, moran_flag, spread. Parquet carries the provenance in its metadata, under "inclust".
 
     Raises
     ------
