@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
 from . import baselines, subsample
-from .block_readout import Matrix, Placing, build
+from .block_readout import BlockReadout, Matrix, Placing, build
 from .rows import chunks
 from .score import metrics, pearson, zscore
 from .stack import choose_weights, correlations
@@ -65,7 +66,8 @@ def generate(trained: Trained, table: str, block: str, *, inputs: Sequence[str] 
 
     Every readout (`block_readout`) of a data set that measures the block is standardised feature by feature; their weighted mean is put back on its scale.
     The weights, the same for all features, are those that predict the data set's held-out cells best (`stack`): weights of each feature's own predicted new
-    cells no better. Where several data sets measure a feature, their predictions are averaged.
+    cells no better. Then the readouts are made again with all cells. Where several data sets measure a feature, their predictions are averaged; the
+    cells' own set is asked only where no other measures the block.
 
     Parameters
     ----------
@@ -83,10 +85,10 @@ def generate(trained: Trained, table: str, block: str, *, inputs: Sequence[str] 
     inputs = tuple(inputs) if inputs is not None else _way(trained, table, block)
     values, spread, mass = np.zeros((target.n_cells, n), np.float32), np.zeros((target.n_cells, n), np.float32), np.zeros(n, np.float32)
     scored, weights = [], {}
-    for t in plan.tables:
+    measuring = [t for t in plan.tables if t.part(block) is not None]
+    for t in [t for t in measuring if t.name != table] or measuring:
         part = t.part(block)
-        if part is None:
-            continue
+        assert part is not None
         source = _Source(trained, t.name, part, block, inputs)
         at = part.features - here.start
         found, deviation = source.predict(table)
@@ -95,10 +97,11 @@ def generate(trained: Trained, table: str, block: str, *, inputs: Sequence[str] 
         mass[at] += 1
         weights[t.name] = source.weights
         scored.append(source.scores.set_index(pd.Index([plan.features[f] for f in part.features], name="feature")))
-    frame = pd.concat(scored)
-    scores = frame.drop(columns="source").groupby(level=0).mean().reindex(list(plan.features[here.start : here.stop]))
+    frame, made = pd.concat(scored), mass > 0
+    features = tuple(f for f, there in zip(plan.features[here.start : here.stop], made, strict=True) if there)
+    scores = frame.drop(columns="source").groupby(level=0).mean().reindex(list(features))
     scores["sources"] = frame.groupby(level=0)["source"].agg(", ".join)
-    return Generated(block, plan.features[here.start : here.stop], values / mass, spread / mass, scores, pd.DataFrame(weights))
+    return Generated(block, features, values[:, made] / mass[made], spread[:, made] / mass[made], scores, pd.DataFrame(weights))
 
 
 def _way(trained: Trained, table: str, block: str) -> tuple[str, ...]:
@@ -127,16 +130,29 @@ class _Source:
         if trained.data(table).modality(block).normalise == "binary":
             values.data = np.ones_like(values.data)
         rows, held = trainer.train_rows[table], trainer.validation_rows[table]
-        few = subsample.rows(trained.plan.table(table).labels[rows], MOST_CELLS, trainer.config.seed)
-        own = tuple(b for b in inputs if trained.plan.table(table).part(b) is not None) or None
-        self.placing = Placing(trained, table, inputs, own, rows[few])
-        self.readouts = build(self.placing, rows, few, values[rows], self._decoded)
-        truth, places = values[held].toarray(), self.placing(table, held)
-        predicted = [r.predict(places) for r in self.readouts]
-        self.weights = pd.Series(_weights(predicted, truth), [r.name for r in self.readouts])
-        seen = [zscore(self.placing.seen(table, r)) for r in (held, rows[few])]
-        nearest = baselines.knn_weights(seen[0], seen[1], trainer.config.seed) @ values[rows[few]]
-        self.scores = self._scored(truth, self._held_out(predicted, truth)).assign(pcc_knn=pearson(truth, nearest.toarray()))
+        self.own = tuple(b for b in inputs if trained.plan.table(table).part(b) is not None) or None
+        placing, blind = self._readouts(inputs, rows, values)
+        truth, places = values[held].toarray(), placing(table, held)
+        predicted = [r.predict(places) for r in blind]
+        self.weights = pd.Series(_weights(predicted, truth), [r.name for r in blind])
+        self.scores = self._scored(truth, self._held_out(predicted, truth)).assign(pcc_knn=pearson(truth, self._nearest(placing, held, rows, values)))
+        self.placing, self.readouts = self._readouts(inputs, np.arange(values.shape[0]), values)
+
+    def _readouts(self, inputs: tuple[str, ...], rows: NDArray[np.intp], values: sp.csr_matrix) -> tuple[Placing, list[BlockReadout]]:
+        """Readouts that look at some of the cells: the networks are the same."""
+        few = self._few(rows)
+        placing = Placing(self.trained, self.table, inputs, self.own, rows[few])
+        return placing, build(placing, rows, few, values[rows], self._decoded)
+
+    def _few(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        return subsample.rows(self.trained.plan.table(self.table).labels[rows], MOST_CELLS, self.trained.trainer.config.seed)
+
+    def _nearest(self, placing: Placing, held: NDArray[np.intp], rows: NDArray[np.intp], values: sp.csr_matrix) -> Matrix:
+        """The baseline: mean of the nearest cells, for the held-out ones."""
+        near = rows[self._few(rows)]
+        ours, theirs = (zscore(placing.seen(self.table, r)) for r in (held, near))
+        mean: Matrix = (baselines.knn_weights(ours, theirs, self.trained.trainer.config.seed) @ values[near]).toarray()
+        return mean
 
     def _held_out(self, predicted: list[Matrix], truth: Matrix) -> Matrix:
         """Predictions of the held-out cells, each with the weights that the cells of the other folds chose."""
@@ -169,7 +185,7 @@ class _Source:
     def _decoded(self, z: Matrix, network: int) -> Matrix:
         """What one network's decoder makes of latents (cells, latent), in the units of the values."""
         every = np.repeat(z[None], self.trained.trainer.networks, 0)
-        decoded = self.trained.decode(every, self.block, self.placing.covariate)[network][:, self.at]
+        decoded = self.trained.decode(every, self.block, self.trained.plan.table(self.table).covariate)[network][:, self.at]
         if self.kind == "nb":
             rate: Matrix = np.log1p(np.exp(np.clip(decoded, -15, 10)))
             return rate
