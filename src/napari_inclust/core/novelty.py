@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control
 
 from ..errors import ConfigError
 from .cell_trust import Neighbourhood
 from .trained import Trained
 
-LEVEL = 0.1  # share of false ones among the cells that are called unlike, by their p-values
+LEVEL = 0.1  # share of the cells of known types that may be called unlike
 WELL_MATCHED = 0.25  # quantile of the target's strangeness: cells that are surely of a known type
 MOST, CHUNK, OF_A_CLASS, FOLDS = 5000, 2048, 50, 5
 
@@ -39,7 +38,7 @@ class Novelty:
     halfway
         Between the strangeness of the target's well-matched cells and that of reference types when the reference lacks them (each in turn).
     unlike : (cells,) bool
-        The p-values call it (Benjamini-Hochberg), and it lies beyond `halfway`.
+        The p-value is at most the level, and the strangeness beyond `halfway`.
     cells : Neighbourhood
         The target's cells, or a sample of them, among which each is averaged.
     kinds : (types, features)
@@ -59,6 +58,11 @@ class Novelty:
 
 def novelty(trained: Trained, target: str, references: Sequence[str], level: float = LEVEL) -> Novelty:
     """Compare the cells of a target with the types of labelled references.
+
+    Parameters
+    ----------
+    level
+        Of the p-values: this share of the cells of known types is called unlike at most, in expectation, where no shift makes all cells strange.
 
     Raises
     ------
@@ -86,8 +90,7 @@ def novelty(trained: Trained, target: str, references: Sequence[str], level: flo
     null = np.sort(np.concatenate(calm))
     p_values = (1 + len(null) - np.searchsorted(null, strange, side="left")) / (len(null) + 1)
     halfway = float(np.quantile(strange, WELL_MATCHED) + np.median(missing)) / 2
-    unlike = (false_discovery_control(p_values) <= level) & (strange > halfway)
-    return Novelty(strange, p_values, halfway, unlike, near, kinds, classes)
+    return Novelty(strange, p_values, halfway, (p_values <= level) & (strange > halfway), near, kinds, classes)
 
 
 @dataclass(frozen=True, eq=False)

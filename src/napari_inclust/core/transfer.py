@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
 from ..errors import ConfigError
-from .novelty import Novelty, novelty
+from .novelty import LEVEL, Novelty, novelty
 from .obs import NO_LABEL
 from .trained import Trained
 
@@ -99,13 +99,15 @@ class Transferred:
         return out | ({"unknown_of_missing": float(1 - self.called[missing].mean())} if missing.any() else {})
 
 
-def transfer(trained: Trained, target: str, *, error: float = ERROR) -> Transferred:
+def transfer(trained: Trained, target: str, *, error: float = ERROR, unlike: float = LEVEL) -> Transferred:
     """Types of the cells of a target, from a plan with labels.
 
     Parameters
     ----------
     error
         Share of wrong types among the cells that get one, at most; between 0 and 1.
+    unlike
+        Share of the cells of known types that may be taken for cells of none (`novelty`); 0: only the probability decides.
 
     Raises
     ------
@@ -126,7 +128,7 @@ def transfer(trained: Trained, target: str, *, error: float = ERROR) -> Transfer
     right = known.argmax(1) == y
     confident = selected(q.max(1), known.max(1), ~right, error)
     references = [table.name for table in plan.tables if table.name != target and (table.labels >= 0).any()]
-    new = novelty(trained, target, references) if len(y) and references else None
+    new = novelty(trained, target, references, unlike) if len(y) and references else None
     return Transferred(
         names=(*plan.classes, *(f"spare {i + 1}" for i in range(plan.spare))),
         probability=q,

@@ -1,0 +1,102 @@
+"""Types that the reference lacks are found as groups of the target's cells."""
+
+from __future__ import annotations
+
+import anndata
+import numpy as np
+import pytest
+
+from napari_inclust.core.compose import compose
+from napari_inclust.core.config import Config
+from napari_inclust.core.dataset import Dataset
+from napari_inclust.core.new_types import _merged, _renumber, communities, new_types
+from napari_inclust.core.novelty import novelty
+from napari_inclust.core.trained import fit_plan
+from napari_inclust.errors import ConfigError
+
+from .test_transfer import CONFIG, typed
+
+
+def trained(target, reference, **settings):
+    plan = compose("transfer", [target, reference], labels={"reference": "kind"}, members=2)
+    return fit_plan(plan, [target, reference], CONFIG.replace(**settings))
+
+
+def test_a_missing_type_is_one_group_with_its_markers():
+    reference, target = typed(500, 0, "abc"), typed(400, 1, "abcd")
+    plan = trained(target, reference)
+    found = new_types(plan, "target", novelty(plan, "target", ["reference"]))
+    missing = (target.obs["kind"] == "d").to_numpy()
+    assert list(found.table.index) == ["new 1"]
+    assert (found.code[missing] == 0).mean() > 0.9
+    assert (found.code[~missing] == 0).mean() < 0.05
+    row = found.table.loc["new 1"]
+    assert row["cells"] == (found.code == 0).sum()
+    assert row["p"] < 0.05
+    assert row["nearest"] in "abc"
+    assert row["resemblance"] < 0.5
+    assert 0 < row["stability"] <= 1
+    assert set(row["markers"].split(", ")) == {f"Gene{i}" for i in range(40) if i % 4 == 3}
+    assert (found.markers["p_adjusted"] < 0.01).all()
+    assert found.types.isna().sum() == (found.code < 0).sum()
+
+
+def test_two_missing_types_are_two_groups():
+    reference, target = typed(500, 0, "ab"), typed(600, 1, "abcd")
+    plan = trained(target, reference, epochs=2)
+    found = new_types(plan, "target", novelty(plan, "target", ["reference"]))
+    kind = target.obs["kind"].to_numpy().astype(str)
+    best = {k: np.bincount(found.code[(kind == k) & (found.code >= 0)]).argmax() for k in "cd"}
+    assert len(found.table) == 2
+    assert best["c"] != best["d"]
+
+
+def test_there_are_none_where_the_reference_has_all_and_none_below_the_least_size():
+    reference, target = typed(500, 0, "abcd"), typed(400, 1, "abcd")
+    plan = trained(target, reference, epochs=2)
+    assert not len(new_types(plan, "target", novelty(plan, "target", ["reference"])).table)
+    few = typed(400, 1, "abcd")
+    rare = few.some(np.flatnonzero((few.obs["kind"] != "d") | (np.cumsum(few.obs["kind"] == "d") <= 15)), "target")
+    plan = trained(rare, typed(500, 0, "abc"), epochs=2)
+    unlike = novelty(plan, "target", ["reference"])
+    found = new_types(plan, "target", unlike)
+    assert not len(found.table)
+    assert found.markers.empty
+    assert (found.code == -1).all()
+    assert len(new_types(plan, "target", unlike, min_cells=10).table) == 1
+
+
+def test_groups_with_one_profile_are_merged_and_numbered_by_size():
+    random = np.random.default_rng(0)
+    profile = random.normal(size=(2, 30))
+    averaged = np.vstack([profile[0] + random.normal(0, 0.1, (80, 30)), profile[1] + random.normal(0, 0.1, (50, 30))])
+    split = np.r_[np.zeros(40, int), np.ones(40, int), np.full(50, 2)]
+    code = _merged(split, averaged)
+    assert len(np.unique(code)) == 2
+    assert len(set(code[:80])) == 1
+    _renumber(code, 60)
+    assert np.bincount(code + 1).tolist() == [50, 80]
+    far = np.vstack([random.normal(size=(60, 30)) + 8 * np.eye(30)[k] for k in (0, 1)])
+    assert len(set(zip(communities(far, 0), np.repeat([0, 1], 60), strict=True))) == len(set(communities(far, 0)))  # no community holds cells of both
+
+
+def test_without_a_labelled_reference_there_is_nothing_to_be_unlike():
+    reference, target = typed(100, 0, "abc"), typed(100, 1, "abc")
+    plan = fit_plan(compose("transfer", [target, reference]), [target, reference], CONFIG.replace(epochs=1))
+    with pytest.raises(ConfigError, match="only be told where the reference is labelled"):
+        novelty(plan, "target", ["reference"])
+
+
+@pytest.mark.parametrize(("hidden", "classes", "recall", "precision"), [("Astrocytes", ["Astrocyte"], 0.8, 0.8), ("Endothelial", ["Endothelial 1"], 0.9, 0.5)])
+def test_a_real_type_that_is_hidden_from_the_reference_is_found_in_the_section(shared, hidden, classes, recall, precision):
+    section = anndata.read_h5ad(shared / "data" / "merfish_hypothalamus.h5ad")[::2].copy()
+    reference = anndata.read_h5ad(shared / "data" / "scrna_hypothalamus.h5ad")
+    reference = reference[(reference.obs["cell_type"] != hidden).to_numpy()].copy()
+    sets = [Dataset.from_adata(section, name="section"), Dataset.from_adata(reference, name="reference")]
+    plan = compose("transfer", sets, labels={"reference": "cell_type"}, members=2)
+    plan = fit_plan(plan, sets, Config(epochs=1, device="cpu", threads=1))
+    code = new_types(plan, "section", novelty(plan, "section", ["reference"])).code
+    mine = section.obs["cell_class"].isin(classes).to_numpy()
+    group = code == np.bincount(code[mine & (code >= 0)]).argmax()
+    assert group[mine].mean() > recall
+    assert mine[group].mean() > precision
