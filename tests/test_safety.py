@@ -12,6 +12,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from napari_inclust.io.regions import read_regions
 from napari_inclust.io.write import check_output, replacing, write_csv
 
 from .test_formats import write_tenx_h5
-from .test_round_trip import FakeRun, make_store
+from .test_round_trip import FakeRun, contents, make_store
 
 PACKAGE = Path(store.__file__).parents[1]
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -355,6 +356,65 @@ def test_two_writers_of_one_table_do_not_destroy_each_other(small_pair, tmp_path
         write_imputed(path, run, ["g1", "g2"], progress=other_finishes_first)
     assert list(read_section(path, table="inclust_imputed").predicted.kinds) == ["g7"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("old", [False, True])
+def test_two_processes_that_add_tables_at_once_are_both_in_the_index(small_pair, tmp_path, monkeypatch, old):
+    """The other process adds its table while this one has listed the store and not yet written the list."""
+    import spatialdata
+    import zarr
+
+    path = make_store(tmp_path / "s.zarr", small_pair[0], old=old)
+    add = "from tests.test_write import FakeRun; from napari_inclust.io.read import read_section; from napari_inclust.io.imputed import write_imputed; "
+    add += f"write_imputed(__import__('pathlib').Path({str(path)!r}), FakeRun(read_section({str(path)!r})), ['g7'], name='theirs')"
+    consolidate, other = zarr.consolidate_metadata, []
+
+    def slow(store, *args, **kwargs):
+        done = consolidate(store, *args, **kwargs)
+        index = next(p for p in (path / ".zmetadata", path / "zarr.json") if p.is_file())
+        listed = index.read_bytes()
+        other.append(subprocess.Popen([sys.executable, "-W", "ignore", "-c", add], cwd=Path(__file__).parents[1], stderr=subprocess.PIPE, text=True))
+        _until(lambda: (path / "tables/theirs").exists() or other[0].poll() is not None)
+        time.sleep(2)  # in which it would finish, were it not made to wait
+        index.write_bytes(listed)
+        return done
+
+    with monkeypatch.context() as m:
+        m.setattr(zarr, "consolidate_metadata", slow)
+        write_imputed(path, FakeRun(read_section(path)), ["g1"], name="ours")
+    _, said = other[0].communicate(timeout=120)
+    assert other[0].returncode == 0, said
+    data = spatialdata.read_zarr(path)
+    assert set(data.tables) == {"table", "ours", "theirs"}
+    assert set(dict(zarr.open_consolidated(path)["tables"].groups())) == {"table", "ours", "theirs"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def _until(true, seconds=100):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_lock_that_was_left_behind_is_taken_over_or_told(small_pair, tmp_path, monkeypatch):
+    from napari_inclust.io import spatialdata_out
+
+    path = make_store(tmp_path / "s.zarr", small_pair[0])
+    before, run, lock = contents(path), FakeRun(read_section(path)), tmp_path / ".s.zarr.lock"
+    monkeypatch.setattr(spatialdata_out, "WAIT", 0.5)
+    lock.write_text("12345\nanother-machine\n")
+    with pytest.raises(OutputError, match=r"is being written to by another process \(12345\) since 2.*delete .*s\.zarr\.lock"):
+        write_imputed(path, run, ["g1"])
+    assert contents(path) == before
+    lock.unlink()
+    left = f"import filelock, os; held = filelock.SoftFileLock({str(lock)!r}); held.acquire(); os._exit(1)"
+    subprocess.run([sys.executable, "-c", left], check=False)
+    assert lock.exists()
+    write_imputed(path, run, ["g1"])
+    assert not lock.exists()
 
 
 @pytest.mark.parametrize("suffix", [".h5ad", ".zarr", ".csv", ".parquet", ".h5mu"])

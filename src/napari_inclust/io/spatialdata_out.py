@@ -7,6 +7,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from .imputed import Imputation
 
+WAIT = 60.0  # seconds for another process that is writing the index
 _KEYS = ("region", "region_key", "instance_key")
 _TABLE_VERSION = {2: "0.1", 3: "0.2"}  # of the table format of SpatialData, by the zarr format of the store
 
@@ -112,7 +114,8 @@ def _adding(store: Path, kind: str, name: str) -> Iterator[tuple[Path, int]]:
             with as_output_error(store):
                 _group(target.parent, zarr_format)
         try:
-            _enter(store, target)
+            with _alone(store):
+                _enter(store, target)
         except BaseException:
             shutil.rmtree(target, ignore_errors=True)
             raise
@@ -149,6 +152,33 @@ def _enter(store: Path, target: Path) -> None:
     except BaseException:
         index.write_bytes(before)
         raise
+
+
+@contextmanager
+def _alone(store: Path) -> Iterator[None]:
+    """One process at a time writes the index: it lists what it finds, and a second one would list less.
+
+    Raises
+    ------
+    OutputError
+        Another process holds the lock for longer than writing an index takes, or left it behind on another machine.
+    """
+    from filelock import SoftFileLock, Timeout
+
+    lock = SoftFileLock(store.absolute().with_name(f".{store.name}.lock"))
+    with as_output_error(store):
+        try:
+            lock.acquire(timeout=WAIT)
+        except Timeout:
+            since = datetime.fromtimestamp(os.stat(lock.lock_file).st_mtime).astimezone().isoformat(sep=" ", timespec="seconds")
+            raise OutputError(
+                f"{store} is being written to by another process ({lock.pid or 'unknown'}) since {since}. Try again when it has ended; "
+                f"if it is gone (on another machine, switched off), delete {lock.lock_file}."
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _attributes(adata: Any) -> dict[str, Any]:
