@@ -59,7 +59,7 @@ class Config:
     )
     reconstruction_weight: float = _setting(1.0, "Weight of the reconstruction", low=0.0, high=1000.0)
     # masks and noise
-    mask_input: bool = _setting(True, "Apply the input mask in the encoder (the published code does not)")
+    mask_input: bool = _setting(True, "Hide each fold from the encoder in the reference too (the published code does not)")
     masking: float = _setting(0.5, "Highest fraction of the input genes hidden at random in a step", low=0.0, high=0.95)
     noise: float = _setting(0.0, "Noise on the input, in standard deviations of the gene", low=0.0, high=5.0, unit="sd")
     clip: float = _setting(3.0, "Largest absolute scaled value that the network sees", low=0.5, high=1e6, unit="sd")

@@ -105,8 +105,11 @@ class Trainer:
             self.schedule = schedules.OneCycleLR(self.optimiser, self.config.learning_rate, total_steps=self.total_steps + 1)
 
     def masks(self, p: Presentation) -> tuple[Tensor, Tensor]:
-        """Input (networks, 1, F) and output (networks, 1, G) masks of a presentation: each member lacks its fold."""
-        hidden = self.plan.hidden if self.config.mask_input else np.zeros_like(self.plan.hidden)
+        """Input (networks, 1, F) and output (networks, 1, G) masks of a presentation: each member lacks its fold.
+
+        Without `mask_input` (as published) it lacks it only where the presentation `hides`: such a table stands for one that does not measure those features.
+        """
+        hidden = self.plan.hidden if self.config.mask_input or p.hides else np.zeros_like(self.plan.hidden)
         inputs = (p.inputs & ~hidden)[:, None, self.inputs]
         outputs = (p.outputs & ~self.plan.hidden if p.hides else np.broadcast_to(p.outputs, hidden.shape))[:, None, self.outputs]
         m_in, m_out = (torch.from_numpy(m.astype(np.float32)).to(self.device).repeat(self.variants, 1, 1) for m in (inputs, outputs))
