@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_inclust import load_run
+from napari_inclust.core.reference_check import check
 
 SECTIONS = (
     "Data", "Genes", "Masks", "Training", "Held-out scores", "Calibration", "Foreseen scores", "Smoothness", "Common factor", "Maps", "Cell trust", "Settings", "Versions",
@@ -91,6 +92,9 @@ def test_page_tells_everything_with_the_numbers_of_the_run_and_points_nowhere_el
         f"rank correlation {run.gene_trust.rank_correlation:.2f}", f"{run.calibration.coverage['coverage'].iloc[0]:.3f}", "not a measurement", "µm", "seed 0",
     ):  # fmt: skip
         assert said in page.text
+    light = check(run.section, run.reference, run.panel, labels=run.labels)
+    assert f"Reference check: {light.light}" in page.text
+    assert all(r.found in page.text for r in light.reasons)
     best, worst = run.scores["pcc"].idxmax(), run.scores["pcc"].idxmin()
     assert f"Best: {best}, held-out Pearson {run.scores['pcc'].max():.3f}" in page.text
     assert f"Worst: {worst}, held-out Pearson {run.scores['pcc'].min():.3f}" in page.text

@@ -11,6 +11,7 @@ from superqt import QCollapsible
 from ..core.config import PRESETS, Config
 from ..errors import InclustError
 from .bench import Workbench
+from .check_light import CheckLight
 from .config_form import ConfigForm
 from .generating import Made
 from .runs_view import RunsView
@@ -43,7 +44,7 @@ class TrainDock(QWidget):
         self.bar.setToolTip("Epochs done of those planned; training may stop early when validation no longer improves")
         self.status, self.message = Message(), Message()
         self.history = choice("Finished runs of this session: choose which one is painted", [("no run yet", None)])
-        self.runs = RunsView(bench)
+        self.runs, self.check = RunsView(bench), CheckLight(bench)
         self.plot: Any = None
         self._pbar: Any = None
         self._lay_out()
@@ -81,6 +82,7 @@ class TrainDock(QWidget):
         for b in (self.start, self.resume, self.cancel):
             buttons.addWidget(b)
         box = QVBoxLayout(self)
+        box.addWidget(self.check)
         box.addWidget(self.task)
         box.addWidget(top)
         box.addWidget(self.about)

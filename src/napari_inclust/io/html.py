@@ -35,6 +35,7 @@ th button{all:unset;cursor:pointer}th button:focus-visible{outline:2px solid #3b
 th[aria-sort=ascending] button::after{content:" \\2191"}th[aria-sort=descending] button::after{content:" \\2193"}
 .tiles{display:flex;flex-wrap:wrap;gap:.8rem;margin:1.2rem 0}.tiles div{flex:1 1 9rem;background:var(--tint);border-radius:6px;padding:.6rem .9rem}
 .tiles b{display:block;font-size:1.5rem;font-weight:600}nav{font-size:.9rem}nav a{color:inherit;margin-right:.9rem}
+.check{margin:1rem 0;max-width:46rem}.check summary{cursor:pointer}.check ul{list-style:none;padding-left:1rem}.light{font-size:1.2em}
 .care{border-left:3px solid #d97706;padding-left:.8rem}
 """
 SORT = """

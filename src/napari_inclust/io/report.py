@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..core.run import Run
 
 BLUE, AMBER, GREEN, GREY = "#3b82c4", "#d97706", "#3a9d5d", "#8a8a8a"
+LIGHTS = {"green": GREEN, "amber": AMBER, "red": "#c0504d"}
 LINES = (BLUE, AMBER, GREEN, "#a855a0", "#c0504d", "#4a9aa5")
 TABLE = ("pcc", "spearman", "ssim", "rmse", "js", "pcc_within_type", "pcc_gene_mean", "pcc_type_mean", "pcc_knn")
 NAMES = {"pcc": "Pearson", "spearman": "Spearman", "ssim": "SSIM", "rmse": "RMSE", "js": "JS", "pcc_within_type": "within types"}
@@ -50,7 +51,24 @@ def page(run: Run) -> str:
         parts = {name: make(run) for name, make in sections.items()}
     title = f"{run.section.name}: imputed genes"
     made = f"{run.provenance['made']} · napari-inclust {run.provenance['versions']['napari-inclust']} · seed {run.config.seed}"
-    return document(title, made, _tiles(run), parts)
+    return document(title, made, _light(run) + _tiles(run), parts)
+
+
+def _light(run: Run) -> str:
+    """Whether the reference fits the section, with every reason."""
+    from ..core.reference_check import check
+
+    found = check(run.section, run.reference, run.panel, labels=run.labels)
+    reasons = "".join(
+        f'<li><b class="light" style="color:{LIGHTS[r.light]}">&#9679;</b> {r.light}: {escape(f"{r.what}: {r.found}")}'
+        + (f'<br><span class="soft">{escape(r.todo)}</span></li>' if r.todo else "</li>")
+        for r in found.reasons
+    )
+    said = {"green": "nothing speaks against this pair", "amber": "something to know", "red": "do not rely on this pair"}[found.light]
+    return (
+        f'<details class="check"{"" if found.light == "green" else " open"}><summary><b class="light" style="color:{LIGHTS[found.light]}">&#9679;</b> '
+        f"Reference check: <b>{found.light}</b>, {said}</summary><ul>{reasons}</ul></details>"
+    )
 
 
 def _tiles(run: Run) -> str:
