@@ -20,7 +20,7 @@ MOST_GENES = 100  # that become measurements without being named
 
 
 def export(
-    result: Annotated[Path, typer.Argument(metavar="RESULT", help="What impute or domains wrote: .h5ad, .zarr, .h5mu or a SpatialData zarr.")],
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="What impute, domains or generate wrote: .h5ad, .zarr, .h5mu or a SpatialData zarr.")],
     to: Annotated[str, typer.Option("--to", metavar="TOOL", help="qupath, xenium-explorer, vitessce or cellxgene.")],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="qupath: .geojson; xenium-explorer: .csv; cellxgene: .h5ad; vitessce: a new folder.")

@@ -62,7 +62,8 @@ def prepared(result: Result) -> AnnData:
     x = sp.csc_matrix(given.X, dtype=np.float32) if sp.issparse(given.X) else np.asarray(given.X, dtype=np.float32)
     uns = {"title": result.name} | colours | storable({k: given.uns[k] for k in ("value_type", "inclust") if k in given.uns})
     embeddings = {k: np.asarray(v, dtype=np.float32) for k, v in given.obsm.items() if k.startswith("X_")}
-    return anndata.AnnData(x, obs=obs, var=var, uns=uns, obsm=embeddings | {"X_spatial": result.xy.astype(np.float32)})
+    places = {} if result.xy is None else {"X_spatial": result.xy.astype(np.float32)}
+    return anndata.AnnData(x, obs=obs, var=var, uns=uns, obsm=embeddings | places)
 
 
 def problems(adata: AnnData) -> list[str]:

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..core.domain_edit import colour
+from ..core.predicted import KINDS
 from ..core.section import coordinates
 from ..errors import DataError
 from .opened import Asked
@@ -28,19 +29,19 @@ _CORNERS = 16  # of a disc
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """Cells that `impute` or `domains` wrote, or any others with places.
+    """Cells that `impute`, `domains` or a task wrote, or any others.
 
     Attributes
     ----------
-    xy : (cells, 2) float64
-        Micrometres.
+    xy : (cells, 2) float64 or None
+        Micrometres; None for cells without places.
     raster
         Cell i is i + 1, with its affine to (y, x) in micrometres; None: places only.
     """
 
     adata: AnnData
     name: str
-    xy: NDArray[np.float64]
+    xy: NDArray[np.float64] | None
     raster: Raster | None = None
 
     def group(self, name: str | None) -> pd.Series[Any] | None:
@@ -76,23 +77,41 @@ class Result:
         return dict(zip(names, kept, strict=True))
 
     def label(self, gene: str) -> str:
-        """A gene's name with what its values are: "Sox2 (imputed)"."""
-        var = self.adata.var
-        return f"{gene} ({var.loc[gene, 'kind'] if 'kind' in var else 'imputed'})" if "imputed" in var and bool(var.loc[gene, "imputed"]) else gene
+        """A gene's name with what its values are, when they are predictions: "Sox2 (imputed)"."""
+        kind = str(self.adata.var.loc[gene, "kind"]) if "kind" in self.adata.var else ""
+        return f"{gene} ({kind})" if kind in KINDS else gene
+
+    @property
+    def said(self) -> str:
+        """What the values are, for a description."""
+        kinds = set(self.adata.var["kind"].astype(str)) & set(KINDS) if "kind" in self.adata.var else set()
+        return f"{' and '.join(sorted(kinds))} by napari-inclust: predictions, not measurements" if kinds else "made by napari-inclust"
+
+    def places(self) -> NDArray[np.float64]:
+        """(cells, 2) micrometres.
+
+        Raises
+        ------
+        DataError
+            Cells without places.
+        """
+        if self.xy is None:
+            raise DataError(f"the cells of {self.name} have no places (obsm['spatial']), so they cannot be drawn on a tissue. Export them for cellxgene.")
+        return self.xy
 
     def polygons(self) -> list[Any]:
         """A shapely polygon (x, y in micrometres) for each cell: its outline in the raster, else a disc of the size of the cells' spacing."""
         import shapely
 
-        drawn = {} if self.raster is None else traced(*self.raster)
-        near = _spacing(self.xy)
+        xy, drawn = self.places(), {} if self.raster is None else traced(*self.raster)
+        near = _spacing(xy)
         angle = np.linspace(0, 2 * np.pi, _CORNERS, endpoint=False)
         disc = 0.4 * near * np.c_[np.cos(angle), np.sin(angle)]
-        return [drawn[i] if i in drawn else shapely.Polygon(place + disc) for i, place in enumerate(self.xy)]
+        return [drawn[i] if i in drawn else shapely.Polygon(place + disc) for i, place in enumerate(xy)]
 
 
 def open_result(path: Path, *, table: str | None = None, outlines: Path | None = None, pixel_size: float | None = None) -> Result:
-    """A file that `impute` or `domains` wrote.
+    """A file that `impute`, `domains` or a task wrote.
 
     Parameters
     ----------
@@ -106,15 +125,21 @@ def open_result(path: Path, *, table: str | None = None, outlines: Path | None =
     Raises
     ------
     DataError
-        A file that cannot be read, cells without places, or a section of other cells.
+        A file that cannot be read, without values, with places that cannot be used, or a section of other cells.
     """
     kind = recognise(path)
     tables = choices(path).tables if table is None else []
     asked = Asked(table=table or next((t for t in TABLES if t in tables), None), pixel_size=pixel_size)
     opened = opened_as(kind, path, asked)
     adata, raster = opened.adata, opened.raster
-    shown = np.asarray(adata.obsm["spatial"]).shape[1:] if "spatial" in adata.obsm else ()
-    xy, _ = coordinates(adata, path.stem, pixel_size=None if opened.note else pixel_size, plane=(0, 1) if shown == (3,) else None)
+    if adata.X is None or adata.n_vars == 0:
+        raise DataError(
+            f"{path} holds cells without values (an integrated data set?): there is nothing to export. Open it with scanpy, such as obsm['X_inclust']."
+        )
+    xy = None
+    if "spatial" in adata.obsm:
+        flat = (0, 1) if np.asarray(adata.obsm["spatial"]).shape[1:] == (3,) else None
+        xy, _ = coordinates(adata, path.stem, pixel_size=None if opened.note else pixel_size, plane=flat)
     if outlines is not None:
         section = read_section(outlines, flatten=True)
         if section.raster is None or section.raster_transform is None:

@@ -31,6 +31,7 @@ def write_vitessce(folder: Path, result: Result, *, group: str | None = None, ur
 
     if folder.exists():
         raise OutputError(f"{folder} exists already. Choose a new folder.")
+    result.places()
     adata, chosen = prepared(result), result.group(group)
     sets = [str(c) for c in adata.obs if isinstance(adata.obs[c].dtype, pd.CategoricalDtype)]
     with replacing(folder) as part, warnings.catch_warnings():
@@ -47,11 +48,13 @@ def write_vitessce(folder: Path, result: Result, *, group: str | None = None, ur
             zarr.consolidate_metadata(store.store)
         with as_output_error(folder):
             first = [] if chosen is None else [str(chosen.name)]
-            said = config(result.name, f"{url.rstrip('/')}/{CELLS}", [*first, *(s for s in sets if s not in first)], list(adata.var_names), bool(first))
+            said = config(
+                result.name, result.said, f"{url.rstrip('/')}/{CELLS}", [*first, *(s for s in sets if s not in first)], list(adata.var_names), bool(first)
+            )
             (part / CONFIG).write_text(json.dumps(said, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def config(name: str, url: str, sets: list[str], genes: list[str], by_group: bool) -> dict[str, Any]:
+def config(name: str, said: str, url: str, sets: list[str], genes: list[str], by_group: bool) -> dict[str, Any]:
     """The view config: cells on the tissue, their groups and the genes, coloured by the first group or else the first gene."""
     options = {
         "obsFeatureMatrix": {"path": "X"},
@@ -63,7 +66,7 @@ def config(name: str, url: str, sets: list[str], genes: list[str], by_group: boo
     return {
         "version": SCHEMA,
         "name": name,
-        "description": "imputed by napari-inclust: predictions, not measurements",
+        "description": said,
         "datasets": [
             {
                 "uid": "A",
