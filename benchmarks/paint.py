@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,18 @@ import numpy as np
 from .decode import resident
 
 SWITCHES = 20
-COLUMNS = ("cells", "open, ms", "setter, ms", "slowest setter, ms", "with draw, ms", "types, ms", "growth over 10 genes, MB")
+COLUMNS = (
+    "cells",
+    "open, ms",
+    "setter, ms",
+    "slowest setter, ms",
+    "with draw, ms",
+    "RGB of three with draw, ms",
+    "domains with draw, ms",
+    "types, ms",
+    "one lookup of the screen, ms",
+    "growth over 10 genes, MB",
+)
 
 
 def tiled(n: int) -> Any:
@@ -50,7 +62,7 @@ def measure(n: int) -> dict[str, float]:
     from napari_inclust.gui.scene import types_of
     from napari_inclust.paint.limits import Percentile
     from napari_inclust.paint.painter import Painter
-    from napari_inclust.paint.values import CellValues
+    from napari_inclust.paint.values import CellTypes, CellValues, palette
 
     section = tiled(n)
     viewer = napari.Viewer(show=True)
@@ -64,18 +76,44 @@ def measure(n: int) -> dict[str, float]:
     painter.paint([genes[0]], [limits[0]])
     viewer.screenshot(flash=False)
     opened = time.perf_counter() - start
-    setter, drawn = [], []
     grown = 0.0
-    for k in range(1, SWITCHES + 1):
-        start = time.perf_counter()
-        painter.paint([genes[k % 3]], [limits[k % 3]])
-        setter.append(time.perf_counter() - start)
-        for _ in range(3):  # the first draw finds the level for the zoom, the next shows it
-            QApplication.processEvents()
-        drawn.append(time.perf_counter() - start)
-        if k == SWITCHES // 2:
-            grown = resident()
-    grown = resident() - grown
+
+    def drawn(act: Callable[[int], None], times: int = SWITCHES) -> tuple[list[float], list[float]]:
+        """Seconds that an act takes by itself, and until it is drawn; the first two are left out."""
+        nonlocal grown
+        alone, seen = [], []
+        for k in range(1, times + 1):
+            start = time.perf_counter()
+            act(k)
+            alone.append(time.perf_counter() - start)
+            for _ in range(3):  # the first draw finds the level for the zoom, the next shows it
+                QApplication.processEvents()
+            seen.append(time.perf_counter() - start)
+            if k == times // 2:
+                grown = resident()
+        grown = resident() - grown
+        return alone[2:], seen[2:]
+
+    setter, switched = drawn(lambda k: painter.paint([genes[k % 3]], [limits[k % 3]]))
+    growth = grown
+    channels = ("red", "green", "blue")
+
+    def blended(k: int) -> None:
+        turned = {c: (i + k) % 3 for i, c in enumerate(channels)}
+        painter.blend.show({c: genes[i] for c, i in turned.items()}, {c: limits[i] for c, i in turned.items()}, painter.describe)
+        painter.bring("blend")
+
+    _, blend = drawn(blended)
+    painter.blend.show({}, {}, painter.describe)
+    codes = [random.integers(0, 7, n).astype(np.int32) for _ in range(2)]
+    domains = [CellTypes("domains (7)", c, tuple("1234567"), palette(7)) for c in codes]
+    sure = np.ones(n, dtype=np.float32)
+
+    def found(k: int) -> None:
+        painter.show_domains(domains[k % 2], sure, frozenset(), shaded=False)
+        painter.bring("domains")
+
+    _, segmented = drawn(found)
     types = types_of(section, "cell_class")
     painter.paint_types(types)
     start = time.perf_counter()
@@ -83,9 +121,19 @@ def measure(n: int) -> dict[str, float]:
     recolour = time.perf_counter() - start
     viewer.close()
     QApplication.processEvents()
-    return dict(
-        zip(COLUMNS, (n, opened * 1e3, np.median(setter[2:]) * 1e3, max(setter[2:]) * 1e3, np.median(drawn[2:]) * 1e3, recolour * 1e3, grown), strict=True)
-    )
+    seconds = (opened, np.median(setter), max(setter), np.median(switched), np.median(blend), np.median(segmented), recolour, lookup(genes[0].values))
+    return dict(zip(COLUMNS, (n, *(s * 1e3 for s in seconds), growth), strict=True))
+
+
+def lookup(values: np.ndarray) -> float:
+    """Seconds that the machine takes now for the least that painting needs: a value for each pixel of the screen."""
+    labels = np.random.default_rng(1).integers(0, len(values), (800, 1280))
+    taken = []
+    for _ in range(9):
+        start = time.perf_counter()
+        np.take(values, labels)
+        taken.append(time.perf_counter() - start)
+    return float(np.median(taken))
 
 
 if __name__ == "__main__":

@@ -184,7 +184,7 @@ def test_keys_step_through_the_table_and_switch_views(opened: Any, qtbot: Any, t
 def test_cancel_keeps_nothing_and_resume_goes_on(opened: Any, qtbot: Any, tmp_path: Path) -> None:
     _, bench, dock = opened
     load(dock, bench, tmp_path, qtbot)
-    bench.training.steps = fake_steps(epochs=8, seconds=0.1)
+    bench.training.steps = fake_steps(epochs=30, seconds=0.15)
     show(dock, 1, qtbot)
     assert not dock.train.resume.isEnabled()
     qtbot.mouseClick(dock.train.start, LEFT)
@@ -199,7 +199,7 @@ def test_cancel_keeps_nothing_and_resume_goes_on(opened: Any, qtbot: Any, tmp_pa
     done = len(bench.training.history)
     qtbot.mouseClick(dock.train.resume, LEFT)
     qtbot.waitUntil(lambda: bench.training.state == DONE, timeout=10_000)
-    assert [e.number for e in bench.training.history if e.stage == "training"] == [*range(1, done + 1), *range(done + 1, 9)]
+    assert [e.number for e in bench.training.history if e.stage == "training"] == [*range(1, done + 1), *range(done + 1, 31)]
     assert bench.session.run is not None
 
 

@@ -55,3 +55,9 @@ def background() -> str:
     from napari.utils.theme import get_theme
 
     return str(get_theme(get_settings().appearance.theme).canvas.as_hex())
+
+
+def see(layer: Any, on: bool) -> None:
+    """Show or hide a layer; napari reads and uploads it anew even when it is so already."""
+    if layer.visible != on:
+        layer.visible = on

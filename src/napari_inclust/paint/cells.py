@@ -135,7 +135,7 @@ class CellLayers(Owned):
     def _place(self, *_: Any) -> None:
         """Side by side every layer would have a place of its own: these are hidden then."""
         for layer in self.over:
-            layer.visible = not self._grid.enabled
+            canvas.see(layer, not self._grid.enabled)
 
 
 def _colormap(colours: dict[int, Any]) -> DirectLabelColormap:

@@ -165,7 +165,7 @@ class Guest(Owned):
         viewer, mine, leader = self._viewer(), self.gene, self._leader
         alone = viewer is not None and not canvas.grid(viewer).enabled
         if self.tissue is not None:
-            self.tissue.visible = alone
+            canvas.see(self.tissue, alone)
         if mine is None or leader is None:
             return
         low, high = leader.contrast_limits
@@ -174,7 +174,7 @@ class Guest(Owned):
             setattr(mine, name, getattr(leader, name))
         if mine.colormap.name != leader.colormap.name:
             mine.colormap = leader.colormap
-        mine.visible = alone and leader.visible
+        canvas.see(mine, alone and leader.visible)
 
 
 class Gallery:

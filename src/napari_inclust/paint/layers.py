@@ -25,6 +25,9 @@ class _CellLayer:
     raster: CellRaster
     describe: Describe
 
+    def _reset_data_level(self) -> None:
+        """Other values of the same cells are drawn at the level that is on the screen: napari would draw the coarsest level first, and then again."""
+
     def cell_text(self, position: Any) -> str:
         """The cell at a place (y, x) in micrometres, in words."""
         row = self.raster.cell_at(float(position[-2]), float(position[-1]))
@@ -110,8 +113,9 @@ class GeneLayer(_CellLayer, Image):
 
     def _widen(self, limits: tuple[float, float]) -> None:
         """Let the slider of napari's own control reach all values."""
-        good = self.painted.values[np.isfinite(self.painted.values)]
-        low, high = (float(good.min()), float(good.max())) if good.size else limits
+        values = self.painted.values
+        low, high = (float(f.reduce(values)) for f in (np.fmin, np.fmax)) if values.size else limits  # quicker than nanmin at a million cells
+        low, high = (low if np.isfinite(low) else limits[0]), (high if np.isfinite(high) else limits[1])
         self.contrast_limits_range = (min(low, limits[0]), max(high, limits[1]))
 
 

@@ -84,13 +84,13 @@ class Painter:
             self._types = TypeLayer(self.raster, types, self._name_only, unit=self.unit)
             viewer.layers.insert(0 if not self.layers else min(viewer.layers.index(x) for x in self.layers if x is not self._types), self._types)
             self._furnish(viewer)
-        self._types.visible = visible
+        canvas.see(self._types, visible)
 
     def hide_types(self, hidden: set[int]) -> None:
         """Draw some categories transparent, by code, and bring the categories to view."""
         if self._types is not None and self._alive(self._types):
             self._types.hide(hidden)
-            self._types.visible = True
+            canvas.see(self._types, True)
 
     def paint(self, shown: list[CellValues], limits: list[tuple[float, float]], least: list[float | None] | None = None) -> None:
         """Paint one gene in place, or its measured and imputed values side by side in linked views with equal limits.
@@ -129,13 +129,13 @@ class Painter:
         finally:
             self._own = False
         if side_by_side and self._types is not None and self._alive(self._types):
-            self._types.visible = False
+            canvas.see(self._types, False)
         if switched:
             canvas.grid(viewer).shape = (1, -1) if side_by_side else (-1, -1)
             canvas.grid(viewer).enabled = side_by_side
             outlines = self.overlays.outlines
             if outlines is not None:  # side by side they would have a place of their own
-                outlines.visible = not side_by_side
+                canvas.see(outlines, not side_by_side)
             if whole:  # else the user looks at a detail: the views keep it
                 viewer.reset_view()
         self._grey()
@@ -152,12 +152,12 @@ class Painter:
         side_by_side = canvas.grid(viewer).enabled
         for layer, mine in ((domains, "domains"), *((x, "blend") for x in blend), (column, "cells")):
             if layer is not None:
-                layer.visible = what == mine and not side_by_side
+                canvas.see(layer, what == mine and not side_by_side)
         if not side_by_side:
             for layer in self._genes:
-                layer.visible = what == "genes"
+                canvas.see(layer, what == "genes")
             if self._types is not None and (what != self._brought or what == "cells"):  # else they may shine through a transparent gene
-                self._types.visible = what == "cells" and column is None
+                canvas.see(self._types, what == "cells" and column is None)
             self._brought = what
             cells = column if column is not None else self._types
             brought = {"domains": domains, "blend": next(iter(blend), None), "genes": self.gene_layer(), "cells": cells}[what]
