@@ -23,6 +23,7 @@ from .score import score
 from .tasks import generate, integrate, plan
 from .train import train
 from .transfer import transfer
+from .translate import translate
 
 app = typer.Typer(
     name="inclust", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
@@ -50,5 +51,24 @@ def presets() -> None:
     console.out.print(table)
 
 
-for command in (check, impute, score, compare, report, figure, domains, map_, train, plan, integrate, transfer, generate, export, info, demo, presets):
+for command in (
+    check,
+    impute,
+    score,
+    compare,
+    report,
+    figure,
+    domains,
+    map_,
+    train,
+    plan,
+    integrate,
+    transfer,
+    generate,
+    translate,
+    export,
+    info,
+    demo,
+    presets,
+):
     app.command(command.__name__.rstrip("_"))(console.guarded(command))

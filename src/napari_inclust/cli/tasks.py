@@ -54,7 +54,8 @@ def _imputation(data: list[str], labels: list[str] | None) -> Plan:
 
 def integrate(
     data: Data,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.h5ad", help="The cells of all data sets with obsm['X_inclust'].")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The cells of all data sets with obsm['X_inclust']: .h5ad or .h5mu.")],
+    impute: Annotated[bool, typer.Option("--impute", help="Both ways: every data set also gets the features that only others have.")] = False,
     covariates: Covariates = None,
     labels: Labels = None,
     truth: Truth = None,
@@ -75,12 +76,15 @@ def integrate(
     json: o.Json = False,
 ) -> None:
     """Put several data sets into one latent, free of the data set and of the covariates; say how far they are mixed, and their types apart."""
+    from ..core.generate import exchange, exchangeable
     from ..core.integration_metrics import compared
-    from ..io.tasks_out import write_integrated
+    from ..io.tasks_out import SUFFIXES, write_integrated
     from ..io.write import check_output
 
     start, talk = time.perf_counter(), Talk(quiet, json)
-    check_output(output, (".h5ad",))
+    check_output(output, SUFFIXES)
+    if impute and no_shared:
+        raise ConfigError("--impute needs features that the data sets share; it was given with --no-shared. Leave one of them out.")
     weight = NO_SHARED_ALIGN if no_shared and align is None else align
     chosen = settings(preset, config, epochs=epochs, seed=seed, device=device, align_weight=weight)
     sets, made = composed("separate" if no_shared else "integrate", data, covariates, labels, likelihoods, talk)
@@ -91,20 +95,27 @@ def integrate(
             + ("." if both else ", and without labels in every set hardly better than chance. Label a part of each: --labels NAME:KEY.")
         )
     scored = columns_of(truth or labels, "--truth", sets)
+    block = exchangeable(made) if impute else None
     result = trained(made, sets, chosen, talk)
     if labels and not truth:
         talk.note("the types are those that were trained on: the metrics about types flatter. Score with others by --truth NAME:KEY.")
     metrics = compared(result, scored)
-    cells = write_integrated(output, result, metrics, command=command_line())
+    exchanged = exchange(result, block) if block is not None else {}
+    cells = write_integrated(output, result, metrics, exchanged, command=command_line())
     talk.summary(
         {
             "output": str(output),
             "cells": cells,
             "data": [s.name for s in sets],
             "metrics": metrics.to_dict("records"),
+            "imputed": {name: {"features": len(g.features), "median_pcc": float(g.scores["pcc"].median())} for name, g in exchanged.items()},
             "seconds": round(time.perf_counter() - start, 2),
         },
         *_told(metrics),
+        *(
+            f"{name}: {plural(len(g.features), 'feature')} of {block} imputed; Pearson on cells of the others never trained on, median {g.scores['pcc'].median():.3f}"
+            for name, g in exchanged.items()
+        ),
         f"{plural(cells, 'cell')} of {plural(len(sets), 'data set')} in {output}: obsm['X_inclust']  ({duration(time.perf_counter() - start)})",
     )
 
@@ -113,7 +124,7 @@ def generate(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="Cells that lack a modality: a file or NAME=FILE.")],
     references: Annotated[list[str], typer.Argument(metavar="REFERENCE...", help="Paired data sets that have it; as for `inclust plan`.")],
     modality: Annotated[str, typer.Option("--modality", metavar="NAME", help="What to generate: protein, atac, ...")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.h5ad", help="The target's cells with the generated features.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The target's cells with the generated features: .h5ad or .h5mu.")],
     covariates: Covariates = None,
     labels: Labels = None,
     likelihoods: Likelihoods = None,
@@ -130,11 +141,11 @@ def generate(
     The scores come from cells of the references that training never saw: they say how well a feature is predicted there, not in the target.
     """
     from ..core.generate import generate as generate_block
-    from ..io.tasks_out import write_generated
+    from ..io.tasks_out import SUFFIXES, write_generated
     from ..io.write import check_output
 
     start, talk = time.perf_counter(), Talk(quiet, json)
-    check_output(output, (".h5ad",))
+    check_output(output, SUFFIXES)
     chosen = settings(preset, config, epochs=epochs, seed=seed, device=device)
     sets, made = composed("generate", [target, *references], covariates, labels, likelihoods, talk)
     if modality in sets[0].blocks:
@@ -143,10 +154,16 @@ def generate(
     result = trained(made, sets, chosen, talk)
     made_block = generate_block(result, sets[0].name, modality)
     write_generated(output, result, sets[0].name, made_block, command=command_line())
-    median = float(made_block.scores["pcc"].median())
+    median, nearest = (float(made_block.scores[c].median()) for c in ("pcc", "pcc_knn"))
     talk.summary(
-        {"output": str(output), "features": len(made_block.features), "median_pcc": median, "seconds": round(time.perf_counter() - start, 2)},
-        f"Pearson on reference cells never trained on, median of {plural(len(made_block.features), 'feature')}: {median:.3f}",
+        {
+            "output": str(output),
+            "features": len(made_block.features),
+            "median_pcc": median,
+            "median_pcc_knn": nearest,
+            "seconds": round(time.perf_counter() - start, 2),
+        },
+        f"Pearson on reference cells never trained on, median of {plural(len(made_block.features), 'feature')}: {median:.3f}  (nearest cells {nearest:.3f})",
         f"{plural(len(made_block.features), 'feature')} of {plural(sets[0].n_cells, 'cell')} in {output}  ({duration(time.perf_counter() - start)})",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 from . import baselines, subsample
 from .block_readout import BlockReadout, Matrix, Placing, build
+from .plan import Plan
 from .rows import chunks
 from .score import metrics, pearson, zscore
 from .stack import choose_weights, correlations
@@ -60,6 +61,11 @@ class Generated:
         out: Matrix = (self.values + self.scores[_name(q)].to_numpy()).astype(np.float32)
         return out
 
+    def only(self, features: Sequence[str]) -> Generated:
+        """Some of the features."""
+        at = pd.Index(self.features).get_indexer(pd.Index(list(features)))
+        return replace(self, features=tuple(features), values=self.values[:, at], spread=self.spread[:, at], scores=self.scores.iloc[at])
+
 
 def generate(trained: Trained, table: str, block: str, *, inputs: Sequence[str] | None = None) -> Generated:
     """A block's features for the cells of a table.
@@ -104,6 +110,33 @@ def generate(trained: Trained, table: str, block: str, *, inputs: Sequence[str] 
     return Generated(block, features, values[:, made] / mass[made], spread[:, made] / mass[made], scores, pd.DataFrame(weights))
 
 
+def exchangeable(plan: Plan) -> str:
+    """The block of which data sets lack what others have.
+
+    Raises
+    ------
+    ConfigError
+        There is none.
+    """
+    for block in plan.blocks:
+        parts = [part for t in plan.tables if (part := t.part(block.name)) is not None]
+        if len(parts) > 1 and any(len(part.features) < block.stop - block.start for part in parts):
+            return block.name
+    raise ConfigError("nothing can be imputed both ways: no data set lacks features of a modality that it and another one measure.")
+
+
+def exchange(trained: Trained, block: str) -> dict[str, Generated]:
+    """Imputation both ways: for every data set that measures a block, the features of it that only others have."""
+    plan, found = trained.plan, {}
+    here = plan.block(block)
+    for t in plan.tables:
+        part = t.part(block)
+        if part is not None and len(part.features) < here.stop - here.start:
+            lacking = np.setdiff1d(np.arange(here.start, here.stop), part.features)
+            found[t.name] = generate(trained, t.name, block).only([plan.features[f] for f in lacking])
+    return found
+
+
 def _way(trained: Trained, table: str, block: str) -> tuple[str, ...]:
     """The inputs of an arrow that trains the block, all of which the table measures; its own reconstruction only where there is no other way."""
     plan, has = trained.plan, trained.data(table).blocks
@@ -134,7 +167,9 @@ class _Source:
         placing, blind = self._readouts(inputs, rows, values)
         truth, places = values[held].toarray(), placing(table, held)
         predicted = [r.predict(places) for r in blind]
-        self.weights = pd.Series(_weights(predicted, truth), [r.name for r in blind])
+        shown = trained.shown(table, self.own)[0][part.features]
+        self.judged = np.flatnonzero(~shown) if not shown.all() else np.arange(len(shown))  # a feature that the encoder sees would be judged by itself
+        self.weights = pd.Series(self._chosen(predicted, truth), [r.name for r in blind])
         self.scores = self._scored(truth, self._held_out(predicted, truth)).assign(pcc_knn=pearson(truth, self._nearest(placing, held, rows, values)))
         self.placing, self.readouts = self._readouts(inputs, np.arange(values.shape[0]), values)
 
@@ -160,9 +195,12 @@ class _Source:
         moments = [_moments(p) for p in predicted]
         out = np.empty_like(truth)
         for f in range(FOLDS):
-            weights = _weights([p[fold != f] for p in predicted], truth[fold != f])
+            weights = self._chosen([p[fold != f] for p in predicted], truth[fold != f])
             out[fold == f] = _blend((p[fold == f] for p in predicted), moments, weights)[0]
         return out
+
+    def _chosen(self, predicted: Sequence[Matrix], truth: Matrix) -> NDArray[np.float64]:
+        return _weights([p[:, self.judged] for p in predicted], truth[:, self.judged])
 
     def _scored(self, truth: Matrix, predicted: Matrix) -> pd.DataFrame:
         residual = truth - predicted

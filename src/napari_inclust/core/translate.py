@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError, DataError
 from .block_readout import Matrix
 from .generate import Generated, generate
+from .plan import Plan
 from .score import metrics
 from .table import Table
 from .trained import Trained
@@ -34,9 +35,7 @@ def translate(trained: Trained, table: str, given: str, wanted: str) -> Generate
     ConfigError
         The cells were not measured for `given`, or nobody was for `wanted`.
     """
-    trained.plan.block(wanted)
-    if given not in trained.data(table).blocks:
-        raise ConfigError(f"{table} does not measure {given!r}; it has {', '.join(trained.data(table).blocks)}.")
+    check(trained.plan, {s.name: s.blocks for s in trained.sets}, table, given, wanted, {})
     return generate(trained, table, wanted, inputs=(given,))
 
 
@@ -80,12 +79,10 @@ def shift(trained: Trained, table: str, block: str, changes: Mapping[str, str], 
     ConfigError, DataError
         A level that there is not, or no cell with it; a block that nobody measures.
     """
-    plan, own = trained.plan, trained.plan.table(trained.data(table).name)
+    plan = trained.plan
     plan.block(block)
-    pairs = [(_level(trained, a), _level(trained, b)) for a, b in changes.items()]
-    rows = np.flatnonzero(np.all([own.covariates[:, a] > 0 for a, _ in pairs], axis=0))
-    if not len(rows):
-        raise DataError(f"no cell of {table} has {' and '.join(changes)}. Name levels that occur together.")
+    own, pairs = plan.table(trained.data(table).name), _levels(plan, changes)
+    rows = _having(own, pairs, changes)
     here = own.part(block) is not None
     inputs = (given,) if given is not None else (block,) if here else None
     head = _Head(trained, block)
@@ -98,18 +95,43 @@ def shift(trained: Trained, table: str, block: str, changes: Mapping[str, str], 
     return Shifted(block, head.features, rows, (values + change).astype(np.float32), head.scores())
 
 
-def _level(trained: Trained, name: str) -> int:
-    """Position of a covariate.
+def check(plan: Plan, blocks: Mapping[str, Sequence[str]], table: str, given: str, wanted: str, changes: Mapping[str, str]) -> None:
+    """Refuse before training what `translate` or `shift` would refuse after it.
+
+    Parameters
+    ----------
+    blocks
+        Of each data set.
 
     Raises
     ------
-    ConfigError
-        No such covariate in this run.
+    ConfigError, DataError
+        As `translate` and `shift`.
     """
-    names = trained.plan.covariates
-    if name not in names:
-        raise ConfigError(f"no level {name!r} in this run; it has {'; '.join(names)}. Give the column with --covariate.")
-    return names.index(name)
+    plan.block(wanted)
+    if table not in blocks:
+        raise ConfigError(f"no data set {table!r}; there are {', '.join(blocks)}.")
+    if given not in blocks[table]:
+        raise ConfigError(f"{table} does not measure {given!r}; it has {', '.join(blocks[table])}.")
+    if changes:
+        _having(plan.table(table), _levels(plan, changes), changes)
+
+
+def _levels(plan: Plan, changes: Mapping[str, str]) -> list[tuple[int, int]]:
+    """Positions of covariates and of those that take their place."""
+    names = plan.covariates
+    for name in (*changes, *changes.values()):
+        if name not in names:
+            raise ConfigError(f"no level {name!r} in this run; it has {'; '.join(names)}. Give the column with --covariate.")
+    return [(names.index(a), names.index(b)) for a, b in changes.items()]
+
+
+def _having(table: Table, pairs: Sequence[tuple[int, int]], changes: Mapping[str, str]) -> NDArray[np.intp]:
+    """Rows with all levels that are exchanged."""
+    rows = np.flatnonzero(np.all([table.covariates[:, a] > 0 for a, _ in pairs], axis=0))
+    if not len(rows):
+        raise DataError(f"no cell of {table.name} has {' and '.join(changes)}. Name levels that occur together.")
+    return rows
 
 
 def _columns(made: Generated, features: Sequence[str]) -> Matrix:

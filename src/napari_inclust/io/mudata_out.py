@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ from ..errors import OutputError
 from .write import opened, replacing
 
 if TYPE_CHECKING:
+    from anndata import AnnData
+
     from .imputed import Imputation
 
 _BANNER = "MuData (format-version=0.1.0;creator=napari-inclust)"
@@ -51,6 +53,25 @@ def write_h5mu(path: Path, found: Imputation, name: str, progress: Callable[[int
         fill(mod.create_group(name), writing, found, found.uns, progress)
         with writing():
             _describe(file, list(mod), name)
+
+
+def write_modalities(path: Path, modalities: Mapping[str, AnnData], about: Mapping[str, Any]) -> None:
+    """A MuData of some modalities; what says how it was made goes to `uns["inclust"]`.
+
+    Raises
+    ------
+    OutputError
+        The place cannot be written.
+    """
+    from anndata.io import write_elem
+
+    with replacing(path) as part, opened(part, path, banner=_BANNER) as (file, writing), writing(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
+        mod = file.create_group("mod")
+        for name, adata in modalities.items():
+            write_elem(mod, name, adata)
+        _describe(file, list(modalities), list(modalities)[-1])
+        write_elem(file["uns"], "inclust", dict(about))
 
 
 def _modalities(stack: ExitStack, source: Path) -> Any:
