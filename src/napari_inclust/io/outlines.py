@@ -31,18 +31,21 @@ def rasterise(rings: Rings) -> Raster | None:
     """
     from PIL import Image, ImageDraw
 
-    kept = [(row, np.asarray(ring, dtype=np.float64)) for row, ring in rings if len(ring) >= 3]
+    kept = [(row, ring) for row, ring in rings if len(ring) >= 3]
     if not kept:
         return None
-    kept.sort(key=lambda k: -float(np.prod(np.ptp(k[1], axis=0))))
-    low, high = np.min([ring.min(0) for _, ring in kept], axis=0), np.max([ring.max(0) for _, ring in kept], axis=0)
-    across = float(np.median([np.sqrt(np.prod(np.ptp(ring, axis=0))) for _, ring in kept]))
-    pixel = max(across / PIXELS_PER_CELL, float((high - low).max()) / (LARGEST - 2), 1e-9)
+    stops = np.cumsum([len(ring) for _, ring in kept])
+    starts = np.concatenate([[0], stops[:-1]])
+    points = np.concatenate([ring for _, ring in kept]).astype(np.float64)
+    lows, highs = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
+    low, high, sizes = lows.min(0), highs.max(0), np.prod(highs - lows, axis=1)
+    pixel = max(float(np.median(np.sqrt(sizes))) / PIXELS_PER_CELL, float((high - low).max()) / (LARGEST - 2), 1e-9)
     width, height = (int(n) for n in np.ceil((high - low) / pixel) + 2)
     image = Image.new("I", (width, height), 0)
     draw = ImageDraw.Draw(image)
-    for row, ring in kept:
-        draw.polygon([(float(x), float(y)) for x, y in (ring - low) / pixel + 0.5], fill=row + 1)
+    points = (points - low) / pixel + 0.5
+    for i in np.argsort(-sizes, kind="stable"):
+        draw.polygon(points[starts[i] : stops[i]].ravel().tolist(), fill=kept[i][0] + 1)
     return np.asarray(image, dtype=np.int32), np.array([[pixel, 0, low[1] - 0.5 * pixel], [0, pixel, low[0] - 0.5 * pixel], [0, 0, 1]])
 
 
@@ -76,4 +79,6 @@ def pixel_affine(xy: NDArray[np.float64], factor: float = 1.0) -> NDArray[np.flo
 
 def rings_of(geometry: Any) -> list[NDArray[np.float64]]:
     """Outer rings of a shapely polygon or multipolygon, (points, xy) each."""
-    return [np.asarray(part.exterior.coords, dtype=np.float64)[:, :2] for part in getattr(geometry, "geoms", [geometry]) if not part.is_empty]
+    import shapely
+
+    return [shapely.get_coordinates(part.exterior) for part in getattr(geometry, "geoms", [geometry]) if not part.is_empty]
