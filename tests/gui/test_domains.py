@@ -294,3 +294,13 @@ def test_closing_while_searching_lets_everything_die(make_napari_viewer: Any, qt
         gc.collect()
         qtbot.wait(20)
     assert [ref() for ref in gone if ref() is not None] == []
+
+
+def test_a_key_switches_the_outlines(opened: Any, qtbot: Any) -> None:
+    viewer, bench, dock = ready(opened, qtbot)
+    find(bench, dock, qtbot)
+    viewer.window._qt_viewer.canvas.native.setFocus()
+    for on in (True, False):
+        qtbot.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_O, Qt.KeyboardModifier.AltModifier)
+        qtbot.waitUntil(lambda on=on: (bench.scene.painter.overlays.outlines is not None) == on, timeout=10_000)
+        assert dock.outlines.isChecked() == on

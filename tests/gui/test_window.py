@@ -319,7 +319,7 @@ def test_a_closed_dock_lets_go_and_opens_again(viewer: Any, qtbot: Any) -> None:
 def test_the_legend_names_and_hides_categories(opened: Any, qtbot: Any) -> None:
     viewer, bench, dock = opened
     bench.session.open_section(small_section())
-    legend = dock.data.legend
+    legend = dock.cells.legend
     assert [legend.item(i).text() for i in range(3)] == ["glia  (20 cells)", "neuron  (20 cells)", "vessel  (20 cells)"]
     x, y = bench.session.section.xy[1]  # glia
     assert pixel_of(viewer, y, x, qtbot).max() > 0

@@ -6,19 +6,17 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QFormLayout, QGroupBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGroupBox, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from .bench import Workbench
 from .beside_list import BesideList
 from .columns import categories, likely_batch
 from .layer_source import LayerSource
-from .legend import Legend
 from .loading import DEMO, REFERENCE, SECTION
 from .reading_form import ReadingForm
-from .scene import types_of
 from .tissue_box import TissueBox
-from .widgets import Links, Message, PathField, Wrapped, choice, fill
+from .widgets import Links, Message, PathField, Wrapped, choice, fill, form
 
 
 class DataDock(QWidget):
@@ -43,13 +41,11 @@ class DataDock(QWidget):
         self.demo.setToolTip("A real MERFISH section of the mouse hypothalamus and its scRNA-seq reference (5,000 cells, in the package)")
         self.labels = choice("Column of the reference that holds cell types: helps the network, and colours nothing", [("none", None)])
         self.batch = choice("Column of either file that holds batches (animals, samples): their differences are taken out", [("none", None)])
-        self.colour = choice("Column of the section by which the cells are coloured", [("none", None)])
         self.sections = choice("Sections of this session: choose one to open it again; the one that is open is trained and painted", [("none", None)])
         self.layers = choice("A section that napari-spatialdata shows in this window", [("none", None)])
         self.reading = ReadingForm()
         self.tissue = TissueBox(bench.tissue)
         self.beside = BesideList(bench)
-        self.legend = Legend()
         self.summary = Wrapped()
         self.question, self.message = Message(), Message()
         self._source: LayerSource | None = None  # behind the section, when it comes from a layer
@@ -58,7 +54,6 @@ class DataDock(QWidget):
         links = Links(self)
         links.to(bench.tissue.layers_changed, self._show_layers)
         links.to(bench.session.data_changed, self._show)
-        links.to(bench.session.types_changed, self._show_colour)
         links.to(bench.loading.changed, self._show)
         self.section.chosen.connect(self._read_new)
         self.reference.chosen.connect(self._read_reference)
@@ -69,26 +64,21 @@ class DataDock(QWidget):
         self.reading.reference_changed.connect(self._read_reference)
         self.labels.activated.connect(self._choose_keys)
         self.batch.activated.connect(self._choose_keys)
-        self.colour.activated.connect(self._choose_colour)
-        self.legend.hidden.connect(bench.scene.hide_types)
-        self.legend.picked.connect(bench.marking.select_categories)
         self._show_layers()
         self._show()
 
     def _lay_out(self) -> None:
         files, keys = QWidget(), QWidget()
-        form = self._files = QFormLayout(files)
-        form.addRow("Section", self.section)
-        form.addRow("Opened", self.sections)
-        form.addRow("From a layer", self.layers)
-        form.addRow("Reference", self.reference)
-        form.addRow("", self.demo)
-        form = QFormLayout(keys)
-        form.addRow("Cell types", self.labels)
-        form.addRow("Batches", self.batch)
-        form.addRow("Colour cells by", self.colour)
+        rows = self._files = form(files)
+        rows.addRow("Section", self.section)
+        rows.addRow("Opened", self.sections)
+        rows.addRow("From a layer", self.layers)
+        rows.addRow("Reference", self.reference)
+        rows.addRow("", self.demo)
+        rows = form(keys)
+        rows.addRow("Cell types", self.labels)
+        rows.addRow("Batches", self.batch)
         for w in (files, keys):
-            w.layout().setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
             w.layout().setContentsMargins(0, 0, 0, 0)
         self.more = QCollapsible("How to read the files")
         self.more.setToolTip("Table, columns, coordinate system, kinds of values, pixel size, plane, outlines: only needed when the files do not say so")
@@ -96,7 +86,7 @@ class DataDock(QWidget):
         self.found = QGroupBox("Found")
         QVBoxLayout(self.found).addWidget(self.summary)
         box = QVBoxLayout(self)
-        for part in (files, self.more, self.question, self.message, keys, self.legend, self.beside, self.tissue, self.found):
+        for part in (files, self.more, self.question, self.message, keys, self.beside, self.tissue, self.found):
             box.addWidget(part)
         box.addStretch(1)
 
@@ -134,11 +124,6 @@ class DataDock(QWidget):
         self._session.labels = self.labels.currentData()
         self._session.batch = self.batch.currentData()
 
-    def _choose_colour(self, *_: Any) -> None:
-        key = self.colour.currentData()
-        if key is not None and self._session.section is not None:
-            self._session.set_types(types_of(self._session.section, key))
-
     def _show(self, *_: Any) -> None:
         s, loading = self._session, self._loading
         for side, field in ((SECTION, self.section), (REFERENCE, self.reference)):
@@ -161,7 +146,6 @@ class DataDock(QWidget):
         for box, on, why in ((self.labels, ref, "the reference has"), (self.batch, sec or ref, "the files have")):
             box.setEnabled(bool(on))
             box.setItemText(0, "none" if on else f"none: {why} no such column")
-        self._show_colour()
         self.summary.setText(_summary(s))
         self.found.setVisible(s.section is not None or s.reference is not None)
 
@@ -170,14 +154,6 @@ class DataDock(QWidget):
         sources = self._tissue.sources()
         fill(self.layers, [("none", None), *((s.name, s) for s in sources)], self._source)
         self._files.setRowVisible(self.layers, bool(sources))
-
-    def _show_colour(self) -> None:
-        s = self._session
-        names = categories(s.section.adata.obs) if s.section is not None else []
-        fill(self.colour, [(n, n) for n in names] or [("none", None)], s.types.name if s.types is not None else None)
-        self.colour.setEnabled(bool(names))
-        self.legend.show_types(s.types)
-        self.legend.setVisible(s.types is not None)
 
 
 def _summary(s: Any) -> str:

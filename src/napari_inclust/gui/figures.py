@@ -133,7 +133,7 @@ def panes(session: Session, wish: Wish) -> list[Pane]:
             made.append(blend_pane(session.blend, dict(zip(session.blend, look.limits(list(session.blend.values())), strict=True))))
         elif gene == TYPES:
             if session.types is None:
-                raise InclustError("the cells are not coloured by any column. Choose one (Data).")
+                raise InclustError("the cells are not coloured by any column. Choose one (Cells).")
             made.append(type_pane(session.types))
         else:
             shown = session.shown() if gene == SHOWN else _values(session, gene, wish.view)

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from .theme import theme_colours
 
 _ACCENT, _OTHER = "#E69F00", "#56B4E9"
+_LONGEST = 16  # letters of a name beside a bar
 
 
 class ThemedPlot(QWidget):
@@ -141,11 +142,11 @@ class CompositionPlot(ThemedPlot):
         for bar in self.bars:
             self.plot.addItem(bar)
         axis, metrics = self.plot.getAxis("left"), QFontMetrics(self.font())
-        most = 16
-        axis.setTicks([[(i, name if len(name) <= most else name[: most - 1] + "…") for i, name in enumerate(domains)]])
-        axis.setWidth(min(150, 14 + max(metrics.horizontalAdvance(name[:most]) for name in domains)))
+        shown = [name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…" for name in domains]
+        axis.setTicks([list(enumerate(shown))])
+        axis.setWidth(14 + max(map(metrics.horizontalAdvance, shown)))
         self.plot.setYRange(-0.6, len(domains) - 0.4, padding=0)
-        self.plot.setMinimumHeight(60 + max(16, metrics.height()) * len(domains))
+        self.plot.setMinimumHeight(int(4 * metrics.height()) + max(16, metrics.height()) * len(domains))
 
 
 class ScatterPlot(ThemedPlot):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,14 @@ from napari.layers import Points
 from numpy.typing import NDArray
 
 from . import canvas
+from .owned import Placed
 
 MOST = 20_000  # points on the screen
 _SIZE = 0.6  # micrometres; never smaller than three pixels of the screen
 _COLOUR = "#ff4dd2"
 
 
-class Molecules:
+class Molecules(Placed):
     """A layer of points over everything, named by how many of all it shows.
 
     Parameters
@@ -28,30 +28,22 @@ class Molecules:
     """
 
     def __init__(self, viewer: Any, unit: str) -> None:
-        self._viewer = weakref.ref(canvas.unwrapped(viewer))
-        self._unit = unit
+        super().__init__(viewer, unit)
         self._gene = ""
         self._yx: NDArray[np.float32] = np.zeros((0, 2), dtype=np.float32)
         self._layer: Points | None = None
 
     @property
     def layer(self) -> Points | None:
-        viewer = self._viewer()
-        return self._layer if viewer is not None and self._layer in viewer.layers else None
+        return self._layer if self._alive(self._layer) else None
 
     def show(self, gene: str, xy: NDArray[np.float32]) -> None:
         """All molecules of a gene, (molecules, 2) in micrometres."""
-        viewer = self._viewer()
-        if viewer is None:
-            return
         self._gene = gene
         self._yx = np.random.default_rng(0).permutation(xy)[:, ::-1]  # whatever part of them is shown is a fair one
         if self.layer is None:
             self._layer = Points(np.zeros((0, 2)), size=_SIZE, face_color=_COLOUR, border_width=0, units=(self._unit, self._unit), canvas_size_limits=(3, 30))
-            active = viewer.layers.selection.active
-            viewer.layers.append(self._layer)
-            if active is not None:
-                viewer.layers.selection.active = active
+            self._insert(self._layer, [])
         self.look()
 
     def look(self) -> None:
@@ -67,10 +59,7 @@ class Molecules:
 
     def close(self) -> None:
         """Remove the layer."""
-        viewer = self._viewer()
-        if viewer is not None and self._layer is not None and self._layer in viewer.layers:
-            viewer.layers.remove(self._layer)
-        self._layer = None
+        self._layer = self._remove(self._layer)
 
 
 def in_view(viewer: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

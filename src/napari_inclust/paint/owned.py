@@ -8,22 +8,19 @@ from . import canvas
 from .raster import CellRaster
 
 
-class Owned:
-    """The place of some layers: a viewer, and where the cells are.
+class Placed:
+    """The place of some layers: a viewer, and its unit.
 
     Parameters
     ----------
     viewer
         napari viewer (held weakly).
-    raster
-        Where the cells are.
     unit
         Of the coordinates.
     """
 
-    def __init__(self, viewer: Any, raster: CellRaster, unit: str) -> None:
-        self._viewer = canvas.reference(viewer)
-        self._raster, self._unit = raster, unit
+    def __init__(self, viewer: Any, unit: str) -> None:
+        self._viewer, self._unit = canvas.reference(viewer), unit
 
     def _alive(self, layer: Any) -> bool:
         """Whether a layer is still in the viewer."""
@@ -48,3 +45,19 @@ class Owned:
         viewer = self._viewer()
         if viewer is not None and layer is not None and layer in viewer.layers:
             viewer.layers.remove(layer)
+
+
+class Owned(Placed):
+    """The place of layers over cells.
+
+    Parameters
+    ----------
+    viewer, unit
+        As of `Placed`.
+    raster
+        Where the cells are.
+    """
+
+    def __init__(self, viewer: Any, raster: CellRaster, unit: str) -> None:
+        super().__init__(viewer, unit)
+        self._raster = raster

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
 
-from . import canvas
+from .owned import Placed
 
 if TYPE_CHECKING:
     from ..io.images import TissueImage
@@ -42,7 +41,7 @@ def picture(image: TissueImage) -> Picture:
     return Picture(image, (float(low), float(max(high, low + 1))))
 
 
-class Pictures:
+class Pictures(Placed):
     """The image layers of one section; what the user changed of a layer stays while it is shown.
 
     Parameters
@@ -54,15 +53,13 @@ class Pictures:
     """
 
     def __init__(self, viewer: Any, unit: str) -> None:
-        self._viewer = weakref.ref(canvas.unwrapped(viewer))
-        self._unit = unit
+        super().__init__(viewer, unit)
         self._layers: dict[TissueImage, Image] = {}
 
     @property
     def layers(self) -> list[Image]:
         """Those that are in the viewer."""
-        viewer = self._viewer()
-        return [layer for layer in self._layers.values() if viewer is not None and layer in viewer.layers]
+        return [layer for layer in self._layers.values() if self._alive(layer)]
 
     def show(self, wanted: list[Picture]) -> None:
         """Just these images, under everything else, in this order."""
@@ -71,9 +68,7 @@ class Pictures:
             return
         kept = {p.image for p in wanted}
         for image in [i for i, layer in self._layers.items() if i not in kept or layer not in viewer.layers]:
-            layer = self._layers.pop(image)
-            if layer in viewer.layers:
-                viewer.layers.remove(layer)
+            self._remove(self._layers.pop(image))
         active = viewer.layers.selection.active
         for at, p in enumerate(wanted):
             if p.image not in self._layers:
