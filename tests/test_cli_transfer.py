@@ -51,6 +51,7 @@ def test_types_and_new_types_are_written_beside_what_the_target_held(files):
     assert set(about["new_type_markers"]["gene"]) <= {f"Gene{i}" for i in range(40) if i % 4 == 3}  # those of the missing type
     assert "at most 10% wrong" in result.stdout
     assert "1 new type:" in result.stdout
+    assert "have a true type that no reference names (d)" in result.stderr
 
 
 def test_the_summary_is_one_json_object(files):

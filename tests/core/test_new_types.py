@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anndata
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ from napari_inclust.core.config import Config
 from napari_inclust.core.dataset import Dataset
 from napari_inclust.core.new_types import _merged, _renumber, communities, new_types
 from napari_inclust.core.novelty import novelty
+from napari_inclust.core.plan import Arrow
 from napari_inclust.core.trained import fit_plan
+from napari_inclust.core.transfer import transfer
 from napari_inclust.errors import ConfigError
 
 from .test_transfer import CONFIG, typed
@@ -85,6 +89,17 @@ def test_without_a_labelled_reference_there_is_nothing_to_be_unlike():
     plan = fit_plan(compose("transfer", [target, reference]), [target, reference], CONFIG.replace(epochs=1))
     with pytest.raises(ConfigError, match="only be told where the reference is labelled"):
         novelty(plan, "target", ["reference"])
+
+
+def test_sets_without_a_common_modality_are_refused_but_get_types():
+    reference, target = typed(200, 0, "abc"), typed(200, 1, "abc")
+    other = Dataset("target", target.adata, (replace(target.modality("rna"), name="second"),))
+    arrows = [Arrow("target", ("second",), ("second",)), Arrow("reference", ("rna",), ("rna",))]
+    plan = compose("mine", [other, reference], arrows=arrows, labels={"reference": "kind"})
+    plan = fit_plan(plan, [other, reference], CONFIG.replace(epochs=1))
+    with pytest.raises(ConfigError, match="share no feature"):
+        novelty(plan, "target", ["reference"])
+    assert transfer(plan, "target").novelty is None
 
 
 @pytest.mark.parametrize(("hidden", "classes", "recall", "precision"), [("Astrocytes", ["Astrocyte"], 0.8, 0.8), ("Endothelial", ["Endothelial 1"], 0.9, 0.5)])

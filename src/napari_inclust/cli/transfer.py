@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,9 +15,12 @@ from .task import Covariates, Likelihoods, describe, pairs, trained
 from .training import command_line, settings
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from ..core.dataset import Dataset
+    from ..core.trained import Trained
     from ..core.transfer import Transferred
 
 _WEIGHTS = "Weights of the training"
@@ -66,7 +69,6 @@ def transfer(
     from ..core.compose import compose
     from ..core.obs import text
     from ..io.datasets import open_datasets
-    from ..io.types_out import with_clusters, with_types, write_types
     from ..io.write import check_output
 
     start, talk = time.perf_counter(), Talk(quiet, json)
@@ -81,41 +83,57 @@ def transfer(
     by_set = _labels(labels, sets)
     if (new or truth or spare) and not by_set:
         raise ConfigError(f"{'--new-types' if new else '--truth' if truth else '--spare'} needs types to compare with: name a column with --labels.")
+    if new and set(by_set) == {sets[0].name}:
+        raise ConfigError(f"--new-types compares with the types of references, but only {sets[0].name} is labelled. Name a column of a reference.")
     true = None if truth is None else text(sets[0].obs, truth, sets[0].name)
     made = compose(
         "transfer", sets, covariates=covariates or (), labels=by_set, spare=spare, members=chosen.members,
         likelihoods=pairs(likelihoods, "--likelihood", "MODALITY:KIND"),
     )  # fmt: skip
     result = trained(made, sets, chosen, talk)
-    if not by_set:
-        found = with_clusters(result, sets[0].name)
-        write_types(output, found, result, command=command_line())
-        n = found.obs["inclust_cluster"].nunique()
-        lines = [f"nothing is labelled: {plural(n, 'cluster')} in obs['inclust_cluster']"]
-        summary = {"clusters": n}
+    if by_set:
+        summary, lines = _typed(output, result, true, talk, error=error, unlike=unlike, new=new, min_cells=min_cells)
     else:
-        from ..core.new_types import new_types
-        from ..core.transfer import transfer as transfer_types
-
-        types = transfer_types(result, sets[0].name, error=error, unlike=unlike)
-        score = None if true is None else types.score(true)
-        if new and types.novelty is None:
-            raise ConfigError(f"--new-types compares with the types of references, but only {sets[0].name} is labelled. Name a column of a reference.")
-        groups = new_types(result, sets[0].name, types.novelty, min_cells) if new and types.novelty is not None else None
-        write_types(output, with_types(result, sets[0].name, types, groups), result, command=command_line(), score=score)
-        counts = types.types.value_counts()
-        lines = [*_told(types), *([] if score is None else [_scored(score)]), *([] if groups is None else _grouped(groups.table))]
-        summary = {
-            "types": {str(k): int(v) for k, v in counts.items() if v}, "error": error, "threshold": types.threshold, "held_out_cells": types.held_out,
-            "held_out_accuracy": types.held_out_accuracy, "score": score,
-            "new_types": None if groups is None else groups.table.reset_index().to_dict("records"),
-        }  # fmt: skip
+        summary, lines = _clustered(output, result)
     seconds = time.perf_counter() - start
     talk.summary(
         {"output": str(output), "cells": sets[0].n_cells, **summary, "seconds": round(seconds, 2)},
         *lines,
         f"{plural(sets[0].n_cells, 'cell')} in {output}  ({duration(seconds)})",
     )
+
+
+def _typed(
+    output: Path, result: Trained, true: NDArray[np.str_] | None, talk: Talk, *, error: float, unlike: float, new: bool, min_cells: int
+) -> tuple[dict[str, Any], list[str]]:
+    """Give types, score and group them as asked for, and write them; what to say of it."""
+    from ..core.new_types import new_types
+    from ..core.transfer import transfer as transfer_types
+    from ..io.types_out import with_types, write_types
+
+    target = result.sets[0].name
+    types = transfer_types(result, target, error=error, unlike=unlike)
+    score = None if true is None else types.score(true)
+    if true is not None:
+        _unnamed(true, types.names, target, talk)
+    groups = new_types(result, target, types.novelty, min_cells) if new and types.novelty is not None else None
+    write_types(output, with_types(result, target, types, groups), result, command=command_line(), score=score)
+    summary = {
+        "types": {str(k): int(v) for k, v in types.types.value_counts().items() if v}, "error": error, "threshold": types.threshold,
+        "held_out_cells": types.held_out, "held_out_accuracy": types.held_out_accuracy, "score": score,
+        "new_types": None if groups is None else groups.table.reset_index().to_dict("records"),
+    }  # fmt: skip
+    return summary, [*_told(types), *([] if score is None else [_scored(score)]), *([] if groups is None else _grouped(groups.table))]
+
+
+def _clustered(output: Path, result: Trained) -> tuple[dict[str, Any], list[str]]:
+    """Write the clusters of a plan without labels; what to say of it."""
+    from ..io.types_out import with_clusters, write_types
+
+    found = with_clusters(result, result.sets[0].name)
+    write_types(output, found, result, command=command_line())
+    n = found.obs["inclust_cluster"].nunique()
+    return {"clusters": n}, [f"nothing is labelled: {plural(n, 'cluster')} in obs['inclust_cluster']"]
 
 
 def _labels(given: list[str] | None, sets: list[Dataset]) -> dict[str, str]:
@@ -130,6 +148,21 @@ def _labels(given: list[str] | None, sets: list[Dataset]) -> dict[str, str]:
         else:
             raise ConfigError(f"--labels names a data set {name!r}, but there are only {', '.join(s.name for s in sets)}.")
     return out
+
+
+def _unnamed(true: NDArray[np.str_], names: tuple[str, ...], target: str, talk: Talk) -> None:
+    """Say which true types no reference names: often they are only written otherwise."""
+    import numpy as np
+
+    from ..core.domain_metrics import has_truth
+
+    other = true[has_truth(true) & ~np.isin(true, names)]
+    if len(other):
+        some = list(dict.fromkeys(sorted(other)))
+        talk.note(
+            f"{plural(len(other), 'cell')} of {target} have a true type that no reference names ({', '.join(some[:6])}{', ...' if len(some) > 6 else ''}): "
+            "they count as of a missing type. Make the names agree where the types are the same."
+        )
 
 
 def _told(types: Transferred) -> list[str]:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError
 from .cell_trust import Neighbourhood
+from .plan import Plan
+from .table import Mask
 from .trained import Trained
 
 LEVEL = 0.1  # share of the cells of known types that may be called unlike
@@ -67,11 +69,13 @@ def novelty(trained: Trained, target: str, references: Sequence[str], level: flo
     Raises
     ------
     ConfigError
-        Nothing of the references is labelled.
+        Nothing of the references is labelled, or the sets share no feature.
     """
     plan, seed = trained.plan, trained.trainer.config.seed
     if not plan.classes or not any((plan.table(r).labels >= 0).any() for r in references):
         raise ConfigError("what is unlike the reference can only be told where the reference is labelled. Name a column with its types.")
+    if not shared(plan).any():
+        raise ConfigError("the data sets share no feature in which cells could be compared. Leave out the set that has none of the others' modalities.")
     parts = [_Labelled.of(trained, r, seed) for r in references if (plan.table(r).labels >= 0).any()]
     kinds, classes = _kinds([(p.x, p.y) for p in parts])
     calm, missing = [], []
@@ -119,12 +123,17 @@ def _kinds(parts: list[tuple[Matrix, Codes]]) -> tuple[Matrix, Codes]:
 
 
 def features(trained: Trained, table: str, rows: Codes) -> Matrix:
-    """(rows, inputs) scaled values as the encoder sees them, of what every table shows it."""
+    """(rows, features) scaled values as the encoder sees them, of what it is shown of every set."""
     trainer = trained.trainer
-    shown = np.all([p.inputs for p in trained.plan.presentations], axis=0)
-    mask = shown if shown.any() else np.any(trained.shown(table), axis=0)
-    x: Matrix = trainer.rows[table].take(rows)[0].cpu().numpy()[:, mask[trainer.columns]]
+    x: Matrix = trainer.rows[table].take(rows)[0].cpu().numpy()[:, shared(trained.plan)[trainer.columns]]
     return x
+
+
+def shared(plan: Plan) -> Mask:
+    """(features,) bool: shown to the encoder of every set."""
+    shown = [np.any([p.inputs for p in plan.presentations if p.table == t.name], axis=0) for t in plan.tables]
+    out: Mask = np.all(shown, axis=0)
+    return out
 
 
 def _some(rows: Codes, seed: int) -> Codes:

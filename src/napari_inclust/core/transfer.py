@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
 from ..errors import ConfigError
-from .novelty import LEVEL, Novelty, novelty
-from .obs import NO_LABEL
+from .domain_metrics import has_truth
+from .novelty import LEVEL, Novelty, novelty, shared
 from .trained import Trained
 
 ERROR = 0.1  # promised share of wrong types among those given
@@ -48,7 +48,7 @@ class Transferred:
     held_out, held_out_accuracy, temperature
         Labelled cells that calibrated, the share of them whose most probable class is right, and the temperature.
     novelty
-        How unlike the references' types each cell is; None where no set but the target is labelled.
+        How unlike the references' types each cell is; None where no set but the target is labelled, or the sets share no feature.
     """
 
     names: tuple[str, ...]
@@ -84,7 +84,7 @@ class Transferred:
         from sklearn.metrics import f1_score
 
         true = np.asarray(truth, dtype=str)
-        said = np.array([t.strip().lower() not in NO_LABEL for t in true])
+        said = has_truth(true)
         here = np.isin(true, self.names) & said
         missing, called = said & ~here, self.called & here
         out: dict[str, float] = {"cells": int(here.sum()), "cells_of_missing": int(missing.sum())}
@@ -128,7 +128,7 @@ def transfer(trained: Trained, target: str, *, error: float = ERROR, unlike: flo
     right = known.argmax(1) == y
     confident = selected(q.max(1), known.max(1), ~right, error)
     references = [table.name for table in plan.tables if table.name != target and (table.labels >= 0).any()]
-    new = novelty(trained, target, references, unlike) if len(y) and references else None
+    new = novelty(trained, target, references, unlike) if references and shared(plan).any() else None
     return Transferred(
         names=(*plan.classes, *(f"spare {i + 1}" for i in range(plan.spare))),
         probability=q,
