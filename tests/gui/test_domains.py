@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QLineEdit
 
 from napari_inclust.core import domains as core
@@ -21,6 +21,7 @@ from .conftest import pixel_of
 from .fakes import fake_find, small_section
 
 LEFT = Qt.MouseButton.LeftButton
+BOX = QPoint(8, 8)  # of a check box: its middle may lie right of its text
 
 
 def ready(opened: Any, qtbot: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
@@ -140,11 +141,11 @@ def test_confidence_becomes_opacity_and_outlines_lie_over_genes(opened: Any, qtb
     find(bench, dock, qtbot)
     sure, unsure = colour_at(viewer, bench, 59, qtbot), colour_at(viewer, bench, 40, qtbot)
     assert np.abs(sure - unsure).max() <= 3
-    qtbot.mouseClick(dock.confidence, LEFT)
+    qtbot.mouseClick(dock.confidence, LEFT, pos=BOX)
     assert np.abs(colour_at(viewer, bench, 59, qtbot) - sure).max() <= 3
     assert colour_at(viewer, bench, 40, qtbot).max() < 0.7 * unsure.max()
-    qtbot.mouseClick(dock.confidence, LEFT)
-    qtbot.mouseClick(dock.outlines, LEFT)
+    qtbot.mouseClick(dock.confidence, LEFT, pos=BOX)
+    qtbot.mouseClick(dock.outlines, LEFT, pos=BOX)
     overlays = bench.scene.painter.overlays
     qtbot.waitUntil(lambda: overlays.outlines is not None, timeout=60_000)
     bench.session.choose("Gene3")
@@ -155,7 +156,7 @@ def test_confidence_becomes_opacity_and_outlines_lie_over_genes(opened: Any, qtb
     click_domain(dock, 0, qtbot)  # back to the domains
     assert overlays.domains.visible
     assert not bench.scene.painter.gene_layer().visible
-    qtbot.mouseClick(dock.outlines, LEFT)
+    qtbot.mouseClick(dock.outlines, LEFT, pos=BOX)
     assert overlays.outlines is None
 
 

@@ -11,6 +11,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
+from tests.vendor_folders import write_store
+
 from .fakes import FakeRun, small_reference, small_section
 
 
@@ -159,3 +161,33 @@ def test_file_save_of_types_writes_the_column_and_of_other_layers_nothing(traine
     assert len(anndata.read_h5ad(tmp_path / "t.h5ad").uns["cell_type_colors"]) == 3
     assert write_layer(str(tmp_path / "x.h5ad"), np.zeros((3, 3)), {"name": "somebody else's"}) == []
     assert not (tmp_path / "x.h5ad").exists()
+
+
+def test_domains_go_into_the_store_that_the_section_came_from(opened: Any, qtbot: Any, small_pair: Any, tmp_path: Path) -> None:
+    import shapely
+    import spatialdata
+
+    _, bench, dock = opened
+    path = write_store(tmp_path / "s.zarr", small_pair[0])
+    bench.loading.section(path, system="microns")
+    qtbot.waitUntil(lambda: bench.session.section is not None, timeout=20_000)
+    dock.tabs.setCurrentIndex(dock.titles.index("Domains"))
+    bench.finding.start(3, method="smoothed-pca")
+    qtbot.waitUntil(lambda: bench.finding.found is not None, timeout=60_000)
+    for name in ("domain", "domain_2"):  # the second time under another name
+        qtbot.mouseClick(dock.domains.back, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda name=name: f"the table inclust_{name} and the shapes inclust_{name}_outlines" in dock.domains.message.text(), timeout=60_000)
+    data = spatialdata.read_zarr(path)
+    assert {"inclust_domain", "inclust_domain_2"} < set(data.tables)
+    table, shapes = data["inclust_domain"], data.shapes["inclust_domain_outlines"]
+    assert len(table.uns["domain_colors"]) == 3
+    assert list(spatialdata.transformations.get_transformation(shapes, get_all=True)) == ["microns"]
+    everywhere = spatialdata.transform(shapes, to_coordinate_system="microns").union_all()
+    centres = spatialdata.get_centroids(data["cells"], coordinate_system="microns").compute()
+    assert shapely.contains_xy(everywhere, centres["x"], centres["y"]).mean() > 0.95
+
+
+def test_domains_have_no_store_to_go_to_when_the_section_is_a_file(trained: Any) -> None:
+    _, _, dock = trained
+    assert not dock.domains.back.isEnabled()
+    assert "not from a SpatialData store" in dock.domains.back.toolTip()

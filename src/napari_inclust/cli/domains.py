@@ -88,6 +88,8 @@ def domains(
     values: o.SpatialValues = None,
     pixel_size: o.PixelSize = None,
     plane: o.Plane = None,
+    table: o.Table = None,
+    system: o.System = None,
     columns: o.Columns = None,
     quiet: o.Quiet = False,
     json: o.Json = False,
@@ -118,7 +120,7 @@ def domains(
         domains_out.check_outlines(outlines, inputs=[*given, output])
     if evidence is not None:
         domains_out.check_evidence(evidence)
-    data = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True, columns=o.named(columns))
+    data = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True, table=table, system=system, columns=o.named(columns))
     _check_columns(data, section=section, truth=truth, composition=composition, key=key)
     talk.note(f"{data.name}: {plural(data.n_cells, 'cell')}, {plural(len(data.genes), 'gene')}, {data.values} in {data.source}")
     run = _run(data, reference, saved_run, seed, talk)
@@ -134,7 +136,7 @@ def domains(
         domains_out.write_outlines(outlines, found)
     if evidence is not None:
         domains_out.write_evidence(evidence, tables | {"curve": found.table})
-    domains_out.write_domains(output, found, obs, uns, key, pixel_size=pixel_size)
+    domains_out.write_domains(output, found, obs, uns, key)
     seconds, k = time.perf_counter() - start, found.chosen
     row = found.table.loc[k].to_dict()
     facts: dict[str, Any] = {

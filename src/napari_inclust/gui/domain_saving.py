@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..core.domains import Domains
+    from ..core.section import Section
 
 SHAPES = ".shapes.zarr"
 FILTER = f"AnnData (*.h5ad *.zarr);;Outlines (*.geojson);;Outlines for SpatialData (*{SHAPES})"
@@ -15,14 +16,15 @@ FILTER = f"AnnData (*.h5ad *.zarr);;Outlines (*.geojson);;Outlines for SpatialDa
 def save_domains(found: Domains, path: Path, key: str) -> str:
     """The section with the domains and their evidence (`.h5ad`, `.zarr`), or their outlines (`.geojson`, `.shapes.zarr`); returns what to tell.
 
+    The SpatialData store that the section came from gets a new table and new shapes, numbered when it has such already.
+
     Raises
     ------
     OutputError
         Nothing could be written there.
     """
     from ..core.domain_evidence import evidence, stored
-    from ..io.annotate import write_annotated
-    from ..io.domains_out import check_outlines, write_outlines
+    from ..io.domains_out import check_domains, check_outlines, free_key, write_domains, write_outlines
     from ..io.write import check_output
 
     given = [p for p in (found.section.path,) if p is not None]
@@ -30,8 +32,25 @@ def save_domains(found: Domains, path: Path, key: str) -> str:
         check_outlines(path, given)
         write_outlines(path, found)
         return f"Outlines of {found.segmentation.k} domains (micrometres) are in {path}."
-    check_output(path, inputs=given)
+    into_store = is_own_store(found.section, path)
+    if into_store:
+        key = free_key(path, key)
+        check_domains(path, path, (), key)
+    else:
+        check_output(path, inputs=given)
     obs, uns = found.columns(key)
     uns[f"{key}_inclust"]["evidence"] = stored(evidence(found))
-    write_annotated(path, found.section.adata, obs, uns)
+    write_domains(path, found, obs, uns, key)
+    if into_store:
+        return f"{found.segmentation.k} domains are in {path}: the table inclust_{key} and the shapes inclust_{key}_outlines."
     return f"{found.segmentation.k} domains are in obs['{key}'] of {path}."
+
+
+def is_own_store(section: Section | None, path: Path | None = None) -> bool:
+    """Whether a section came from a SpatialData store, and (when a path is given) from the one at it."""
+    from ..io.write import is_spatialdata
+
+    own = None if section is None else section.path
+    if own is None or not own.exists() or not is_spatialdata(own):
+        return False
+    return path is None or (path.exists() and path.samefile(own))

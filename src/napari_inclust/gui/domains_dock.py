@@ -25,7 +25,7 @@ from .columns import categories
 from .composition import Composition
 from .domain_evidence import Evidence
 from .domain_legend import DomainLegend
-from .domain_saving import FILTER
+from .domain_saving import FILTER, is_own_store
 from .domain_state import IDLE, RUNNING
 from .finding import METHODS
 from .widgets import Links, Message, allow, button, choice, fill, form
@@ -94,6 +94,9 @@ class DomainsDock(QWidget):
         self.save = button(
             "Save domains…", "The section with the domains in obs and their evidence (.h5ad, .zarr), or outlines in micrometres (.geojson, .shapes.zarr)"
         )
+        self.back = button(
+            "Add to the SpatialData store", "A new table and outlines as shapes in the store that the section came from; nothing there is replaced"
+        )
         self.composition, self.evidence = Composition(bench), Evidence(bench)
         self.curve: Any = None
         self._lay_out()
@@ -120,6 +123,7 @@ class DomainsDock(QWidget):
         self.outlines.toggled.connect(f.outline)
         self.confidence.toggled.connect(f.shade)
         self.save.clicked.connect(self._save)
+        self.back.clicked.connect(self._add)
         self._data()
 
     def _lay_out(self) -> None:
@@ -157,6 +161,7 @@ class DomainsDock(QWidget):
         below.addWidget(self.composition)
         below.addWidget(self.evidence)
         below.addWidget(self.save)
+        below.addWidget(self.back)
         box.addWidget(self.result, 1)
         box.addStretch(0)
 
@@ -189,8 +194,12 @@ class DomainsDock(QWidget):
         if path:
             self._finding.save(path)
 
+    def _add(self) -> None:
+        self._finding.save(self._session.section.path)
+
     # what the session says
     def _data(self) -> None:
+        allow(self.back, "" if is_own_store(self._session.section) else "The section is not from a SpatialData store (.zarr).")
         section = self._session.section
         names = categories(section.adata.obs) if section is not None else []
         fill(self.sections, [("one section", None), *((n, n) for n in names)], self.sections.currentData())

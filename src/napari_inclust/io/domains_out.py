@@ -27,19 +27,22 @@ def check_domains(path: Path, spatial: Path, inputs: Iterable[str | Path], key: 
     if path.exists() and spatial.exists() and path.samefile(spatial) and is_spatialdata(path):
         from .spatialdata_out import check_element
 
-        check_element(path, "tables", f"inclust_{key}")
-        check_element(path, "shapes", f"inclust_{key}_outlines")
+        check_element(path, "tables", f"inclust_{key}", option="--key")
+        check_element(path, "shapes", f"inclust_{key}_outlines", option="--key")
     else:
         check_output(path, inputs=inputs)
 
 
-def write_domains(path: Path, found: Domains, obs: dict[str, Any], uns: dict[str, Any], key: str, *, pixel_size: float | None = None) -> None:
+def free_key(store: Path, key: str) -> str:
+    """The key, numbered when a SpatialData store has domains of that key already."""
+    names = (key, *(f"{key}_{i}" for i in range(2, 1000)))
+    return next(k for k in names if not (store / "tables" / f"inclust_{k}").exists() and not (store / "shapes" / f"inclust_{k}_outlines").exists())
+
+
+def write_domains(path: Path, found: Domains, obs: dict[str, Any], uns: dict[str, Any], key: str) -> None:
     """The input again with the columns; or in the SpatialData store that it came from a new table with them and new shapes with the outlines.
 
-    Parameters
-    ----------
-    pixel_size
-        Micrometres per unit of the store's coordinate system, as it was read.
+    The outlines are in the coordinate system and the unit that the section was read in (`Section.choices`).
 
     Raises
     ------
@@ -64,8 +67,10 @@ def write_domains(path: Path, found: Domains, obs: dict[str, Any], uns: dict[str
     columns = adata.obs[[given["region_key"], given["instance_key"]]].assign(**obs)
     table = anndata.AnnData(obs=columns, obsm={"spatial": adata.obsm["spatial"]}, uns=storable(uns) | {"spatialdata_attrs": given})
     shapes = to_shapes(outlines(found.segmentation, found.xy, found.sections), found.segmentation)
-    per_unit = 1 / (pixel_size or 1.0)
-    set_transformation(shapes, Scale([per_unit, per_unit], axes=("x", "y")), one("coordinate system", contents(path)["systems"], None, path, "global"))
+    chosen = found.section.choices
+    per_unit = 1 / chosen.get("pixel_size", 1.0)
+    system = one("coordinate system", contents(path)["systems"], chosen.get("system"), path, "global")
+    set_transformation(shapes, {system: Scale([per_unit, per_unit], axes=("x", "y"))}, set_all=True)
     add_shapes(path, shapes, f"inclust_{key}_outlines")
     add_table(path, table, f"inclust_{key}")
 

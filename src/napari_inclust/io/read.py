@@ -206,7 +206,10 @@ def place_object(
     """
     path = Path(path)
     asked = Asked(table, system, pixel_size)
-    return _section(careful(path, lambda p: spatial_zarr.place(data, asked, p), SPATIALDATA), path, asked, values=values, plane=None, flatten=True)
+    placed: Opened = careful(path, lambda p: spatial_zarr.place(data, asked, p), SPATIALDATA)
+    chosen = {"pixel_size": pixel_size, "table": table, "system": system}
+    section = _section(placed, path, asked, values=values, plane=None, flatten=True)
+    return replace(section, choices={name: value for name, value in chosen.items() if value is not None})
 
 
 def recognise(path: Path) -> Format:

@@ -25,13 +25,15 @@ _KEYS = ("region", "region_key", "instance_key")
 _TABLE_VERSION = {2: "0.1", 3: "0.2"}  # of the table format of SpatialData, by the zarr format of the store
 
 
-def check_element(store: Path, kind: str, name: str) -> None:
+def check_element(store: Path, kind: str, name: str, *, option: str = "--table-name") -> None:
     """Refuse a new element that could not be written at its end.
 
     Parameters
     ----------
     kind
         "tables" or "shapes".
+    option
+        Of the command line, that gives it another name.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def check_element(store: Path, kind: str, name: str) -> None:
             raise OutputError(f"{folder} is read-only, so {store} cannot get a new table. Write to another file.")
     if (store / kind / name).exists():
         raise OutputError(
-            f"{store} has {kind}/{name} already; nothing there is ever replaced. Choose another name with --table-name, "
+            f"{store} has {kind}/{name} already; nothing there is ever replaced. Choose another name with {option}, "
             f'or delete it first: spatialdata.read_zarr(...).delete_element_from_disk("{name}").'
         )
 
