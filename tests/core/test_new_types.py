@@ -66,6 +66,7 @@ def test_there_are_none_where_the_reference_has_all_and_none_below_the_least_siz
     found = new_types(plan, "target", unlike)
     assert not len(found.table)
     assert found.markers.empty
+    assert "raised" not in found.markers
     assert (found.code == -1).all()
     assert len(new_types(plan, "target", unlike, min_cells=10).table) == 1
 

@@ -58,7 +58,7 @@ def new_types(trained: Trained, target: str, novelty: Novelty, min_cells: int = 
     at = np.flatnonzero(novelty.unlike)
     code = np.full(n, -1, dtype=np.intp)
     if len(at) < min_cells:
-        return NewTypes(code, pd.DataFrame(columns=COLUMNS), _markers(trained, target, code))
+        return NewTypes(code, pd.DataFrame(columns=COLUMNS), _markers(trained, target, code).drop(columns="raised"))
     averaged = np.concatenate([novelty.cells.averaged(features(trained, target, at[i : i + CHUNK])) for i in range(0, len(at), CHUNK)])
     code[at] = _merged(communities(averaged, seed), averaged)
     _renumber(code, min_cells)
