@@ -1,4 +1,5 @@
-"""A missing modality generated for held-out cells of real paired sets, beside nearest neighbours and ridge regression. Random splits of the cells.
+"""A missing modality generated for held-out cells of real paired sets, beside nearest neighbours and ridge regression. Random splits of the cells, or
+one experiment from another.
 
 Run: `python -m benchmarks.generation PAIR [SEED] [LIKELIHOOD]` prints one row as JSON.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ PAIRS = {  # what is generated, and the share of the cells that have it
     "snare atac": ("atac", 0.65),
     "snare rna": ("rna", 0.65),
 }
+ACROSS = {"teaseq to citeseq": ("teaseq", "citeseq"), "citeseq to teaseq": ("citeseq", "teaseq")}  # proteins of one experiment from another
 SNARE_CELLS, SNARE_PEAKS = 4000, 3000  # drawn; most often open
 
 
@@ -59,16 +62,33 @@ def baselines(reference: Any, target: Any, block: str, known: Any) -> dict[str, 
     from napari_inclust.core.score import zscore
 
     shown = next(b for b in reference.blocks if b != block)
+    common = sorted(set(reference.modality(shown).features) & set(target.modality(shown).features))
     logs = []
     for d in (reference, target):
         m = d.modality(shown)
-        logs.append(val.lognormalise(m.shown, "counts", m.size))
+        logs.append(val.lognormalise(m.shown, "counts", m.size)[:, [m.features.index(f) for f in common]])
     top = np.argsort(-val.moments(logs[0])[1], kind="stable")[:2000]
     ours, theirs = (zscore(x[:, top].toarray()) for x in logs)
     pca = PCA(50, random_state=0, svd_solver="randomized").fit(ours)
     near = NearestNeighbors(n_neighbors=30).fit(pca.transform(ours)).kneighbors(pca.transform(theirs))[1]
     ridge = RidgeCV(np.logspace(0, 5, 11)).fit(pca.transform(ours), known)
     return {"kNN": np.stack([known[n].mean(0) for n in near]), "ridge": ridge.predict(pca.transform(theirs))}
+
+
+def split(name: str, seed: int) -> tuple[str, Any, Any]:
+    """What is generated, the cells that have it, and those that lend their truth."""
+    if name in ACROSS:
+        from napari_inclust.core.dataset import Dataset
+        from napari_inclust.core.naming import common_names
+
+        sets = {side: whole(f"{n} protein") for side, n in zip(("reference", "target"), ACROSS[name], strict=True)}
+        called = {b: common_names(sets, b)[0] for b in ("rna", "protein")}
+        made = [Dataset(side, s.adata, tuple(replace(m, features=called[m.name][side]) for m in s.modalities)) for side, s in sets.items()]
+        return "protein", *made
+    data, (block, share) = whole(name), PAIRS[name]
+    order = np.random.default_rng(seed).permutation(data.n_cells)
+    cut = int(share * data.n_cells)
+    return block, data.some(np.sort(order[:cut]), "reference"), data.some(np.sort(order[cut:]), "target")
 
 
 def measure(name: str, seed: int = 0, likelihood: str = "squared") -> dict[str, Any]:
@@ -79,17 +99,16 @@ def measure(name: str, seed: int = 0, likelihood: str = "squared") -> dict[str, 
     from napari_inclust.core.score import pearson
     from napari_inclust.core.trained import fit_plan
 
-    data, (block, share) = whole(name), PAIRS[name]
-    order = np.random.default_rng(seed).permutation(data.n_cells)
-    cut = int(share * data.n_cells)
-    reference, held = data.some(np.sort(order[:cut]), "reference"), data.some(np.sort(order[cut:]), "target")
+    block, reference, held = split(name, seed)
     target = held.without(block)
     start = time.perf_counter()
     trained = fit_plan(compose("generate", [target, reference], likelihoods={block: likelihood}), [target, reference], Config(seed=seed))
     found = generate(trained, "target", block)
     seconds = time.perf_counter() - start
-    truth = truth_of(held, block, found.features)
-    simple = baselines(reference, target, block, truth_of(reference, block, found.features))
+    both = [f for f in found.features if f in held.modality(block).features]
+    found = found.only(both)
+    truth = truth_of(held, block, both)
+    simple = baselines(reference, target, block, truth_of(reference, block, both))
     varied = truth.std(0) > 0
     scores = {}
     for k, v in ({"ours": found.values} | simple).items():

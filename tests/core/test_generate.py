@@ -12,6 +12,7 @@ from napari_inclust.core.compose import compose
 from napari_inclust.core.config import Config
 from napari_inclust.core.dataset import Dataset, Modality
 from napari_inclust.core.generate import generate
+from napari_inclust.core.naming import common_names
 from napari_inclust.core.score import pearson
 from napari_inclust.core.trained import fit_plan
 
@@ -96,6 +97,20 @@ def test_three_modalities_each_generated_where_it_was_not_measured(teaseq):
     assert agreement(through, two) > 0.35
     called = np.array(trained.plan.classes)[trained.encode("two")[1].mean(0).argmax(1)]
     assert (called == two.obs["cell_type"].astype(str).to_numpy()).mean() > 0.7
+
+
+def test_proteins_of_one_experiment_from_another(shared, teaseq):
+    """TEA-seq to CITE-seq: other genes in part, other names of the proteins ("CD3" is "CD3_TotalSeqB" there)."""
+    measured = Dataset.from_adata(ad.read_h5ad(shared / "data" / "citeseq_pbmc_10x.h5ad"), name="citeseq")
+    target, reference = measured.without("protein"), teaseq
+    trained = fit_plan(compose("generate", [target, reference]), [target, reference], QUICK)
+    found = generate(trained, "citeseq", "protein")
+    names, _ = common_names({"teaseq": teaseq, "citeseq": measured}, "protein")
+    both = [f for f in found.features if f in names["citeseq"]]
+    m = measured.modality("protein")
+    truth = val.lognormalise(m.matrix, "counts", m.size)[:, [names["citeseq"].index(f) for f in both]].toarray()
+    assert len(both) >= 10
+    assert np.median(pearson(truth, found.only(both).values)) > 0.55
 
 
 def test_accessibility_of_a_tissue_follows_its_cell_types(shared, snare):

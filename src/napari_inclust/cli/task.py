@@ -46,7 +46,11 @@ def composed(
     if talk is not None:
         describe(sets, talk)
     by_set = pairs(labels, "--labels", "NAME:KEY")
-    return sets, compose(task, sets, covariates=covariates or (), labels=by_set, likelihoods=pairs(likelihoods, "--likelihood", "MODALITY:KIND"))
+    made = compose(task, sets, covariates=covariates or (), labels=by_set, likelihoods=pairs(likelihoods, "--likelihood", "MODALITY:KIND"))
+    if talk is not None:
+        for note in made.notes:
+            talk.note(note)
+    return sets, made
 
 
 def describe(sets: list[Dataset], talk: Talk) -> None:

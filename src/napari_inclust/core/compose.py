@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, DataError
 from . import values as val
+from .naming import common_names
 from .obs import classes_of, column, label_codes, multi_hot, text
 from .plan import MIN_CELLS, TASKS, Arrow, Block, Plan, Presentation
 from .recipe import Recipe
@@ -94,8 +96,11 @@ def compose(
     features: list[str] = []
     parts: dict[str, list[Part]] = {s.name: [] for s in sets}
     common = np.zeros(0, dtype=bool)
+    notes: list[str] = []
     for name in dict.fromkeys(b for s in sets for b in s.blocks if any(b in a.inputs or b in a.outputs for a in arrows)):
-        having = {s.name: s.modality(name) for s in sets if name in s.blocks}
+        named, said = common_names({s.name: s for s in sets if name in s.blocks}, name)
+        notes += said
+        having = {s.name: replace(s.modality(name), features=named[s.name]) for s in sets if name in s.blocks}
         chosen, everywhere = _features(name, having, set(keep), shown=any(name in a.inputs for a in arrows))
         at = {f: len(features) + i for i, f in enumerate(chosen)}
         for data, m in having.items():
@@ -128,6 +133,7 @@ def compose(
         decode_as=decode_as or names[0],
         spare=spare if classes else 0,
         recipe=recipe,
+        notes=tuple(notes),
     )
 
 

@@ -205,7 +205,7 @@ class _Source:
     def _scored(self, truth: Matrix, predicted: Matrix) -> pd.DataFrame:
         residual = truth - predicted
         found = metrics(truth, predicted)[["pcc", "spearman", "rmse"]]
-        return found.assign(**{_name(q): np.quantile(residual, q, axis=0) for q in QUANTILES}, source=self.table)
+        return found.assign(**{_name(q): np.quantile(residual, q, axis=0, method="weibull") for q in QUANTILES}, source=self.table)
 
     def predict(self, table: str) -> tuple[Matrix, Matrix]:
         """Values and how far the readouts disagree, for all cells of a table: both (cells, features)."""

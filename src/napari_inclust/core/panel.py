@@ -167,7 +167,7 @@ def _empty(data: Reference, columns: Sequence[int]) -> list[str]:
 def _common_names(section: Section, reference: Reference, notes: list[str]) -> tuple[list[str], list[str]]:
     """Names of both sides in one language: Ensembl ids lose their version; one side is translated where the two differ."""
     sides = [(section, list(section.genes)), (reference, list(reference.genes))]
-    is_id = [_share_ensembl(names) > 0.5 for _, names in sides]
+    is_id = [share_ensembl(names) > 0.5 for _, names in sides]
     keys = [[n.split(".")[0] if ids else n for n in names] for (_, names), ids in zip(sides, is_id, strict=True)]
     if is_id[0] != is_id[1]:
         for side, want_ids in ((0, is_id[1]), (1, is_id[0])):
@@ -185,12 +185,13 @@ def _column(data: Reference, candidates: Sequence[str], ids: bool) -> tuple[str,
     for name in candidates:
         if name in var:
             column = [str(v).split(".")[0] if ids else str(v) for v in var[name]]
-            if (_share_ensembl(column) > 0.5) == ids:
+            if (share_ensembl(column) > 0.5) == ids:
                 return name, column
     return None
 
 
-def _share_ensembl(names: Sequence[str]) -> float:
+def share_ensembl(names: Sequence[str]) -> float:
+    """Share of names that are Ensembl gene ids."""
     return sum(bool(_ENSEMBL.match(n)) for n in names) / max(1, len(names))
 
 

@@ -137,6 +137,8 @@ class Plan:
         Covariates are feature vectors that go through the encoder themselves.
     recipe
         What `compose` was asked for, when it made the plan.
+    notes
+        What a user should know: features matched by another name.
 
     Raises
     ------
@@ -156,6 +158,7 @@ class Plan:
     spare: int = 0
     shared_encoder: bool = False
     recipe: Recipe | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         edges = [0, *(b.stop for b in self.blocks)]
