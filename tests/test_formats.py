@@ -375,3 +375,26 @@ def test_an_unknown_unit_is_asked_for_with_what_the_places_look_like(small_pair,
     adata.write_h5ad(tmp_path / "said.h5ad")
     asked = inclust("score", tmp_path / "said.h5ad", pair[1], "-o", tmp_path / "s.csv", "--config", pair[2])
     assert "in pixels of unknown size" in asked.stderr
+
+
+@pytest.mark.parametrize("suffix", [".h5ad", ".zarr"])
+def test_a_large_dense_matrix_becomes_sparse_block_by_block_and_is_the_same(small_pair, tmp_path, monkeypatch, suffix):
+    from napari_inclust.io import anndata_in
+
+    dense = small_pair[0].copy()
+    dense.X = dense.X.toarray()
+    dense.layers["more"] = dense.X * 2
+    path = tmp_path / f"dense{suffix}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dense.write_h5ad(path) if suffix == ".h5ad" else dense.write_zarr(path)
+    before = read_section(path)
+    assert isinstance(before.adata.X, np.ndarray)
+    monkeypatch.setattr(anndata_in, "LARGE", 1000)
+    monkeypatch.setattr(anndata_in, "_BLOCK", 7 * dense.n_vars * 4)  # seven cells at a time
+    after = read_section(path)
+    assert sp.issparse(after.adata.X)
+    assert after.fingerprint == before.fingerprint
+    np.testing.assert_array_equal(after.adata.layers["more"], dense.layers["more"])
+    assert after.adata.obs.equals(before.adata.obs)
+    np.testing.assert_array_equal(after.xy, before.xy)

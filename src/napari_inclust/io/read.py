@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.section import PIXEL_SIZE, Reference, Section
 from ..errors import DataError, InclustError
-from . import cosmx, spatial_zarr, tables, tenx, vendors, visium
+from . import anndata_in, cosmx, spatial_zarr, tables, tenx, vendors, visium
 from .guard import check_headers
 from .opened import Asked, Opened
 from .outlines import Rings, rasterise
@@ -69,21 +69,9 @@ def _outlined(read: Callable[[Path], AnnData], rings: Callable[[Path, AnnData], 
     return opened
 
 
-def _h5ad(path: Path) -> AnnData:
-    import anndata
-
-    return anndata.read_h5ad(path)
-
-
-def _zarr(path: Path) -> AnnData:
-    import anndata
-
-    return anndata.read_zarr(path)
-
-
 SPATIALDATA = "SpatialData"
 FORMATS = (
-    Format("AnnData", lambda p: p.suffix == ".h5ad", _plain(_h5ad)),
+    Format("AnnData", lambda p: p.suffix == ".h5ad", _plain(anndata_in.read_h5ad)),
     Format(
         SPATIALDATA,
         spatial_zarr.is_spatialdata,
@@ -91,7 +79,7 @@ FORMATS = (
         lambda p: spatial_zarr.contents(p)["tables"],
         lambda p: spatial_zarr.contents(p)["systems"],
     ),
-    Format("AnnData zarr", spatial_zarr.is_anndata_zarr, _plain(_zarr)),
+    Format("AnnData zarr", spatial_zarr.is_anndata_zarr, _plain(anndata_in.read_zarr)),
     Format("MERSCOPE folder", vendors.is_merscope, _outlined(vendors.read_merscope, vendors.merscope_rings)),
     Format("Xenium folder", vendors.is_xenium, _outlined(vendors.read_xenium, vendors.xenium_rings)),
     Format("CosMx folder", cosmx.is_cosmx, cosmx.open_cosmx),
