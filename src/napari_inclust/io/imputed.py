@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".h5ad", ".zarr", ".h5mu", ".csv", ".parquet")
 MEASURED = "measured"  # the kind of what is not imputed; only single genes that are shown may be that
+GENERATED = "generated"  # of a modality that the section lacks
 IMPUTED = "imputed by napari-inclust, log-normalised: predictions, not measurements"
 NAME = "inclust_imputed"  # of the table in a SpatialData store, and of the modality in MuData
 _BLOCK_VALUES = 8_000_000  # values held in memory at once (32 MB)
@@ -50,7 +51,7 @@ class OneGene:
     values, spread : (cells,) float32
         `spread` is NaN where there is none.
     kind
-        "imputed", "held-out" or "measured".
+        "imputed", "held-out", "generated" or "measured".
     score
         Held-out Pearson, or None.
     """
@@ -130,7 +131,7 @@ class Imputation:
         given, obs = self.section.adata.uns, self.obs
         kept = {key: given[key] for key in ("spatial_unit", PIXEL_SIZE, "spatial") if key in given}
         colours = {f"{c}_colors": given[f"{c}_colors"] for c in obs if f"{c}_colors" in given}
-        colours |= {f"{c}_colors": _colours(self.cells[c]) for c in self.cells if isinstance(self.cells[c].dtype, pd.CategoricalDtype)}
+        colours |= {f"{c}_colors": category_colours(self.cells[c]) for c in self.cells if isinstance(self.cells[c].dtype, pd.CategoricalDtype)}
         return kept | colours | {"value_type": self._value_type, "inclust": self.provenance}
 
     @property
@@ -250,7 +251,8 @@ def write_imputed(
 
 def write_one(path: Path, gene: OneGene, *, command: str, unit: str) -> pd.DataFrame:
     """One gene that is there already, as it is shown; returns and raises as `write_imputed`."""
-    value_type = f"measured, {unit}" if gene.kind == MEASURED else f"imputed by napari-inclust, {unit}: predictions, not measurements"
+    how = "generated" if gene.kind == GENERATED else "imputed"
+    value_type = f"measured, {unit}" if gene.kind == MEASURED else f"{how} by napari-inclust, {unit}: predictions, not measurements"
     found = Imputation(gene, [gene.name], said={"command": command}, value_type=value_type)
     _write(path, found, NAME, lambda done: None)
     return found.var
@@ -323,6 +325,6 @@ def _matrix(group: Any, name: str, cells: int, genes: int) -> Any:
     return array
 
 
-def _colours(column: pd.Series[Any]) -> NDArray[np.object_]:
+def category_colours(column: pd.Series[Any]) -> NDArray[np.object_]:
     """One colour a category, as scanpy keeps them."""
     return np.array([colour(i) for i in range(len(column.cat.categories))], dtype=object)

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..core.section import PIXEL_SIZE
+from .imputed import category_colours
 from .mudata_out import write_modalities
 from .write import as_output_error, replacing, storable
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..core.translate import Shifted
 
 SUFFIXES = (".h5ad", ".h5mu")
+_GROUPS = ("inclust_type", "inclust_data_set")  # columns of obs that get colours
 _PLACES = ("spatial_unit", PIXEL_SIZE)  # in uns: what the coordinates are
 
 
@@ -157,6 +159,9 @@ def _write(
     """As `.h5ad`, or as the last modality of a `.h5mu`."""
     about: dict[str, Any] = storable({**trained.provenance, "command": command, **more})
     adata.uns["inclust"] = about
+    for column in _GROUPS:
+        if column in adata.obs:
+            adata.uns[f"{column}_colors"] = category_colours(adata.obs[column])
     if path.suffix == ".h5mu":
         write_modalities(path, {**(beside or {}), name: adata}, about)
         return
