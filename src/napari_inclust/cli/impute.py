@@ -28,13 +28,9 @@ def impute(
             "-o", "--output", metavar="OUT", help="The result: .h5ad, .zarr, .h5mu, .csv or .parquet; the section's own SpatialData zarr; a folder for several."
         ),
     ],
-    genes: Annotated[
-        str | None, typer.Option("--genes", metavar="A,B", help="Genes to impute; `all`: every gene of the reference (default: those not measured).")
-    ] = None,
-    genes_file: Annotated[Path | None, typer.Option("--genes-file", metavar="F", help="File with one gene a line.")] = None,
-    table_name: Annotated[
-        str, typer.Option("--table-name", metavar="NAME", help="Name of the new table in a SpatialData zarr, or of the modality in .h5mu.")
-    ] = "inclust_imputed",
+    genes: o.Genes = None,
+    genes_file: o.GenesFile = None,
+    table_name: o.TableName = "inclust_imputed",
     shared: Annotated[bool, typer.Option("--shared", help="Several sections: one model for all, with the sections as batches (default: one each).")] = False,
     labels: o.Labels = None,
     batch: o.Batch = None,

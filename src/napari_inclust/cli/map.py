@@ -21,13 +21,9 @@ def map_(
     reference: Annotated[
         Path | None, typer.Option("--reference", metavar="FILE", help="The reference that RUN was trained on, if it is no longer where it was.")
     ] = None,
-    genes: Annotated[
-        str | None, typer.Option("--genes", metavar="A,B", help="Genes to impute; `all`: every gene of the reference (default: those not measured).")
-    ] = None,
-    genes_file: Annotated[Path | None, typer.Option("--genes-file", metavar="F", help="File with one gene a line.")] = None,
-    table_name: Annotated[
-        str, typer.Option("--table-name", metavar="NAME", help="Name of the new table in a SpatialData zarr, or of the modality in .h5mu.")
-    ] = "inclust_imputed",
+    genes: o.Genes = None,
+    genes_file: o.GenesFile = None,
+    table_name: o.TableName = "inclust_imputed",
     frozen: Annotated[bool, typer.Option("--frozen", help="Train nothing at all: the new section takes the covariate of the old one.")] = False,
     values: o.SpatialValues = None,
     pixel_size: o.PixelSize = None,

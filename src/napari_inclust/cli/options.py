@@ -40,6 +40,10 @@ Columns = Annotated[
     ),
 ]
 
+Genes = Annotated[str | None, typer.Option("--genes", metavar="A,B", help="Genes to impute; `all`: every gene of the reference (default: those not measured).")]
+GenesFile = Annotated[Path | None, typer.Option("--genes-file", metavar="F", help="File with one gene a line.")]
+TableName = Annotated[str, typer.Option("--table-name", metavar="NAME", help="Name of the new table in a SpatialData zarr, or of the modality in .h5mu.")]
+
 Preset = Annotated[
     str | None, typer.Option("--preset", metavar="P", help="Named settings; `inclust presets` lists them (default: balanced).", rich_help_panel=_TRAINING)
 ]

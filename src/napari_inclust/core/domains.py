@@ -7,11 +7,8 @@ Gaussian mixture; the baseline that every result is shown beside.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -26,6 +23,7 @@ from .domain_input import numbers_wanted, placed, run_latent, section_codes
 from .domain_metrics import chaos, pas
 from .domain_result import Domains, Method, Step
 from .graph import Graph, is_lattice, nearest, place_notes
+from .provenance import versions
 from .section import Section
 
 if TYPE_CHECKING:
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from .run import Run
 
 METHODS: tuple[Method, ...] = get_args(Method)
-PACKAGES = ("napari-inclust", "numpy", "scipy", "scikit-learn", "anndata")
 __all__ = ["METHODS", "Domains", "Step", "domains", "steps"]
 
 
@@ -159,8 +156,7 @@ def _steps(
     facts = {
         "method": method, "seed": seed, "chosen_by": f"resolution {resolution}" if resolution is not None else "stability" if auto else "the user", "scale": found.scale, "graph": str(graph or "nearest"), "section_key": section_key or "", "views": list(view),
         "sections": n_sections, "cells": section.n_cells, "genes": x.shape[1], "data": section.fingerprint, "values": str(section.values),
-        "unit": section.unit_note, "made": datetime.now(UTC).isoformat(timespec="seconds"), "python": platform.python_version(),
-        "versions": {name: metadata.version(name) for name in PACKAGES},
+        "unit": section.unit_note, **versions(),
     }  # fmt: skip
     return Domains(section, method, found.solutions, chosen, table, baseline, found.space, xy, sections, tuple(notes), facts)
 
