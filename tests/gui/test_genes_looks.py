@@ -15,7 +15,7 @@ from napari_inclust.paint.values import LINEAR
 
 from .conftest import expected_colour, pixel_of
 from .fakes import FakeRun, small_reference, small_section
-from .mouse import drag
+from .mouse import at, drag
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -80,6 +80,10 @@ def test_the_line_of_the_swipe_is_drawn_and_dragged(genes: Any, qtbot: Any) -> N
     line = bench.scene.painter.overlays.divide
     assert line.name == "measured | imputed"
     assert line.data[0, 0, 1] == s.line == pytest.approx(70)  # half of eight columns, 20 um apart
+    shot = viewer.screenshot(canvas_only=True, flash=False)
+    above = shot[at(viewer, -30, 70).y(), :, :3].astype(int)  # a row of pixels above the cells
+    assert (above.max(1) > 150).any()
+    assert abs(int(np.flatnonzero(above.max(1) > 150).mean()) - at(viewer, -30, 70).x()) <= 3
     centre = canvas.camera(viewer).center
     drag(viewer, [(60, 70), (60, 105)], qtbot)
     assert s.divide == pytest.approx(0.75, abs=0.03)

@@ -96,7 +96,7 @@ class Overlays(Owned):
         top, bottom = float(corners[0].min()), float(corners[0].max())
         line = np.array([[[top, x], [bottom - top, 0.0]]])
         if self.divide is None:
-            self._divide = self._lines(line, DIVIDE, colour)
+            self._divide = self._lines(line, DIVIDE, colour, thick=4)
             self._insert(self._divide, [])
         else:
             self._divide.data = line
@@ -136,8 +136,8 @@ class Overlays(Owned):
         self._domains, self._outlines, self._divide = self._remove(self._domains), self._remove(self._outlines), self._remove(self._divide)
         self._uncertainty, self._grey = self._remove(self._uncertainty), self._remove(self._grey)
 
-    def _lines(self, lines: NDArray[np.float64], name: str, colour: str) -> Vectors:
-        """Line segments (n, 2, 2) that can be seen when the whole section is looked at."""
+    def _lines(self, lines: NDArray[np.float64], name: str, colour: str, thick: float = 1) -> Vectors:
+        """Line segments (n, 2, 2) that can be seen when the whole section is looked at, some times as thick as that needs."""
         (height, width), pixel = self._raster.shapes[0], float(np.abs(self._raster.affine[0, 0])) or 1.0
-        thick = max(4 * pixel, max(height, width) * pixel / 600)
-        return Vectors(lines, name=name, units=(self._unit, self._unit), vector_style="line", edge_width=thick, edge_color=colour)
+        wide = thick * max(4 * pixel, max(height, width) * pixel / 600)
+        return Vectors(lines, name=name, units=(self._unit, self._unit), vector_style="line", edge_width=wide, edge_color=colour)
