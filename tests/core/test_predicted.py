@@ -22,6 +22,7 @@ def mixed(section_adata):
     adata.X[5, 13] = -0.25
     adata.var["kind"] = pd.Categorical(kinds)
     adata.var["score"] = np.where(kinds == "held-out", 0.5, np.nan)
+    adata.var["foreseen"] = np.where(adata.var_names == "Gene13", 0.4, np.nan)
     adata.layers["spread"] = np.full(adata.shape, 2.0, dtype=np.float32)
     return adata
 
@@ -39,6 +40,8 @@ def test_predictions_are_no_genes_of_the_section(mixed, section_adata):
     assert (predicted.spread("Gene17") == 2).all()
     assert predicted.scores["Gene16"] == 0.5
     assert predicted.scores["Gene13"] is None
+    assert predicted.foreseen["Gene13"] == 0.4
+    assert predicted.foreseen["Gene12"] is None
     np.testing.assert_array_equal(mixed.X, before.X)
     assert mixed.shape == before.shape
 

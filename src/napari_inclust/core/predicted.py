@@ -26,13 +26,14 @@ class Predicted:
     ----------
     adata
         These columns alone: X holds the values, `layers["spread"]` (where there is one) their spread.
-    kinds, scores : by feature
-        "imputed", "held-out" or "generated"; held-out Pearson, None where there is none.
+    kinds, scores, foreseen : by feature
+        "imputed", "held-out" or "generated"; held-out Pearson, and the one that is likely for a feature that nobody measured, None where there is none.
     """
 
     adata: AnnData
     kinds: dict[str, str]
     scores: dict[str, float | None]
+    foreseen: dict[str, float | None]
 
     @property
     def said(self) -> str:
@@ -78,8 +79,13 @@ def split(adata: AnnData, name: str) -> tuple[AnnData, Predicted | None]:
     if not np.isfinite(stored).all():
         raise DataError(f"{name} holds predicted values that are NaN or infinite: the file is damaged. Write it again.")
     kinds = dict(zip(theirs.var_names.astype(str), theirs.var["kind"].astype(str), strict=True))
-    column = next((c for c in _SCORES if c in theirs.var), None)
-    scores: dict[str, float | None] = dict.fromkeys(kinds)
+    return adata[:, ~marked].copy(), Predicted(theirs, kinds, _numbers(theirs, _SCORES), _numbers(theirs, ("foreseen",)))
+
+
+def _numbers(adata: AnnData, columns: tuple[str, ...]) -> dict[str, float | None]:
+    """The first of some columns of var that is there, by feature; None for what is missing."""
+    found: dict[str, float | None] = dict.fromkeys(map(str, adata.var_names))
+    column = next((c for c in columns if c in adata.var), None)
     if column is not None:
-        scores |= {g: float(s) for g, s in zip(kinds, theirs.var[column], strict=True) if np.isfinite(s)}
-    return adata[:, ~marked].copy(), Predicted(theirs, kinds, scores)
+        found |= {g: float(x) for g, x in zip(found, adata.var[column], strict=True) if np.isfinite(x)}
+    return found

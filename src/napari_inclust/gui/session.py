@@ -345,7 +345,7 @@ class Session:
             return self.generated.values[gene]
         if self.section is not None and self.section.predicted is not None and self.is_stored(gene):
             stored = self.section.predicted
-            return CellValues(gene, stored.values(gene), stored.kinds[gene], stored.spread(gene), stored.scores[gene])
+            return CellValues(gene, stored.values(gene), stored.kinds[gene], stored.spread(gene), stored.scores[gene], foreseen=stored.foreseen[gene])
         found = self._kept[gene] if gene in self._kept else imputed_values(self.run, gene)
         if found.score is None and self.foreseen is not None and gene in self.foreseen.index:
             found = replace(found, foreseen=float(self.foreseen.loc[gene, "predicted_pcc"]))
