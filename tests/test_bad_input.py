@@ -247,3 +247,61 @@ def test_a_damaged_checkpoint_is_refused(inclust, pair, tmp_path, content):
     assert result.exit_code == 4
     assert "damaged" in result.stderr
     assert (tmp_path / "state").read_bytes() == content
+
+
+def test_too_few_genes_for_the_folds_make_fewer_folds_and_say_how_many_are_needed(inclust, pair, changed, small_pair, tmp_path):
+    shared = [g for g in small_pair[0].var_names if g in set(small_pair[1].var_names)]
+    changed(lambda a: a[:, shared[:14]].copy())
+    said = inclust("score", pair[0], pair[1], "-o", tmp_path / "s.csv", "--config", pair[2], "--folds", "9")
+    assert said.exit_code == 0, said.stderr
+    assert "14 shared genes are too few for 9 folds, which need 18: 7 folds are used instead." in said.stderr
+    assert np.isfinite(pd.read_csv(tmp_path / "s.csv")["pcc"]).all()
+
+
+def test_python_warns_of_fewer_folds_and_keeps_it_with_the_run(small_pair):
+    from napari_inclust import Config, fit
+    from napari_inclust.core.section import Reference, Section
+    from napari_inclust.errors import InclustWarning
+
+    shared = [g for g in small_pair[0].var_names if g in set(small_pair[1].var_names)][:12]
+    tiny = Config.preset("fast", members=8, epochs=1, steps=2, hidden=(8,), decoder_hidden=(8,), latent=4)
+    with pytest.warns(InclustWarning, match="too few for 8 folds, which need 16: 6 folds"):
+        run = fit(Section.from_adata(small_pair[0][:, shared].copy()), Reference.from_adata(small_pair[1].copy()), tiny)
+    assert any("6 folds are used" in note for note in run.panel.notes)
+    assert run.plan.members == 7  # and one that sees all
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_gene_that_never_varies_is_named_and_gives_no_nan(inclust, pair, changed, small_pair, tmp_path, which):
+    gene = next(g for g in small_pair[0].var_names if g in set(small_pair[1].var_names))
+
+    def flatten(adata):
+        x = adata.X.toarray()
+        x[:, adata.var_names.get_loc(gene)] = 1
+        adata.X = sp.csr_matrix(x)
+
+    changed(flatten, which)
+    told = inclust("check", pair[0], pair[1])
+    assert f"in the {('section', 'reference')[which]} ({gene}" in told.stdout.split("constant genes: ")[1]
+    assert inclust("score", pair[0], pair[1], "-o", tmp_path / "s.csv", "--config", pair[2]).exit_code == 0
+    scores = pd.read_csv(tmp_path / "s.csv", index_col="gene")
+    assert np.isfinite(scores["pcc"]).all()
+
+
+def test_a_section_too_small_to_train_is_refused(inclust, pair, changed, tmp_path):
+    changed(lambda a: a[:15].copy())
+    refused = inclust("score", pair[0], pair[1], "-o", tmp_path / "s.csv", "--config", pair[2])
+    assert refused.exit_code == 3
+    assert "15 cells; at least 20 are needed" in refused.stderr
+
+
+def test_a_small_section_is_calibrated_on_all_its_values(inclust, pair, changed, tmp_path):
+    from napari_inclust import load_run
+
+    changed(lambda a: a[:21].copy())
+    kept = tmp_path / "r.inclust"
+    assert inclust("score", pair[0], pair[1], "-o", tmp_path / "s.csv", "--config", pair[2], "--save-run", kept).exit_code == 0
+    calibration = load_run(kept).calibration
+    assert "12 of 12 strata hold fewer than 200 values" in calibration.thin
+    assert np.ptp(calibration.low) == 0
+    assert calibration.coverage["coverage"][0] == pytest.approx(0.9, abs=0.1)

@@ -10,6 +10,10 @@ class InclustError(Exception):
     exit_code = 2
 
 
+class InclustWarning(UserWarning):
+    """Something that was done in another way than asked for, and why; also in the notes of the run's panel."""
+
+
 class DataError(InclustError):
     """A file or a data set that cannot be used as it is."""
 

@@ -78,7 +78,7 @@ class FakeRun:
         rows = [("all", "all", 24_000, 0.902)] + [
             (f"level {g} of 4", f"prediction {c} of 3", 2000, 0.85 + 0.01 * (g + c)) for g in range(1, 5) for c in range(1, 4)
         ]
-        return SimpleNamespace(level=0.9, coverage=pd.DataFrame(rows, columns=["genes", "cells", "values", "coverage"]))
+        return SimpleNamespace(level=0.9, thin="", coverage=pd.DataFrame(rows, columns=["genes", "cells", "values", "coverage"]))
 
     @property
     def cell_trust(self) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import OutputError
+from ..errors import InclustWarning, OutputError
 from .console import Talk, plural
 
 if TYPE_CHECKING:
@@ -95,12 +96,16 @@ def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, 
         talk.note(f"going on from {checkpoint}")
     steps = epochs(data.section, data.reference, config, labels=labels, batch=batch, checkpoint=checkpoint)
     try:
-        run = driven(steps, config.epochs, talk)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InclustWarning)  # told as a note
+            run = driven(steps, config.epochs, talk)
     except KeyboardInterrupt:
         if checkpoint is not None and checkpoint.exists():
             talk.note(f"the state of the training is in {checkpoint}: the same command goes on from there.")
         raise
     talk.note(f"trained {plural(len(run.history), 'epoch')} on {run.device}")
+    for note in run.panel.notes[len(data.panel.notes) :]:
+        talk.note(note)
     if run.reference.drawn is not None:
         talk.note(f"{run.reference.name}: {run.reference.drawn}")
     return run

@@ -41,6 +41,12 @@ class Calibration:
     high: Matrix
     coverage: pd.DataFrame
 
+    @property
+    def thin(self) -> str:
+        """Which strata were too small for quantiles of their own, in a sentence; "" where none was."""
+        small = int((self.coverage["values"].iloc[1:] < MIN_VALUES).sum())
+        return f"{small} of {len(self.coverage) - 1} strata hold fewer than {MIN_VALUES} values; they use the quantiles of all." if small else ""
+
     def interval(self, values: Matrix, mean: float, spread: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Lower and upper ends for one gene (cells,); never below 0.
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Light = Literal["green", "amber", "red"]
 LIGHTS: tuple[Light, ...] = ("green", "amber", "red")
+SIDES = ("section", "reference")
 SAMPLE = 4000  # cells of each side that are looked at
 CLIP = 4.0  # standard deviations at which a value is cut
 
@@ -115,6 +116,7 @@ def check(
     raw = [d.matrix[r][:, c[:n]] for d, r, c in zip((section, reference), rows, (panel.target_columns, panel.reference_columns), strict=True)]
     ours, theirs = (val.lognormalise(m, d.values.kind).toarray() for m, d in zip(raw, (section, reference), strict=True))
     detected = [np.asarray((m > 0).mean(0)).ravel() for m in raw]
+    constant = {side: [g for g, flat in zip(panel.shared, np.ptp(m.toarray(), axis=0) == 0, strict=True) if flat] for side, m in zip(SIDES, raw, strict=True)}
     agreement, overall = structure(ours, theirs, random)
     table = _table(panel, agreement, detected)
     z = [np.clip(zscore(a), -CLIP, CLIP) for a in (ours, theirs)]
@@ -122,7 +124,7 @@ def check(
     groups, types = kinds_of_cells(z[0], z[1], coded[0], coded[1], seed)
     sane = sanity(section, reference, panel)
     reasons = [
-        _size(section, reference, panel), _structure(overall, n), _disagreeing(table), _silent(table), _thin(raw[0], "section"), _thin(raw[1], "reference"),
+        _size(section, reference, panel), _structure(overall, n), _disagreeing(table), _silent(table), _constant(constant, n), _thin(raw[0], "section"), _thin(raw[1], "reference"),
         _kinds(groups, section_labels is not None), _types(types, labels is not None), _sanity(sane),
     ]  # fmt: skip
     found = sorted((r for r in reasons if r is not None), key=lambda r: -LIGHTS.index(r.light))
@@ -199,6 +201,15 @@ def _silent(table: pd.DataFrame) -> Reason | None:
     found = "; ".join(f"{len(g)} silent in the {side} but not in the other ({_some(g)})" for side, g in parts.items() if g)
     todo = "a probe that failed, or a gene that one side cannot see: its imputed values would be wrong."
     return Reason("amber" if total > MANY_SILENT * len(table) else "green", "silent genes", found, todo)
+
+
+def _constant(genes: dict[str, list[str]], n: int) -> Reason | None:
+    """Genes that do not vary: nothing can be learnt from them, and their score is 0 whatever is predicted."""
+    found = "; ".join(f"{len(names)} in the {side} ({_some(names)})" for side, names in genes.items() if names)
+    if not found:
+        return None
+    many = max(map(len, genes.values())) > MANY_SILENT * n
+    return Reason("amber" if many else "green", "constant genes", found, "they cannot be scored (0 stands in the table) and teach nothing; leave them out.")
 
 
 def _thin(matrix: Any, side: str) -> Reason:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+import warnings
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..errors import RunError
+from ..errors import InclustWarning, RunError
 from . import device as dev
 from .config import Config
 from .trainer import Trainer
@@ -89,6 +90,10 @@ def epochs(
     reference = drawn(reference, labels, config.seed)
     panel = align(section, reference)
     members = min(config.members, panel.n_shared // 2)
+    if members < config.members:
+        said = f"{panel.n_shared} shared genes are too few for {config.members} folds, which need {2 * config.members}: {members} folds are used instead."
+        panel = replace(panel, notes=(*panel.notes, said))
+        warnings.warn(said, InclustWarning, stacklevel=2)
     plan = imputation(section, reference, panel, members=members, seed=config.seed, components=config.components, labels=labels, batch=batch)
     trainer = Trainer(plan, config)
     with dev.threads(config.threads), kept(trainer, checkpoint) as keep:

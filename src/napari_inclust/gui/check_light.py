@@ -71,7 +71,7 @@ class CheckLight(Wrapped):
         lines = [
             f"<li><span style='color:{COLOURS[r.light]}'>&#9679;</span> {r.light}: {escape(f'{r.what}: {r.found}')}{_todo(r.todo)}</li>" for r in found.reasons
         ]
-        self._say(f"<span style='color:{COLOURS[found.light]}'>&#9679;</span> Reference check: <b>{found.light}</b>. {escape('; '.join(told))}.")
+        self._say(f"<span style='color:{COLOURS[found.light]}'>&#9679;</span> Reference check: <b>{found.light}</b>: {escape('; '.join(told))}.")
         self.setToolTip(f"{_TIP}:<ul>{''.join(lines)}</ul>")
 
     def _failed(self, error: Exception) -> None:

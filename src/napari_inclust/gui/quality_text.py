@@ -35,7 +35,7 @@ def calibration_table(calibration: Any) -> str:
         + "</tr>"
         for name, row in zip(strata.index, strata.to_numpy(), strict=True)
     )
-    said = f"{100 * total['coverage']:.1f} % of {int(total['values']):,} held-out values lie inside their {100 * calibration.level:.0f} % interval."
+    said = f"{100 * total['coverage']:.1f} % of {int(total['values']):,} held-out values lie inside their {100 * calibration.level:.0f} % interval. {calibration.thin}"
     return f"{said}<table><tr><td></td><td colspan='{len(names)}' align='center'>prediction of the cell</td></tr>{head}{rows}</table>"
 
 

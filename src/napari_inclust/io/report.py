@@ -173,7 +173,7 @@ def _calibration(run: Run) -> str:
     axes.set_xticks(range(len(genes)), genes)
     axes.set(ylabel="share inside the interval", ylim=(min(0.8, c["coverage"].min() - 0.02), 1))
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    said = f"Share of measured values inside their {level:.0%} interval, each gene calibrated without the genes of its fold; by the gene's level and the cell's prediction. Band: 5 points either way."
+    said = f"Share of measured values inside their {level:.0%} interval, each gene calibrated without the genes of its fold; by the gene's level and the cell's prediction. Band: 5 points either way. {run.calibration.thin}"
     return drawn(figure, "Coverage of the intervals", said, width="46rem") + table(["genes", "cells", "values", "coverage"], c.to_numpy().tolist())
 
 
