@@ -64,8 +64,9 @@ def describe(data: Reference, *, pixel_size: float | None = None, system: str | 
         "genes": len(data.genes),
         "names": _some(data.genes),
         "values": f"{data.values} in {data.source}" if data.genes else "nothing measured",
-        "empty": f"{plural(_empty(data, 1), 'cell')} and {plural(_empty(data, 0), 'gene')} hold only zeros",
     }
+    if data.genes:
+        facts["empty"] = f"{plural(_empty(data, 1), 'cell')} and {plural(_empty(data, 0), 'gene')} hold only zeros"
     if predicted is not None:
         facts["predicted"] = f"{predicted.said} by a run ({_some(list(predicted.kinds))}): shown as that, never trained on"
     tables, systems, _ = choices(data.path) if data.path else Choices()
