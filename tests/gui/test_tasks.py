@@ -14,9 +14,11 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
-from napari_inclust.core.section import Reference
+from napari_inclust.core.config import Config
+from napari_inclust.core.section import Reference, Section
+from napari_inclust.core.train import fit
 from napari_inclust.gui.generating import Made
-from napari_inclust.gui.training import DONE, STOPPED
+from napari_inclust.gui.training import CRASHED, DONE, STOPPED
 from napari_inclust.paint.masks import DECODER, ENCODER
 from napari_inclust.paint.values import GENERATED, CellValues
 
@@ -83,9 +85,9 @@ def test_tasks_follow_the_data(opened: Any, qtbot: Any) -> None:
     assert texts() == ["impute genes and cell types"]
     bench.session.open_section(small_section())
     bench.session.open_reference(small_reference())
-    assert texts() == ["impute genes and cell types", "integrate both"]
+    assert texts() == ["impute genes and cell types", "map onto a saved run", "integrate both"]
     bench.session.open_reference(cite())
-    assert texts() == ["impute genes and cell types", "generate protein", "integrate both"]
+    assert texts() == ["impute genes and cell types", "generate protein", "map onto a saved run", "integrate both"]
     pick(dock.train, "generate protein", qtbot)
     bench.session.open_reference(small_reference())
     assert bench.tasking.task.kind == "impute"
@@ -182,3 +184,36 @@ def test_true_proteins_are_generated_and_saved(ready: Any, qtbot: Any, tmp_path:
     assert set(written.var["kind"]) == {"generated"}
     shown = bench.session.generated.values["CD2 (protein)"]
     np.testing.assert_allclose(np.asarray(written[:, "CD2"].X).ravel(), shown.values)
+
+
+def test_the_section_is_mapped_onto_a_saved_run_of_another(ready: Any, qtbot: Any, tmp_path: Path) -> None:
+    _, bench, train = ready
+    first, reference = small_section(), bench.session.reference
+    config = Config.preset("fast", members=2, epochs=2, steps=5, hidden=(16,), decoder_hidden=(16,), latent=4, device="cpu", threads=1)
+    saved = fit(first, reference, config).save(tmp_path / "first.inclust")
+    before = saved.read_bytes()
+    adata = small_section().adata[:, :-2].copy()
+    bench.session.open_section(Section.from_adata(adata, name="second"))
+    pick(train, "map onto a saved run", qtbot)
+    assert train.task.run_file.isVisible()
+    assert "Choose the saved run" in train.start.toolTip()
+    qtbot.mouseClick(train.task.run_file.line, LEFT)
+    qtbot.keyClicks(train.task.run_file.line, str(saved))
+    qtbot.keyClick(train.task.run_file.line, Qt.Key.Key_Return)
+    qtbot.waitUntil(train.start.isEnabled, timeout=5_000)
+    qtbot.mouseClick(train.start, LEFT)
+    qtbot.waitUntil(lambda: bench.training.state in (DONE, CRASHED), timeout=60_000)
+    assert bench.training.state == DONE, bench.training.message
+    run = bench.session.run
+    assert run.section.name == "second"
+    assert run.provenance["mapped"]["from"]["run"] == str(saved)
+    assert set(first.genes) - set(adata.var_names) <= set(run.panel.reference_only)
+    assert saved.read_bytes() == before
+
+    other = tmp_path / "none.inclust"
+    other.write_text("no run")
+    train.task.run_file.show_path(str(other))
+    qtbot.keyClick(train.task.run_file.line, Qt.Key.Key_Return)
+    qtbot.mouseClick(train.start, LEFT)
+    qtbot.waitUntil(lambda: bench.training.state == CRASHED, timeout=60_000)
+    assert "is not a run" in train.message.text()

@@ -10,8 +10,8 @@ from superqt import QCollapsible
 from ..core.config import Config
 from .bench import Workbench
 from .mask_picture import MaskPicture
-from .tasks import GENERATE
-from .widgets import Links, Message, allow, button, choice, fill, form
+from .tasks import GENERATE, MAP
+from .widgets import Links, Message, PathField, allow, button, choice, fill, form
 
 
 class TaskView(QWidget):
@@ -30,6 +30,8 @@ class TaskView(QWidget):
         self.about, self.message = Message(), Message()
         self.picture = MaskPicture()
         self.save = button("Save generated…", "All generated features of the section's cells (.h5ad), marked as generated, with score and spread of each")
+        self.run_file = PathField("Saved run", "A run (.inclust) of another section with this reference, saved in Export or by inclust impute --save-run")
+        self.run_file.folder.hide()
         rows = form()
         rows.addRow("Task", self.tasks)
         self.masks = QCollapsible("Masks")
@@ -39,12 +41,13 @@ class TaskView(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addLayout(rows)
-        for part in (self.about, self.masks, self.save, self.message):
+        for part in (self.about, self.run_file, self.masks, self.save, self.message):
             box.addWidget(part)
         Links(self).to(bench.tasking.changed, self._show)
         self.tasks.activated.connect(self._choose)
         self.masks.toggled.connect(self._watch)
         self.save.clicked.connect(self._save)
+        self.run_file.chosen.connect(self._tasking.choose_run_file)
         self._show()
 
     def set_config(self, config: Config) -> None:
@@ -68,6 +71,7 @@ class TaskView(QWidget):
         fill(self.tasks, [(task.text, task) for task in t.tasks], t.task)
         self.about.say(t.task.help + (f". {t.obstacle}" if t.obstacle else "."))
         self.picture.show_masks(t.masks)
+        self.run_file.setVisible(t.task.kind == MAP)
         self.save.setVisible(t.task.kind == GENERATE)
         allow(self.save, "" if t.made is not None else "Nothing was generated yet: press Train.")
         self.message.say(t.message, wrong=t.wrong)

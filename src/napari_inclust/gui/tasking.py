@@ -13,7 +13,7 @@ from ..errors import InclustError
 from ..paint.masks import Masks
 from .later import Later
 from .session import Session
-from .tasks import Task, fitting, masks_of
+from .tasks import MAP, Task, fitting, masks_of
 
 
 class Tasking:
@@ -33,6 +33,7 @@ class Tasking:
         self.task = self.tasks[0]
         self.masks: Masks | None = None
         self.message, self.wrong = "", False
+        self.run_file: Path | None = None  # onto which the section is mapped
         self._watched = False
         self._config = Config()
         self._drawn: Any = None
@@ -52,6 +53,8 @@ class Tasking:
     @property
     def obstacle(self) -> str:
         """Why the chosen task cannot be run here; empty when it can."""
+        if self.task.kind == MAP:
+            return "" if self.run_file is not None else "Choose the saved run below."
         return f"Run it on the command line: {self.task.command}" if self.task.command else ""
 
     @property
@@ -65,6 +68,11 @@ class Tasking:
         """Another task."""
         self.task = task
         self._ask()
+        self.changed()
+
+    def choose_run_file(self, path: str) -> None:
+        """The saved run that the section is to be mapped onto; "" for none."""
+        self.run_file = Path(path) if path else None
         self.changed()
 
     def watch(self, config: Config, *, on: bool) -> None:

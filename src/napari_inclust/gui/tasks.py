@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..core.section import Reference, Section
     from ..paint.masks import Masks
 
-IMPUTE, GENERATE, INTEGRATE = "impute", "generate", "integrate"
+IMPUTE, GENERATE, INTEGRATE, MAP = "impute", "generate", "integrate", "map"
 _CELLS = 64  # on which a plan is made for its picture: masks do not depend on values
 
 
@@ -26,7 +26,7 @@ class Task:
     Attributes
     ----------
     kind
-        `IMPUTE`, `GENERATE` or `INTEGRATE`.
+        `IMPUTE`, `GENERATE`, `INTEGRATE` or `MAP`.
     block
         The modality that is generated, else "".
     command
@@ -50,8 +50,12 @@ def fitting(section: Section | None, reference: Reference | None) -> list[Task]:
     others = [name for name in modalities(reference) if name not in ("rna", "gex")]
     generate = [Task(GENERATE, f"generate {m}", f"The {m} of the reference, for the cells of the section: painted like a gene", m) for m in others]
     files = [shlex.quote(str(d.path)) if d.path else d.name for d in (section, reference)]
+    mapped = Task(
+        MAP, "map onto a saved run", "In seconds: a run of another section with this reference takes this one; its networks and settings stay as they are"
+    )
     about = "One latent of both, free of the differences between them"
-    return [impute, *generate, Task(INTEGRATE, "integrate both", about, command=f"inclust integrate {' '.join(files)} -o integrated.h5ad")]
+    together = Task(INTEGRATE, "integrate both", about, command=f"inclust integrate {' '.join(files)} -o integrated.h5ad")
+    return [impute, *generate, mapped, together]
 
 
 def masks_of(task: Task, section: Section, reference: Reference, config: Config) -> Masks:
@@ -67,7 +71,7 @@ def masks_of(task: Task, section: Section, reference: Reference, config: Config)
     from ..paint.masks import Masks
 
     small = few(section), few(reference)
-    if task.kind == IMPUTE:
+    if task.kind in (IMPUTE, MAP):
         panel = align(*small)
         members = min(config.members, panel.n_shared // 2)
         return Masks.of(imputation(*small, panel, members=members, seed=config.seed, components=config.components))

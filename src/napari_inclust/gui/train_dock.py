@@ -16,6 +16,7 @@ from .config_form import ConfigForm
 from .generating import Made
 from .runs_view import RunsView
 from .task_view import TaskView
+from .tasks import MAP
 from .training import CRASHED, DONE, RUNNING, STOPPED, STOPPING
 from .widgets import Links, Message, choice, duration, fill, form
 
@@ -115,7 +116,9 @@ class TrainDock(QWidget):
             config = self.form.config()
             self._draw()  # pyqtgraph and napari's activity bar are made before the thread starts: neither may hold it up
             self.task.set_config(config)
-            self._training.start(config, resume=resume, block=self._bench.tasking.task.block or None)
+            tasking = self._bench.tasking
+            run_file = tasking.run_file if tasking.task.kind == MAP else None
+            self._training.start(config, resume=resume, block=tasking.task.block or None, run_file=run_file)
             from napari.utils import progress
 
             self._pbar = progress(total=config.epochs, desc="inClust+ training")

@@ -15,6 +15,7 @@ from psygnal import Signal
 from ..core.config import Config
 from ..errors import InclustError
 from .generating import Made, real_generate
+from .mapping_run import real_map
 from .session import Session
 from .worker import Worker
 
@@ -38,16 +39,16 @@ class Training:
     ----------
     session
         Whose section and reference are trained on, and which receives the run.
-    steps, generate
-        The generators of imputation and of another modality; replaced in tests.
+    steps, generate, mapping
+        The generators of imputation, of another modality and of mapping; replaced in tests.
     """
 
     state_changed = Signal(str)
     stepped = Signal(object)
 
-    def __init__(self, session: Session, steps: Steps = real_steps, generate: Steps = real_generate) -> None:
+    def __init__(self, session: Session, steps: Steps = real_steps, generate: Steps = real_generate, mapping: Steps = real_map) -> None:
         self._session = weakref.ref(session)
-        self.steps, self.generate = steps, generate
+        self.steps, self.generate, self.mapping = steps, generate, mapping
         self.state = IDLE
         self.message = ""
         self.history: list[Any] = []
@@ -69,13 +70,15 @@ class Training:
         path = self._folder / "training.checkpoint"
         return path if path.exists() else None
 
-    def start(self, config: Config, *, resume: bool = False, block: str | None = None) -> None:
+    def start(self, config: Config, *, resume: bool = False, block: str | None = None, run_file: Path | None = None) -> None:
         """Train with these settings, or go on where the last one was cancelled.
 
         Parameters
         ----------
         block
             The modality of the reference that is to be generated; None: genes are imputed.
+        run_file
+            The saved run that the section is to be mapped onto; None: a run of its own is trained.
         """
         session = self._session()
         if self.running or session is None:
@@ -87,13 +90,13 @@ class Training:
             self._forget = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         path = self._folder / "training.checkpoint"
         if resume and self._last is not None:
-            section, reference, config, labels, batch, block = self._last
+            section, reference, config, labels, batch, block, run_file = self._last
         else:
             path.unlink(missing_ok=True)
             self.history = []
             section, reference, labels, batch = session.section, session.reference, session.labels, session.batch
-        self._last = (section, reference, config, labels, batch, block)
-        steps = self.steps if block is None else partial(self.generate, block=block)
+        self._last = (section, reference, config, labels, batch, block, run_file)
+        steps = partial(self.generate, block=block) if block is not None else partial(self.mapping, run_file=run_file) if run_file is not None else self.steps
         self._worker = Worker(
             lambda: steps(section, reference, config, labels=labels, batch=batch, checkpoint=path),
             on_yield=self._stepped,
