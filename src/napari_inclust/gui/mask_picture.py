@@ -13,6 +13,7 @@ from .theme import theme_colours
 
 _SMALL = 0.85  # size of the names of blocks, of the font
 _INSET = 2  # pixels between tiles
+_NAMES = 0.35  # of the width, at most, for the names of the data sets
 
 
 class MaskPicture(QWidget):
@@ -40,13 +41,19 @@ class MaskPicture(QWidget):
 
     def rect_of(self, tile: Tile) -> QRectF:
         """Where a tile lies, in pixels."""
-        w, line = self.width(), self._line
-        return QRectF(tile.left * w + _INSET / 2, self._top + tile.row * line + _INSET, tile.width * w - _INSET, line - 2 * _INSET)
+        left, right = self._x(tile.left), self._x(tile.left + tile.width)
+        return QRectF(left + _INSET / 2, self._top + tile.row * self._line + _INSET, right - left - _INSET, self._line - 2 * _INSET)
+
+    def _x(self, share: float) -> float:
+        """A share of the width of the picture, in pixels: the names of the data sets have as much room as they need."""
+        names = [] if self._masks is None else [self.fontMetrics().horizontalAdvance(name) for name in self._masks.rows]
+        room = min(max(names, default=0) + 2 * _INSET, _NAMES * self.width())
+        first = min((t.left for t in self._tiles), default=0.0)
+        return room + (share - first) / (1 - first) * (self.width() - room)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         rows = 0 if self._masks is None else len(self._masks.rows)
-        said = self._masks is not None and bool(self._masks.said)
-        return QSize(280, round(self._top + (rows + 1) * self._line + (2 * self._line if said else 0)))
+        return QSize(280, round(self._top + (rows + 1) * self._line))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         return QSize(160, self.sizeHint().height())
@@ -67,27 +74,25 @@ class MaskPicture(QWidget):
     def paintEvent(self, event: Any) -> None:  # noqa: N802
         if self._masks is None:
             return
-        ink, w, line, masks = QColor(theme_colours()[1]), self.width(), self._line, self._masks
+        ink, line, masks = QColor(theme_colours()[1]), self._line, self._masks
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for tile in self._tiles:
             self._draw(painter, tile)
         painter.setPen(ink)
-        first = min(t.left for t in self._tiles) * w
+        first = self._x(min(t.left for t in self._tiles))
         metrics = QFontMetricsF(painter.font())
         for row, name in enumerate(masks.rows):
             box = QRectF(0, self._top + row * line, first - _INSET, line)
             painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, box.width()))
         under = self._top + len(masks.rows) * line
         for side, (left, right) in sides(masks).items():
-            box = QRectF(left * w, under, (right - left) * w, line)
+            box = QRectF(self._x(left), under, self._x(right) - self._x(left), line)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, metrics.elidedText(side, Qt.TextElideMode.ElideRight, box.width()))
-        if masks.said:
-            painter.drawText(QRectF(0, under + line, w, 2 * line), Qt.TextFlag.TextWordWrap, masks.said)
         painter.setFont(self._small())
         metrics = QFontMetricsF(painter.font())
         for tile in (t for t in self._tiles if t.row == 0):
-            box = QRectF(tile.left * w, 0, tile.width * w, self._top)
+            box = QRectF(self.rect_of(tile).left(), 0, self.rect_of(tile).width(), self._top)
             lines = (masks.name(tile.piece), f"{masks.pieces[tile.piece].features:,}")
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "\n".join(metrics.elidedText(t, Qt.TextElideMode.ElideRight, box.width()) for t in lines))
         painter.end()

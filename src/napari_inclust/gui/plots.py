@@ -9,10 +9,10 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QSize
-from qtpy.QtGui import QFontInfo, QFontMetrics
+from qtpy.QtGui import QFont, QFontMetrics
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from .theme import theme_colours
+from .theme import font_size, theme_colours
 
 _ACCENT, _OTHER = "#E69F00", "#56B4E9"
 _LONGEST = 16  # letters of a name beside a bar
@@ -47,22 +47,34 @@ class ThemedPlot(QWidget):
         self.restyle()
 
     @property
+    def text_font(self) -> QFont:
+        """Of napari's setting: a style sheet that was there before the plot does not reach its own font."""
+        font = QFont(self.font())
+        font.setPointSize(font_size())
+        return font
+
+    @property
+    def line_height(self) -> int:
+        """Pixels of a line of its text."""
+        return QFontMetrics(self.text_font).height()
+
+    @property
     def least_height(self) -> int:
         """Pixels that the plot needs."""
-        return int(self.lines * self.fontMetrics().height())
+        return int(self.lines * self.line_height)
 
     @property
     def points(self) -> str:
         """Size of the font, for pyqtgraph."""
-        return f"{QFontInfo(self.font()).pointSizeF():.1f}pt"
+        return f"{font_size():.1f}pt"
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(280, self.least_height + 2 * self.fontMetrics().height())
+        return QSize(280, self.least_height + 2 * self.line_height)
 
     def restyle(self) -> None:
         """Follow the theme and its font."""
         background, ink = theme_colours()
-        now = (background, ink, self.font().toString())
+        now = (background, ink, self.text_font.toString())
         if now == self._style:
             return
         self._style = now
@@ -73,9 +85,9 @@ class ThemedPlot(QWidget):
             axis.enableAutoSIPrefix(False)
             axis.setPen(ink)
             axis.setTextPen(ink)
-            axis.setStyle(tickFont=self.font())
+            axis.setStyle(tickFont=self.text_font)
             axis.setLabel(title, **{"font-size": self.points, "color": ink})
-        self.plot.getAxis("bottom").setHeight(int(2.8 * self.fontMetrics().height()))  # pyqtgraph cuts the letters below the line
+        self.plot.getAxis("bottom").setHeight(int(2.8 * self.line_height))  # pyqtgraph cuts the letters below the line
         self.ink(ink)
 
     def ink(self, colour: str) -> None:
@@ -141,7 +153,7 @@ class CompositionPlot(ThemedPlot):
         ]
         for bar in self.bars:
             self.plot.addItem(bar)
-        axis, metrics = self.plot.getAxis("left"), QFontMetrics(self.font())
+        axis, metrics = self.plot.getAxis("left"), QFontMetrics(self.text_font)
         shown = [name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…" for name in domains]
         axis.setTicks([list(enumerate(shown))])
         axis.setWidth(14 + max(map(metrics.horizontalAdvance, shown)))
