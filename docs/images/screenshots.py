@@ -79,6 +79,8 @@ def main():
     bench.training.start(napari_inclust.Config.preset("balanced"))
     wait(lambda: len(session.runs) == 2)
     wait(lambda: bench.judging.cells is not None)
+    dock.train.task.masks.toggleButton().click()
+    wait(lambda: dock.train.task.picture.masks is not None)
     dock.train.runs.toggleButton().click()
     shot("Train")
     gene = str(session.run.scores["pcc"].idxmax())
