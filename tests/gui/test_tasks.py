@@ -186,11 +186,16 @@ def test_true_proteins_are_generated_and_saved(ready: Any, qtbot: Any, tmp_path:
     np.testing.assert_allclose(np.asarray(written[:, "CD2"].X).ravel(), shown.values)
 
 
-def test_the_section_is_mapped_onto_a_saved_run_of_another(ready: Any, qtbot: Any, tmp_path: Path) -> None:
-    _, bench, train = ready
-    first, reference = small_section(), bench.session.reference
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: Any) -> Path:
+    """A true run of the small section."""
     config = Config.preset("fast", members=2, epochs=2, steps=5, hidden=(16,), decoder_hidden=(16,), latent=4, device="cpu", threads=1)
-    saved = fit(first, reference, config).save(tmp_path / "first.inclust")
+    return fit(small_section(), cite(), config).save(tmp_path_factory.mktemp("run") / "first.inclust")
+
+
+def test_the_section_is_mapped_onto_a_saved_run_of_another(saved: Path, ready: Any, qtbot: Any, tmp_path: Path) -> None:
+    _, bench, train = ready
+    first = small_section()
     before = saved.read_bytes()
     adata = small_section().adata[:, :-2].copy()
     bench.session.open_section(Section.from_adata(adata, name="second"))

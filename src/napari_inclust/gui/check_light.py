@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 
 from ..errors import InclustError
 from .bench import Workbench
+from .heavy import heavy
 from .later import Later
 from .widgets import Links, Wrapped
 
@@ -63,7 +64,7 @@ class CheckLight(Wrapped):
             return check(section, reference, align(section, reference), labels=labels)
 
         me = weakref.ref(self)
-        self._later.ask(job, lambda found: me() is not None and me()._checked(found))  # type: ignore[func-returns-value, union-attr]
+        self._later.ask(heavy(job), lambda found: me() is not None and me()._checked(found))  # type: ignore[func-returns-value, union-attr]
 
     def _checked(self, found: ReferenceCheck) -> None:
         self.found = found

@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from ..errors import InclustError
 from .domain_state import IDLE, RUNNING, STOPPING, DomainState
+from .heavy import heavy
 from .later import Later
 from .session import Session
 from .worker import Worker
@@ -79,7 +80,7 @@ class Finding(DomainState):
         options = {"method": method, "section_key": section_key, "run": session.run if latent and method == "inclust+" else None, "graph": graph}
         before = self.found if self.found is not None and _like(self.found, section, options) else None
         self._worker = Worker(
-            lambda: find(section, n_domains, **options),
+            heavy(lambda: find(section, n_domains, **options)),
             on_yield=self._stepped,
             on_return=lambda found: self._done(found, before, used_run=options["run"] is not None),
             on_error=self._crashed,

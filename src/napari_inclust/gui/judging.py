@@ -13,6 +13,7 @@ from psygnal import Signal
 
 from ..errors import InclustError
 from ..paint.values import CellValues
+from .heavy import heavy
 from .later import Later
 from .session import Session, as_values
 from .worker import Worker
@@ -141,7 +142,7 @@ class Judging:
         self.changed()
         self.look_changed()
         if run is not None:
-            self._worker = Worker(lambda: _judge(run), on_yield=self._judged, on_return=lambda _: self._ended(), on_error=self._failed)
+            self._worker = Worker(heavy(lambda: _judge(run)), on_yield=self._judged, on_return=lambda _: self._ended(), on_error=self._failed)
             self._worker.start()
 
     def _judged(self, found: tuple[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from ..errors import InclustError
+from .heavy import heavy
 from .session import Session
 from .worker import Worker
 
@@ -49,7 +50,7 @@ class Placing:
         known = known if known is not None and known[0] is section and known[1] is run else None
         self.busy = True
         self._worker = Worker(
-            lambda: _steps(section, run, known, method),
+            heavy(lambda: _steps(section, run, known, method)),
             on_yield=self._said,
             on_return=lambda made: self._done(section, *made),
             on_error=self._failed,

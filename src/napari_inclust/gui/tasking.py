@@ -11,6 +11,7 @@ from psygnal import Signal
 from ..core.config import Config
 from ..errors import InclustError
 from ..paint.masks import Masks
+from .heavy import heavy
 from .later import Later
 from .session import Session
 from .tasks import MAP, Task, fitting, masks_of
@@ -107,7 +108,7 @@ class Tasking:
         wanted = (section, reference, task, config.members, config.components)
         if self._watched and wanted != self._drawn:
             self._drawn = wanted
-            self._drawer.ask(lambda: masks_of(task, section, reference, config), self._drew)
+            self._drawer.ask(heavy(lambda: masks_of(task, section, reference, config)), self._drew)
 
     def _drew(self, masks: Masks) -> None:
         self.masks = masks

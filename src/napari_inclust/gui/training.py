@@ -15,6 +15,7 @@ from psygnal import Signal
 from ..core.config import Config
 from ..errors import InclustError
 from .generating import Made, real_generate
+from .heavy import heavy
 from .mapping_run import real_map
 from .session import Session
 from .worker import Worker
@@ -98,7 +99,7 @@ class Training:
         self._last = (section, reference, config, labels, batch, block, run_file)
         steps = partial(self.generate, block=block) if block is not None else partial(self.mapping, run_file=run_file) if run_file is not None else self.steps
         self._worker = Worker(
-            lambda: steps(section, reference, config, labels=labels, batch=batch, checkpoint=path),
+            heavy(lambda: steps(section, reference, config, labels=labels, batch=batch, checkpoint=path)),
             on_yield=self._stepped,
             on_return=self._done,
             on_error=self._crashed,
