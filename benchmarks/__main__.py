@@ -21,7 +21,9 @@ def row(module: str, *arguments: str) -> dict[str, Any]:
     """One measurement in a process of its own."""
     display = (
         []
-        if module not in ("benchmarks.paint", "benchmarks.cells", "benchmarks.window") or os.environ.get("DISPLAY") or not shutil.which("xvfb-run")
+        if module not in ("benchmarks.paint", "benchmarks.cells", "benchmarks.polygons", "benchmarks.window")
+        or os.environ.get("DISPLAY")
+        or not shutil.which("xvfb-run")
         else ["xvfb-run", "-a"]
     )
     done = subprocess.run([*display, sys.executable, "-m", module, *arguments], check=True, capture_output=True, text=True)
@@ -53,6 +55,8 @@ def main(small: bool) -> None:
         ),
         "### Opening a section (100 of 500 genes in each cell)",
         table([row("benchmarks.open", n, kind) for n in sizes for kind in ("h5ad", "zarr")]),
+        "### Opening a section with an outline of each cell, until a gene is on the screen (software GL)",
+        table([row("benchmarks.polygons", n) for n in sizes[:2]]),
         "### Decoding one gene for all cells",
         table([row("benchmarks.decode", n) for n in sizes]),
         "### Painting one gene (setter, and with the draw; software GL)",
@@ -61,7 +65,7 @@ def main(small: bool) -> None:
         table([row("benchmarks.cells", n) for n in sizes]),
         "### Spatial domains (six, default method)",
         table([row("benchmarks.domains", n) for n in sizes]),
-        "### The window while a run trains (gaps of a 10 ms timer; software GL)",
+        "### The window, panned while a run trains (gaps of a 10 ms timer; software GL)",
         table([row("benchmarks.window")]),
     ]
     text = "\n\n".join(parts)
