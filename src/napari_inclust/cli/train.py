@@ -18,9 +18,7 @@ from .training import check_run_path, command_line
 def train(
     plan: Annotated[Path, typer.Option("--plan", metavar="PLAN.toml", help="Data sets, task or arrows, settings.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="OUT.h5ad", help="The cells of all data sets with obsm['X_inclust'].")] = None,
-    save: Annotated[
-        Path | None, typer.Option("--save-run", metavar="RUN", help="Keep the trained plan, for napari_inclust.load_trained.")
-    ] = None,
+    save: Annotated[Path | None, typer.Option("--save-run", metavar="RUN", help="Keep the trained plan, for napari_inclust.load_trained.")] = None,
     epochs: o.Epochs = None,
     seed: o.Seed = None,
     device: o.Device = None,

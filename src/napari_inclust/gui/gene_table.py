@@ -89,7 +89,13 @@ class GeneModel(QAbstractTableModel):
 
     def texts_of(self, column: int) -> tuple[str, ...]:
         """The widest texts that may stand in a column."""
-        return {KIND: ("generated",), SCORE: ("not foreseen",) if WHY in self.columns else ("~-0.00",), KNN: ("-0.00",), TYPE_MEAN: ("-0.00",), MORAN: ("~-0.00 !",)}.get(column, ())
+        return {
+            KIND: ("generated",),
+            SCORE: ("not foreseen",) if WHY in self.columns else ("~-0.00",),
+            KNN: ("-0.00",),
+            TYPE_MEAN: ("-0.00",),
+            MORAN: ("~-0.00 !",),
+        }.get(column, ())
 
     def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
         self._sort = None if column < 0 else (self.columns[column], order == Qt.SortOrder.DescendingOrder)
