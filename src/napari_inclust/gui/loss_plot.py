@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyqtgraph as pg
+from qtpy.QtWidgets import QSizePolicy
 
 from .plots import ThemedPlot
 
@@ -15,12 +16,15 @@ _COLOURS = {"loss": "#E69F00", "validation": "#56B4E9", "reconstruction": "#009E
 class LossPlot(ThemedPlot):
     """Loss terms and validation by epoch."""
 
-    lines = 11
+    lines = 13
 
     def __init__(self) -> None:
         self.legend: Any = None
         super().__init__("epoch", "loss (weighted)", "Weighted loss terms of each epoch, averaged over the members; validation: cells that no gradient sees")
-        self.legend = self.plot.addLegend(offset=(-5, 5))
+        self.legend = pg.LegendItem(colCount=3)
+        self.legend.setSizePolicy(*2 * [QSizePolicy.Policy.Minimum])
+        self.plot.plotItem.layout.addItem(self.legend, 4, 1)  # below the axis, never over the curves
+        self.plot.plotItem.legend = self.legend
         self._lines: dict[str, Any] = {}
         self.ink(self._style[1])
 
