@@ -19,7 +19,7 @@ demo: $(READY)  ## train on a small real data set, impute genes hidden from it, 
 	$(BIN)/inclust demo
 
 test: lint  ## lint, types and the whole test suite, with a real viewer
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check

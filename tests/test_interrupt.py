@@ -59,3 +59,33 @@ def test_ctrl_c_waits_until_a_write_is_over_and_then_counts():
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_that_a_library_swallowed_counts_at_the_next_step():
+    from napari_inclust.cli.console import Talk
+    from napari_inclust.cli.interrupt import interrupts
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        interrupts.listen()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert interrupts.asked  # a library may have caught it
+        with pytest.raises(KeyboardInterrupt), Talk(quiet=True).progress("training", 2) as update:
+            update(1)
+        assert not interrupts.asked
+        with Talk(quiet=True).progress("training", 2) as update:
+            update(1)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_background_job_goes_on_ignoring_ctrl_c():
+    from napari_inclust.cli.interrupt import interrupts
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        interrupts.listen()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 import sys
 
+from .interrupt import interrupts
+
 INTERRUPTED, TERMINATED = 130, 143
 
 
 def main() -> None:
     """Run the command line; ends with the exit codes listed in `inclust --help`."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # clean up as on Ctrl-C
+    interrupts.listen()
     try:
         from .app import app
 

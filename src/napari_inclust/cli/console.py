@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from ..errors import InclustError, OutputError
 from . import INTERRUPTED
+from .interrupt import interrupts
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 out = Console(highlight=False, soft_wrap=True)
@@ -90,6 +91,7 @@ class Talk:
 
             def update(done: int, remaining: float | None = None, text: str = "") -> None:
                 nonlocal told
+                interrupts.insist()
                 left = "" if remaining is None else f"{duration(remaining)} left"
                 said = "  ".join(t for t in (left, text) if t)
                 bar.update(task, completed=done, text=said)
