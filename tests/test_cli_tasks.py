@@ -57,7 +57,10 @@ def test_a_missing_modality_is_written_with_its_scores_and_its_origin(files):
     assert (made.var["kind"] == "generated").all()
     assert {"heldout_pcc", "q05", "q95", "sources"} <= set(made.var)
     assert made.layers["spread"].shape == made.shape
-    assert set(made.obs["inclust_type"].cat.categories) == {"x", "y"}
+    types, best = made.obs["inclust_type"].astype(str), made.obs["inclust_type_best"].astype(str)
+    assert set(best) == {"x", "y"}
+    assert (types[types != "unknown"] == best[types != "unknown"]).all()
+    assert made.obs["inclust_type_probability"].between(0.5, 1).all()
     assert made.uns["inclust"]["task"] == "generate"
     assert len(made.uns["inclust"]["data"]["paired"]["fingerprint"]) == 64
 

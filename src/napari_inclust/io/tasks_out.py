@@ -11,8 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..core.section import PIXEL_SIZE
+from ..core.transfer import transfer
 from .imputed import category_colours
 from .mudata_out import write_modalities
+from .types_out import put_types
 from .write import as_output_error, replacing, storable
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ _PLACES = ("spatial_unit", PIXEL_SIZE)  # in uns: what the coordinates are
 def write_integrated(
     path: Path, trained: Trained, metrics: pd.DataFrame | None = None, exchanged: Mapping[str, Generated] | None = None, *, command: str
 ) -> int:
-    """All cells with `obsm["X_inclust"]`, the data set of each in `obs["inclust_data_set"]`, and with labels the predicted type; returns their number.
+    """All cells with `obsm["X_inclust"]`, the data set of each in `obs["inclust_data_set"]`, and with labels the type, or "unknown"; returns their number.
 
     As `.h5mu` beside the modalities of all cells, of each the features that every data set with it measures.
 
@@ -144,13 +146,9 @@ def _measured(data: Dataset) -> dict[str, AnnData]:
 
 
 def _types(adata: AnnData, trained: Trained, table: str) -> None:
-    """With labels, the most probable class of each cell and its probability."""
-    if not trained.plan.classes:
-        return
-    q = trained.encode(table)[1].mean(0)
-    names = [*trained.plan.classes, *(f"new {i + 1}" for i in range(trained.plan.spare))]
-    adata.obs["inclust_type"] = pd.Categorical(np.array(names)[q.argmax(1)], names)
-    adata.obs["inclust_type_probability"] = q.max(1)
+    """With labels, the type of each cell, "unknown" where it is not sure enough (`transfer` with its usual promise)."""
+    if trained.plan.classes:
+        put_types(adata, transfer(trained, table))
 
 
 def _write(

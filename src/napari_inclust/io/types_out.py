@@ -23,9 +23,7 @@ def with_types(trained: Trained, target: str, found: Transferred, new: NewTypes 
     `inclust_type_probability`, `inclust_unlike` (stranger than the references' types), `inclust_unlike_p`, `inclust_new_type`; all probabilities in
     `obsm["inclust_type_probability"]`, the latent in `obsm["X_inclust"]`, and in `uns["inclust"]` what was promised, the new types and their markers."""
     made = trained.data(target).adata.copy()
-    made.obs["inclust_type"] = found.types
-    made.obs["inclust_type_best"] = pd.Categorical(found.best.astype(object), list(found.names))
-    made.obs["inclust_type_probability"] = found.probability.max(1)
+    put_types(made, found)
     made.obsm["inclust_type_probability"] = found.probability.astype("float32")
     made.obsm["X_inclust"] = trained.latent(target)
     about: dict[str, Any] = {
@@ -41,6 +39,13 @@ def with_types(trained: Trained, target: str, found: Transferred, new: NewTypes 
         made.obs["inclust_new_type"] = new.types
         made.uns["inclust"] |= {"new_types": new.table, "new_type_markers": new.markers.set_index(new.markers.index.astype(str))}
     return made
+
+
+def put_types(adata: AnnData, found: Transferred) -> None:
+    """The columns of obs that say the type of each cell: `inclust_type`, `inclust_type_best` and `inclust_type_probability`."""
+    adata.obs["inclust_type"] = found.types
+    adata.obs["inclust_type_best"] = pd.Categorical(found.best.astype(object), list(found.names))
+    adata.obs["inclust_type_probability"] = found.probability.max(1)
 
 
 def with_clusters(trained: Trained, target: str) -> AnnData:
