@@ -181,7 +181,7 @@ def test_regions_are_saved_as_tables_polygons_and_a_column_and_loaded(opened: An
     assert set(table[table["of"] == "Gene5"]["kind"]) == {"measured"}
     save(bench, dock.save, tmp_path / "out.h5ad", monkeypatch, qtbot)
     out = read_h5ad(tmp_path / "out.h5ad")
-    assert out.obs["region"].tolist() == ["top"] * 16 + ["rest"] * 16 + ["outside"] * 28
+    assert out.obs["inclust_region"].tolist() == ["top"] * 16 + ["rest"] * 16 + ["outside"] * 28
     assert (out.uns["inclust_regions"]["top"] == TOP).all()
     save(bench, dock.save, tmp_path / "regions.geojson", monkeypatch, qtbot)
     assert len(json.loads((tmp_path / "regions.geojson").read_text())["features"]) == 2

@@ -30,6 +30,7 @@ def map_(
     plane: o.Plane = None,
     table: o.Table = None,
     system: o.System = None,
+    columns: o.Columns = None,
     save_run: o.SaveRun = None,
     quiet: o.Quiet = False,
     json: o.Json = False,
@@ -49,7 +50,8 @@ def map_(
     check_run_path(save_run)
     check_target(output, spatial, (run, *((reference,) if reference else ())), name=table_name)
     source, ref = open_source(run, read_reference(reference) if reference else None)
-    section = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True, table=table, system=system)
+    reading = {"values": values, "pixel_size": pixel_size, "plane": plane, "table": table, "system": system, "columns": o.named(columns)}
+    section = read_section(spatial, flatten=True, **reading)
     talk.note(f"{section.name}: {plural(section.n_cells, 'cell')}, {plural(len(section.genes), 'gene')}, {section.values} in {section.source}")
     talk.note(f"{run}: networks of {plural(len(source.shared), 'gene')}, reference {ref.name}")
     mapped = driven(map_section(source, section, ref, trained=not frozen), EPOCHS, talk)

@@ -257,8 +257,8 @@ class Regions:
 
             column = labels(items, [self._mask(r, section) for r in items], section.n_cells)
             corners = {r.name: r.corners for r in items}
-            write_annotated(check_output(path, inputs=inputs), section.adata, {"region": column}, {"inclust_regions": corners})
-            return f"obs['region'] of {path} names the region of each cell; uns['inclust_regions'] holds the corners (micrometres)."
+            write_annotated(check_output(path, inputs=inputs), section.adata, {"inclust_region": column}, {"inclust_regions": corners})
+            return f"obs['inclust_region'] of {path} names the region of each cell; uns['inclust_regions'] holds the corners (micrometres)."
 
         self._write(path, job)
 
