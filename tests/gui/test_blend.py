@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from qtpy.QtCore import Qt
+
+from napari_inclust.paint.tiles import TableLevel
+from napari_inclust.paint.values import CellTypes, CellValues, palette
 
 from .conftest import pixel_of
 from .fakes import FakeRun, small_reference, small_section
@@ -50,3 +54,37 @@ def test_three_genes_blend_and_the_buttons_are_the_legend(opened: Any, qtbot: An
     s.open_section(small_section(40, seed=2))
     assert dock.genes.blend.channels["red"].text() == "red"
     assert [layer.name for layer in viewer.layers] == ["cell_type"]
+
+
+def test_a_switch_is_read_once_and_drawn_once(opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """napari would read a layer after each of its changes, and draw all twice: once more after it has placed the colour bars."""
+    viewer, bench, _ = opened
+    s = bench.session
+    s.open_section(small_section())
+    painter, n = bench.scene.painter, small_section().n_cells
+    genes = [CellValues(f"Gene{k}", np.linspace(0, 10.0**k, n, dtype=np.float32)) for k in range(4)]  # the numbers at the colour bars differ in length
+    types = [CellTypes("domains", np.arange(n, dtype=np.int32) % k, tuple("abcdefg"[:k]), palette(k)) for k in (4, 7)]
+    draws: list[Any] = []
+    reads: list[Any] = []
+    viewer.window._qt_viewer.canvas._scene_canvas.events.draw.connect(draws.append)
+    read = TableLevel.__getitem__
+    monkeypatch.setattr(TableLevel, "__getitem__", lambda level, key: reads.append(key) or read(level, key))
+
+    def blended(k: int) -> None:
+        turned = dict(zip(("red", "green", "blue"), (genes[k], genes[1 - k], genes[2 + k]), strict=True))
+        painter.blend.show(turned, {c: (0.0, float(v.values.max())) for c, v in turned.items()}, painter.describe)
+        painter.bring("blend")
+
+    def found(k: int) -> None:
+        painter.show_domains(types[k], np.ones(n), frozenset(), shaded=False)
+        painter.bring("domains")
+
+    for switch, layers in ((lambda k: painter.paint([genes[k]], [(0.0, float(genes[k].values.max()))]), 1), (blended, 3), (found, 1)):
+        switch(0)
+        qtbot.wait(100)
+        draws.clear()
+        reads.clear()
+        switch(1)
+        qtbot.wait(100)
+        assert len(draws) == 1
+        assert len(reads) <= 2 * layers  # and once more for the picture in the list of layers

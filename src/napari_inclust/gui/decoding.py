@@ -9,6 +9,7 @@ from typing import Any
 from psygnal import Signal
 
 from ..errors import InclustError
+from .heavy import heavy
 from .later import Later
 from .session import Session, imputed_values
 
@@ -41,7 +42,7 @@ class Decoding:
                 raise InclustError(f"{gene} could not be imputed ({type(error).__name__}: {error}). Choose another gene, or train again.") from error
 
         self.busy_changed(gene)
-        self._later.ask(impute, lambda found: self._done(run, *found), key=(id(run), gene))
+        self._later.ask(heavy(impute), lambda found: self._done(run, *found), key=(id(run), gene))
 
     def close(self) -> None:
         """Forget all wishes."""

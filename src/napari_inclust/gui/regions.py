@@ -13,6 +13,7 @@ from psygnal import Signal
 
 from ..core.regions import Facts, Region, named
 from ..errors import DataError, InclustError
+from .heavy import heavy
 from .later import Later
 from .region_layer import RegionLayer
 from .region_test import compared
@@ -171,7 +172,7 @@ class Regions:
             values = {(g, kind): session.values_of(g, imputed=kind == "imputed").values for g, kind in genes}
             return Facts(items, masks, core.counts(items, masks), core.composition(names, masks, codes, categories), core.expression(names, masks, values))
 
-        self._counter.ask(job, lambda facts: self._counted(section, facts))
+        self._counter.ask(job if session.run is None else heavy(job), lambda facts: self._counted(section, facts))
 
     def _mask(self, region: Region, section: Any) -> Mask:
         if region not in self._masks:
@@ -223,7 +224,11 @@ class Regions:
         if not section.genes and not imputed:
             raise DataError(f"{section.name} holds predictions only, and no run that says how far they are off: nothing can be tested. Open what was measured.")
         self._say(f"Comparing {len(section.genes) + len(imputed):,} genes …")
-        self._comparer.ask(lambda: compared(session, in_a, in_b, imputed), lambda found: self._compared(a, b, *found))
+
+        def job() -> tuple[pd.DataFrame, str]:
+            return compared(session, in_a, in_b, imputed)
+
+        self._comparer.ask(job if session.run is None else heavy(job), lambda found: self._compared(a, b, *found))
 
     def _compared(self, a: str, b: str, table: pd.DataFrame, note: str) -> None:
         self.comparison = table

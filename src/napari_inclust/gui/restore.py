@@ -12,6 +12,7 @@ from psygnal import Signal
 from ..errors import DataError, InclustError
 from ..io.write import as_output_error, replacing
 from ..paint import canvas
+from .heavy import heavy
 from .later import Later
 from .session_file import SUFFIX, Data, apply, capture, open_data, read_state
 
@@ -95,7 +96,7 @@ class Restore:
 
     def _start(self, what: str, job: Any, then: Any) -> None:
         self.busy, self.message, self.wrong = what, "", False
-        self._later.ask(job, then)
+        self._later.ask(heavy(job), then)
         self.changed()
 
     def _told(self, message: str) -> None:

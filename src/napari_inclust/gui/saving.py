@@ -10,6 +10,7 @@ from typing import Any
 from psygnal import Signal
 
 from ..errors import InclustError
+from .heavy import heavy
 from .session import Session
 from .worker import Worker, once
 
@@ -140,7 +141,7 @@ class Saving:
             return
         self.busy, self.message, self.wrong = what, "", False
         self.written, self.total, self._stop = 0, total, False
-        self._worker = Worker(once(function), on_return=lambda found: self._end(then(found)), on_error=self._failed)
+        self._worker = Worker(once(heavy(function)), on_return=lambda found: self._end(then(found)), on_error=self._failed)
         self._worker.start()
         self.changed()
 

@@ -46,6 +46,7 @@ class Blend(Owned):
         for i, layer in enumerate(sorted(self.layers.values(), key=viewer.layers.index)):
             layer.blending = "additive" if i else "translucent"  # the lowest hides the canvas, which is white in the light theme
         canvas.scale_bar(viewer).visible = True
+        canvas.settle(viewer)
 
     def close(self) -> None:
         """Remove all."""

@@ -57,6 +57,14 @@ def background() -> str:
     return str(get_theme(get_settings().appearance.theme).canvas.as_hex())
 
 
+def settle(viewer: Any) -> None:
+    """Place colour bars now. napari does so while it draws, which makes it draw all of it twice; where it has no such step nothing is done."""
+    seen = getattr(getattr(viewer, "window", None), "_qt_viewer", None)
+    place = getattr(getattr(seen, "canvas", None), "_update_overlay_canvas_positions", None)
+    if place is not None:
+        place()
+
+
 def see(layer: Any, on: bool) -> None:
     """Show or hide a layer; napari reads and uploads it anew even when it is so already."""
     if layer.visible != on:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -49,11 +50,13 @@ class DomainLayer(TypeLayer):
         """
         levels = min(LEVELS, 254 // max(1, len(types.categories))) if shaded else 1
         shaded = levels > 1
-        if types.codes is not self.types.codes or shaded != self._shaded or (shaded and confidence is not self.confidence):
+        other = types.codes is not self.types.codes or shaded != self._shaded or (shaded and confidence is not self.confidence)
+        self.types, self.confidence, self._shaded = types, confidence, shaded
+        with self.held() if other else nullcontext():
+            self.colormap = _colormap(types, selected, levels)
+        if other:
             codes = types.codes * levels + np.minimum(confidence * levels, levels - 1).astype(np.int32) if shaded else types.codes
             self.data = code_pyramid(self.raster, codes)  # type: ignore[assignment]
-        self.types, self.confidence, self._shaded = types, confidence, shaded
-        self.colormap = _colormap(types, selected, levels)
         self.name = types.name
 
     def hide(self, hidden: set[int]) -> None:

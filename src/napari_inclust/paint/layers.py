@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,21 @@ class _CellLayer:
 
     raster: CellRaster
     describe: Describe
+    _held = False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Read and draw nothing meanwhile: napari does so after each of several changes that belong together."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
+    def refresh(self, *args: Any, **kwargs: Any) -> None:
+        """napari's own, but for `held`."""
+        if not self._held:
+            super().refresh(*args, **kwargs)  # type: ignore[misc]
 
     def _reset_data_level(self) -> None:
         """Other values of the same cells are drawn at the level that is on the screen: napari would draw the coarsest level first, and then again."""
@@ -104,11 +120,14 @@ class GeneLayer(_CellLayer, Image):
         values = self.painted.values
         for out in (self._faded, None if self.least is None else values < self.least):
             values = values if out is None else np.where(out, np.float32(np.nan), values)
-        self.data = value_pyramid(self.raster, values)  # type: ignore[assignment]
+        with self.held():
+            self.data = value_pyramid(self.raster, values)  # type: ignore[assignment]
+        self.refresh(extent=False)  # the cells stay where they are
 
     def limit(self, limits: tuple[float, float]) -> None:
         """Other colour limits."""
-        self._widen(limits)
+        with self.events.contrast_limits.blocker():  # else the colour bar is drawn anew for each of them
+            self._widen(limits)
         self.contrast_limits = limits
 
     def _widen(self, limits: tuple[float, float]) -> None:
@@ -150,8 +169,9 @@ class TypeLayer(_CellLayer, Labels):
     def show(self, types: CellTypes) -> None:
         """Paint other categories, in place."""
         self.types = types
+        with self.held():
+            self.colormap = _colormap(types)
         self.data = code_pyramid(self.raster, types.codes)  # type: ignore[assignment]
-        self.colormap = _colormap(types)
         self.name = types.name
 
     def hide(self, hidden: set[int]) -> None:

@@ -139,6 +139,7 @@ class Painter:
             if whole:  # else the user looks at a detail: the views keep it
                 viewer.reset_view()
         self._grey()
+        canvas.settle(viewer)
 
     def show_domains(self, types: CellTypes | None, confidence: NDArray[np.floating[Any]] | None, selected: frozenset[int], *, shaded: bool) -> None:
         """Domains under the genes; see `bring`."""
