@@ -16,6 +16,7 @@ def test_titles_mark_imputed_genes_with_their_score() -> None:
     assert CellValues("Sox2", x, "imputed", x, 0.41).title == "Sox2 · imputed (score 0.41)"
     assert CellValues("Sox2", x, "held-out", x, float("nan")).title == "Sox2 · imputed, held out (no score)"
     assert CellValues("Sox2", x, "imputed", x * 0.5).text(1) == "Sox2 1.00 ± 0.50 log-normalised, IMPUTED (no score)"
+    assert CellValues("Sox2", x - 2, "imputed", x * 0.5).text(1) == "Sox2 -1.00 (absent) ± 0.50 log-normalised, IMPUTED (no score)"
 
 
 def test_limits() -> None:

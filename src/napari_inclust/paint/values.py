@@ -87,11 +87,12 @@ class CellValues:
         return f"{self.name} · {self.mark}"
 
     def text(self, row: int) -> str:
-        """Value of one cell with its spread, unit and mark."""
+        """Value of one cell with its spread, unit and mark; what is predicted below zero means that the gene is absent."""
+        absent = " (absent)" if self.values[row] < 0 and self.kind in (IMPUTED, HELD_OUT) else ""
         spread = f" ± {self.spread[row]:.2f}" if self.spread is not None and np.isfinite(self.spread[row]) else ""
         if self.low is not None and self.high is not None:
             spread += f" (90 % interval {self.low[row]:.2f} to {self.high[row]:.2f})"
-        return f"{self.name} {self.values[row]:.2f}{spread} {self.unit}, {self.mark.replace('imputed', 'IMPUTED').replace('generated', 'GENERATED')}"
+        return f"{self.name} {self.values[row]:.2f}{absent}{spread} {self.unit}, {self.mark.replace('imputed', 'IMPUTED').replace('generated', 'GENERATED')}"
 
 
 @dataclass(frozen=True, eq=False)
