@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from napari_inclust.core import cell_trust
@@ -32,6 +33,20 @@ def test_scores_of_genes_are_foreseen_and_the_error_is_that_of_genes_hidden_from
     assert np.corrcoef(foreseen[known], scores[60:][known])[0, 1] > 0.8
     assert trust.rank_correlation > 0.7
     assert 0.01 < trust.error < 0.1
+
+
+def test_genes_that_are_alike_in_the_reference_tell_each_others_scores():
+    rng = np.random.default_rng(0)
+    module = np.arange(80) % 4
+    features = rng.normal(size=(80, len(FEATURES)))
+    scores = np.array([0.1, 0.3, 0.5, 0.7])[module] + rng.normal(0, 0.03, 80)
+    alike = 0.6 * (module[:, None] == module[:60]).astype(float)
+    names = [f"g{i}" for i in range(20)]
+    told = foresee(features[:60], scores[:60], features[60:], names, seed=0, alike=alike)
+    assert told.rank_correlation > 0.8
+    assert told.table["predicted_pcc"].corr(pd.Series(scores[60:], names)) > 0.8
+    mixed = foresee(features[:60], rng.permutation(scores[:60]), features[60:], names, seed=0, alike=alike)
+    assert abs(mixed.rank_correlation) < 0.4  # a gene's own score is not among those of its partners
 
 
 def test_scores_that_follow_nothing_are_said_to_be_unforeseeable(scored):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .inflation import inflation, moran, neighbours
 from .predict import Predictor
-from .readout import GeneProcess, Wanted
+from .readout import Attention, Decoder, GeneProcess, Wanted
 from .score import pearson, zscore
 
 if TYPE_CHECKING:
@@ -26,12 +26,16 @@ FEATURES = (
     "explained by components",
     "explained by shared genes",
     "strongest shared partners",
+    "size of the signal",
     "agreement of readouts",
+    "attention and decoder alike",
+    "replicable from halves of the reference",
     "consistency with the section",
     "common factor",
     "spatial pattern",
 )
 CHUNK = 256
+REPEATS = 3  # of the regression's own cross-validation, each with other folds: one alone moves its rank correlation by .03
 MIN_GENES = 20  # scored genes below which nothing is foreseen
 
 
@@ -74,7 +78,8 @@ def of_run(run: Run, genes: Sequence[str]) -> GeneTrust:
     positions = np.concatenate([np.arange(n), run.positions(genes)])
     graph = neighbours(run.section.xy[run.anchors])
     features = gene_features(predictor, positions, components, graph)
-    trust = foresee(features[:n], run.scores["pcc"].to_numpy(), features[n:], list(genes), run.config.seed)
+    alike = np.vstack([predictor.genes.wanted(part).to_shared.T for part in np.split(positions, range(CHUNK, len(positions), CHUNK))])
+    trust = foresee(features[:n], run.scores["pcc"].to_numpy(), features[n:], list(genes), run.config.seed, alike=alike)
     smooth = inflation(
         features[:, FEATURES.index("spatial pattern")], moran(run.measured_shared(run.anchors), graph), np.log(predictor.levels.mean[positions] + 1e-9)
     )
@@ -100,15 +105,15 @@ def gene_features(predictor: Predictor, features: NDArray[np.intp], components: 
         `inflation.neighbours` of the predictor's anchors.
     """
     components = zscore(components) / np.sqrt(len(components))
-    out = []
-    for start in range(0, len(features), CHUNK):
-        part = features[start : start + CHUNK]
-        by_member = np.stack([_seen_by(predictor, predictor.genes.wanted(part), m, graph) for m in range(predictor.folds)])
-        mean = by_member.mean(0)
-        shared = np.flatnonzero(part < len(predictor.fold))
-        mean[shared] = by_member[predictor.fold[part[shared]], shared]
-        out.append(np.hstack([_in_reference(predictor, part, components), mean]))
-    return np.vstack(out)
+    parts = np.split(features, range(CHUNK, len(features), CHUNK))
+    by_member = []
+    for m in range(predictor.folds):
+        seen = _Seen(predictor, m, graph)
+        by_member.append(np.vstack([seen.features(predictor.genes.wanted(part)) for part in parts]))
+    mean = np.mean(by_member, 0)
+    for i in np.flatnonzero(features < len(predictor.fold)):
+        mean[i] = by_member[predictor.fold[features[i]]][i]
+    return np.hstack([np.vstack([_in_reference(predictor, part, components) for part in parts]), mean])
 
 
 def _in_reference(predictor: Predictor, features: NDArray[np.intp], components: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -120,52 +125,103 @@ def _in_reference(predictor: Predictor, features: NDArray[np.intp], components: 
     return np.stack([detection, np.log(mean + 1e-4), np.log((sd + 1e-4) / (mean + 1e-4)), explained], 1)
 
 
-def _seen_by(predictor: Predictor, wanted: Wanted, member: int, graph: sp.csr_matrix) -> NDArray[np.float64]:
-    """Of each gene: variance that the shown genes explain in the reference; mean of its five largest correlations with them there; spread of the stacked
-    prediction (1 when all readouts say the same); how alike its correlations with the shown genes are in the section (predicted) and in the reference; its
-    correlation with the cell's common factor; Moran's I of the prediction."""
-    shown = predictor.shown[member]
-    process = GeneProcess("", predictor.shown, predictor.genes, noise=1.0)
-    to_shown = process.to_shown(member, wanted)
-    explained = (to_shown * np.linalg.solve(process.between_shown(member), to_shown)).sum(0)
-    partners = np.sort(np.abs(to_shown), axis=0)[-5:].mean(0)
-    stacked = predictor.stacked(member, wanted, None, member)
-    x = predictor.anchors.x[member][:, shown]
-    in_section = zscore(x).T @ zscore(stacked) / len(x)
-    along = zscore(x.mean(1, keepdims=True))[:, 0] @ zscore(stacked) / len(x)
-    return np.stack([explained, partners, stacked.std(0), pearson(to_shown, in_section), along, moran(stacked, graph)], 1)
+class _Seen:
+    """What one member knows of genes, with all that does not depend on the gene done once."""
+
+    def __init__(self, predictor: Predictor, member: int, graph: sp.csr_matrix) -> None:
+        self.predictor, self.member, self.graph = predictor, member, graph
+        shown = predictor.shown[member]
+        self.process = GeneProcess("", predictor.shown, predictor.genes, noise=1.0)
+        self.between = self.process.between_shown(member)
+        self.x = predictor.anchors.x[member][:, shown]
+        attention = next((r for r in predictor.readouts if isinstance(r, Attention)), None)
+        self.weights = None if attention is None else attention.weights(predictor.anchors, member)
+        self.half = np.random.default_rng(member).permutation(len(predictor.genes.rows)) % 2 == 0
+        self.decoder = next((r for r in predictor.readouts if isinstance(r, Decoder)), None)
+
+    def features(self, wanted: Wanted) -> NDArray[np.float64]:
+        """(genes, 9) variance that the shown genes explain in the reference; mean of the five largest correlations with them there; spread of what they alone
+        predict; spread of the stacked prediction (1 when all readouts say the same); how alike attention and decoder are, and attention to either half of the
+        reference's cells (0 without these readouts); how alike the prediction's correlations with the shown genes are in the section and in the reference; its
+        correlation with the cell's common factor; its Moran's I."""
+        to_shown = self.process.to_shown(self.member, wanted)
+        weights = np.linalg.solve(self.between, to_shown)
+        partners = np.sort(np.abs(to_shown), axis=0)[-5:].mean(0)
+        stacked = self.predictor.stacked(self.member, wanted, None, self.member)
+        z = zscore(stacked)
+        in_section = zscore(self.x).T @ z / len(z)
+        along = zscore(self.x.mean(1, keepdims=True))[:, 0] @ z / len(z)
+        columns = [(to_shown * weights).sum(0), partners, (self.x @ weights).std(0), stacked.std(0), *self._attended(wanted)]
+        return np.stack([*columns, pearson(to_shown, in_section), along, moran(stacked, self.graph)], 1)
+
+    def _attended(self, wanted: Wanted) -> tuple[NDArray[Any], NDArray[Any]]:
+        nothing = np.zeros(len(wanted.features))
+        if self.weights is None:
+            return nothing, nothing
+        sums = [self.weights[:, half] @ wanted.values[half] for half in (self.half, ~self.half)]
+        means = [s / np.maximum(self.weights[:, half].sum(1, keepdims=True), 1e-9) for s, half in zip(sums, (self.half, ~self.half), strict=True)]
+        decoded = self.decoder.predict(self.predictor.anchors, self.member, wanted) if self.decoder is not None else None
+        return nothing if decoded is None else pearson(sums[0] + sums[1], decoded), pearson(*means)
 
 
-def foresee(known: NDArray[np.float64], scores: NDArray[np.float64], wanted: NDArray[np.float64], names: list[str], seed: int) -> GeneTrust:
-    """Regress scores on features and foresee those of other genes.
+def foresee(
+    known: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    wanted: NDArray[np.float64],
+    names: list[str],
+    seed: int,
+    *,
+    alike: NDArray[np.floating[Any]] | None = None,
+) -> GeneTrust:
+    """Regress scores on features, and on the scores of genes that are alike, and foresee those of other genes.
 
     Parameters
     ----------
     known : (scored genes, FEATURES); scores : (scored genes,); wanted : (genes, FEATURES)
+    alike : (scored genes + genes, scored genes), optional
+        Correlations in the reference; default: no gene is like another.
     """
     from scipy.stats import spearmanr
-    from sklearn.base import clone
-    from sklearn.ensemble import RandomForestRegressor, VotingRegressor
-    from sklearn.model_selection import KFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVR
+    from sklearn.model_selection import RepeatedKFold
 
-    if len(scores) < MIN_GENES:
-        reason = f"only {len(scores)} scored genes; {MIN_GENES} are needed to foresee others"
+    n = len(scores)
+    if n < MIN_GENES:
+        reason = f"only {n} scored genes; {MIN_GENES} are needed to foresee others"
         return GeneTrust(pd.DataFrame({"predicted_pcc": np.nan, "reason": reason}, index=pd.Index(names, name="gene")), float("nan"), float("nan"))
-    smooth = make_pipeline(StandardScaler(), SVR(C=0.3, gamma=0.03, epsilon=0.05))
-    forest = RandomForestRegressor(100, min_samples_leaf=4, max_features=0.5, random_state=seed, n_jobs=1)
-    model = VotingRegressor([("smooth", smooth), ("forest", forest)])
-    hidden = cross_val_predict(clone(model), known, scores, cv=KFold(5, shuffle=True, random_state=seed))
-    model.fit(known, scores)
+    features = np.vstack([known, wanted])
+    alike = np.zeros((len(features), n)) if alike is None else np.clip(alike, 0, None) ** 2
+    alike[np.arange(n), np.arange(n)] = 0
+    hidden = np.zeros(n)
+    for train, test in RepeatedKFold(n_splits=5, n_repeats=REPEATS, random_state=seed).split(known):
+        hidden[test] += _foreseen(features, alike, scores, train, test, seed) / REPEATS
     low, high = known.min(0), known.max(0)
     margin = 0.1 * (high - low)
     outside = (wanted < low - margin) | (wanted > high + margin)
-    predicted = model.predict(wanted) if len(wanted) else np.zeros(0)
+    predicted = _foreseen(features, alike, scores, np.arange(n), np.arange(n, len(features)), seed)
     unlike = [", ".join(FEATURES[i] for i in np.flatnonzero(row)) for row in outside]
     table = pd.DataFrame(
         {"predicted_pcc": np.where(outside.any(1), np.nan, predicted), "reason": [f"unlike the scored genes in: {u}" if u else "" for u in unlike]},
         index=pd.Index(names, name="gene"),
     )
     return GeneTrust(table, float(np.abs(hidden - scores).mean()), float(spearmanr(hidden, scores).statistic), hidden)
+
+
+def _foreseen(
+    features: NDArray[np.float64], alike: NDArray[np.floating[Any]], scores: NDArray[np.float64], train: NDArray[np.intp], test: NDArray[np.intp], seed: int
+) -> NDArray[np.float64]:
+    """Scores of some rows, from those of others: the mean of a support vector machine and a forest."""
+    from sklearn.ensemble import RandomForestRegressor, VotingRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVR
+
+    if not len(test):
+        return np.zeros(0)
+    weights, mean = alike[:, train], scores[train].mean()
+    partners = mean + weights @ (scores[train] - mean) / (1 + weights.sum(1))  # the mean score of genes that are alike, drawn to that of all where few are
+    design = np.column_stack([features, partners])
+    smooth = make_pipeline(StandardScaler(), SVR(C=0.3, gamma=0.03, epsilon=0.05))
+    forest = RandomForestRegressor(100, min_samples_leaf=4, max_features=0.5, random_state=seed, n_jobs=1)
+    model = VotingRegressor([("smooth", smooth), ("forest", forest)]).fit(design[train], scores[train])
+    out: NDArray[np.float64] = model.predict(design[test])
+    return out
