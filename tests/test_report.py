@@ -88,7 +88,7 @@ def test_page_tells_everything_with_the_numbers_of_the_run_and_points_nowhere_el
     assert pearson == sorted(pearson, reverse=True)
 
     for said in (
-        run.provenance["data"]["section"]["fingerprint"], run.provenance["versions"]["torch"], f"{run.choices.refinements[-1][2]:.3f}", f"{run.scores['pcc'].median():.3f}",
+        run.provenance["data"]["section"]["fingerprint"], run.provenance["versions"]["torch"], f"{run.choices.refinements[-1][3]:.3f}", f"{run.scores['pcc'].median():.3f}",
         f"rank correlation {run.gene_trust.rank_correlation:.2f}", f"{run.calibration.coverage['coverage'].iloc[0]:.3f}", "not a measurement", "µm", "seed 0",
     ):  # fmt: skip
         assert said in page.text

@@ -123,7 +123,7 @@ def test_a_run_of_other_data_another_version_or_a_damaged_one_is_refused(run, tm
     with pytest.raises(RunError, match="no run"):
         store.load(tmp_path / "nothing", run.section, run.reference)
     monkeypatch.setattr(run_file, "FORMAT", 99)
-    with pytest.raises(RunError, match="format 2; this version reads format 99"):
+    with pytest.raises(RunError, match="format 3; this version reads format 99"):
         store.load(path, run.section, run.reference)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.floating[Any]]
 NEIGHBOURS = 50
 COMPONENTS = 30
+EXACT = 1000  # shared genes up to which the components are exact, which is also faster
 
 
 def knn_weights(target: Matrix, reference: Matrix, seed: int, k: int = NEIGHBOURS, components: int = COMPONENTS) -> sp.csr_matrix:
@@ -24,7 +25,8 @@ def knn_weights(target: Matrix, reference: Matrix, seed: int, k: int = NEIGHBOUR
     from sklearn.decomposition import PCA
 
     both = np.vstack([target, reference])
-    pcs = PCA(min(components, both.shape[1] - 1), random_state=seed, svd_solver="randomized").fit_transform(both)
+    solver = "covariance_eigh" if both.shape[1] <= EXACT else "randomized"
+    pcs = PCA(min(components, both.shape[1] - 1), random_state=seed, svd_solver=solver).fit_transform(both)
     return neighbour_weights(pcs[: len(target)], pcs[len(target) :], k)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .latent import Cells
+from .likeness import Likeness
 from .readout import Genes, Readout, Wanted
 from .scale import Levels, Shape
 from .stack import weights_by_fold
@@ -16,6 +17,7 @@ from .stack import weights_by_fold
 Matrix = NDArray[np.floating[Any]]
 FULL = 0.5  # share of the member that sees every gene in the prediction of an unmeasured gene
 NEGLIGIBLE = 0.01  # weight of a readout below which it is left out
+PARTS = 4  # of a refined prediction
 _RIDGE = 3.0
 
 
@@ -27,8 +29,9 @@ class Choices:
     ----------
     readouts : (folds + 1, readouts)
         Weights of the readouts: row m was chosen without the genes of fold m, the last on all.
-    refinements : (folds + 1, 3)
-        Weights of the stacked prediction itself, of its linear part in the section's own genes, and of the cell's common factor.
+    refinements : (folds + 1, 4)
+        Weights of the stacked prediction itself, of its linear part in the section's own genes, of its mean over the section's cells that are like the cell,
+        and of the cell's common factor.
     """
 
     readouts: list[list[float]] = field(default_factory=list)
@@ -41,20 +44,16 @@ class Predictor:
 
     Parameters
     ----------
-    anchors
-        Cells of the section over which every prediction is standardised.
-    shown : members x (inputs,)
-        Inputs that each member sees; the last member sees all.
+    likeness
+        Of the section's cells to its anchors, over which every prediction is standardised; members' inputs: the last member sees all.
     fold : (shared genes,)
         The member that each was hidden from.
     """
 
-    def __init__(
-        self, readouts: list[Readout], genes: Genes, levels: Levels, anchors: Cells, shown: list[NDArray[np.intp]], fold: NDArray[np.intp], choices: Choices
-    ) -> None:
-        self.readouts, self.genes, self.levels, self.anchors = readouts, genes, levels, anchors
-        self.shown, self.fold, self.choices = shown, fold, choices
-        self.folds = len(shown) - 1
+    def __init__(self, readouts: list[Readout], genes: Genes, levels: Levels, likeness: Likeness, fold: NDArray[np.intp], choices: Choices) -> None:
+        self.readouts, self.genes, self.levels, self.likeness, self.fold, self.choices = readouts, genes, levels, likeness, fold, choices
+        self.anchors, self.shown = likeness.anchors, likeness.shown
+        self.folds = len(self.shown) - 1
 
     @classmethod
     def learn(
@@ -62,8 +61,7 @@ class Predictor:
         readouts: list[Readout],
         genes: Genes,
         levels: Levels,
-        anchors: Cells,
-        shown: list[NDArray[np.intp]],
+        likeness: Likeness,
         fold: NDArray[np.intp],
         sample: Cells,
         anchored: NDArray[np.intp],
@@ -82,7 +80,7 @@ class Predictor:
         The predictor, and its held-out predictions of the sample (sampled cells, shared genes).
         """
         n = len(fold)
-        bare = cls(readouts, genes, levels, anchors, shown, fold, Choices())
+        bare = cls(readouts, genes, levels, likeness, fold, Choices())
         members = [(m, np.flatnonzero(fold == m)) for m in range(bare.folds)]
         held_out = [np.zeros((sample.n, n), dtype=np.float32) for _ in readouts]
         for m, here in members:
@@ -92,10 +90,10 @@ class Predictor:
                 out[:, here] = standardised(predicted[anchored], predicted)
         weights = weights_by_fold(held_out, truth, fold)
 
-        parts = [np.zeros((sample.n, n), dtype=np.float32) for _ in range(3)]
+        parts = [np.zeros((sample.n, n), dtype=np.float32) for _ in range(PARTS)]
         for m, here in members:
             stacked = sum(w * h[:, here] for w, h in zip(weights[m], held_out, strict=True) if w > NEGLIGIBLE)
-            for out, part in zip(parts, bare._refinements(stacked[anchored], stacked, m, sample), strict=True):
+            for out, (_, part) in zip(parts, bare._refinements(stacked[anchored], stacked, m, sample), strict=True):
                 out[:, here] = part
         del held_out
         refinements = weights_by_fold(parts, truth, fold)
@@ -105,12 +103,12 @@ class Predictor:
             refined = sum(w * p[:, here] for w, p in zip(refinements[m], parts, strict=True))
             z[:, here] = standardised(refined[anchored], refined)
         shape = Shape.choose(z, levels.ratio[:n], truth)
-        learned = cls(readouts, genes, levels, anchors, shown, fold, Choices(weights.tolist(), refinements.tolist(), shape))
+        learned = cls(readouts, genes, levels, likeness, fold, Choices(weights.tolist(), refinements.tolist(), shape))
         return learned, learned.values(z, z, np.arange(n))[0]
 
     def at(self, cells: Cells) -> Predictor:
         """The same choices for a few cells, which are the new anchors; all that does not depend on the gene is done once."""
-        return Predictor([r.fixed(cells) for r in self.readouts], self.genes, self.levels, cells, self.shown, self.fold, self.choices)
+        return Predictor([r.fixed(cells) for r in self.readouts], self.genes, self.levels, self.likeness.at(cells), self.fold, self.choices)
 
     def predict(self, features: NDArray[np.intp], cells: Cells | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Values and their spread over the members, each (cells, features), log-normalised on the section's scale; default: the anchors.
@@ -164,24 +162,30 @@ class Predictor:
                 out += w * standardised(at, at if cells is None else readout.predict(cells, member, wanted))
         return out
 
-    def _refinements(self, at: Matrix, there: Matrix, member: int, cells: Cells | None) -> list[Matrix]:
-        """The prediction itself, its linear part in the genes that the member sees, and the mean of those genes in each cell; standardised over the anchors.
+    def _refinements(self, at: Matrix, there: Matrix, member: int, cells: Cells | None) -> list[tuple[Matrix, Matrix]]:
+        """Parts of the refined prediction, each at the anchors and at the cells, standardised over the anchors.
 
-        `at` is the prediction at the anchors, `there` at the cells.
+        The prediction itself, its linear part in the genes that the member sees, its mean over the anchors that are like the cell, and the mean of those genes
+        in the cell. `at` is the prediction at the anchors, `there` at the cells.
         """
         shown = self.shown[member]
         x_at = self.anchors.x[member][:, shown]
-        x_there = x_at if cells is None else cells.x[member][:, shown]
-        base_at, base = standardised(at, at), standardised(at, there)
+        base_at = standardised(at, at)
         gram = x_at.T @ x_at / len(x_at) + _RIDGE * np.eye(len(shown), dtype=np.float32)
         linear = np.linalg.solve(gram, x_at.T @ base_at / len(x_at))
-        common = standardised(x_at.mean(1, keepdims=True), x_there.mean(1, keepdims=True))
-        return [base, standardised(x_at @ linear, x_there @ linear), np.broadcast_to(common, base.shape)]
+
+        def parts(cells: Cells, predicted: Matrix) -> list[Matrix]:
+            x = cells.x[member][:, shown]
+            common = np.broadcast_to(x.mean(1, keepdims=True), predicted.shape)
+            return [predicted, x @ linear, self.likeness.weights(cells, member) @ base_at, common]
+
+        at_anchors = parts(self.anchors, at)
+        at_cells = at_anchors if cells is None else parts(cells, there)
+        return [(standardised(a, a), standardised(a, c)) for a, c in zip(at_anchors, at_cells, strict=True)]
 
     def _refined(self, at: Matrix, there: Matrix, member: int, row: int, cells: Cells | None) -> Matrix:
-        weights = self.choices.refinements[row]
-        at_anchors = sum(w * p for w, p in zip(weights, self._refinements(at, at, member, None), strict=True))
-        at_cells = at_anchors if cells is None else sum(w * p for w, p in zip(weights, self._refinements(at, there, member, cells), strict=True))
+        weights, parts = self.choices.refinements[row], self._refinements(at, there, member, cells)
+        at_anchors, at_cells = (sum(w * p[side] for w, p in zip(weights, parts, strict=True)) for side in (0, 1))
         return standardised(at_anchors, at_cells)  # type: ignore[arg-type]
 
 

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-from .latent import Cells, encode
+from .latent import Cells
 from .plan import Plan
 from .trainer import Trainer
 from .values import moments
 
+if TYPE_CHECKING:
+    from .likeness import Likeness
+
 Matrix = NDArray[np.floating[Any]]
-MOST_SHOWN = 1000  # genes that the process over genes and the shared directions look at
+MOST_SHOWN = 1000  # genes that readouts look at directly
 OUTLIER = 4.0  # standard deviations at which a reference value is cut
+PROCESSES = ((1.0, 0.1, 0.0), (3.0, 0.05, 0.1), (3.0, 0.05, 0.3))  # noise, common factor and level of each process over genes
+PENALTY = 1.0  # of the decoder's last layer
 
 
 class Genes:
@@ -250,68 +255,46 @@ def unit(a: Matrix) -> NDArray[np.float32]:
     return out
 
 
-def principal_vectors(target: Matrix, reference: Matrix, threshold: float = 0.3) -> Matrix:
-    """Directions (genes, d) that both sets share: principal vectors between their principal components, similarity above the threshold.
-
-    Source: SpaGE (Abdelaal et al., Nucleic Acids Research 2020) and PRECISE (Mourragui et al., Bioinformatics 2019).
-    """
-    n = max(2, min(50, target.shape[1] // 2))
-
-    def components(z: Matrix) -> Matrix:
-        vectors: Matrix = np.linalg.eigh(z.T @ z)[1][:, ::-1][:, :n].T
-        return vectors
-
-    ours = components(reference)
-    u, s, _ = np.linalg.svd(ours @ components(target).T)
-    directions: Matrix = (u.T @ ours)[: max(2, int((s > threshold).sum()))].T
-    return directions
-
-
 def shown_genes(plan: Plan, genes: Genes) -> list[NDArray[np.intp]]:
     """For each member the inputs that it sees; of a very large panel the most variable in the reference, since the readouts' cost grows with the cube."""
     shown = [np.flatnonzero(plan.inputs & ~hidden) for hidden in plan.hidden]
     return [s if len(s) <= MOST_SHOWN else np.sort(s[np.argsort(-genes.sd[s], kind="stable")[:MOST_SHOWN]]) for s in shown]
 
 
-def build_readouts(trainer: Trainer, genes: Genes, target: Cells, shown: list[NDArray[np.intp]]) -> list[Readout]:
+def build_readouts(trainer: Trainer, genes: Genes, reference: Cells, likeness: Likeness) -> list[Readout]:
     """All readouts of a trained plan.
 
     Parameters
     ----------
-    shown
-        `shown_genes`.
-    target
-        Cells of the target, from which the shared directions are found.
+    reference
+        The cells of the reference that readouts look at.
+    likeness
+        Of the section's cells.
     """
-    plan, config = trainer.plan, trainer.config
-    reference = encode(trainer, "reference", genes.rows)
+    plan, config, shown = trainer.plan, trainer.config, likeness.shown
     if config.readouts == ("head",):
         return [Head("head", _decode(trainer))]
     members = range(plan.members)
-    vectors = [principal_vectors(target.x[m][:, s], reference.x[m][:, s]) for m, s in zip(members, shown, strict=True)]
 
-    def shared_directions(cells: Cells, m: int) -> Matrix:
-        projected: Matrix = cells.x[m][:, shown[m]] @ vectors[m]
-        return projected
+    def genes_shown(cells: Cells, m: int) -> Matrix:
+        values: Matrix = cells.x[m][:, shown[m]]
+        return values
 
     def latent(variant: int) -> Place:
         return lambda cells, m: cells.z[variant * plan.members + m]
 
     found: list[Readout] = []
     if "genes" in config.readouts:
-        found += [
-            GeneProcess(f"gene process {i}", shown, genes, noise, common, level)
-            for i, (noise, common, level) in enumerate(((1, 0, 0), (1, 0.1, 0), (3, 0.05, 0), (3, 0.05, 0.1), (3, 0.05, 0.3)))
-        ]
+        found += [GeneProcess(f"gene process {i}", shown, genes, *numbers) for i, numbers in enumerate(PROCESSES)]
     if "attention" in config.readouts:
-        places = {"shared directions": shared_directions} | {f"latent {v}": latent(v) for v in range(trainer.variants)}
-        for name, place in places.items():
-            anchors = [unit(place(reference, m)) for m in members]
-            found += [Attention(f"{name}, attention {t:g}", place, anchors, t) for t in (0.1, 0.2)]
+        places: list[tuple[str, Place, Place, float]] = [
+            ("attention, cells", genes_shown, genes_shown, 0.05),
+            ("attention, cells averaged with those like them", likeness.averaged, likeness.place, 0.07),
+            *((f"attention, latent {v}", latent(v), latent(v), 0.1) for v in range(trainer.variants)),
+        ]
+        found += [Attention(name, ours, [unit(theirs(reference, m)) for m in members], temperature) for name, ours, theirs, temperature in places]
     if "decoder" in config.readouts:
-        for v in range(trainer.variants):
-            network = lambda m, v=v: v * plan.members + m  # noqa: E731
-            found += [Decoder(f"decoder {v}, penalty {penalty:g}", network, reference, penalty) for penalty in (1.0, 5.0)]
+        found += [Decoder(f"decoder {v}", lambda m, v=v: v * plan.members + m, reference, PENALTY) for v in range(trainer.variants)]  # type: ignore[misc]
     return found
 
 

@@ -14,12 +14,13 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..errors import PanelError
-from . import baselines, cell_trust, subsample
+from . import baselines, cell_trust, covariation, subsample
 from . import values as val
 from .fast import Fast
 from .gene_trust import GeneTrust, of_run
 from .interval import Calibration, calibrate
 from .latent import Cells, encode
+from .likeness import Likeness
 from .predict import Choices, Predictor
 from .provenance import versions
 from .readout import Genes, build_readouts, shown_genes
@@ -179,14 +180,14 @@ class Run:
     def _parts(self) -> dict[str, Any]:
         """What a predictor is made of, but for the choices."""
         anchors = encode(self.trainer, "section", self.anchors)
+        reference = encode(self.trainer, "reference", self._genes.rows)
         mean, sd = val.moments(self._measured)
-        shown = shown_genes(self.plan, self._genes)
+        likeness = Likeness.find(anchors, reference, shown_genes(self.plan, self._genes))
         return {
-            "readouts": build_readouts(self.trainer, self._genes, anchors, shown),
+            "readouts": build_readouts(self.trainer, self._genes, reference, likeness),
             "genes": self._genes,
             "levels": Levels(self._genes.mean, self._genes.sd, mean, sd, self._fold),
-            "anchors": anchors,
-            "shown": shown,
+            "likeness": likeness,
             "fold": self._fold,
         }
 
@@ -295,8 +296,9 @@ class Run:
         reference = encode(self.trainer, "reference", self._genes.rows).x[-1]
         profiles = cell_trust.kinds(reference, self.plan.table("reference").labels[self._genes.rows], self.config.seed)
         near = cell_trust.Neighbourhood(self.cells.x[-1], self.config.seed)
-        strange = [near.strangeness(encode(self.trainer, "section", rows).x[-1], profiles) for rows in self._groups()]
-        return cell_trust.trust(np.concatenate(strange), near.strangeness(near.among, profiles))
+        lack, _ = covariation.lacking(near.groups, near.sizes, near.among, reference)
+        strange = [near.strangeness(encode(self.trainer, "section", rows).x[-1], profiles, lack) for rows in self._groups()]
+        return cell_trust.trust(np.concatenate(strange), near.strangeness(near.among, profiles, lack))
 
     def about_cells(self) -> pd.DataFrame:
         """One row a cell: `inclust_trust`, and with labels `inclust_type`."""

@@ -22,7 +22,7 @@ from .train import Epoch
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 2
+FORMAT = 3
 EPOCH = ["number", "total", "seconds", "remaining", "stage", "validation", "best"]  # columns of the epochs, beside the loss terms
 _MOST = 4 * 1024**3  # bytes that a run may unpack to
 _EXPANSION = 200  # times its size: what a run unpacks to at most

@@ -13,7 +13,7 @@ from .score import pearson, ssim
 Matrix = NDArray[np.floating[Any]]
 OFFSETS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 POWERS = (1.0, 1.25, 1.5, 2.0)
-_GAIN = 0.004  # mean Pearson that a power must gain over none to be used
+_SLACK = 0.001  # mean Pearson that may be given up for a better SSIM
 _PENALTY = 3.0
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(64)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
@@ -23,7 +23,7 @@ _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 class Shape:
     """values = sign(x) |x|^power, x = offset * mean / sd + z, rescaled to the gene's mean. Below zero means: surely not expressed.
 
-    `offset` and `power` are chosen on the held-out genes: a power only where it gains Pearson, then what gives the best SSIM.
+    `offset` and `power` are chosen on the held-out genes: of those with the highest Pearson, what gives the best SSIM.
     """
 
     offset: float = 1.0
@@ -46,8 +46,7 @@ class Shape:
         shapes = [cls(o, p) for o in OFFSETS for p in POWERS]
         values = {s: s.apply(z, ratio) for s in shapes}
         agreement = {s: float(pearson(truth, v).mean()) for s, v in values.items()}
-        top, plain = max(agreement.values()), cls()
-        allowed = [s for s in shapes if s.power == 1] if top - agreement[plain] < _GAIN else [s for s in shapes if agreement[s] >= top - 0.003]
+        allowed = [s for s in shapes if agreement[s] >= max(agreement.values()) - _SLACK]
         return max(allowed, key=lambda s: float(ssim(truth, values[s]).mean()))
 
 

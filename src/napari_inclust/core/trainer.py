@@ -97,7 +97,7 @@ class Trainer:
         self._optimise([weight], weight_decay=0.0)
 
     def _optimise(self, parameters: Iterable[Tensor], weight_decay: float) -> None:
-        self.optimiser = torch.optim.AdamW(parameters, lr=self.config.learning_rate, weight_decay=weight_decay)
+        self.optimiser = torch.optim.AdamW(parameters, lr=self.config.learning_rate, weight_decay=weight_decay, fused=self.device.type != "mps")
         schedules = torch.optim.lr_scheduler
         if self.config.schedule == "constant":
             self.schedule: torch.optim.lr_scheduler.LRScheduler = schedules.ConstantLR(self.optimiser, factor=1.0)

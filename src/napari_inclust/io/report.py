@@ -220,8 +220,8 @@ def _smoothness(run: Run) -> str:
 
 
 def _common_factor(run: Run) -> str:
-    itself, linear, common = run.choices.refinements[-1]
-    rows = [["the prediction itself", itself], ["its linear part in the section's genes", linear], ["the cell's common factor", common]]
+    itself, linear, alike, common = run.choices.refinements[-1]
+    rows = [["the prediction itself", itself], ["its linear part in the section's genes", linear], ["its mean over like cells", alike], ["the cell's common factor", common]]  # fmt: skip
     return (
         table(["part of an imputed gene", "weight"], rows)
         + '<p class="care">The common factor is the mean of a cell\'s standardised measured genes: partly the quality of the cell rather than biology. It helps to predict '
