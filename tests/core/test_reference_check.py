@@ -81,6 +81,21 @@ def test_a_missing_type_without_close_relatives_is_found_by_its_group(hypothalam
     assert groups.loc["Endothelial 1", "finding"] in ("unknown", "doubtful")
 
 
+def test_a_missing_type_beside_a_relative_is_named_with_its_cells_and_genes(hypothalamus):
+    section, reference = hypothalamus
+    complete = judged(section, reference, labels="cell_type")
+    assert not (complete.groups["finding"] == "missing").any()
+    found = judged(section, reference[reference.obs["cell_type"] != "Mature oligodendrocyte"].copy(), labels="cell_type")
+    missing = found.groups[found.groups["finding"] == "missing"]
+    true = section.obs["cell_class"].astype(str).str.startswith("OD Mature").mean()
+    assert missing["share"].sum() == pytest.approx(true, abs=0.05)
+    why = of(found, "kinds of cells")
+    assert why.light == "amber"
+    assert f"about {missing['share'].sum() * section.n_obs:,.0f} (" in why.found
+    assert "Mbp" in why.found
+    assert "have no counterpart in the reference" in why.found
+
+
 def test_types_that_only_the_reference_has_are_named(hypothalamus):
     section, reference = hypothalamus
     complete = judged(section, reference, labels="cell_type").types

@@ -14,6 +14,7 @@ ALIKE = 50  # cells of the section whose profiles are averaged: one cell's count
 COMPONENTS = 20
 KINDS = 12  # groups of reference cells where there are no labels: coarse, since a type that is missing must not be covered by a part of its nearest relative
 GROUPS = 25  # of the section's cells
+LACK = 1.0  # weight of what sets a cell's group apart and does not vary in the reference
 NOISE = 0.5  # weight of what a cell does not even share with its own group: noise rather than strangeness
 STEEP, MIDDLE = 1.0, 2.0  # trust is a half where a cell is two robust standard deviations stranger than the section's median cell
 
@@ -45,6 +46,8 @@ class Neighbourhood:
     ----------
     groups : (groups, shared genes)
         Mean profile of each k-means group, less the mean of all cells.
+    sizes : (groups,) int
+        Cells of `among` in each.
     group : (cells,) int
         Group of each cell of `among`.
     """
@@ -59,6 +62,7 @@ class Neighbourhood:
         found = KMeans(min(most, max(2, len(among) // 20)), n_init=3, random_state=seed).fit(placed)
         self.group: NDArray[np.intp] = found.labels_.astype(np.intp)
         self.groups: Matrix = np.stack([averaged[self.group == g].mean(0) for g in np.unique(self.group)])
+        self.sizes = np.unique(self.group, return_counts=True)[1]
 
     def averaged(self, cells: Matrix) -> Matrix:
         """(cells, genes) each cell averaged with the cells of the data set most like it, less their mean."""
@@ -68,19 +72,21 @@ class Neighbourhood:
         out: Matrix = np.stack([self.among[n].mean(0) for n in nearest]) - self.mean
         return out
 
-    def strangeness(self, cells: Matrix, profiles: Matrix) -> NDArray[np.float64]:
+    def strangeness(self, cells: Matrix, profiles: Matrix, lack: NDArray[np.floating[Any]] | float = 0.0) -> NDArray[np.float64]:
         """(cells,) how far each is from every kind of the reference: 1 - correlation with the most similar kind, of the cell and of its group,
-        less what the cell does not share with its group either.
+        less what the cell does not share with its group either, more what its group has and the reference lacks.
 
         Parameters
         ----------
         profiles : (kinds, shared genes)
             `kinds`.
+        lack : (groups,), optional
+            `covariation.lacking`.
         """
         averaged = unit(self.averaged(cells))
         to_groups = averaged @ unit(self.groups).T
         own = to_groups.argmax(1)
-        of_groups = 1 - resemblance(self.groups, profiles).max(1)
+        of_groups = 1 - resemblance(self.groups, profiles).max(1) + LACK * np.asarray(lack)
         of_cells = 1 - (averaged @ unit(profiles - profiles.mean(0)).T).max(1)
         out: NDArray[np.float64] = (of_cells + of_groups[own] - NOISE * (1 - to_groups.max(1))).astype(np.float64)
         return out

@@ -221,7 +221,7 @@ def _foreseen(
     partners = mean + weights @ (scores[train] - mean) / (1 + weights.sum(1))  # the mean score of genes that are alike, drawn to that of all where few are
     design = np.column_stack([features, partners])
     smooth = make_pipeline(StandardScaler(), SVR(C=0.3, gamma=0.03, epsilon=0.05))
-    forest = RandomForestRegressor(100, min_samples_leaf=4, max_features=0.5, random_state=seed, n_jobs=1)
+    forest = RandomForestRegressor(60, min_samples_leaf=4, max_features=0.5, random_state=seed, n_jobs=1)
     model = VotingRegressor([("smooth", smooth), ("forest", forest)]).fit(design[train], scores[train])
     out: NDArray[np.float64] = model.predict(design[test])
     return out

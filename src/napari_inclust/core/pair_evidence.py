@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import cell_trust
+from . import cell_trust, covariation
 from .score import zscore
 
 Matrix = NDArray[np.floating[Any]]
@@ -17,6 +18,9 @@ MOST_GENES = 1000  # shared genes whose correlations are compared, the most vari
 RELIABLE = 0.5  # split-half reliability of a gene's correlations, on both sides, above which its agreement can be told
 CHANCE, TELLING = 0.95, 0.4  # quantile of permuted profiles that a known group must beat; the value of it above which the panel is too small to tell
 DOUBTFUL = 2.0  # robust standard deviations below the section's median group
+MISSING, NOISES = 0.25, 4.0  # lack of a group (`covariation`) above which it has no counterpart: at least, and in its standard errors
+FEW_CELLS = 20  # of a group, below which that cannot be told
+TYPICAL = 5  # genes that are named of a group
 
 
 def structure(ours: Matrix, theirs: Matrix, random: np.random.Generator) -> tuple[Matrix, float]:
@@ -65,12 +69,14 @@ def kinds_of_cells(
     theirs: Matrix,
     our_types: Typed,
     their_types: Typed,
+    genes: Sequence[str],
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`ReferenceCheck.groups` and `.types` from z-scored values (cells, shared genes) of both sides, and the names and codes of their types (none: clusters).
 
-    A group is unknown when its profile is no more like any type of the reference than `CHANCE` of gene-permuted profiles are, and doubtful when it is so by far
-    less than the section's other groups. A type that is missing beside a close relative (inhibitory beside excitatory neurons) is not found in this way.
+    A group is unknown when its profile is no more like any type of the reference than `CHANCE` of gene-permuted profiles are; missing when what sets it apart in
+    the section varies far less in the reference than that of other groups does (`covariation`), which also finds a type beside a relative; and doubtful when its
+    profile resembles its nearest type far less than those of the other groups.
     """
     codes = [
         _present(names, c, cells, seed, most) for (names, c), cells, most in ((our_types, ours, cell_trust.GROUPS), (their_types, theirs, cell_trust.KINDS))
@@ -82,16 +88,22 @@ def kinds_of_cells(
     random = np.random.default_rng(seed)
     by_chance = np.stack([cell_trust.resemblance(means[:, random.permutation(means.shape[1])], profiles).max(1) for _ in range(100)])
     chance = np.quantile(by_chance, CHANCE, axis=0)
-    best, share = alike.max(1), np.bincount(group[group >= 0], minlength=len(group_names)) / max(1, int((group >= 0).sum()))
+    best = alike.max(1)
     middle = np.median(best)
     doubtful = best < middle - DOUBTFUL * 1.4826 * np.median(np.abs(best - middle))
-    finding = np.where(best <= chance, np.where(chance > TELLING, "cannot tell", "unknown"), np.where(doubtful, "doubtful", ""))
+    sizes = np.bincount(group[group >= 0], minlength=len(group_names))
+    lack, noise = covariation.lacking(means, sizes, ours, theirs, seed=seed)
+    missing = (lack > max(MISSING, NOISES * noise)) & (sizes >= FEW_CELLS)
+    small = chance > TELLING  # the panel, to tell by resemblance
+    finding = np.select([(best <= chance) & ~small, missing, best <= chance, doubtful], ["unknown", "missing", "cannot tell", "doubtful"], "")
     groups = pd.DataFrame(
         {
-            "share": share,
+            "share": sizes / max(1, int(sizes.sum())),
             "nearest": [type_names[k] for k in alike.argmax(1)],
             "resemblance": best,
             "chance": chance,
+            "lack": lack,
+            "typical": [", ".join(genes[i] for i in np.argsort(-m, kind="stable")[:TYPICAL] if m[i] > 0) for m in means],
             "finding": finding,
         },
         index=pd.Index(group_names, name="group"),

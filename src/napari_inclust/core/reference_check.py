@@ -33,6 +33,7 @@ THIN_CELL = 5  # detected shared genes
 THIN: dict[Light, float] = {"amber": 0.25, "red": 0.75}
 SILENT, HEARD, MANY_SILENT = 0.002, 0.02, 0.1  # share of cells that express a gene: of the side that hardly does, of the other; share of such genes
 UNKNOWN: dict[Light, float] = {"amber": 0.1, "red": 0.6}
+ABSENT = 0.05  # share of cells without a counterpart
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ class ReferenceCheck:
         "silent in the section" or "").
     groups
         One row a group of the section's cells (its labels where they were named, else clusters): `share` of the cells, `nearest` type of the reference,
-        `resemblance` (correlation with it), `chance` (what a wrong type reaches), `finding` ("unknown": no more than chance; "doubtful": far less than the
-        other groups; "cannot tell": too few genes; or "").
+        `resemblance` (correlation with it), `chance` (what a wrong type reaches), `lack` (0 to 1: how much less of what sets it apart varies in the reference than
+        of the median cell's group), `typical` (its most typical genes), `finding` ("unknown": no more than chance; "missing": without a counterpart, by its
+        lack; "doubtful": resembles far less than the other groups; "cannot tell": too few genes; or "").
     types
         One row a type of the reference: `resemblance` to the most similar group of the section, `found` (nearest to a group that is not unknown).
     sanity
@@ -121,11 +123,11 @@ def check(
     table = _table(panel, agreement, detected)
     z = [np.clip(zscore(a), -CLIP, CLIP) for a in (ours, theirs)]
     coded = [_codes(d, key, r) for d, key, r in ((section, section_labels, rows[0]), (reference, labels, rows[1]))]
-    groups, types = kinds_of_cells(z[0], z[1], coded[0], coded[1], seed)
+    groups, types = kinds_of_cells(z[0], z[1], coded[0], coded[1], panel.shared, seed)
     sane = sanity(section, reference, panel)
     reasons = [
         _size(section, reference, panel), _structure(overall, n), _disagreeing(table), _silent(table), _constant(constant, n), _thin(raw[0], "section"), _thin(raw[1], "reference"),
-        _kinds(groups, section_labels is not None), _types(types, labels is not None), _sanity(sane),
+        _kinds(groups, section.n_cells, section_labels is not None), _types(types, labels is not None), _sanity(sane),
     ]  # fmt: skip
     found = sorted((r for r in reasons if r is not None), key=lambda r: -LIGHTS.index(r.light))
     return ReferenceCheck(found[0].light, tuple(found), table, groups, types, sane)
@@ -223,12 +225,16 @@ def _thin(matrix: Any, side: str) -> Reason:
     )
 
 
-def _kinds(groups: pd.DataFrame, labelled: bool) -> Reason:
+def _kinds(groups: pd.DataFrame, n_cells: int, labelled: bool) -> Reason:
     what = "types" if labelled else "clusters"
-    share = {f: float(groups.loc[groups["finding"] == f, "share"].sum()) for f in ("unknown", "doubtful", "cannot tell")}
-    parts = {"unknown": "resemble no type of the reference more than chance", "doubtful": "resemble their nearest type far less than the others do"}
+    share = {f: float(groups.loc[groups["finding"] == f, "share"].sum()) for f in ("unknown", "missing", "doubtful", "cannot tell")}
+    parts = {
+        "unknown": "resemble no type of the reference more than chance",
+        "missing": "have no counterpart in the reference: what sets them apart does not vary there",
+        "doubtful": "resemble their nearest type far less than the others do",
+    }
     told = [
-        f"{share[f]:.0%} of the section's cells ({_some([_described(g, row['nearest']) for g, row in groups[groups['finding'] == f].iterrows()], 3)}) {said}"
+        f"{share[f]:.0%} of the section's cells, about {share[f] * n_cells:,.0f} ({_some([_described(g, row) for g, row in groups[groups['finding'] == f].iterrows()], 3)}), {said}"
         for f, said in parts.items()
         if share[f] > 0
     ]
@@ -236,13 +242,14 @@ def _kinds(groups: pd.DataFrame, labelled: bool) -> Reason:
         told.append(f"of {share['cannot tell']:.0%} of the section's cells the panel is too small to tell")
     if not told:
         return Reason("green", "kinds of cells", f"all {len(groups)} {what} of the section resemble a type of the reference")
-    light = LIGHTS[max(LIGHTS.index(_graded(share["unknown"], UNKNOWN)), LIGHTS.index("amber" if share["doubtful"] > UNKNOWN["amber"] else "green"))]
+    doubts = share["doubtful"] > UNKNOWN["amber"] or share["missing"] > ABSENT
+    light = LIGHTS[max(LIGHTS.index(_graded(share["unknown"], UNKNOWN)), LIGHTS.index("amber" if doubts else "green"))]
     todo = "add a reference that has them, or leave those cells out of conclusions; low trust marks them."
     return Reason(light, "kinds of cells", "; ".join(told), todo if light != "green" else "")
 
 
-def _described(group: object, nearest: str) -> str:
-    return f"{group}, nearest {nearest}"
+def _described(group: object, row: pd.Series) -> str:
+    return f"{group}, nearest {row['nearest']}, typical {row['typical']}"
 
 
 def _types(types: pd.DataFrame, labelled: bool) -> Reason | None:
