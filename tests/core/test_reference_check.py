@@ -91,9 +91,8 @@ def test_a_missing_type_beside_a_relative_is_named_with_its_cells_and_genes(hypo
     assert missing["share"].sum() == pytest.approx(true, abs=0.05)
     why = of(found, "kinds of cells")
     assert why.light == "amber"
-    assert f"about {missing['share'].sum() * section.n_obs:,.0f} (" in why.found
-    assert "Mbp" in why.found
-    assert "have no counterpart in the reference" in why.found
+    assert f"(about {missing['share'].sum() * section.n_obs:,.0f}) have no counterpart" in why.found
+    assert "Opalin, Ermn" in why.found
 
 
 def test_types_that_only_the_reference_has_are_named(hypothalamus):

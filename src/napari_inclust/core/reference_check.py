@@ -230,11 +230,11 @@ def _kinds(groups: pd.DataFrame, n_cells: int, labelled: bool) -> Reason:
     share = {f: float(groups.loc[groups["finding"] == f, "share"].sum()) for f in ("unknown", "missing", "doubtful", "cannot tell")}
     parts = {
         "unknown": "resemble no type of the reference more than chance",
-        "missing": "have no counterpart in the reference: what sets them apart does not vary there",
+        "missing": "have no counterpart in the reference, where what sets them apart does not vary",
         "doubtful": "resemble their nearest type far less than the others do",
     }
     told = [
-        f"{share[f]:.0%} of the section's cells, about {share[f] * n_cells:,.0f} ({_some([_described(g, row) for g, row in groups[groups['finding'] == f].iterrows()], 3)}), {said}"
+        f"{share[f]:.0%} of the section's cells (about {share[f] * n_cells:,.0f}) {said}: {_some([_described(g, row) for g, row in groups[groups['finding'] == f].iterrows()], 3)}"
         for f, said in parts.items()
         if share[f] > 0
     ]
@@ -249,7 +249,7 @@ def _kinds(groups: pd.DataFrame, n_cells: int, labelled: bool) -> Reason:
 
 
 def _described(group: object, row: pd.Series) -> str:
-    return f"{group}, nearest {row['nearest']}, typical {row['typical']}"
+    return f"{group} (nearest {row['nearest']}; typical {row['typical']})"
 
 
 def _types(types: pd.DataFrame, labelled: bool) -> Reason | None:
