@@ -14,6 +14,7 @@ from napari_inclust.paint.gallery import Placement
 
 from .conftest import expected_colour, pixel_of
 from .fakes import FakeRun, small_reference, small_section
+from .mouse import LEFT, drag
 
 
 @pytest.fixture
@@ -180,3 +181,32 @@ def test_a_session_keeps_what_lies_beside(three: Any, qtbot: Any, tmp_path: Path
     assert not bench.restore.wrong, bench.restore.message
     assert bench.beside.gallery.places[b] == Placement(10, 20, 45)
     qtbot.waitUntil(lambda: bench.beside.gallery.guests[b].gene is not None, timeout=20_000)
+
+
+def test_an_area_on_a_section_beside_says_which_one_is_open(three: Any, qtbot: Any) -> None:
+    viewer, bench, view, (_, b, _) = three
+    (plugin,) = bench.docks
+    dock = plugin.dock
+    tick(view, bench, b, qtbot)
+    guest = bench.beside.gallery.guests[b]
+    np.testing.assert_allclose(guest.xy[7][::-1], canvas_place(guest, 7))
+    over = [guest.xy.min(0)[::-1] - 9, guest.xy.max(0)[::-1] + 9]
+    dock.tabs.setCurrentIndex(dock.titles.index("Cells"))
+    qtbot.mouseClick(dock.cells.selection.tools["rectangle"], LEFT)
+    viewer.reset_view()
+    qtbot.wait(30)
+    drag(viewer, over, qtbot)
+    said = dock.cells.selection.message
+    qtbot.waitUntil(lambda: "That area lies on b, beside a, which is open." in said.text(), timeout=5_000)
+    assert bench.selection.now is None
+    drag(viewer, [bench.session.section.xy.min(0)[::-1] - 9, bench.session.section.xy.max(0)[::-1] + 9], qtbot)
+    qtbot.waitUntil(lambda: bench.selection.now is not None and bench.selection.now.n == 60, timeout=5_000)
+    assert said.text() == ""
+    dock.tabs.setCurrentIndex(dock.titles.index("Regions"))
+    qtbot.mouseClick(dock.regions.tools["rectangle"], LEFT)
+    drag(viewer, over, qtbot)
+    qtbot.waitUntil(lambda: "lies on b" in dock.regions.message.text(), timeout=5_000)
+    for note in (dock.cells.note, dock.domains.note, dock.regions.note):
+        assert note.text().startswith("Of a, the open section.")
+    tick(view, bench, b, qtbot, on=False)
+    assert dock.cells.note.text() == ""

@@ -304,7 +304,7 @@ def test_a_lasso_drawn_while_the_section_is_closed_changes_nothing(opened: Any, 
 def test_everything_of_the_cells_dies_with_the_viewer(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
     _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "Cells")
-    bench, dock = plugin.bench, plugin.dock.widget()
+    bench, dock = plugin.bench, plugin.dock
     bench.session.open_section(small_section())
     bench.placing.start("PCA")
     placing = weakref.proxy(bench.placing)

@@ -15,10 +15,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QLineEdit
 
 from napari_inclust.core.regions import Region, named
+from napari_inclust.gui.generating import Made
 from napari_inclust.gui.regions import REST, SELECTED
 from napari_inclust.gui.regions_dock import RegionsDock
 from napari_inclust.gui.theme import theme_colours
 from napari_inclust.paint import canvas
+from napari_inclust.paint.values import GENERATED, CellValues
 
 from .conftest import pixel_of
 from .fakes import FakeRun, small_reference, small_section
@@ -238,7 +240,7 @@ def test_names_are_never_empty_and_never_twice() -> None:
 def test_everything_of_the_regions_dies_with_the_viewer(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
     _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "Regions")
-    bench, dock = plugin.bench, plugin.dock.widget()
+    bench, dock = plugin.bench, plugin.dock
     bench.session.open_section(small_section())
     bench.regions.add([Region("top", TOP)])
     drawn(bench, qtbot, 1)
@@ -252,3 +254,36 @@ def test_everything_of_the_regions_dies_with_the_viewer(make_napari_viewer: Any,
         gc.collect()
         qtbot.wait(20)
     assert [ref() for ref in gone if ref() is not None] == []
+
+
+def test_generated_features_are_counted_and_saved_but_not_tested(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, bench, dock = ready(opened, qtbot)
+    section, unit = bench.session.section, "log1p of normalised protein"
+    values = CellValues("CD8 (protein)", np.linspace(0, 2, section.n_cells, dtype=np.float32), GENERATED, score=0.5, unit=unit)
+    bench.session.set_generated(Made(section, "protein", {values.name: values}, None, None))
+    bench.regions.add([Region("top", TOP)])
+    qtbot.keyClicks(dock.genes, "CD8 (protein), Gene5 Gene6")
+    qtbot.keyClick(dock.genes, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: bench.regions.facts is not None and len(bench.regions.facts.expression) == 3, timeout=20_000)
+    row = bench.regions.facts.expression.set_index("gene").loc["CD8 (protein)"]
+    assert (row["kind"], row["imputed"], row["unit"]) == (GENERATED, True, unit)
+    assert row["mean"] == pytest.approx(float(values.values[:16].mean()), rel=1e-5)
+    qtbot.mouseClick(dock.compare.start, LEFT)
+    qtbot.waitUntil(lambda: bench.regions.comparison is not None, timeout=20_000)
+    table = bench.regions.comparison.set_index("gene")
+    assert len(table) == 25
+    assert np.isnan(table.loc["CD8 (protein)", "p"])
+    assert table.loc["CD8 (protein)", "difference"] == pytest.approx(float(values.values[:16].mean() - values.values[16:].mean()), rel=1e-5)
+    assert table.drop(index="CD8 (protein)")["p"].notna().all()
+    assert "CD8 (protein): means only, no p." in dock.message.text()
+    save(bench, dock.save, tmp_path / "regions.csv", monkeypatch, qtbot)
+    saved = pd.read_csv(tmp_path / "regions.csv")
+    assert set(saved[(saved["of"] == "CD8 (protein)") & (saved["fact"] == "mean")]["unit"]) == {unit}
+    main, written = opened[2], []
+    assert main.save.made.isEnabled()
+    monkeypatch.setattr(Made, "write", lambda made, path: written.append(path) or f"written to {path}")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(tmp_path / "made.h5ad"), ""))
+    main.tabs.setCurrentIndex(main.titles.index("Export"))
+    qtbot.mouseClick(main.save.made, LEFT)
+    qtbot.waitUntil(lambda: main.save.message.text() == f"written to {tmp_path / 'made.h5ad'}", timeout=20_000)
+    assert written == [tmp_path / "made.h5ad"]

@@ -31,8 +31,8 @@ class Matched:
 
 
 def parse_genes(text: str) -> tuple[str, ...]:
-    """Names in a text, separated by spaces, commas, semicolons or lines; each once."""
-    return tuple(dict.fromkeys(w for w in re.split(r"[\s,;]+", text) if w))
+    """Names in a text, separated by spaces, commas, semicolons or lines, each once; a feature such as "CD8 (protein)" is one name."""
+    return tuple(dict.fromkeys(re.findall(r"[^\s,;]+(?: \([^)]+\))?", text)))
 
 
 def read_gmt(path: str | Path) -> dict[str, tuple[str, ...]]:

@@ -122,17 +122,21 @@ def shares(table: pd.DataFrame) -> pd.DataFrame:
     return table.div(table.sum(axis=1).replace(0, np.nan), axis=0)
 
 
-def expression(names: Sequence[str], masks: Sequence[Mask], genes: Mapping[tuple[str, str], NDArray[np.floating[Any]]]) -> pd.DataFrame:
+def expression(
+    names: Sequence[str], masks: Sequence[Mask], genes: Mapping[tuple[str, str], NDArray[np.floating[Any]]], units: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """One row a gene and group: mean, standard deviation and share of cells above 0.
 
     Parameters
     ----------
     genes
-        Values (cells,) by (gene, kind); kind is "measured", "imputed" or "held-out".
+        Values (cells,) by (gene, kind); kind is "measured", "imputed", "held-out" or "generated".
+    units
+        Of the values by gene, where they are not log-normalised.
 
     Returns
     -------
-    DataFrame: gene, kind, imputed, region, cells, mean, sd, share_above_0
+    DataFrame: gene, kind, imputed, region, cells, mean, sd, share_above_0, unit
     """
     rows = []
     for (gene, kind), values in genes.items():
@@ -149,9 +153,10 @@ def expression(names: Sequence[str], masks: Sequence[Mask], genes: Mapping[tuple
                     float(v.mean()) if some else np.nan,
                     float(v.std()) if some else np.nan,
                     float((v > 0).mean()) if some else np.nan,
+                    (units or {}).get(gene, "log-normalised"),
                 )
             )
-    return pd.DataFrame(rows, columns=["gene", "kind", "imputed", "region", "cells", "mean", "sd", "share_above_0"])
+    return pd.DataFrame(rows, columns=["gene", "kind", "imputed", "region", "cells", "mean", "sd", "share_above_0", "unit"])
 
 
 def labels(regions: Sequence[Region], masks: Sequence[Mask], n_cells: int) -> Any:
@@ -249,5 +254,5 @@ def long_table(facts: Facts) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = [(r, fact, "", "", value, units[str(fact)]) for r, line in facts.counts.iterrows() for fact, value in line.items()]
     rows += [(r, "cells of type", of, "", value, "cells") for r, line in facts.composition.iterrows() for of, value in line.items()]
     for e in facts.expression.itertuples():
-        rows += [(e.region, "mean", e.gene, e.kind, e.mean, "log-normalised"), (e.region, "share above 0", e.gene, e.kind, e.share_above_0, "share of cells")]
+        rows += [(e.region, "mean", e.gene, e.kind, e.mean, e.unit), (e.region, "share above 0", e.gene, e.kind, e.share_above_0, "share of cells")]
     return pd.DataFrame(rows, columns=["region", "fact", "of", "kind", "value", "unit"])

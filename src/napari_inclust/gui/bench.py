@@ -21,6 +21,7 @@ from .selection import Selection
 from .session import Session
 from .swiping import Swiping
 from .tasking import Tasking
+from .theming import Theming
 from .tissue import Tissue
 from .training import Steps, Training, real_steps
 
@@ -58,6 +59,7 @@ class Workbench:
         self.marking.tell_regions(weak(self.regions))
         self.placing = Placing(self.session)
         self.tissue = Tissue(viewer, self.session, self.loading)
+        self.theming = Theming(self.scene, self.marking, self.regions.layer)
         self.restore = Restore(viewer, self)
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
         self.docks: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -79,6 +81,7 @@ class Workbench:
         """Stop the workers and let go of the viewer."""
         if not self.closed:
             self.closed = True
+            self.theming.close()
             self.loading.close()
             self.training.close()
             self.tasking.close()

@@ -6,8 +6,11 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from psygnal import Signal
 
+from ..core.regions import inside
 from ..errors import DataError, InclustError
 from ..paint import canvas
 from ..paint.gallery import Gallery, Placement
@@ -55,6 +58,7 @@ class Beside:
             signal.connect(slot)
         me = weakref.ref(self)
         scene.elsewhere = lambda y, x: "" if (mine := me()) is None else mine.gallery.cell_text(y, x)
+        scene.beneath = lambda corners: "" if (mine := me()) is None else mine.beneath(corners)
 
     def close(self) -> None:
         """End the threads; layers stay."""
@@ -96,6 +100,12 @@ class Beside:
         """Move or turn a section."""
         self.gallery.places[path] = placement
         self._arrange(reset=False)
+
+    def beneath(self, corners: NDArray[np.floating[Any]]) -> str:
+        """Name of the section beside the open one with most cells in an area (corners (n, 2) in micrometres, x and y); empty: none has any."""
+        counts = {guest.section.name: int(inside(corners, guest.xy).sum()) for guest in self.gallery.guests.values()}
+        most = max(counts, key=lambda name: counts[name], default="")
+        return most if counts.get(most) else ""
 
     def _read(self) -> None:
         if not self._wanted:

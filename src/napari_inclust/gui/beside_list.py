@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDoubleSpinBox, QGroupBox, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout
+from qtpy.QtWidgets import QDoubleSpinBox, QGroupBox, QListWidget, QListWidgetItem, QVBoxLayout
 
 from ..paint.gallery import Placement
 from .bench import Workbench
+from .flow import Flow
 from .widgets import Links, Message, allow
 
 _ROWS = 5
@@ -34,12 +35,9 @@ class BesideList(QGroupBox):
         self.down = _spin("Moved down, in micrometres", " µm down", 1e7)
         self.turn = _spin("Turned clockwise about its centre, in degrees", "°", 360)
         self.message = Message()
-        row = QHBoxLayout()
-        for part in (self.right, self.down, self.turn):
-            row.addWidget(part)
         box = QVBoxLayout(self)
         box.addWidget(self.sections)
-        box.addLayout(row)
+        box.addLayout(Flow(self.right, self.down, self.turn))
         box.addWidget(self.message)
         links = Links(self)
         links.to(bench.beside.changed, self._show)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from ..paint.colours import CHANNELS
+from .flow import Flow
 from .session import BOTH, Session
 from .widgets import Links, allow, button
 
@@ -28,17 +29,13 @@ class BlendBar(QWidget):
         super().__init__()
         self._session = session
         self.channels: dict[str, QPushButton] = {}
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
         label = QLabel("Blend")
         label.setToolTip("Up to three genes as red, green and blue")
-        row.addWidget(label)
         for channel in CHANNELS:
             b = self.channels[channel] = button(channel, _TIP.format(channel))
             b.setStyleSheet(f"QPushButton {{ border-bottom: 3px solid {_INK[channel]}; }}")
             b.clicked.connect(lambda _=False, c=channel: session.put(c))
-            b.setMinimumWidth(40)
-            row.addWidget(b, 1)
+        self.setLayout(Flow(label, *self.channels.values()))
         links = Links(self)
         for signal in (session.blend_changed, session.gene_changed, session.data_changed):
             links.to(signal, self._show)

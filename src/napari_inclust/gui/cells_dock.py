@@ -5,10 +5,11 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from qtpy.QtWidgets import QCheckBox, QGroupBox, QHBoxLayout, QVBoxLayout, QWidget
-from superqt import QCollapsible
+from qtpy.QtWidgets import QCheckBox, QGroupBox, QVBoxLayout, QWidget
 
 from .bench import Workbench
+from .beside_note import BesideNote
+from .flow import Flow, Fold
 from .latent_view import LatentView
 from .legend import Legend
 from .selection_bar import SelectionBar
@@ -37,7 +38,7 @@ class CellsDock(QWidget):
         self.card = Wrapped()
         self.card.setToolTip("What is known of the cell in the ring; click another cell, or beside the tissue to let go")
         self.unpin = button("Let go", "Take the ring and the card away")
-        self.latent = LatentView(bench)
+        self.latent, self.note = LatentView(bench), BesideNote(bench)
         self._lay_out()
 
         links = Links(self)
@@ -55,22 +56,18 @@ class CellsDock(QWidget):
         self._pinned()
 
     def _lay_out(self) -> None:
-        top = QHBoxLayout()
-        top.addWidget(self.colour, 1)
-        top.addWidget(self.outlines)
         rows = form()
-        rows.addRow("Colour by", top)
+        rows.addRow("Colour by", Flow(self.colour, self.outlines))
         select, pinned = QGroupBox("Select"), QGroupBox("Cell")
         QVBoxLayout(select).addWidget(self.selection)
         inner = QVBoxLayout(pinned)
         inner.addWidget(self.card)
         inner.addWidget(self.unpin)
-        scatter = QCollapsible("Scatter plot (latent)")
-        scatter.setToolTip("The cells in the plane of a PCA or UMAP; a lasso there selects on the tissue")
-        scatter.setDuration(0)
-        scatter.addWidget(self.latent)
-        scatter.expand(animate=False)
+        scatter = Fold("Scatter plot (latent)", "The cells in the plane of a PCA or UMAP; a lasso there selects on the tissue")
+        scatter.addWidget(self.latent, 1)
+        scatter.expand()
         box = QVBoxLayout(self)
+        box.addWidget(self.note)
         box.addLayout(rows)
         for part in (self.legend, select, pinned):
             box.addWidget(part)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QButtonGroup, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from .bench import Workbench
+from .flow import Flow
 from .session import BOTH, DIFFERENCE, IMPUTED, MEASURED, SWIPE, VIEWS
 from .widgets import Links
 
@@ -43,22 +44,14 @@ class CompareView(QWidget):
         self.divide.setRange(0, 100)
         self.divide.setToolTip("Where measured (left) changes to imputed (right), in % of the width of the section")
         self.place = QLabel()
-        places = QGridLayout()
-        for i, b in enumerate(self.buttons.values()):
+        for b in self.buttons.values():
             b.setCheckable(True)
             self.group.addButton(b)
-            places.addWidget(b, i // 3, i % 3)
-        places.addWidget(self.flicker, 1, 2)
         self.swipe = QWidget()
-        line = QHBoxLayout(self.swipe)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(QLabel("measured"))
-        line.addWidget(self.divide, 1)
-        line.addWidget(QLabel("imputed"))
-        line.addWidget(self.place)
+        self.swipe.setLayout(Flow(QLabel("measured"), self.divide, QLabel("imputed"), self.place))
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        box.addLayout(places)
+        box.addLayout(Flow(*self.buttons.values(), self.flicker))
         box.addWidget(self.swipe)
         self._clock = QTimer(self)
         self._clock.setInterval(_FLICKER)

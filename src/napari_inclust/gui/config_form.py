@@ -6,15 +6,16 @@ import dataclasses
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLineEdit, QScrollArea, QSpinBox, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QLineEdit, QSpinBox, QWidget
 
 from ..core.config import Config
 from ..errors import ConfigError
+from .widgets import form
 
 _GROUPS = {"members": "Training", "latent": "Network", "kl_weight": "Loss", "mask_input": "Masks and noise", "scale": "Reading out"}
 
 
-class ConfigForm(QScrollArea):
+class ConfigForm(QWidget):
     """One control a setting.
 
     Parameters
@@ -27,11 +28,7 @@ class ConfigForm(QScrollArea):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.setWidgetResizable(True)
-        self.setFrameShape(QScrollArea.Shape.NoFrame)
-        inner = QWidget()
-        form = QFormLayout(inner)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        rows = form(self)
         self.controls: dict[str, QWidget] = {}
         for f in dataclasses.fields(Config):
             if f.name == "name":
@@ -42,11 +39,10 @@ class ConfigForm(QScrollArea):
             control.setMinimumWidth(110)
             self.controls[f.name] = control
             if f.name in _GROUPS:
-                form.addRow(f"<b>{_GROUPS[f.name]}</b>", QWidget())
-            form.addRow(f.name.replace("_", " "), control)
-            form.labelForField(control).setToolTip(f.metadata["help"])
+                rows.addRow(QLabel(f"<b>{_GROUPS[f.name]}</b>"))
+            rows.addRow(f.name.replace("_", " "), control)
+            rows.labelForField(control).setToolTip(f.metadata["help"])
             _signal(control).connect(self._changed)
-        self.setWidget(inner)
         self._base = config
 
     def show_config(self, config: Config) -> None:

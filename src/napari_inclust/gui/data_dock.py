@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtWidgets import QGroupBox, QPushButton, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from .bench import Workbench
 from .beside_list import BesideList
 from .columns import categories, likely_batch
+from .flow import Fold
 from .layer_source import LayerSource
 from .loading import DEMO, REFERENCE, SECTION
 from .reading_form import ReadingForm
@@ -78,10 +78,10 @@ class DataDock(QWidget):
         rows = form(keys)
         rows.addRow("Cell types", self.labels)
         rows.addRow("Batches", self.batch)
-        for w in (files, keys):
-            w.layout().setContentsMargins(0, 0, 0, 0)
-        self.more = QCollapsible("How to read the files")
-        self.more.setToolTip("Table, columns, coordinate system, kinds of values, pixel size, plane, outlines: only needed when the files do not say so")
+        self.more = Fold(
+            "How to read the files",
+            "Table, columns, coordinate system, kinds of values, pixel size, plane, outlines: only needed when the files do not say so",
+        )
         self.more.addWidget(self.reading)
         self.found = QGroupBox("Found")
         QVBoxLayout(self.found).addWidget(self.summary)
@@ -130,9 +130,9 @@ class DataDock(QWidget):
             if loading.path.get(side):
                 field.show_path(loading.path[side])
         if self.reading.offer(*loading.choices) and SECTION in loading.problem:
-            self.more.expand(animate=False)
+            self.more.expand()
         if loading.question and loading.question != self.question.text():
-            self.more.expand(animate=False)
+            self.more.expand()
         self.question.say(loading.question)
         fill(self.sections, [(Path(p).name, p) for p in loading.sections], loading.path.get(SECTION))
         self._files.setRowVisible(self.sections, len(loading.sections) > 1)

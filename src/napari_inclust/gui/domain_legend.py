@@ -30,7 +30,9 @@ class DomainLegend(QTreeWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setHeaderLabels(["", "Domain", "Cells", "Confidence"])
+        self.setHeaderLabels(["", "Domain", "Cells", "Conf."])
+        self.headerItem().setToolTip(SURE, "Confidence: mean share of the vote for the domain, 0 to 1")
+        self.setIndentation(0)
         self.setToolTip("Click domains to highlight them, again to let go; double-click a name to rename it, a colour to change it")
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)

@@ -9,8 +9,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
     QFileDialog,
-    QGridLayout,
-    QHBoxLayout,
     QLabel,
     QProgressBar,
     QSlider,
@@ -21,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from ..errors import InclustError
 from .bench import Workbench
+from .beside_note import BesideNote
 from .columns import categories
 from .composition import Composition
 from .domain_evidence import Evidence
@@ -28,6 +27,7 @@ from .domain_legend import DomainLegend
 from .domain_saving import FILTER, is_own_store
 from .domain_state import IDLE, RUNNING
 from .finding import METHODS
+from .flow import Flow
 from .widgets import Links, Message, allow, button, choice, fill, form
 
 _ABOUT = {
@@ -57,6 +57,7 @@ class DomainsDock(QWidget):
         self.number = QSpinBox()
         self.number.setRange(1, 100)
         self.number.setValue(7)
+        self.number.setSuffix(" domains")
         self.number.setToolTip("Number of domains; numbers found before stay on the slider")
         self.sections = choice("Column with sections: neighbours lie within a section, domains are shared by all", [("one section", None)])
         self.graph = choice(
@@ -70,7 +71,7 @@ class DomainsDock(QWidget):
         self.neighbours.setToolTip("Neighbours of each cell in the graph; the scales lie around that")
         self.radius.setRange(0.1, 10_000)
         self.radius.setValue(50)
-        self.radius.setSuffix(" um")
+        self.radius.setSuffix(" µm")
         self.radius.setToolTip("Cells within this distance are neighbours, in micrometres")
         self.latent = QCheckBox("Use what the run learned")
         self.latent.setToolTip("The latent of the run is one more view of the cells: helps where the panel is small")
@@ -94,11 +95,10 @@ class DomainsDock(QWidget):
         self.save = button(
             "Save domains…", "The section with the domains in obs and their evidence (.h5ad, .zarr), or outlines in micrometres (.geojson, .shapes.zarr)"
         )
-        self.back = button(
-            "Add to the SpatialData store", "A new table and outlines as shapes in the store that the section came from; nothing there is replaced"
-        )
+        self.back = button("Add to the store", "A new table and outlines as shapes in the store that the section came from; nothing there is replaced")
         self.composition, self.evidence = Composition(bench), Evidence(bench)
         self.curve: Any = None
+        self.note = BesideNote(bench)
         self._lay_out()
 
         links, f = Links(self), bench.finding
@@ -128,36 +128,26 @@ class DomainsDock(QWidget):
 
     def _lay_out(self) -> None:
         rows = form()
-        number = QHBoxLayout()
-        number.addWidget(self.auto, 1)
-        number.addWidget(self.number)
         rows.addRow("Method", self.method)
-        rows.addRow("Number", number)
+        rows.addRow("Number", Flow(self.auto, self.number))
         rows.addRow("Sections", self.sections)
-        graph = QHBoxLayout()
-        for part in (self.graph, self.neighbours, self.radius):
-            graph.addWidget(part, 1 if part is self.graph else 0)
-        rows.addRow("Neighbours", graph)
+        rows.addRow("Neighbours", Flow(self.graph, self.neighbours, self.radius))
         rows.addRow("", self.latent)
         box = QVBoxLayout(self)
+        box.addWidget(self.note)
         box.addLayout(rows)
-        buttons = _row(self.start, self.cancel)
-        buttons.setStretch(0, 1)
-        box.addLayout(buttons)
+        box.addLayout(Flow(self.start, self.cancel))
         box.addWidget(self.bar)
         box.addWidget(self.message)
         self.result = QWidget()
         below = QVBoxLayout(self.result)
         below.setContentsMargins(0, 0, 0, 0)
-        below.addLayout(_row(self.shown, self.slider))
+        below.addLayout(Flow(self.shown, self.slider))
         self._place = QVBoxLayout()
         below.addLayout(self._place)
         below.addWidget(self.legend, 1)
-        edits = QGridLayout()
-        for i, b in enumerate((self.merge, self.split, self.undo, self.redo)):
-            edits.addWidget(b, 0, i)
-        below.addLayout(edits)
-        below.addLayout(_row(self.outlines, self.confidence))
+        below.addLayout(Flow(self.merge, self.split, self.undo, self.redo))
+        below.addLayout(Flow(self.outlines, self.confidence))
         below.addWidget(self.composition)
         below.addWidget(self.evidence)
         below.addWidget(self.save)
@@ -274,10 +264,3 @@ class DomainsDock(QWidget):
             self.curve.show_curve(list(stable.index), list(stable), found.chosen)
         if self.curve is not None:
             self.curve.setVisible(len(stable) > 1)
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for i, widget in enumerate(widgets):
-        row.addWidget(widget, 1 if i or len(widgets) == 1 else 0)
-    return row

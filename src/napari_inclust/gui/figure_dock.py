@@ -44,6 +44,7 @@ class FigureDock(QWidget):
         self.columns = QSpinBox()
         self.columns.setRange(0, 12)
         self.columns.setSpecialValueText("automatic")
+        self.columns.setSuffix(" in a row")
         self.columns.setToolTip("Pictures in a row")
         self.width = QDoubleSpinBox()
         self.width.setRange(2, 40)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QTextEdit, QVBoxLayout, QWidget
-from superqt import QCollapsible
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QTextEdit, QVBoxLayout, QWidget
 
 from ..core.gene_sets import Matched, match, mean_z, parse_genes, read_gmt
 from ..errors import InclustError
 from ..paint.values import CellValues
 from .bench import Workbench
+from .flow import Flow, Fold
 from .later import Later
 from .session import Session
 from .widgets import Links, Message, button, choice, fill
@@ -22,7 +22,7 @@ from .widgets import Links, Message, button, choice, fill
 _NAMED = 6  # missing genes named
 
 
-class GeneSets(QCollapsible):
+class GeneSets(Fold):
     """Choose or paste a set, and paint its score.
 
     Parameters
@@ -32,9 +32,7 @@ class GeneSets(QCollapsible):
     """
 
     def __init__(self, bench: Workbench) -> None:
-        super().__init__("Gene set")
-        self.setToolTip("Score of several genes: the mean of their z-scores")
-        self.setDuration(0)
+        super().__init__("Gene set", "Score of several genes: the mean of their z-scores")
         self._session, self._scene = bench.session, bench.scene
         self.sets = choice("Gene sets of this session", [("pasted list", None)])
         self.file = button("GMT…", "Read gene sets from a GMT file: a set a line, with name, description and genes separated by tabs")
@@ -49,19 +47,12 @@ class GeneSets(QCollapsible):
             "Paint score", "Mean z-score over the genes: measured values where the section has them, else imputed ones (then the score is marked as imputed)"
         )
         self.message = Message()
-        top = QHBoxLayout()
-        top.addWidget(self.sets, 1)
-        top.addWidget(self.file)
-        named = QHBoxLayout()
-        named.addWidget(QLabel("Name"))
-        named.addWidget(self.name, 1)
-        named.addWidget(self.paint)
         inner = QWidget()
         box = QVBoxLayout(inner)
         box.setContentsMargins(0, 0, 0, 0)
-        box.addLayout(top)
+        box.addLayout(Flow(self.sets, self.file))
         box.addWidget(self.text)
-        box.addLayout(named)
+        box.addLayout(Flow(self.name, self.paint))
         box.addWidget(self.message)
         self.addWidget(inner)
         self.text.setMaximumHeight(4 * self.fontMetrics().height() + 12)
@@ -131,8 +122,6 @@ class GeneSets(QCollapsible):
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
         self.message.say(text, wrong=wrong)
-        if self.isExpanded():
-            self.expand(animate=False)  # as high as the sentence
 
     def _failed(self, error: Exception) -> None:
         self._say(str(error) if isinstance(error, InclustError) else f"The set could not be scored ({type(error).__name__}: {error}).", wrong=True)

@@ -25,6 +25,7 @@ class GeneView(QTableView):
         super().__init__()
         self.genes = GeneModel(columns)
         self.setModel(self.genes)
+        self.setToolTip("Genes: click one to paint it, a title to sort")
         self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QTableView.SelectionMode.SingleSelection)
         self.setSortingEnabled(True)
@@ -49,8 +50,9 @@ class GeneView(QTableView):
         self.setMinimumHeight(7 * (letters.height() + 8))
         for i, column in enumerate(self.genes.columns):
             if column != WHY:
-                texts = (*self.genes.texts_of(column), _WIDEST.get(column, ""), f"{self.genes.headerData(i, Qt.Orientation.Horizontal)}  ▾")
-                head.resizeSection(i, max(letters.horizontalAdvance(t) for t in texts) + 16)
+                title = str(self.genes.headerData(i, Qt.Orientation.Horizontal))
+                texts = (*self.genes.texts_of(column), _WIDEST.get(column, ""), title if column == STAR else f"{title} ▾")
+                head.resizeSection(i, max(letters.horizontalAdvance(t) for t in texts) + 12)
 
     def changeEvent(self, event: Any) -> None:  # noqa: N802
         super().changeEvent(event)

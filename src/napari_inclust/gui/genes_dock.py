@@ -6,11 +6,12 @@ import re
 from typing import Any
 
 from qtpy.QtCore import QEvent, QModelIndex, Qt
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from .bench import Workbench
 from .blend import BlendBar
 from .compare_view import CompareView
+from .flow import Flow
 from .gene_sets import GeneSets
 from .gene_table import STAR
 from .gene_view import GeneView
@@ -35,7 +36,7 @@ class GenesDock(QWidget):
         super().__init__()
         self._session, self._scene = bench.session, bench.scene
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search genes (parts of names, several at once)")
+        self.search.setPlaceholderText("Search genes")
         self.search.setToolTip(
             "Type a part of a name; several, separated by spaces or commas, show all that match any. Tab completes a name, Down goes to the table, Enter paints the first."
         )
@@ -45,7 +46,8 @@ class GenesDock(QWidget):
         self.least.setRange(-1, 1)
         self.least.setSingleStep(0.1)
         self.least.setValue(-1)
-        self.least.setSpecialValueText("any")
+        self.least.setPrefix("score ≥ ")
+        self.least.setSpecialValueText("any score")
         self.least.setToolTip("Lowest score (Pearson, -1 to 1; held-out, or foreseen: ~) of the genes shown; any: genes without a score too")
         self.table = GeneView()
         self.model = self.table.genes
@@ -64,13 +66,9 @@ class GenesDock(QWidget):
         self._gene()
 
     def _lay_out(self) -> None:
-        filters = QHBoxLayout()
-        filters.addWidget(self.kind, 2)
-        filters.addWidget(QLabel("score ≥"))
-        filters.addWidget(self.least, 1)
         box = QVBoxLayout(self)
         box.addWidget(self.search)
-        box.addLayout(filters)
+        box.addLayout(Flow(self.kind, self.least))
         box.addWidget(self.table, 1)
         box.addWidget(self.count)
         box.addWidget(self.message)

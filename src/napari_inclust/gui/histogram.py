@@ -5,13 +5,12 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from superqt import QCollapsible
-
 from .bench import Workbench
+from .flow import Fold
 from .widgets import Links
 
 
-class Histogram(QCollapsible):
+class Histogram(Fold):
     """Values of the painted gene with draggable colour limits.
 
     Parameters
@@ -21,11 +20,9 @@ class Histogram(QCollapsible):
     """
 
     def __init__(self, bench: Workbench) -> None:
-        super().__init__("Histogram")
-        self.setToolTip("Values of the gene that is shown, with limits to drag")
+        super().__init__("Histogram", "Values of the gene that is shown, with limits to drag")
         self._session, self._scene = bench.session, bench.scene
         self.plot: Any = None
-        self.setDuration(0)
         links = Links(self)
         links.to(bench.session.gene_changed, self._show)
         links.to(bench.session.look_changed, self._show)
@@ -42,7 +39,6 @@ class Histogram(QCollapsible):
             me = weakref.ref(self)
             self.plot = HistogramPlot(lambda low, high: me() is not None and me()._moved(low, high))  # type: ignore[func-returns-value, union-attr]
             self.addWidget(self.plot)
-            self.expand(animate=False)  # as high as the plot
         self.plot.show_values(layer.painted.values, tuple(layer.contrast_limits), layer.painted.unit)
 
     def _moved(self, low: float, high: float) -> None:

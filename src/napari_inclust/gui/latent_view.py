@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..paint.values import CellTypes
 from .bench import Workbench
+from .flow import Flow
 from .placing import PCA, UMAP
 from .widgets import Links, Message, allow, button, choice, form
 
@@ -38,15 +39,11 @@ class LatentView(QWidget):
         self.colour = choice("What the points are coloured by", [("cell types", TYPES), ("domains", DOMAINS), ("the gene or number shown", VALUES)])
         self.message = Message()
         self.plot: Any = None
-        row = QHBoxLayout()
-        row.addWidget(self.method, 1)
-        row.addWidget(self.start)
-        row.addWidget(self.cancel)
         rows = form()
         rows.addRow("Points by", self.colour)
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
-        self._box.addLayout(row)
+        self._box.addLayout(Flow(self.method, self.start, self.cancel))
         self._box.addWidget(self.message)
         self._box.addLayout(rows)
         self._drawn: Any = None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QPushButton, QWidget
 
 from ..paint.colours import COLORMAPS, SAFE
 from ..paint.limits import Percentile
 from .bench import Workbench
+from .flow import Flow
 from .widgets import Links, choice, form
 
 _ALL = -99.0  # what the threshold's box shows as "off"
@@ -43,23 +44,11 @@ class LookForm(QWidget):
         self.threshold.setToolTip(
             "Only cells with at least this value are drawn in colours, the others grey (left out side by side). Kept for the gene; below all values: off"
         )
-        self.unit = QLabel()
-        limits = QHBoxLayout()
-        limits.addWidget(self.low, 1)
-        limits.addWidget(QLabel("to"))
-        limits.addWidget(self.high, 1)
-        limits.addWidget(self.reset)
-        colours = QHBoxLayout()
-        colours.addWidget(self.colormap, 1)
-        colours.addWidget(self.log)
-        mask = QHBoxLayout()
-        mask.addWidget(self.threshold, 1)
-        mask.addWidget(self.unit, 1)
+        self.high.setPrefix("to ")
         rows = form(self)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addRow("Limits", limits)
-        rows.addRow("Colormap", colours)
-        rows.addRow("Only cells ≥", mask)
+        rows.addRow("Limits", Flow(self.low, self.high, self.reset))
+        rows.addRow("Colormap", Flow(self.colormap, self.log))
+        rows.addRow("Only cells ≥", self.threshold)
 
         links = Links(self)
         links.to(bench.session.look_changed, self._show)
@@ -114,7 +103,7 @@ class LookForm(QWidget):
             box.setValue(value)
             box.blockSignals(False)
         self.threshold.setEnabled(painted is not None)
-        self.unit.setText("" if painted is None else painted.unit)
+        self.threshold.setSuffix("" if painted is None else f" {painted.unit}")
         self.log.setChecked(look.log)
         self.colormap.setCurrentIndex(self.colormap.findData(look.colormap))
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, QSize
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from .bench import Workbench
 from .cells_dock import CellsDock
@@ -16,12 +15,11 @@ from .genes_dock import GenesDock
 from .quality_dock import QualityDock
 from .regions_dock import RegionsDock
 from .save_dock import SaveDock
+from .scrolled import Scrolled
 from .session_bar import SessionMenu
 from .step_bar import Steps
 from .train_dock import TrainDock
 from .widgets import Links
-
-_WIDEST = 640  # pixels that a dock may ask for
 
 
 class MainDock(QWidget):
@@ -53,7 +51,7 @@ class MainDock(QWidget):
         }
         self.titles = list(steps)
         for title, dock in steps.items():
-            self.tabs.addTab(scrolled(dock), title)
+            self.tabs.addTab(Scrolled(dock), title)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         top = QHBoxLayout()
@@ -93,26 +91,3 @@ class MainDock(QWidget):
         self._show()
         if self._session.run is not None and len(self._session.runs) == 1 and self._session.runs[0] is self._session.run:
             self.tabs.setCurrentIndex(2)
-
-
-class _Scroll(QScrollArea):
-    """As wide as its widget needs with the present font; scrolls where the window is too small for that."""
-
-    def eventFilter(self, watched: Any, event: Any) -> bool:  # noqa: N802
-        if event.type() == QEvent.Type.LayoutRequest:  # Qt does not ask again by itself
-            self.updateGeometry()
-        return bool(super().eventFilter(watched, event))
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
-        inner = self.widget()
-        width = inner.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width() if inner is not None else 0
-        return QSize(min(width, _WIDEST), super().minimumSizeHint().height())
-
-
-def scrolled(widget: QWidget) -> QScrollArea:
-    """The widget in a scroll area, so that nothing overlaps in a low window."""
-    area = _Scroll()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QScrollArea.Shape.NoFrame)
-    area.setWidget(widget)
-    return area

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from ..core.regions import inside
@@ -46,6 +47,7 @@ class Marking:
         self._scene, self._selection = scene, selection
         self.lasso = Lasso(viewer)
         self.column: str | None = None
+        self.problem = ""  # why the last drawing selected nothing
         self.outlined = False
         self.row: int | None = None
         self.lines: list[Line] = []
@@ -97,7 +99,16 @@ class Marking:
             self._scene.session.set_view(MEASURED)
         section = painter.section
         width = float(np.ptp(section.xy, axis=0).max()) * _LINE
-        self.lasso.start(tool, painter.unit, width, lambda corners: self._selection.select(inside(corners, section.xy), tool))
+        self.lasso.start(tool, painter.unit, width, lambda corners: self._select_inside(corners, tool))
+
+    def _select_inside(self, corners: NDArray[np.float64], tool: str) -> None:
+        section = self._scene.session.section
+        if section is not None:
+            cells = inside(corners, section.xy)
+            self.problem = "" if cells.any() else self._scene.elsewhere_of(corners)
+            if not self.problem:
+                self._selection.select(cells, tool)
+            self.changed()
 
     def select_categories(self, codes: frozenset[int]) -> None:
         """Cells of some of the categories that colour them."""
@@ -152,15 +163,29 @@ class Marking:
         self._write()
         self.changed()
 
+    def restyle(self) -> None:
+        """Draw anew what is drawn in colours of napari's theme."""
+        painter = self._scene.painter
+        if painter is not None:
+            painter.cells.show_outlines("", on=False)
+            painter.cells.show_pin(None, 0, "")
+            painter.cells.show_selected(None, "", "")
+            self.outline(self.outlined)
+            self._ring()
+            self._selected()
+
     # pinning
     def pin(self, row: int | None) -> None:
         """Pin the card of a cell; None: let go."""
-        painter = self._scene.painter
         self.row = row
+        self._ring()
+        self._read()
+
+    def _ring(self) -> None:
+        painter, row = self._scene.painter, self.row
         if painter is not None:
             place = None if row is None else (float(painter.section.xy[row][1]), float(painter.section.xy[row][0]))
             painter.cells.show_pin(place, 1.6 * painter.cells.width, theme_colours()[1])
-        self._read()
 
     def tell_regions(self, of: Any) -> None:
         """Who knows the names of the regions that a row lies in."""
@@ -211,6 +236,7 @@ class Marking:
         self.changed()
 
     def _selected(self) -> None:
+        self.problem = ""
         painter, now = self._scene.painter, self._selection.now
         if painter is not None and (now is None or len(now.cells) == painter.raster.n_cells):
             painter.cells.show_selected(None if now is None else now.cells, canvas.background(), theme_colours()[1])

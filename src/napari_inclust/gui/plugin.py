@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
@@ -12,27 +12,37 @@ if TYPE_CHECKING:
 
     from .bench import Workbench
 
+_LEAST, _WISHED = 360, 430  # pixels: at napari's own font nothing breaks into a second row
 LayerData = tuple[Any, dict[str, Any], str]
 
 
 class _Dock(QWidget):
     """Gives a dock the workbench of its viewer."""
 
+    scrolls = True
+
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         from .bench import bench_of
+        from .scrolled import Scrolled
 
         self.bench = bench_of(napari_viewer)
         self.bench.docks.add(self)
         self.dock = self.make(self.bench)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        box.addWidget(self.dock)
-        self.setMinimumWidth(360)
+        box.addWidget(Scrolled(self.dock) if self.scrolls else self.dock)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)  # else napari fills half of the height with nothing
 
     def make(self, bench: Workbench) -> QWidget:
         raise NotImplementedError
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(max(_WISHED, self.minimumSizeHint().width()), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        hint = super().minimumSizeHint()
+        return QSize(max(_LEAST, hint.width()), hint.height())
 
     def _fit(self) -> None:
         """napari's size of the text for lists, tables and plots too, which its style sheets leave out."""
@@ -59,19 +69,17 @@ class DataPlugin(_Dock):
 
     def make(self, bench: Workbench) -> QWidget:
         from .data_dock import DataDock
-        from .main_dock import scrolled
 
-        return scrolled(DataDock(bench))
+        return DataDock(bench)
 
 
 class TrainPlugin(_Dock):
     """Plugins > inClust+ > Train."""
 
     def make(self, bench: Workbench) -> QWidget:
-        from .main_dock import scrolled
         from .train_dock import TrainDock
 
-        return scrolled(TrainDock(bench))
+        return TrainDock(bench)
 
 
 class GenesPlugin(_Dock):
@@ -87,10 +95,9 @@ class QualityPlugin(_Dock):
     """Plugins > inClust+ > Quality."""
 
     def make(self, bench: Workbench) -> QWidget:
-        from .main_dock import scrolled
         from .quality_dock import QualityDock
 
-        return scrolled(QualityDock(bench))
+        return QualityDock(bench)
 
 
 class DomainsPlugin(_Dock):
@@ -98,9 +105,8 @@ class DomainsPlugin(_Dock):
 
     def make(self, bench: Workbench) -> QWidget:
         from .domains_dock import DomainsDock
-        from .main_dock import scrolled
 
-        return scrolled(DomainsDock(bench))
+        return DomainsDock(bench)
 
 
 class CellsPlugin(_Dock):
@@ -108,13 +114,14 @@ class CellsPlugin(_Dock):
 
     def make(self, bench: Workbench) -> QWidget:
         from .cells_dock import CellsDock
-        from .main_dock import scrolled
 
-        return scrolled(CellsDock(bench))
+        return CellsDock(bench)
 
 
 class LatentPlugin(_Dock):
     """Plugins > inClust+ > Scatter plot."""
+
+    scrolls = False  # the wheel zooms
 
     def make(self, bench: Workbench) -> QWidget:
         from .latent_view import LatentView
@@ -126,10 +133,9 @@ class RegionsPlugin(_Dock):
     """Plugins > inClust+ > Regions."""
 
     def make(self, bench: Workbench) -> QWidget:
-        from .main_dock import scrolled
         from .regions_dock import RegionsDock
 
-        return scrolled(RegionsDock(bench))
+        return RegionsDock(bench)
 
 
 class FigurePlugin(_Dock):
@@ -137,9 +143,8 @@ class FigurePlugin(_Dock):
 
     def make(self, bench: Workbench) -> QWidget:
         from .figure_dock import FigureDock
-        from .main_dock import scrolled
 
-        return scrolled(FigureDock(bench))
+        return FigureDock(bench)
 
 
 class SessionPlugin(_Dock):
@@ -155,14 +160,15 @@ class SavePlugin(_Dock):
     """Plugins > inClust+ > Export."""
 
     def make(self, bench: Workbench) -> QWidget:
-        from .main_dock import scrolled
         from .save_dock import SaveDock
 
-        return scrolled(SaveDock(bench))
+        return SaveDock(bench)
 
 
 class MainPlugin(_Dock):
     """Plugins > inClust+ > all steps."""
+
+    scrolls = False  # each step does
 
     def make(self, bench: Workbench) -> QWidget:
         from .main_dock import MainDock

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QModelIndex, Qt
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QSlider, QVBoxLayout, QWidget
-from superqt import QCollapsible
+from qtpy.QtWidgets import QLabel, QLineEdit, QSlider, QVBoxLayout, QWidget
 
 from .bench import Workbench
+from .flow import Flow, Fold
 from .gene_table import IN_QUALITY
 from .gene_view import GeneView
 from .judging import NONE, SPREAD, WIDTH
 from .quality_text import calibration_table, score_summary
-from .widgets import Links, Message, allow, choice
+from .widgets import Links, Message, allow, choice, form
 
 _POINTS = 4000
 _VEIL = ", as opacity"
@@ -80,25 +80,19 @@ class QualityDock(QWidget):
         self._read()
 
     def _lay_out(self) -> None:
-        find = QHBoxLayout()
-        find.addWidget(self.search, 2)
-        find.addWidget(self.kind, 1)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Uncertainty", self.uncertainty)
-        form.addRow("Fade below", self.fade)
-        form.addRow("", self.faded)
-        self.intervals = intervals = QCollapsible("Do 90 % intervals hold 90 %?")
-        intervals.setDuration(0)
-        intervals.setToolTip("Calibration of the intervals on the held-out genes")
+        rows = form()
+        rows.addRow("Uncertainty", self.uncertainty)
+        rows.addRow("Fade below", self.fade)
+        rows.addRow("", self.faded)
+        self.intervals = intervals = Fold("Do the intervals hold?", "Calibration of the intervals on the held-out genes")
         intervals.addWidget(self.calibration)
         intervals.toggleButton().toggled.connect(self._calibrated)
         box = QVBoxLayout(self)
         box.addWidget(self.summary)
-        box.addLayout(find)
+        box.addLayout(Flow(self.search, self.kind))
         box.addWidget(self.table, 1)
         box.addWidget(self.message)
-        box.addLayout(form)
+        box.addLayout(rows)
         box.addWidget(self.about)
         self._place = QVBoxLayout()
         box.addLayout(self._place)
@@ -160,8 +154,6 @@ class QualityDock(QWidget):
             self.coverage.setVisible(calibration is not None)
             if calibration is not None:
                 self.coverage.show_coverage(calibration.coverage, calibration.level)
-            if self.intervals.isExpanded():
-                self.intervals.expand(animate=False)  # as high as the plot
 
     def _look(self) -> None:
         j = self._judging

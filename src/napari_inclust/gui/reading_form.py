@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 
-from .widgets import PathField, choice, fill
+from .widgets import PathField, choice, fill, form
 
 _KINDS = [("find out", None), ("raw counts", "counts"), ("linear (per volume, intensity)", "linear"), ("log-normalised", "lognorm")]
 _PLANES = [("as in the file (two axes)", None), ("x, y", "xy"), ("x, z", "xz"), ("y, z", "yz")]
@@ -46,9 +46,7 @@ class ReadingForm(QWidget):
             for what in ("x", "y", "the names of the cells")
         ]
         self.outlines = PathField("Outlines", "Outlines of the cells in a file of their own: a label image (.tif, zarr) or polygons (.geojson, .parquet)")
-        self._form = QFormLayout(self)
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form = form(self)
         rows = {
             "Table": self.table,
             "Column of x": self.columns[0],

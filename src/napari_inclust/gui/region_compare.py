@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from ..errors import InclustError
 from .bench import Workbench
+from .flow import Flow
 from .regions import REST
 from .tables import FrameView
-from .widgets import Links, Message, allow, button, choice, fill
+from .widgets import Links, Message, allow, button, choice, fill, form
 
 _TITLES = {
     "gene": "Gene", "kind": "Values", "mean_a": "Mean A", "mean_b": "Mean B", "difference": "A - B", "se": "± SE", "p": "p", "p_adjusted": "p adjusted",
@@ -39,20 +40,16 @@ class RegionCompare(QWidget):
         self.message = Message()
         self.table = FrameView(
             _TITLES,
-            "Genes by p-value; means of log-normalised values. Imputed genes are in italics: SE and p count the error of imputing; Confirmed: how often a difference "
+            "Genes by p-value; means of log-normalised values (of generated features: in their own unit, and without a test). Imputed genes are in italics: SE and p count the error of imputing; Confirmed: how often a difference "
             "as large was confirmed where the gene was measured; Plain p: as if the values had been measured. Click a title to sort, a gene to paint it",
         )
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("A", self.a)
-        form.addRow("B", self.b)
-        row = QHBoxLayout()
-        row.addWidget(self.start)
-        row.addWidget(self.save)
+        rows = form()
+        rows.addRow("A", self.a)
+        rows.addRow("B", self.b)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        box.addLayout(form)
-        box.addLayout(row)
+        box.addLayout(rows)
+        box.addLayout(Flow(self.start, self.save))
         box.addWidget(self.message)
         box.addWidget(self.table, 1)
 

@@ -118,6 +118,13 @@ class RegionLayer:
                 found.append((i, outline(data[:, -2:], kind)[:, ::-1]))
         return found
 
+    def restyle(self) -> None:
+        """Lines and names in the colour and size of the text of napari's theme."""
+        layer = self.layer
+        if layer is not None:
+            layer.edge_color = layer.current_edge_color = layer.text.color = theme_colours()[1]
+            layer.text.size = font_size() + 2
+
     def clear(self) -> None:
         """Remove the layer."""
         layer, viewer = self.layer, self._viewer()

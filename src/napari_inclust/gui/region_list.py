@@ -24,7 +24,7 @@ class RegionList(QTreeWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setHeaderLabels(["Region", "Cells", "Area, µm²", "Cells per mm²"])
+        self.setHeaderLabels(["Region", "Cells", "Area,\nmm²", "Cells\nper mm²"])
         self.setToolTip("Regions in the order in which they were drawn; double-click a name to rename it")
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
@@ -45,7 +45,7 @@ class RegionList(QTreeWidget):
         self.clear()
         for region in regions.items:
             line = known.get(region)
-            numbers = ["…"] * 3 if line is None else [f"{line['cells']:,.0f}", f"{line['area_um2']:,.0f}", f"{line['cells_per_mm2']:,.0f}"]
+            numbers = ["…"] * 3 if line is None else [f"{line['cells']:,.0f}", f"{line['area_um2'] / 1e6:,.3g}", f"{line['cells_per_mm2']:,.0f}"]
             item = QTreeWidgetItem([region.name, *numbers])
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
             for column in (CELLS, AREA, DENSITY):

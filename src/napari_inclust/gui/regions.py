@@ -13,6 +13,7 @@ from psygnal import Signal
 
 from ..core.regions import Facts, Region, named
 from ..errors import DataError, InclustError
+from ..paint.values import GENERATED, IMPUTED, MEASURED
 from .heavy import heavy
 from .later import Later
 from .region_layer import RegionLayer
@@ -123,9 +124,13 @@ class Regions:
 
     def _drawn(self) -> None:
         """The user drew, moved or removed a shape."""
+        before = set(self.items)
         self.items = named(self.layer.regions(self.items))
         self.layer.name_all(self.items)
-        self._say("")
+        section = self._scene.session.section
+        new = [r for r in self.items if r not in before and section is not None and not self._mask(r, section).any()]
+        problem = self._scene.elsewhere_of(new[-1].corners) if new else ""
+        self._say(problem, wrong=bool(problem))
         self.count()
 
     # counting
@@ -140,17 +145,23 @@ class Regions:
         unknown = [g for g in names if self.kind(g) is None]
         if unknown:
             raise DataError(
-                f"{', '.join(unknown[:5])}: neither measured in this section nor imputed by the run. Use names of the gene table, separated by commas."
+                f"{', '.join(unknown[:5])}: neither measured in this section nor imputed or generated. Use names of the gene table, separated by commas."
             )
         self.genes = tuple(dict.fromkeys(names))
         self.count()
 
     def kind(self, gene: str) -> str | None:
-        """ "measured", "imputed", or None where there is neither."""
+        """ "measured", "imputed", "generated"; None where there is nothing of a gene."""
         session = self._scene.session
-        if session.section is not None and gene in set(session.section.genes):
-            return "measured"
-        return "imputed" if (session.run is not None and gene in set(session.run.panel.reference_only)) or session.is_stored(gene) else None
+        if session.section is None:
+            return None
+        if gene in set(session.section.genes):
+            return MEASURED
+        if session.is_made(gene):
+            return GENERATED
+        if session.section.predicted is not None and session.is_stored(gene):
+            return session.section.predicted.kinds[gene]
+        return IMPUTED if session.run is not None and gene in set(session.run.panel.reference_only) else None
 
     def count(self, *_: Any) -> None:
         """Count anew, in a thread; `counted` follows."""
@@ -169,8 +180,10 @@ class Regions:
 
             names, masks = [r.name for r in items], tuple(self._mask(r, section) for r in items)
             codes, categories = (np.zeros(section.n_cells, dtype=np.int32), ("cell",)) if types is None else (types.codes, types.categories)
-            values = {(g, kind): session.values_of(g, imputed=kind == "imputed").values for g, kind in genes}
-            return Facts(items, masks, core.counts(items, masks), core.composition(names, masks, codes, categories), core.expression(names, masks, values))
+            found = {(g, kind): session.values_of(g, imputed=kind != MEASURED) for g, kind in genes}
+            values, units = {key: v.values for key, v in found.items()}, {v.name: v.unit for v in found.values()}
+            table = core.expression(names, masks, values, units)
+            return Facts(items, masks, core.counts(items, masks), core.composition(names, masks, codes, categories), table)
 
         self._counter.ask(job if session.run is None else heavy(job), lambda facts: self._counted(section, facts))
 
@@ -219,14 +232,19 @@ class Regions:
         both = int((in_a & in_b).sum())
         if both:
             raise DataError(f"{both:,} cells are in both {a} and {b}. Compare groups that do not overlap, for example {a} with {REST}.")
-        imputed = [g for g in self.genes if self.kind(g) == "imputed" and not session.is_stored(g)]  # the error of a stored one is not known
+        predicted = [g for g in self.genes if self.kind(g) not in (MEASURED, None)]
+        imputed = [g for g in predicted if not session.is_made(g) and not session.is_stored(g)]
+        means = [g for g in predicted if g not in imputed]  # how far these err in a group is not known
         section = session.section
-        if not section.genes and not imputed:
-            raise DataError(f"{section.name} holds predictions only, and no run that says how far they are off: nothing can be tested. Open what was measured.")
-        self._say(f"Comparing {len(section.genes) + len(imputed):,} genes …")
+        if not section.genes and not predicted:
+            raise DataError(
+                f"{section.name} holds predictions only, and no run that says how far they are off: nothing can be tested. "
+                "Name some of them above to see their means, or open what was measured."
+            )
+        self._say(f"Comparing {len(section.genes) + len(predicted):,} genes …")
 
         def job() -> tuple[pd.DataFrame, str]:
-            return compared(session, in_a, in_b, imputed)
+            return compared(session, in_a, in_b, imputed, means)
 
         self._comparer.ask(job if session.run is None else heavy(job), lambda found: self._compared(a, b, *found))
 

@@ -8,23 +8,26 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCompleter, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCompleter, QFileDialog, QLineEdit, QVBoxLayout, QWidget
 
+from ..core.gene_sets import parse_genes
 from ..core.regions import shares
 from ..errors import InclustError
 from .bench import Workbench
+from .beside_note import BesideNote
+from .flow import Flow
 from .lasso import TOOLS
 from .region_compare import RegionCompare
 from .region_list import RegionList
 from .tables import FrameView
-from .widgets import Links, Message, Wrapped, allow, button
+from .widgets import Links, Message, Wrapped, allow, button, form
 
 _TIPS = {
     "lasso": "Draw freely around a region with the left button held",
     "polygon": "Click the corners of a region; a double click or Enter closes it",
     "rectangle": "Drag a rectangle",
 }
-_TITLES = {"gene": "Gene", "kind": "Values", "region": "Region", "mean": "Mean", "sd": "SD", "share_above_0": "> 0"}
+_TITLES = {"gene": "Gene", "kind": "Values", "region": "Region", "mean": "Mean", "sd": "SD", "share_above_0": "> 0", "unit": "Unit"}
 _MOST = 24  # categories named below the plot
 _KINDS = "Tables (*.csv);;Polygons (*.geojson);;The section with a column region (*.h5ad *.zarr)"
 
@@ -49,13 +52,18 @@ class RegionsDock(QWidget):
         self.load = button("Load…", "Polygons of a GeoJSON file in micrometres, of this plugin or of QuPath")
         self.genes = QLineEdit()
         self.genes.setPlaceholderText("genes, separated by commas")
-        self.genes.setToolTip("Genes whose mean in each region is told, measured where they were measured, else imputed. Enter counts")
+        self.genes.setToolTip(
+            "Genes whose mean in each region is told, measured where they were measured, else imputed; generated features as CD8 (protein). Enter counts"
+        )
         self.shown = button("Add shown", "Add the gene that is painted")
         self.message = Message()
         self.names = Wrapped()
         self.plot: Any = None
-        self.table = FrameView(_TITLES, "Mean and standard deviation of log-normalised values, and share of cells above 0. Imputed genes are in italics")
-        self.compare = RegionCompare(bench)
+        self.table = FrameView(
+            _TITLES,
+            "Mean and standard deviation of log-normalised values (of generated features: in their own unit), and share of cells above 0. Imputed genes are in italics",
+        )
+        self.compare, self.note = RegionCompare(bench), BesideNote(bench)
         self._lay_out()
 
         links, r = Links(self), bench.regions
@@ -79,17 +87,12 @@ class RegionsDock(QWidget):
         self._counted()
 
     def _lay_out(self) -> None:
-        tools, row, genes = QGridLayout(), QGridLayout(), QHBoxLayout()
-        for i, b in enumerate(self.tools.values()):
-            tools.addWidget(b, 0, i)
-        for i, b in enumerate((self.select, self.delete, self.save, self.load)):
-            row.addWidget(b, 0, i)
-        genes.addWidget(QLabel("Genes"))
-        genes.addWidget(self.genes, 1)
-        genes.addWidget(self.shown)
+        tools, row = Flow(*self.tools.values()), Flow(self.select, self.delete, self.save, self.load)
+        genes = form()
+        genes.addRow("Genes", Flow(self.genes, self.shown))
         self._place = QVBoxLayout()
         box = QVBoxLayout(self)
-        for part in (tools, self.list, row, self.message, self._place, self.names, genes, self.table, self.compare):
+        for part in (self.note, tools, self.list, row, self.message, self._place, self.names, genes, self.table, self.compare):
             box.addWidget(part) if isinstance(part, QWidget) else box.addLayout(part)
         box.addStretch(1)
 
@@ -100,7 +103,7 @@ class RegionsDock(QWidget):
 
     def _genes(self) -> None:
         try:
-            self._regions.set_genes([g for g in re.split(r"[,;\s]+", self.genes.text()) if g])
+            self._regions.set_genes(parse_genes(self.genes.text()))
             self.message.say("")
         except InclustError as error:
             self.message.say(str(error), wrong=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
-from superqt import QCollapsible
+from qtpy.QtWidgets import QWidget
 
 from .bench import Workbench
+from .flow import Fold
 from .history import differing, name_of, paired, runs_table, verdict
 from .tables import FrameView
 from .widgets import Links, Message, choice, fill, form
@@ -15,7 +15,7 @@ from .widgets import Links, Message, choice, fill, form
 _RUNS = {"name": "run", "seed": "seed", "epochs": "epochs", "time": "time", "median": "median r", "knn": "r of kNN", "labels": "labels", "device": "device", "made": "made (UTC)"}  # fmt: skip
 
 
-class RunsView(QCollapsible):
+class RunsView(Fold):
     """History of runs: a click paints from one; two are compared.
 
     Parameters
@@ -25,9 +25,7 @@ class RunsView(QCollapsible):
     """
 
     def __init__(self, bench: Workbench) -> None:
-        super().__init__("History of runs")
-        self.setToolTip("Finished runs of this session with their settings and held-out scores")
-        self.setDuration(0)
+        super().__init__("History of runs", "Finished runs of this session with their settings and held-out scores")
         self._session = bench.session
         self.table = FrameView(_RUNS, "Finished runs; click one to paint from it. Median r: median held-out Pearson of the measured genes")
         self.first, self.second = choice("Run A", [("no run yet", None)]), choice("Run B", [("no run yet", None)])
@@ -36,17 +34,12 @@ class RunsView(QCollapsible):
             table.setMaximumHeight(9 * self.fontMetrics().height())
         self.said = Message()
         self.plot: Any = None
-        inner = QWidget()
-        self._box = QVBoxLayout(inner)
-        self._box.setContentsMargins(0, 0, 0, 0)
-        rows = form()
+        chosen = QWidget()
+        rows = form(chosen)
         rows.addRow("Compare A", self.first)
         rows.addRow("with B", self.second)
-        self._box.addWidget(self.table)
-        self._box.addLayout(rows)
-        self._box.addWidget(self.said)
-        self._box.addWidget(self.settings)
-        self.addWidget(inner)
+        for part in (self.table, chosen, self.said, self.settings):
+            self.addWidget(part)
 
         links = Links(self)
         links.to(bench.session.run_changed, self._show)
@@ -90,7 +83,6 @@ class RunsView(QCollapsible):
             from .plots import PairPlot
 
             self.plot = PairPlot()
-            self._box.insertWidget(self._box.count() - 1, self.plot)
+            self.addWidget(self.plot)
         self.plot.show_pairs(genes, scores)
         self.plot.setVisible(True)
-        self.expand(animate=False)  # as high as the plot

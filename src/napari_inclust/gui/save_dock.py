@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from .bench import Workbench
-from .widgets import Links, Message, allow, button, choice
+from .widgets import Links, Message, allow, button, choice, form
 
 _WHICH = [
     ("imputed: not measured in the section", "imputed"),
@@ -36,20 +36,20 @@ class SaveDock(QWidget):
         self.genes = button(
             "Save imputed genes…", "Values, spread and scores of cells x genes, marked as imputed: AnnData (.h5ad, .zarr), MuData, or tables (CSV, Parquet)"
         )
-        self.back = button("Add to the SpatialData store", "A new table beside those of the store that the section came from; nothing there is replaced")
+        self.back = button("Add to the store", "A new table beside those of the store that the section came from; nothing there is replaced")
         self.scores = button("Save scores…", "CSV: held-out scores of all shared genes, beside the baselines")
         self.run = button("Save run…", "The trained network with its settings (.inclust), without the data")
         self.load = button("Load run…", "A saved run (.inclust), onto the open section and reference, or with the files that it was trained on")
+        self.made = button("Save generated…", "All generated features of the section's cells (.h5ad), marked as generated, with score and spread of each")
         self.cancel = button("Cancel", "Stop writing; nothing half-written stays")
         self.bar = QProgressBar()
         self.bar.setToolTip("Genes written of those chosen")
         self.message = Message()
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Genes", self.which)
+        rows = form()
+        rows.addRow("Genes", self.which)
         box = QVBoxLayout(self)
-        box.addLayout(form)
-        for row in ((self.genes,), (self.back,), (self.scores,), (self.run, self.load)):
+        box.addLayout(rows)
+        for row in ((self.genes,), (self.back,), (self.made,), (self.scores,), (self.run, self.load)):
             line = QHBoxLayout()
             for b in row:
                 line.addWidget(b)
@@ -70,6 +70,7 @@ class SaveDock(QWidget):
         self.back.clicked.connect(lambda: self._some() and self._saving.into_store(self.chosen()))
         self.scores.clicked.connect(lambda: self._ask("scores.csv", "CSV (*.csv)", self._saving.scores))
         self.run.clicked.connect(lambda: self._ask("run.inclust", "inClust run (*.inclust)", self._saving.run))
+        self.made.clicked.connect(lambda: self._ask("generated.h5ad", "AnnData (*.h5ad)", self._saving.generated))
         self.load.clicked.connect(self._load)
         self.cancel.clicked.connect(self._saving.cancel)
         self._show()
@@ -126,3 +127,5 @@ class SaveDock(QWidget):
         store = self._saving.store
         allow(self.back, why or ("" if store is not None else "The section is not from a SpatialData store (.zarr)."))
         allow(self.load, "Something is being written." if running else "")
+        nothing = "" if self._session.generated is not None else "Nothing was generated yet (Train, with a task that generates)."
+        allow(self.made, "Something is being written." if running else nothing)

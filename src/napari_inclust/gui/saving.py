@@ -87,6 +87,13 @@ class Saving:
 
         self._start(f"Writing {path.name}", write)
 
+    def generated(self, path: str | Path) -> None:
+        """All generated features of the section's cells."""
+        session, path = self._session(), Path(path)
+        if session is not None and session.generated is not None:
+            made = session.generated
+            self._start(f"Writing {path.name}", lambda: made.write(path))
+
     def run(self, path: str | Path) -> None:
         """The run itself: weights, settings and provenance, without the data."""
         run, path = self._run(), Path(path)

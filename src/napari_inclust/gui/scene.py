@@ -51,6 +51,7 @@ class Scene:
         self.painter: Painter | None = None
         self.decoding = Decoding(session)
         self.elsewhere: Callable[[float, float], str] = lambda y, x: ""  # what lies beside the section, in words
+        self.beneath: Callable[[Any], str] = lambda corners: ""  # name of the section beside it that lies under an area
         self._links = (
             (session.data_changed, self._data),
             (session.types_changed, self._types),
@@ -105,6 +106,11 @@ class Scene:
     def toggle_outlines(self) -> None:
         self.finding.outline(not self.finding.outlined)
 
+    def elsewhere_of(self, corners: Any) -> str:
+        """Why an area (corners (n, 2) in micrometres) holds no cell of the open section: it lies on one beside it. Empty else."""
+        name, section = self.beneath(corners), self.session.section
+        return f"That area lies on {name}, beside {section.name}, which is open. Open {name} first (Data, Opened)." if name and section is not None else ""
+
     # painting
     def _data(self) -> None:
         section, viewer = self.session.section, self._viewer()
@@ -150,6 +156,16 @@ class Scene:
         finding, seg = self.finding, self.finding.segmentation
         self.painter.show_domains(finding.types(), None if seg is None else seg.confidence, finding.selected, shaded=finding.shaded)
         self.painter.overlays.show_outlines(finding.lines if finding.outlined else None, theme_colours()[1])
+
+    def restyle(self) -> None:
+        """Draw anew what is drawn in colours of napari's theme."""
+        if self.painter is not None:
+            overlays = self.painter.overlays
+            overlays.show_outlines(None, "")
+            overlays.show_divide(None, "")
+            overlays.show_uncertainty(None, self.painter.describe)
+            self._domains_look()
+            self._repaint()
 
     def bring(self, what: str) -> None:
         """Bring "domains" or "genes" to view."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from .bench import Workbench
+from .flow import Flow
 from .lasso import TOOLS
 from .selection import HOW
-from .widgets import Links, Wrapped, allow, button, choice
+from .widgets import Links, Message, Wrapped, allow, button, choice
 
 _TIPS = {
     "lasso": "Draw freely around cells on the tissue with the left button held",
@@ -36,21 +37,15 @@ class SelectionBar(QWidget):
         self.invert = button("Invert", "All other cells")
         self.clear = button("Clear", "Select nothing")
         self.undo, self.redo = button("Undo", "The selection before (Alt+Z)"), button("Redo", "Forward again")
-        self.text = Wrapped()
+        self.text, self.message = Wrapped(), Message()
         self.text.setToolTip("How many cells are selected, and where they come from")
-        tools, edits, how = QGridLayout(), QGridLayout(), QHBoxLayout()
-        for i, b in enumerate((*self.tools.values(), self.domains)):
-            tools.addWidget(b, 0, i)
-        for i, b in enumerate((self.invert, self.clear, self.undo, self.redo)):
-            edits.addWidget(b, 0, i)
-        how.addWidget(QLabel("A new one shall"))
-        how.addWidget(self.how, 1)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        box.addLayout(tools)
-        box.addLayout(how)
-        box.addLayout(edits)
+        box.addLayout(Flow(*self.tools.values(), self.domains))
+        box.addLayout(Flow(QLabel("A new one shall"), self.how))
+        box.addLayout(Flow(self.invert, self.clear, self.undo, self.redo))
         box.addWidget(self.text)
+        box.addWidget(self.message)
 
         links, s = Links(self), bench.selection
         for signal in (s.changed, bench.session.data_changed, bench.marking.changed, bench.finding.changed, bench.finding.look_changed):
@@ -81,6 +76,7 @@ class SelectionBar(QWidget):
             allow(b, "" if now is not None else "No cell is selected.")
         allow(self.undo, "" if bench.selection.can_undo else "There is no selection before this one.")
         allow(self.redo, "" if bench.selection.can_redo else "Nothing was taken back.")
+        self.message.say(bench.marking.problem, wrong=True)
         if now is None or section is None:
             self.text.setText("No cell is selected.")
         else:

@@ -235,7 +235,7 @@ class Session:
         if self.section is None or gene is None:
             return dict.fromkeys(VIEWS, "Choose a gene first.")
         measured = "" if gene in set(self.section.genes) else f"{gene} was not measured in this section."
-        if self._is_made(gene) or self.is_stored(gene):
+        if self.is_made(gene) or self.is_stored(gene):
             imputed = ""
         elif self.run is None:
             imputed = "Train first (Train): nothing is imputed yet."
@@ -254,7 +254,7 @@ class Session:
     @property
     def must_wait(self) -> bool:
         """Whether the chosen gene has to be imputed first, and that is too slow to do at once."""
-        if self._is_made(self.gene) or self.is_stored(self.gene):
+        if self.is_made(self.gene) or self.is_stored(self.gene):
             return False
         return self.effective_view not in (None, MEASURED) and self.gene not in self._kept and not self._inline
 
@@ -332,7 +332,8 @@ class Session:
             self._measured = log_measured(self.section)
         return self._measured
 
-    def _is_made(self, gene: str | None) -> bool:
+    def is_made(self, gene: str | None) -> bool:
+        """Whether it is a generated feature."""
         return self.generated is not None and gene in self.generated.values
 
     def is_stored(self, gene: str | None) -> bool:
@@ -341,7 +342,7 @@ class Session:
         return stored is not None and gene in stored.kinds and (self.run is None or gene not in self.run.panel.genes)
 
     def _of_run(self, gene: str) -> CellValues:
-        if self.generated is not None and self._is_made(gene):
+        if self.generated is not None and self.is_made(gene):
             return self.generated.values[gene]
         if self.section is not None and self.section.predicted is not None and self.is_stored(gene):
             stored = self.section.predicted

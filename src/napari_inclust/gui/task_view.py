@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from ..core.config import Config
 from .bench import Workbench
+from .flow import Fold
 from .mask_picture import MaskPicture
 from .tasks import GENERATE, MAP
 from .widgets import Links, Message, PathField, allow, button, choice, fill, form
@@ -34,14 +34,9 @@ class TaskView(QWidget):
         self.run_file.folder.hide()
         rows = form()
         rows.addRow("Task", self.tasks)
-        self.masks = QCollapsible("Masks")
-        self.masks.setToolTip("What of each data set the encoder sees, and what the decoder is judged on: tasks differ in nothing else")
-        inner = QWidget()
-        below = QVBoxLayout(inner)
-        below.setContentsMargins(0, 0, 0, 0)
-        below.addWidget(self.picture)
-        below.addWidget(self.said)
-        self.masks.addWidget(inner)
+        self.masks = Fold("Masks", "What of each data set the encoder sees, and what the decoder is judged on: tasks differ in nothing else")
+        self.masks.addWidget(self.picture)
+        self.masks.addWidget(self.said)
         self._config = Config()
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QFormLayout, QGroupBox, QHBoxLayout, QListWidget, QListWidgetItem
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QGroupBox, QListWidget, QListWidgetItem, QVBoxLayout
 
+from .flow import Flow
 from .tissue import Tissue
-from .widgets import Links, Message, allow, button, choice, fill
+from .widgets import Links, Message, allow, button, choice, fill, form
 
 _FILES = "Images (*.tif *.tiff *.btf *.qptiff *.png *.jpg *.jpeg);;All files (*)"
 _ROWS = 5  # of the list
@@ -42,18 +43,13 @@ class TissueBox(QGroupBox):
         self.molecules = QCheckBox("Molecules of the gene")
         self.molecules.setToolTip("Each transcript of the painted gene as a point; at most 20,000 at once, more of them the closer you look")
         self.message = Message()
-        form = QFormLayout(self)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow(self.channels)
-        form.addRow("Plane (z)", self.plane)
-        row = QHBoxLayout()
-        for part in (self.add, self.folder):
-            row.addWidget(part)
-        row.addWidget(self.pixel, 1)
-        form.addRow(row)
-        form.addRow(self.molecules)
-        form.addRow(self.message)
-        self._form = form
+        rows = self._form = form()
+        QVBoxLayout(self).addLayout(rows)
+        rows.addRow(self.channels)
+        rows.addRow("Plane (z)", self.plane)
+        rows.addRow(Flow(self.add, self.folder, self.pixel))
+        rows.addRow(self.molecules)
+        rows.addRow(self.message)
         Links(self).to(tissue.changed, self._show)
         self.channels.itemChanged.connect(self._choose)
         self.plane.activated.connect(self._choose)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from napari.utils.notifications import show_info
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
-from superqt import QCollapsible
+from qtpy.QtWidgets import QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from ..core.config import PRESETS, Config
 from ..errors import InclustError
 from .bench import Workbench
 from .check_light import CheckLight
 from .config_form import ConfigForm
+from .flow import Flow, Fold
 from .generating import Made
 from .runs_view import RunsView
 from .task_view import TaskView
@@ -37,7 +37,6 @@ class TrainDock(QWidget):
         self.preset = choice("Named settings to start from", [(n, n) for n in PRESETS])
         self.preset.setCurrentText("balanced")
         self.form = ConfigForm(Config.preset("balanced"))
-        self.form.setMinimumHeight(220)
         self.device = choice("Where to compute; auto takes a GPU when there is one", [(d, d) for d in _choices("device")])
         self.about = Message()
         self.start, self.resume, self.cancel = QPushButton("Train"), QPushButton("Resume"), QPushButton("Cancel")
@@ -72,23 +71,18 @@ class TrainDock(QWidget):
     def _lay_out(self) -> None:
         top, self._place = QWidget(), QVBoxLayout()
         rows = form(top)
-        rows.setContentsMargins(0, 0, 0, 0)
         rows.addRow("Preset", self.preset)
         rows.addRow("Device", self.device)
         rows.addRow("Runs", self.history)
-        advanced = QCollapsible("Advanced")
-        advanced.setToolTip("Every setting of the network and its training")
-        advanced.addWidget(self.form)
-        buttons = QHBoxLayout()
-        for b in (self.start, self.resume, self.cancel):
-            buttons.addWidget(b)
+        self.advanced = Fold("Advanced", "Every setting of the network and its training")
+        self.advanced.addWidget(self.form)
         box = QVBoxLayout(self)
         box.addWidget(self.check)
         box.addWidget(self.task)
         box.addWidget(top)
         box.addWidget(self.about)
-        box.addWidget(advanced)
-        box.addLayout(buttons)
+        box.addWidget(self.advanced)
+        box.addLayout(Flow(self.start, self.resume, self.cancel))
         box.addWidget(self.bar)
         box.addWidget(self.status)
         box.addWidget(self.message)

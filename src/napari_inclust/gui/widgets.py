@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
+from qtpy.QtCore import QObject, QSize, Qt, Signal
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
 
+from .flow import Flow
+from .form_layout import Form
+
+_LONGEST = 20  # letters of a word that may make a dock wider
 FILES = "Cells (*.h5ad *.h5mu *.loom *.h5 *.csv *.tsv *.csv.gz);;All files (*)"
 
 
@@ -45,6 +49,10 @@ class Wrapped(QLabel):
     def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         super().resizeEvent(event)
         self._fit()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        out = super().minimumSizeHint()
+        return QSize(min(out.width(), _LONGEST * self.fontMetrics().averageCharWidth()), out.height())
 
     def _fit(self) -> None:
         height = max(0, self.heightForWidth(self.width()))
@@ -89,11 +97,7 @@ class PathField(QWidget):
         self.browse.setToolTip(f"Choose the file of the {title.lower()}")
         self.folder.setToolTip(f"Choose the folder of the {title.lower()}: .zarr, or the output folder of an instrument")
         self._title = title
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.line, 1)
-        row.addWidget(self.browse)
-        row.addWidget(self.folder)
+        self.setLayout(Flow(self.line, self.browse, self.folder))
         self.setAcceptDrops(True)
         self.line.setAcceptDrops(False)  # the field takes the drop, and with it the file at once
         self.line.returnPressed.connect(self._typed)
@@ -134,11 +138,9 @@ class PathField(QWidget):
             self.chosen.emit(path)
 
 
-def form(parent: QWidget | None = None) -> QFormLayout:
-    """Rows of a name and a field that is as wide as there is room."""
-    out = QFormLayout() if parent is None else QFormLayout(parent)
-    out.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-    return out
+def form(parent: QWidget | None = None) -> Form:
+    """Rows of a name and a field."""
+    return Form(parent)
 
 
 def choice(tip: str, items: list[tuple[str, Any]]) -> QComboBox:

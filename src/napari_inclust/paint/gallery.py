@@ -92,6 +92,13 @@ class Guest(Owned):
         return self._gene if self._alive(self._gene) else None
 
     @property
+    def xy(self) -> NDArray[np.float64]:
+        """(cells, 2) where its cells lie on the canvas, in micrometres."""
+        moved = self.section.xy[:, 1::-1] @ self.raster.matrix[:2, :2].T + self.raster.matrix[:2, 2]
+        out: NDArray[np.float64] = moved[:, ::-1]
+        return out
+
+    @property
     def tissue(self) -> TypeLayer | None:
         """The layer of all its cells."""
         return self._tissue if self._alive(self._tissue) else None

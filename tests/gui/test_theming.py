@@ -1,0 +1,54 @@
+"""What was drawn in colours of napari's theme follows when it changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from napari.settings import get_settings
+
+from napari_inclust.core.regions import Region
+from napari_inclust.gui.bench import bench_of
+from napari_inclust.gui.theme import theme_colours
+from napari_inclust.paint import canvas
+
+from .conftest import pixel_of
+from .fakes import FakeRun, small_reference, small_section
+
+TOP = np.array([[-12.0, -12], [152, -12], [152, 30], [-12, 30]])
+
+
+def rgb(colour: Any) -> np.ndarray:
+    return np.round(255 * np.array(to_rgb(colour if isinstance(colour, str) else np.ravel(colour)[:3]))).astype(int)
+
+
+def test_veil_lines_ring_and_names_follow_the_theme(viewer: Any, qtbot: Any) -> None:
+    bench = bench_of(viewer)
+    s, cells = bench.session, small_section()
+    s.open_section(cells)
+    s.open_reference(small_reference())
+    s.set_run(FakeRun(cells, s.reference))
+    s.choose("Gene5")
+    s.set_view("swipe")
+    bench.regions.add([Region("top", TOP)])
+    bench.marking.outline(True)
+    bench.marking.pin(4)
+    bench.selection.select(np.arange(60) < 8, "first")
+    qtbot.waitUntil(lambda: bench.scene.painter.overlays.divide is not None, timeout=20_000)
+    appearance = get_settings().appearance
+    before = appearance.theme
+    x, y = cells.xy[59]
+    try:
+        for theme in ("light", "dark"):
+            appearance.theme = theme
+            background, ink = rgb(canvas.background()), rgb(theme_colours()[1])
+            qtbot.waitUntil(lambda: bench.scene.painter.overlays.divide is not None, timeout=20_000)
+            painter, layer = bench.scene.painter, bench.regions.layer.layer
+            assert np.abs(pixel_of(viewer, y, x, qtbot) - background).max() < 0.45 * np.abs(background - ink).max()  # veiled
+            for drawn in (layer.edge_color[0], painter.overlays.divide.edge_color[0], painter.cells.pin.border_color[0], layer.text.color.constant):
+                assert np.abs(rgb(drawn) - ink).max() <= 1
+            assert painter.cells.outlines is not None
+            assert [r.name for r in bench.regions.items] == ["top"]
+    finally:
+        appearance.theme = before
