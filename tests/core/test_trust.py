@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 
 from napari_inclust.core import cell_trust, covariation
 from napari_inclust.core.config import Config
@@ -134,6 +135,9 @@ def test_intervals_hold_nine_of_ten_values_of_genes_that_did_not_calibrate_them(
     low, high = calibration.interval(predicted[:, 7], truth[:, 7].mean(), truth[:, 7].std())
     assert (low >= 0).all()
     assert ((truth[:, 7] >= low) & (truth[:, 7] <= high)).mean() == pytest.approx(0.9, abs=0.06)
+    ends = [calibration.interval(predicted[:, i], truth[:, i].mean(), truth[:, i].std()) for i in range(60)]
+    width, error = [(high - low).mean() for low, high in ends], np.sqrt(((truth - predicted) ** 2).mean(0))
+    assert spearmanr(width, error).statistic > 0.9
 
 
 def test_an_interval_of_a_run_surrounds_what_was_measured(config, truth):

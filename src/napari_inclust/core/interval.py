@@ -2,7 +2,7 @@
 
 Conformal prediction within strata (Vovk et al., Algorithmic Learning in a Random World; for imputation, TISSUE, Sun et al., Nature Methods 2024): residuals of
 held-out genes, in units of the spread that was foreseen for the gene, give the quantiles; a stratum is a group of genes of a like level and of cells of a like
-prediction.
+prediction, and its quantiles are drawn to those of all genes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.floating[Any]]
 GENE_GROUPS, CELL_GROUPS = 4, 3
-MIN_VALUES = 200  # in a stratum of its own; a smaller one uses the quantiles of all
+MIN_VALUES = 200  # in a stratum of its own; a smaller one uses the quantiles of all genes
+SHARED = 8  # genes that those of all genes count for in a stratum's quantiles: few genes of a level say little of the next
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class Calibration:
     def thin(self) -> str:
         """Which strata were too small for quantiles of their own, in a sentence; "" where none was."""
         small = int((self.coverage["values"].iloc[1:] < MIN_VALUES).sum())
-        return f"{small} of {len(self.coverage) - 1} strata hold fewer than {MIN_VALUES} values; they use the quantiles of all." if small else ""
+        return f"{small} of {len(self.coverage) - 1} strata hold fewer than {MIN_VALUES} values; they use the quantiles of all genes." if small else ""
 
     def interval(self, values: Matrix, mean: float, spread: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Lower and upper ends for one gene (cells,); never below 0.
@@ -101,13 +102,16 @@ def calibrate(predicted: Matrix, truth: Matrix, mean: Matrix, spread: Matrix, fo
 
 
 def _quantiles(residual: Matrix, genes: NDArray[np.intp], cells: NDArray[np.intp], used: NDArray[np.bool_], level: float) -> tuple[Matrix, Matrix]:
-    """Both quantiles (GENE_GROUPS, CELL_GROUPS) over the genes used."""
+    """Both quantiles (GENE_GROUPS, CELL_GROUPS) over the genes used: those of a stratum, drawn to those of all genes by how few genes it has."""
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    out = np.tile(np.quantile(residual[:, used], tails)[:, None, None], (1, GENE_GROUPS, CELL_GROUPS))
-    for g in range(GENE_GROUPS):
-        columns = used & (genes == g)
-        for c in range(CELL_GROUPS):
+    out = np.zeros((2, GENE_GROUPS, CELL_GROUPS))
+    for c in range(CELL_GROUPS):
+        inside = cells[:, used] == c
+        out[:, :, c] = np.quantile(residual[:, used][inside] if inside.any() else residual[:, used], tails)[:, None]
+        for g in range(GENE_GROUPS):
+            columns = used & (genes == g)
             values = residual[:, columns][cells[:, columns] == c]
             if values.size >= MIN_VALUES:
-                out[:, g, c] = np.quantile(values, tails)
+                own = columns.sum() / (columns.sum() + SHARED)
+                out[:, g, c] += own * (np.quantile(values, tails) - out[:, g, c])
     return out[0], out[1]
