@@ -30,6 +30,24 @@ def test_the_manifest_is_valid_and_found() -> None:
     assert PluginManifest.from_file(source).name == "napari-inclust"
 
 
+def test_docks_are_in_the_menus_where_napari_users_look(viewer: Any, qtbot: Any) -> None:
+    def entries(menu: Any) -> dict[str, Any]:
+        menu.aboutToShow.emit()  # napari fills it then
+        return {action.text().replace("&", ""): action for action in menu.actions()}
+
+    layers = entries(viewer.window.layers_menu)
+    for submenu, docks in {
+        "Visualize": ("Genes", "Cells", "Scatter plot", "Figure"),
+        "Annotate": ("Regions",),
+        "Measure": ("Regions", "Quality"),
+        "Segment": ("Domains",),
+    }.items():
+        found = entries(layers[submenu].menu())
+        assert [any(name in text for text in found) for name in docks] == [True] * len(docks), (submenu, found)
+    next(action for text, action in entries(layers["Annotate"].menu()).items() if "Regions" in text).trigger()
+    qtbot.waitUntil(lambda: any("Regions" in name for name in viewer.window.dock_widgets))
+
+
 @pytest.mark.parametrize("name", DOCKS)
 def test_opening_a_dock_is_fast_and_loads_nothing_heavy(viewer: Any, qtbot: Any, name: str) -> None:
     start = time.perf_counter()
