@@ -144,6 +144,27 @@ def test_cells_below_the_trust_are_grey(opened: Any, qtbot: Any) -> None:
     assert np.abs(pixel_of(viewer, xy[3, 1], xy[3, 0], qtbot) - expected_colour(layer, layer.painted.values[3])).max() <= 3
 
 
+def test_cells_are_faded_by_the_width_of_their_interval(opened: Any, qtbot: Any) -> None:
+    _, bench, dock = ready(opened, qtbot)
+    bench.session.run.interval = lambda imputed: (imputed.values - np.linspace(0, 1, 60, dtype=np.float32), imputed.values)
+    click_gene(dock, "Gene31", qtbot)
+    known(bench, "Gene31", qtbot)
+    dock.fade.setValue(50)
+    assert "trust 0.50" in dock.faded.text()
+    at = dock.fade_by.findData("value")
+    dock.fade_by.setCurrentIndex(at)
+    dock.fade_by.activated.emit(at)
+    assert dock.faded.text() == "sureness 0.50: 30 of 60 cells faded"
+    assert bench.judging.faded()[30:].all()
+    bench.session.run.interval = lambda imputed: (imputed.values - 1, imputed.values)
+    click_gene(dock, "Gene32", qtbot)
+    known(bench, "Gene32", qtbot)
+    assert dock.faded.text() == "sureness 0.50: 60 of 60 cells faded"
+    bench.session.choose("Gene2")  # measured in the section alone: it has no interval
+    qtbot.waitUntil(lambda: bench.judging.about is None, timeout=5000)
+    assert dock.faded.text() == "no cell is faded: the interval of the gene is not known"
+
+
 def test_a_failing_judgement_is_told_and_breaks_nothing(opened: Any, qtbot: Any, monkeypatch: Any) -> None:
     _, bench, dock = opened
     monkeypatch.setattr(FakeRun, "calibration", property(lambda self: 1 / 0))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 GENES, INTERVALS, CELLS = "genes", "intervals", "cells"
 NONE, SPREAD, WIDTH = "none", "spread", "width"
+CELL, VALUE = "cell", "value"  # what cells are faded by: trust in the cell, or how narrow the interval of its value is
 _SAID = {
     GENES: "Foreseeing the scores of unmeasured genes …",
     INTERVALS: "Calibrating intervals on the held-out genes …",
@@ -82,7 +83,7 @@ class Judging:
         self.calibration: Calibration | None = None
         self.cells: NDArray[np.float64] | None = None
         self.about: About | None = None
-        self.fade, self.uncertainty, self.veil = 0.0, NONE, False
+        self.fade, self.fade_by, self.uncertainty, self.veil = 0.0, CELL, NONE, False
         self.message, self.wrong = _NOTHING, False
         self._faded: NDArray[np.bool_] | None = None
         self._worker: Worker | None = None
@@ -101,11 +102,21 @@ class Judging:
             self._worker = None
         self._reader.close()
 
-    def set_fade(self, least: float) -> None:
-        """Fade cells whose trust is below."""
-        self.fade = least
-        self._faded = self.cells < least if self.cells is not None and least > 0 else None
+    def set_fade(self, least: float, by: str = CELL) -> None:
+        """Fade cells whose trust, or whose value's sureness, is below."""
+        self.fade, self.fade_by = least, by
+        sure = self.sureness()
+        self._faded = sure < least if sure is not None and least > 0 else None
         self.look_changed()
+
+    def sureness(self) -> NDArray[np.floating[Any]] | None:
+        """(cells,) 0 to 1 by which cells are faded: their trust, or 1 - width of the value's interval / the widest of the gene; None: not known."""
+        if self.fade_by == CELL:
+            return self.cells
+        if self.about is None:
+            return None
+        width = self.about.high - self.about.low
+        return 1 - width / max(float(width.max()), 1e-9)
 
     def set_uncertainty(self, what: str, *, veil: bool = False) -> None:
         """Show the spread of the members, the width of the interval, or nothing: as a layer in colours, or as a veil that hides what is unsure."""
@@ -156,7 +167,7 @@ class Judging:
             self._gene()
         else:
             self.cells, self.message = facts, ""
-            self.set_fade(self.fade)
+            self.set_fade(self.fade, self.fade_by)
         self.changed()
 
     def _ended(self) -> None:
@@ -177,12 +188,16 @@ class Judging:
     def _arrived(self, run: Any, about: About) -> None:
         session = self._session()
         if run is self.run and session is not None and session.gene == about.imputed.name:
-            self.about = about
-            self.read()
+            self._know(about)
 
     def _forget(self) -> None:
         self._reader.forget()
-        self.about = None
+        self._know(None)
+
+    def _know(self, about: About | None) -> None:
+        self.about = about
+        if self.fade_by == VALUE and self.fade:
+            self.set_fade(self.fade, VALUE)
         self.read()
 
     def _failed(self, error: Exception) -> None:

@@ -11,8 +11,8 @@ from .bench import Workbench
 from .flow import Flow, Fold
 from .gene_table import IN_QUALITY
 from .gene_view import GeneView
-from .judging import NONE, SPREAD, WIDTH
-from .quality_text import calibration_table, score_summary
+from .judging import CELL, NONE, SPREAD, VALUE, WIDTH
+from .quality_text import calibration_table, faded_text, score_summary
 from .widgets import Links, Message, allow, choice, form
 
 _POINTS = 4000
@@ -51,7 +51,12 @@ class QualityDock(QWidget):
         )
         self.fade = QSlider(Qt.Orientation.Horizontal)
         self.fade.setRange(0, 100)
-        self.fade.setToolTip("Cells below this trust (0: of no kind that the reference has, 1: of a kind that it has) are drawn grey")
+        self.fade.setToolTip("Cells below this are drawn grey")
+        self.fade_by = choice(
+            "What the slider goes by. Trust in the cell: 0 of no kind that the reference has, 1 of a kind that it has. "
+            "Sureness of the value: 1 - the width of its 90 % interval / the widest of the gene",
+            [("trust in the cell", CELL), ("sureness of the value", VALUE)],
+        )
         self.faded = QLabel()
         self.about, self.plot, self.coverage = Message(), None, None
         self.calibration = QLabel()
@@ -76,12 +81,14 @@ class QualityDock(QWidget):
         self.table.clicked.connect(self._clicked)
         self.uncertainty.activated.connect(self._uncertainty)
         self.fade.valueChanged.connect(self._fade)
+        self.fade_by.activated.connect(self._fade)
         self._genes()
         self._read()
 
     def _lay_out(self) -> None:
         rows = form()
         rows.addRow("Uncertainty", self.uncertainty)
+        rows.addRow("Fade by", self.fade_by)
         rows.addRow("Fade below", self.fade)
         rows.addRow("", self.faded)
         self.intervals = intervals = Fold("Do the intervals hold?", "Calibration of the intervals on the held-out genes")
@@ -114,8 +121,8 @@ class QualityDock(QWidget):
         what = self.uncertainty.currentData()
         self._judging.set_uncertainty(what.removesuffix(_VEIL), veil=what.endswith(_VEIL))
 
-    def _fade(self, value: int) -> None:
-        self._judging.set_fade(value / 100)
+    def _fade(self, *_: Any) -> None:
+        self._judging.set_fade(self.fade.value() / 100, self.fade_by.currentData())
 
     # what the session says
     def _genes(self) -> None:
@@ -137,6 +144,7 @@ class QualityDock(QWidget):
         self.message.say(j.message, wrong=j.wrong)
         waiting = "" if j.cells is not None else j.message or "Not known yet."
         allow(self.fade, waiting)
+        allow(self.fade_by, waiting)
         allow(self.uncertainty, "" if j.calibration is not None else j.message or "Not known yet.")
         self.calibration.setText(calibration_table(j.calibration))
         self._calibrated()
@@ -160,10 +168,9 @@ class QualityDock(QWidget):
         self.fade.blockSignals(True)
         self.fade.setValue(round(100 * j.fade))
         self.fade.blockSignals(False)
-        faded, cells = j.faded(), j.cells
-        n = 0 if faded is None else int(faded.sum())
+        self.fade_by.setCurrentIndex(self.fade_by.findData(j.fade_by))
         self.uncertainty.setCurrentIndex(self.uncertainty.findData(j.uncertainty + _VEIL * j.veil))
-        self.faded.setText("" if cells is None else f"trust {j.fade:.2f}: {n:,} of {len(cells):,} cells faded" if j.fade else "no cell is faded")
+        self.faded.setText(faded_text(j))
 
     def _read(self) -> None:
         about, s = self._judging.about, self._session

@@ -20,6 +20,20 @@ def score_summary(run: Any, genes: Any) -> str:
     return f"{text} Foreseen (~) for {known:,} of {len(genes.table):,} others: mean error {genes.error:.2f}, rank correlation {genes.rank_correlation:.2f} (genes hidden from the regression)."
 
 
+def faded_text(judging: Any) -> str:
+    """How many cells the slider fades."""
+    sure, faded = judging.sureness(), judging.faded()
+    if judging.cells is None:
+        return ""
+    if not judging.fade:
+        return "no cell is faded"
+    if sure is None:
+        return "no cell is faded: the interval of the gene is not known"
+    return (
+        f"{'trust' if judging.fade_by == 'cell' else 'sureness'} {judging.fade:.2f}: {0 if faded is None else int(faded.sum()):,} of {len(sure):,} cells faded"
+    )
+
+
 def calibration_table(calibration: Any) -> str:
     """Coverage by stratum, rows by level of the gene, columns by prediction of the cell."""
     if calibration is None:

@@ -20,10 +20,13 @@ from ..paint import canvas
 from ..paint.gallery import Placement
 from ..paint.limits import Manual, Percentile
 from ..paint.values import CellValues
+from .generating import Made
 from .loading import DEMO, REFERENCE, SECTION
 from .scene import types_of
 from .selection import NEW
-from .session import VIEWS, imputed_values, log_measured
+from .session import VIEWS, fits, imputed_values, log_measured
+from .session_beside import read_beside
+from .tissue import Shown, read_shown
 
 FORMAT = 1
 SUFFIX = ".inclust.json"
@@ -37,6 +40,8 @@ class Data:
     ----------
     measured : (cells, genes) CSC
         Log-normalised values of the section.
+    runs, run, made
+        Runs of the section, the one that is painted, and features of a modality that were generated.
     known
         The genes that are to be painted, as the run imputes them.
     domains
@@ -45,6 +50,8 @@ class Data:
         Where section and reference were read from.
     beside
         Path, options and placement of the sections that lie beside it.
+    images
+        Images of the section as they were shown; None: none were.
     lost
         What could not be read again, in words.
     """
@@ -52,11 +59,14 @@ class Data:
     section: Any
     measured: Any
     reference: Any
+    runs: list[Any]
     run: Any
+    made: Made | None
     known: list[CellValues]
     domains: Any
     places: dict[str, str]
     beside: list[tuple[str, dict[str, Any], Placement]]
+    images: Shown | None
     lost: tuple[str, ...] = ()
 
 
@@ -95,6 +105,8 @@ def capture(bench: Any, viewer: Any, folder: Path) -> dict[str, Any]:
         "labels": s.labels,
         "batch": s.batch,
         "run": None,  # the names of the files beside it
+        "runs": [],
+        "generated": None,
         "domains": None,
         "domain_look": {"selected": sorted(finding.selected), "shaded": finding.shaded, "outlined": finding.outlined},
         "selection": None if chosen is None else {"name": chosen.name, "cells": _packed(chosen.cells)},
@@ -113,7 +125,8 @@ def capture(bench: Any, viewer: Any, folder: Path) -> dict[str, Any]:
             "colormap": look.colormap,
             "log": look.log,
         },
-        "trust": {"fade": judging.fade, "uncertainty": judging.uncertainty, "veil": judging.veil},
+        "trust": {"fade": judging.fade, "fade_by": judging.fade_by, "uncertainty": judging.uncertainty, "veil": judging.veil},
+        "images": _shown(bench.tissue, folder),
         "regions": [[r.name, np.asarray(r.corners).tolist()] for r in bench.regions.items],
         "layers": {layer.name: [bool(layer.visible), float(layer.opacity)] for layer in viewer.layers},
         "camera": [float(canvas.camera(viewer).zoom), [float(c) for c in canvas.camera(viewer).center]],
@@ -166,9 +179,7 @@ def read_state(path: Path) -> dict[str, Any]:
 def open_data(state: dict[str, Any], folder: Path) -> Data:
     """In the thread."""
     from ..io import demo
-    from ..io.found import load_found
     from ..io.read import read_reference, read_section
-    from ..io.runs import load_run
 
     files, options = state["files"], state.get("options") or {}
     where = {side: DEMO if name == DEMO else folder / name for side, name in files.items()}
@@ -176,19 +187,15 @@ def open_data(state: dict[str, Any], folder: Path) -> Data:
     reference = None
     if REFERENCE in where:
         reference = demo.demo_reference() if where[REFERENCE] == DEMO else read_reference(where[REFERENCE])
-    run = load_run(folder / state["run"], section, reference) if state.get("run") else None
+    runs, run, made, domains, lost = read_beside(folder, state, section, reference)
     known = []
     if run is not None:
         wanted = {state["gene"], *(gene for gene, imputed in state["blend"].values() if imputed)}
         known = [imputed_values(run, g) for g in (*run.panel.shared, *run.panel.reference_only) if g in wanted]
-    domains, lost = None, ()
-    if state.get("domains"):
-        try:
-            domains = load_found(folder / state["domains"], section)
-        except DataError as error:  # they can be found again; all else is opened
-            lost = (f"the domains ({error})",)
+    images, gone = _images(state.get("images"), section, options, folder)
     beside = [(str(folder / b["file"]), dict(b["options"]), Placement(*map(float, b["place"]))) for b in state.get("beside", [])]
-    return Data(section, log_measured(section), reference, run, known, domains, {side: str(place) for side, place in where.items()}, beside, lost)
+    places = {side: str(place) for side, place in where.items()}
+    return Data(section, log_measured(section), reference, runs, run, made, known, domains, places, beside, images, (*lost, *gone))
 
 
 def apply(bench: Any, viewer: Any, state: dict[str, Any], data: Data) -> list[str]:
@@ -224,9 +231,12 @@ def apply(bench: Any, viewer: Any, state: dict[str, Any], data: Data) -> list[st
     s.stars = set(state["stars"])
     s.add_sets({name: tuple(genes) for name, genes in state["sets"].items()})
     s.stars_changed()
+    s.runs = [r for r in s.runs if not fits(r, section)] + data.runs
+    s.generated = data.made
     s.choose(state["gene"])
+    s.run_changed()
     if run is not None:
-        s.set_run(run, data.known)
+        s.choose_run(run, data.known)
     at_hand = set(s.genes().names.tolist())
     lost += [f"the gene {state['gene']}"] if state["gene"] not in at_hand | {None} else []
     if s.gene not in at_hand:
@@ -236,7 +246,7 @@ def apply(bench: Any, viewer: Any, state: dict[str, Any], data: Data) -> list[st
     s.blend = {
         channel: s.values_of(gene, imputed=imputed)
         for channel, (gene, imputed) in state["blend"].items()
-        if gene in at_hand and (run is not None or not imputed)
+        if gene in at_hand and (run is not None or data.made is not None or not imputed)
     }
     s.blend_changed()
     for side in data.places:
@@ -244,7 +254,7 @@ def apply(bench: Any, viewer: Any, state: dict[str, Any], data: Data) -> list[st
     if s.blend and s.gene is not None:
         bench.scene.bring("genes")
     judging = bench.judging
-    judging.set_fade(float(state["trust"]["fade"]))
+    judging.set_fade(float(state["trust"]["fade"]), state["trust"].get("fade_by", "cell"))
     judging.set_uncertainty(state["trust"]["uncertainty"], veil=bool(state["trust"]["veil"]))
     if state["regions"]:
         bench.regions.add([Region(name, np.asarray(corners, dtype=np.float64)) for name, corners in state["regions"]])
@@ -260,12 +270,28 @@ def apply(bench: Any, viewer: Any, state: dict[str, Any], data: Data) -> list[st
         bench.finding.shade(bool(shown["shaded"]))
         bench.finding.outline(bool(shown["outlined"]))
         bench.finding.select(frozenset(int(d) for d in shown["selected"]))
+    if data.images is not None:
+        bench.tissue.put(data.images)
     for layer in viewer.layers:
         if layer.name in state["layers"]:
             layer.visible, layer.opacity = state["layers"][layer.name]
     camera = canvas.camera(viewer)
     camera.zoom, camera.center = state["camera"][0], tuple(state["camera"][1])
     return lost
+
+
+def _shown(tissue: Any, folder: Path) -> dict[str, Any]:
+    """Which images are shown, of which plane; pictures of the user's own; and whether molecules are."""
+    added = [[_relative(Path(path), folder), size] for path, size in tissue.added]
+    return {"shown": list(tissue.shown), "z": tissue.z, "added": added, "molecules": tissue.molecules_on}
+
+
+def _images(shown: dict[str, Any] | None, section: Any, options: dict[str, Any], folder: Path) -> tuple[Shown | None, list[str]]:
+    """In the thread: images as they were shown, and in words those that are not there any more."""
+    if not shown or not (shown["shown"] or shown["added"] or shown["molecules"]):
+        return None, []
+    added = [(str(folder / path), size) for path, size in shown["added"]]
+    return read_shown(section, options, added, tuple(shown["shown"]), shown["z"], molecules=bool(shown["molecules"]))
 
 
 def _packed(cells: NDArray[np.bool_]) -> str:
