@@ -23,7 +23,12 @@ import numpy as np
 import pandas as pd
 
 HERE = Path(__file__).parent
-PACKAGES = {"tangram": ["tangram-sc", "setuptools<81"], "gimvi": ["scvi-tools"], "uniport": ["uniport", "setuptools<81"], "envi": ["scenvi", "setuptools<81"]}
+PACKAGES = {
+    "tangram": ["torch", "tangram-sc", "setuptools<81"],
+    "gimvi": ["torch", "scvi-tools"],
+    "uniport": ["torch", "uniport", "numpy<2", "setuptools<81"],
+    "envi": ["scenvi", "setuptools<81"],
+}
 OURS, SIMPLE = "napari-inclust", ("knn", "ridge", "type_mean")
 SHOWN = ("pcc", "spearman", "ssim", "rmse")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
@@ -54,10 +59,13 @@ def environment(method: str, folder: Path) -> Path:
     """Python of a method's own environment, made if it is not there. Raises CalledProcessError where the packages cannot be installed."""
     python = folder / method / "bin" / "python"
     if not (folder / method / "ready").exists():
-        venv.create(folder / method, with_pip=True, clear=True)
-        torch = next(line for line in (HERE.parent / "constraints.txt").read_text().split() if line.startswith("torch=="))
-        for packages in ([torch], PACKAGES[method]):  # torch first and pinned, so that pip does not take a build of several GB
-            subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True, capture_output=True, text=True)
+        venv.create(folder / method, clear=True)
+        pins = {"torch": next(line for line in (HERE.parent / "constraints.txt").read_text().split() if line.startswith("torch=="))}
+        first = [pins[p] for p in PACKAGES[method] if p in pins]  # pinned and before the others, so that pip does not take a build of several GB
+        for packages in (first, PACKAGES[method]):
+            if packages:
+                words = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", *packages]
+                subprocess.run(words, check=True, capture_output=True, text=True)
         (folder / method / "ready").touch()
     return python
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import zipfile
 
 import numpy as np
 import pytest
@@ -71,3 +72,19 @@ def test_what_cannot_be_installed_or_run_is_told(prepared, tmp_path, monkeypatch
         "failed": "ERROR: No matching distribution found",
     }
     assert "--labels" in rivals.judge("type_mean", spatial, reference, folds, None, tmp_path)["failed"]
+
+
+def test_an_environment_is_made_on_demand_and_only_once(tmp_path, monkeypatch):
+    wheel = tmp_path / "tiny_method-1.0-py3-none-any.whl"
+    about = "tiny_method-1.0.dist-info"
+    with zipfile.ZipFile(wheel, "w") as z:
+        z.writestr("tiny_method.py", "said = 'here'")
+        z.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: tiny-method\nVersion: 1.0\n")
+        z.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        z.writestr(f"{about}/RECORD", "")
+    monkeypatch.setitem(rivals.PACKAGES, "tiny", ["--no-index", str(wheel)])
+    python = rivals.environment("tiny", tmp_path / "made")
+    said = subprocess.run([python, "-c", "import tiny_method; print(tiny_method.said)"], check=True, capture_output=True, text=True).stdout
+    assert said == "here\n"
+    wheel.unlink()
+    assert rivals.environment("tiny", tmp_path / "made") == python

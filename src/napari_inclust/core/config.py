@@ -29,10 +29,10 @@ class Config:
 
     # training
     members: int = _setting(5, "Networks trained at once; each hides one fold of the shared genes, which scores them", low=2, high=50)
-    epochs: int = _setting(30, "Epochs at most", low=1, high=10_000)
+    epochs: int = _setting(15, "Epochs at most", low=1, high=10_000)
     steps: int = _setting(20, "Gradient steps in an epoch", low=1, high=100_000, unit="steps")
     batch: int = _setting(128, "Cells of each data set in a step", low=8, high=100_000, unit="cells")
-    learning_rate: float = _setting(2e-3, "Learning rate of AdamW: its peak with one cycle", low=1e-6, high=1.0)
+    learning_rate: float = _setting(8e-3, "Learning rate of AdamW: its peak with one cycle", low=1e-6, high=1.0)
     schedule: str = _setting("one-cycle", "How the learning rate goes: up and down in one cycle, or constant (as published)", choices=("one-cycle", "constant"))
     weight_decay: float = _setting(1e-4, "Weight decay of AdamW", low=0.0, high=1.0)
     patience: int = _setting(10, "Epochs without a better validation loss before training stops early", low=1, high=10_000, unit="epochs")
@@ -71,9 +71,9 @@ class Config:
     decode: str = _setting("mean", "Decode the posterior mean, or one random sample as published", choices=("mean", "sample"))
     switch_covariate: bool = _setting(True, "Decode with the reference's covariate (the target's was never trained for unmeasured genes)")
     readouts: tuple[str, ...] = _setting(
-        ("genes", "attention", "decoder"),
-        "Predictors that are blended: a process over genes, attention to reference cells, the decoder; or the decoder's own head alone, as published",
-        choices=("genes", "attention", "decoder", "head"),
+        ("genes", "cells", "latent", "decoder"),
+        "Predictors that are blended: a process over genes, attention to reference cells by their genes, and in the latent, the decoder; or the decoder's own head alone, as published",
+        choices=("genes", "cells", "latent", "decoder", "head"),
     )
     name: str = _setting("balanced", "Preset that these settings started from")
 
@@ -144,9 +144,9 @@ class Config:
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "fast": {"help": "A first look: fewer steps.", "settings": {"epochs": 15}},
+    "fast": {"help": "A first look: fewer steps.", "settings": {"epochs": 8}},
     "balanced": {"help": "The default.", "settings": {}},
-    "thorough": {"help": "Twice the members and steps.", "settings": {"members": 10, "epochs": 60}},
+    "thorough": {"help": "Twice the members and steps.", "settings": {"members": 10, "epochs": 30}},
     "as-published": {
         "help": "The published method, its defects included: unmasked input, one random sample, the target's own covariate, published sizes and weights.",
         "settings": {

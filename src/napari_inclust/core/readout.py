@@ -286,13 +286,15 @@ def build_readouts(trainer: Trainer, genes: Genes, reference: Cells, likeness: L
     found: list[Readout] = []
     if "genes" in config.readouts:
         found += [GeneProcess(f"gene process {i}", shown, genes, *numbers) for i, numbers in enumerate(PROCESSES)]
-    if "attention" in config.readouts:
-        places: list[tuple[str, Place, Place, float]] = [
+    places: list[tuple[str, Place, Place, float]] = []
+    if "cells" in config.readouts:
+        places += [
             ("attention, cells", genes_shown, genes_shown, 0.05),
             ("attention, cells averaged with those like them", likeness.averaged, likeness.place, 0.07),
-            *((f"attention, latent {v}", latent(v), latent(v), 0.1) for v in range(trainer.variants)),
         ]
-        found += [Attention(name, ours, [unit(theirs(reference, m)) for m in members], temperature) for name, ours, theirs, temperature in places]
+    if "latent" in config.readouts:
+        places += [(f"attention, latent {v}", latent(v), latent(v), 0.1) for v in range(trainer.variants)]
+    found += [Attention(name, ours, [unit(theirs(reference, m)) for m in members], temperature) for name, ours, theirs, temperature in places]
     if "decoder" in config.readouts:
         found += [Decoder(f"decoder {v}", lambda m, v=v: v * plan.members + m, reference, PENALTY) for v in range(trainer.variants)]  # type: ignore[misc]
     return found
