@@ -61,9 +61,9 @@ def test_a_rectangle_and_a_polygon_are_drawn_named_and_counted(opened: Any, qtbo
     drag(viewer, [(-12.0, -12.0), (30.0, 152.0)], qtbot)
     drawn(bench, qtbot, 1)
     assert [dock.list.topLevelItem(0).text(i) for i in (0, 1)] == ["region 1", "16"]
-    area = float(dock.list.topLevelItem(0).text(2).replace(",", ""))
-    assert area == pytest.approx(42 * 164, rel=0.03)  # square micrometres
-    assert float(dock.list.topLevelItem(0).text(3).replace(",", "")) == pytest.approx(16e6 / area, rel=0.01)
+    area = float(dock.list.topLevelItem(0).text(2))
+    assert area == pytest.approx(42 * 164 / 1e6, rel=0.03)  # square millimetres
+    assert float(dock.list.topLevelItem(0).text(3).replace(",", "")) == pytest.approx(16 / area, rel=0.01)
     assert layer.features["name"].tolist() == ["region 1"]
 
     qtbot.mouseClick(dock.tools["polygon"], LEFT)
@@ -148,9 +148,9 @@ def test_a_is_compared_with_b(opened: Any, qtbot: Any, tmp_path: Path, monkeypat
     assert len(table) == len(s.section.genes) + 1
     assert table.set_index("gene").loc["Gene30", "kind"] == "imputed"
     assert compare.table.text(0, 0) == "Gene30"  # the fake's values grow with the row
-    assert "not independent" in dock.message.text()
-    assert "A is top, B is all other cells" in dock.message.text()
-    assert "do not report" in dock.message.text()
+    assert "not independent" in dock.compare.said.text()
+    assert "A is top, B is all other cells" in dock.compare.said.text()
+    assert "do not report" in dock.compare.said.text()
     save(bench, compare.save, tmp_path / "ab.csv", monkeypatch, qtbot)
     written = pd.read_csv(tmp_path / "ab.csv").set_index("gene")
     assert written.loc["Gene30", "imputed"]
@@ -275,7 +275,7 @@ def test_generated_features_are_counted_and_saved_but_not_tested(opened: Any, qt
     assert np.isnan(table.loc["CD8 (protein)", "p"])
     assert table.loc["CD8 (protein)", "difference"] == pytest.approx(float(values.values[:16].mean() - values.values[16:].mean()), rel=1e-5)
     assert table.drop(index="CD8 (protein)")["p"].notna().all()
-    assert "CD8 (protein): means only, no p." in dock.message.text()
+    assert "CD8 (protein): means only, no p." in dock.compare.said.text()
     save(bench, dock.save, tmp_path / "regions.csv", monkeypatch, qtbot)
     saved = pd.read_csv(tmp_path / "regions.csv")
     assert set(saved[(saved["of"] == "CD8 (protein)") & (saved["fact"] == "mean")]["unit"]) == {unit}

@@ -37,7 +37,7 @@ class RegionCompare(QWidget):
             "Compare A with B", "All measured genes by Welch's t-test over cells, and the imputed ones named above by a test that counts the error of imputing"
         )
         self.save = button("Save comparison…", "The table below as CSV")
-        self.message = Message()
+        self.message, self.said = Message(), Message()
         self.table = FrameView(
             _TITLES,
             "Genes by p-value; means of log-normalised values (of generated features: in their own unit, and without a test). Imputed genes are in italics: SE and p count the error of imputing; Confirmed: how often a difference "
@@ -51,6 +51,7 @@ class RegionCompare(QWidget):
         box.addLayout(rows)
         box.addLayout(Flow(self.start, self.save))
         box.addWidget(self.message)
+        box.addWidget(self.said)
         box.addWidget(self.table, 1)
 
         links, r = Links(self), bench.regions
@@ -88,4 +89,5 @@ class RegionCompare(QWidget):
     def _compared(self) -> None:
         table = self._regions.comparison
         self.table.show_frame(table)
+        self.said.say(self._regions.said)
         allow(self.save, "" if table is not None else "Nothing was compared yet.")

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem
 from .regions import Regions
 
 NAME, CELLS, AREA, DENSITY = range(4)
+_FEWEST, _MOST = 3, 8  # lines that are seen at once
 
 
 class RegionList(QTreeWidget):
@@ -38,7 +39,6 @@ class RegionList(QTreeWidget):
     def show_regions(self, regions: Regions) -> None:
         """Other regions, or what was counted of them; numbers that are not known yet are dots."""
         row, facts = self.row(), regions.facts
-        self.setMinimumHeight(6 * self.fontMetrics().height())
         known = {} if facts is None else {r: facts.counts.iloc[i] for i, r in enumerate(facts.regions)}
         self._names = [r.name for r in regions.items]
         self.blockSignals(True)
@@ -54,6 +54,8 @@ class RegionList(QTreeWidget):
         if self.topLevelItemCount():
             self.setCurrentItem(self.topLevelItem(min(max(row, 0), self.topLevelItemCount() - 1)))
         self.blockSignals(False)
+        rows = min(max(len(regions.items), _FEWEST), _MOST)
+        self.setFixedHeight(self.header().sizeHint().height() + int(1.4 * rows * self.fontMetrics().height()) + 2 * self.frameWidth())
 
     def row(self) -> int:
         """The line that is chosen, -1 without any."""

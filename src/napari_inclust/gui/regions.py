@@ -52,6 +52,7 @@ class Regions:
         self.genes: tuple[str, ...] = ()
         self.facts: Facts | None = None
         self.comparison: pd.DataFrame | None = None
+        self.said = ""  # what the comparison is, and how its p-values are to be read
         self.message, self.wrong = "", False
         self._masks: dict[Region, Mask] = {}
         self._counter, self._comparer, self._writer = Later(self._failed), Later(self._failed), Later(self._failed)
@@ -250,7 +251,8 @@ class Regions:
 
     def _compared(self, a: str, b: str, table: pd.DataFrame, note: str) -> None:
         self.comparison = table
-        self._say(f"A is {a}, B is {b}. {note}")
+        self.said = f"A is {a}, B is {b}. {note}"
+        self._say("")
         self.compared()
 
     # files
@@ -312,7 +314,7 @@ class Regions:
     def _data(self) -> None:
         section = self._scene.session.section
         if section is not self._section:
-            self._section, self.items, self.genes, self.comparison, self._masks = section, (), (), None, {}
+            self._section, self.items, self.genes, self.comparison, self.said, self._masks = section, (), (), None, "", {}
             self.layer.clear()
             self._comparer.forget()
             self._say("")
