@@ -1,33 +1,70 @@
-"""How alive the window stays while a run trains in its worker: gaps of a 10 ms timer while the view is panned, and the time of an epoch beside one without a
-window.
+"""How alive the window stays while a run trains in its worker, and what the window costs the run: gaps of a 10 ms timer while the view is panned, and the time
+of an epoch in the worker and in a process without a window, each while the window of this one rests and while it is panned, in turns.
 
-Run: `xvfb-run -a python -m benchmarks.window` (with a display, without xvfb-run) prints one row as JSON.
+Panning keeps the interpreter and, in software GL, every core busy: only beside a window that is panned all the same does a process of its own tell what
+sharing the interpreter costs. Run: `xvfb-run -a python -m benchmarks.window` (with a display, without xvfb-run) prints one row as JSON.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import time
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
 
-EPOCHS = 30
+TURN, TURNS = 2, 2  # epochs of a turn after the first, turns of each kind
+EPOCHS = (2 * TURNS + 1) * (TURN + 2) + 2  # an epoch that has begun when its turn ends is not counted
 
 
-def headless() -> float:
-    """Seconds of an epoch without a window (median, the first left out)."""
+class Turns:
+    """Steps of a training that waits between epochs unless it is its turn, and tells how long each epoch took.
+
+    Parameters
+    ----------
+    go
+        Its turn (an event of threads or processes).
+    """
+
+    def __init__(self, steps: Callable[..., Generator[Any, None, Any]], go: Any, tell: Callable[[float], None]) -> None:
+        self._steps, self._go, self._tell = steps, go, tell
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Generator[Any, None, Any]:
+        steps = self._steps(*args, **kwargs)
+        while True:
+            self._go.wait()
+            start = time.perf_counter()
+            try:
+                epoch = next(steps)
+            except StopIteration as end:
+                return end.value
+            if epoch.stage == "training":
+                self._tell(time.perf_counter() - start)
+            yield epoch
+
+
+def settings() -> Any:
+    """Of both trainings; neither stops early."""
     from napari_inclust import Config
+
+    return Config.preset("balanced", epochs=EPOCHS, patience=1000)
+
+
+def headless(go: Any, told: Any) -> None:
+    """The same training without a window, in a process of its own."""
     from napari_inclust.core.train import epochs
     from napari_inclust.io import demo
 
-    steps = epochs(demo.demo_section(), demo.demo_reference(), Config.preset("balanced", epochs=EPOCHS), labels="cell_type")
-    marks = [time.perf_counter() for epoch in steps if epoch.stage == "training"]
-    return float(np.median(np.diff(marks)))
+    for _ in Turns(epochs, go, told.put)(demo.demo_section(), demo.demo_reference(), settings(), labels="cell_type"):
+        pass
 
 
 def measure() -> dict[str, Any]:
     """Train `balanced` on the demo in a live viewer while a timer ticks."""
+    import threading
+
     import napari
     from qtpy.QtCore import QTimer
     from qtpy.QtWidgets import QApplication
@@ -37,11 +74,18 @@ def measure() -> dict[str, Any]:
     from napari_inclust.io import demo
     from napari_inclust.paint import canvas
 
-    alone = headless()
+    context = multiprocessing.get_context("spawn")
+    theirs, mine, queue = context.Event(), threading.Event(), context.Queue()
+    other = context.Process(target=headless, args=(theirs, queue), daemon=True)
+    other.start()
     viewer = napari.Viewer(show=True)
+    _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
     bench = bench_of(viewer)
     bench.session.open_section(demo.demo_section())
     bench.session.open_reference(demo.demo_reference(), "cell_type")
+    plugin.dock.tabs.setCurrentIndex(plugin.dock.titles.index("Train"))  # where the losses are drawn
+    taken: list[float] = []
+    bench.training.steps = Turns(bench.training.steps, mine, taken.append)
     beats: list[float] = []
     timer = QTimer()
     timer.setInterval(10)
@@ -54,31 +98,58 @@ def measure() -> dict[str, Any]:
         beats.append(time.perf_counter())
 
     timer.timeout.connect(beat)
-    timer.start()
 
-    def wait(until: Any) -> np.ndarray:
+    def wait(until: Callable[[], bool], *, panned: bool) -> list[float]:
+        """Let the window live until then; milliseconds between the steps of the panning."""
         start = len(beats)
+        (timer.start if panned else timer.stop)()
         while not until():
             QApplication.processEvents()
             time.sleep(0.001)
-        return np.diff(beats[start:]) * 1e3
+        return list(np.diff(beats[start:]) * 1e3)
 
-    then = time.perf_counter() + 3
-    idle = wait(lambda: time.perf_counter() > then)
-    from napari_inclust import Config
+    def turn(go: Any, *, panned: bool, n: int = TURN) -> tuple[list[float], list[float]]:
+        """Epochs of the worker or of the other process: seconds of each but the first, and gaps of the window meanwhile."""
+        found: list[float] = []
 
-    bench.training.start(Config.preset("balanced", epochs=EPOCHS))
-    wait(lambda: len(bench.training.history) >= 1)
-    training = wait(lambda: len(bench.training.history) >= EPOCHS)
-    seconds = [e.seconds for e in bench.training.history]
-    scoring = wait(lambda: bench.training.state == DONE)
+        def enough() -> bool:
+            while go is theirs and not queue.empty():
+                found.append(queue.get())
+            return len(found if go is theirs else taken) > n
+
+        taken.clear()
+        go.set()
+        gaps = wait(enough, panned=panned)
+        go.clear()
+        return (found if go is theirs else taken)[1 : n + 1], gaps
+
+    def until(seconds: float) -> Callable[[], bool]:
+        end = time.perf_counter() + seconds
+        return lambda: time.perf_counter() > end
+
+    wait(until(1), panned=True)
+    idle = wait(until(3), panned=True)
+    bench.training.start(settings())
+    for go in (mine, theirs):
+        turn(go, panned=False, n=1)
+    kinds = {(who, panned): (go, list[float](), list[float]()) for who, go in (("worker", mine), ("process", theirs)) for panned in (False, True)}
+    for _ in range(TURNS):
+        for (_who, panned), (go, seconds, gaps) in kinds.items():
+            for all_of, found in zip((seconds, gaps), turn(go, panned=panned), strict=True):
+                all_of += found
+    other.kill()
+    mine.set()
+    scoring = wait(lambda: bench.training.state == DONE, panned=True)
     timer.stop()
     viewer.close()
+    epoch = {kind: float(np.median(seconds)) for kind, (_, seconds, _) in kinds.items()}
+    p99 = {name: float(np.percentile(gaps, 99)) for name, gaps in (("idle", idle), ("training", kinds["worker", True][2]), ("scoring", scoring))}
     return {
-        "panning: idle p99, ms": float(np.percentile(idle, 99)), "training p99, ms": float(np.percentile(training, 99)), "training p99 / idle": float(np.percentile(training, 99) / np.percentile(idle, 99)),
-        "training longest, ms": float(training.max()),
-        "scoring p99, ms": float(np.percentile(scoring, 99)), "scoring longest, ms": float(scoring.max()),
-        "epoch in the window / without": float(np.median(np.diff(seconds))) / alone,
+        "panning: idle p99, ms": p99["idle"], "training p99, ms": p99["training"], "training p99 / idle": p99["training"] / p99["idle"],
+        "training longest, ms": max(kinds["worker", True][2]), "scoring p99, ms": p99["scoring"], "scoring longest, ms": max(scoring),
+        "epoch without a window, ms": epoch["process", False] * 1e3, "in the worker / without": epoch["worker", False] / epoch["process", False],
+        "the same beside a panned window": epoch["worker", True] / epoch["process", True],
+        "panned / at rest, without": epoch["process", True] / epoch["process", False],
     }  # fmt: skip
 
 

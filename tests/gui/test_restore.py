@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from napari_inclust.core.config import Config
 from napari_inclust.core.regions import Region
+from napari_inclust.errors import RunError
 from napari_inclust.gui.domain_state import IDLE
 from napari_inclust.gui.judging import SPREAD
+from napari_inclust.gui.session_beside import read_beside
+from napari_inclust.gui.tissue import read_shown
 from napari_inclust.io import runs
 from napari_inclust.paint import canvas
 from napari_inclust.paint.limits import Percentile
@@ -30,8 +35,9 @@ def saved(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     s = bench.session
     s.open_section(read_section(tmp_path / "section.h5ad"))
     s.open_reference(read_reference(tmp_path / "reference.h5ad"), "cell_type")
+    s.set_run(FakeRun(s.section, s.reference, Config(seed=7)))
     s.set_run(FakeRun(s.section, s.reference))
-    monkeypatch.setattr(runs, "load_run", lambda path, section, reference: FakeRun(section, reference))
+    monkeypatch.setattr(runs, "load_run", lambda path, section, reference: FakeRun(section, reference, Config(seed=7 if ".run1" in path.name else 0)))
     for gene in ("Gene6", "Gene31"):
         s.choose(gene)
         qtbot.waitUntil(lambda gene=gene: bench.scene.painter.gene_layer().painted.name == gene)
@@ -54,6 +60,7 @@ def saved(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     bench.restore.save(path)
     qtbot.waitUntil(lambda: not bench.restore.busy, timeout=10_000)
     assert "The session is in" in bench.restore.message
+    assert bench.restore.message.endswith("Beside it: run in mine.inclust, 1 other run (.inclust).")
     return viewer, bench, dock, path
 
 
@@ -85,6 +92,8 @@ def test_all_that_was_chosen_comes_back(saved: Any, qtbot: Any) -> None:
     assert s.look.policy == Percentile(2, 95)
     assert s.stars == {"Gene7"}
     assert s.labels == "cell_type"
+    assert [run.config.seed for run in s.runs] == [7, 0]
+    assert s.run is s.runs[1]
     assert dock.data.section.path() == str(path.parent / "section.h5ad")
     assert s.gene_sets == {"mine": ("Gene4", "Gene31")}
     assert s.recent[:2] == ["Gene10", "Gene31"]
@@ -96,6 +105,52 @@ def test_all_that_was_chosen_comes_back(saved: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: bench.judging.faded() is not None, timeout=10_000)
     qtbot.waitUntil(lambda: bench.scene.painter.overlays.uncertainty is not None, timeout=10_000)
     assert bench.judging.veil
+
+
+def test_another_run_that_cannot_be_read_costs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(file: Path, section: Any, reference: Any) -> str:
+        if file.name == "mine.run1.inclust":
+            raise RunError("it is damaged.")
+        return file.name
+
+    monkeypatch.setattr(runs, "load_run", load)
+    state = {"run": "mine.inclust", "runs": ["mine.run1.inclust", "mine.inclust"]}
+    assert read_beside(tmp_path, state, None, None) == (["mine.inclust"], "mine.inclust", None, None, ("the run mine.run1.inclust (it is damaged.)",))
+    with pytest.raises(RunError):
+        read_beside(tmp_path, state | {"run": "mine.run1.inclust"}, None, None)
+
+
+def test_pictures_of_the_tissue_come_back(opened: Any, qtbot: Any, tmp_path: Path) -> None:
+    import tifffile
+
+    viewer, bench, dock = opened
+    section = replace(small_section(), path=tmp_path / "section.h5ad")
+    section.adata.write_h5ad(section.path)
+    bench.session.open_section(section)
+    picture, path = tmp_path / "stain.tif", tmp_path / "mine.inclust.json"
+    tifffile.imwrite(picture, np.random.default_rng(0).integers(0, 255, (3, 40, 50), dtype=np.uint8), photometric="minisblack")
+    bench.tissue.add(picture, 2.0)
+    qtbot.waitUntil(lambda: bool(bench.tissue.shown) and not bench.tissue.busy, timeout=10_000)
+    names = [layer.name for layer in viewer.layers if layer.name.startswith("stain")]
+    viewer.layers[names[0]].opacity = 0.4
+    where = viewer.layers[names[0]].affine.affine_matrix
+    bench.restore.save(path)
+    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
+    assert json.loads(path.read_text())["images"]["added"] == [["stain.tif", 2.0]]
+    bench.session.close_section()
+    assert not [layer for layer in viewer.layers if layer.name.startswith("stain")]
+    bench.restore.open(path)
+    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
+    assert bench.restore.message == "Opened mine.inclust.json."
+    assert [layer.name for layer in viewer.layers if layer.name.startswith("stain")] == names
+    assert viewer.layers[names[0]].opacity == pytest.approx(0.4)
+    np.testing.assert_allclose(viewer.layers[names[0]].affine.affine_matrix, where)
+    assert set(dock.data.tissue.ticked()) == set(bench.tissue.shown)
+    picture.unlink()
+    shown, lost = read_shown(section, {}, [(str(picture), 2.0)], bench.tissue.shown, None, molecules=False)
+    assert (shown.images, shown.names, shown.added) == ([], (), [])
+    assert len(lost) == 1
+    assert lost[0].startswith(f"the image {picture} (")
 
 
 def test_what_is_gone_is_told(saved: Any, qtbot: Any) -> None:

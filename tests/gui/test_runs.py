@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,3 +43,23 @@ def test_two_runs_are_compared_gene_by_gene(opened: Any, qtbot: Any) -> None:
     assert s.run is two
     runs.table.clicked.emit(runs.table.model().index(0, 0))
     assert s.run is one
+
+
+def test_a_run_of_another_section_is_not_painted_and_told(opened: Any, qtbot: Any, tmp_path: Path) -> None:
+    _, bench, dock = opened
+    s = bench.session
+    first = replace(small_section(), path=tmp_path / "first.h5ad")
+    s.open_section(first)
+    s.open_reference(small_reference())
+    s.set_run(FakeRun(first, s.reference))
+    s.open_section(small_section(40, seed=2))
+    told: list[str] = []
+    s.told.connect(told.append)
+    table = dock.train.runs.table
+    table.clicked.emit(table.model().index(0, 0))
+    assert s.run is None
+    assert told
+    assert f"trained on {first.name}, which is not open now" in told[0]
+    s.open_section(replace(small_section(), path=first.path))  # the same file, read again
+    table.clicked.emit(table.model().index(0, 0))
+    assert s.run is s.runs[0]

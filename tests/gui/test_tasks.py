@@ -17,7 +17,8 @@ from qtpy.QtWidgets import QFileDialog
 from napari_inclust.core.config import Config
 from napari_inclust.core.section import Reference, Section
 from napari_inclust.core.train import fit
-from napari_inclust.gui.generating import Made
+from napari_inclust.core.trained_store import save
+from napari_inclust.gui.generating import Made, reopened
 from napari_inclust.gui.training import CRASHED, DONE, STOPPED
 from napari_inclust.paint.masks import DECODER, ENCODER
 from napari_inclust.paint.values import GENERATED, CellValues
@@ -184,6 +185,11 @@ def test_true_proteins_are_generated_and_saved(ready: Any, qtbot: Any, tmp_path:
     assert set(written.var["kind"]) == {"generated"}
     shown = bench.session.generated.values["CD2 (protein)"]
     np.testing.assert_allclose(np.asarray(written[:, "CD2"].X).ravel(), shown.values)
+    made, section = bench.session.generated, bench.session.section
+    save(made.trained, tmp_path / "mine.generated.inclust")  # as a session does
+    again = reopened(section, bench.session.reference, tmp_path / "mine.generated.inclust", made.block).values["CD2 (protein)"]
+    np.testing.assert_allclose(again.values, shown.values, rtol=1e-4, atol=1e-5)
+    assert (again.score, again.kind, again.unit) == (pytest.approx(shown.score), shown.kind, shown.unit)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..core.config import Config
     from ..core.dataset import Dataset
     from ..core.section import Reference, Section
+    from ..core.trained import Trained
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,6 @@ def real_generate(
         Data sets that nothing connects; a modality that nobody measures.
     """
     from ..core.compose import compose
-    from ..core.generate import generate
     from ..core.trained import train_plan
 
     sets = datasets(section, reference)
@@ -101,9 +101,29 @@ def real_generate(
     plan.block(block)
     trained = yield from train_plan(plan, sets, config, checkpoint=checkpoint)
     yield replace(trained.history[-1], stage="scoring")
-    made = generate(trained, sets[0].name, block)
+    return _made(section, trained, block)
+
+
+def reopened(section: Section, reference: Reference, path: Path, block: str) -> Made:
+    """What a saved plan generates: the same values again.
+
+    Raises
+    ------
+    InclustError
+        A plan that is damaged, or was trained on other data.
+    """
+    from ..core.trained_store import load
+
+    return _made(section, load(path, datasets(section, reference)), block)
+
+
+def _made(section: Section, trained: Trained, block: str) -> Made:
+    from ..core.generate import generate
+
+    tissue, reference = trained.sets[0], trained.sets[1]
+    made = generate(trained, tissue.name, block)
     scores = made.scores["pcc"]
-    unit = "share of open cells" if sets[1].modality(block).normalise == "binary" else f"log1p of normalised {block}"
+    unit = "share of open cells" if reference.modality(block).normalise == "binary" else f"log1p of normalised {block}"
     values = {
         f"{feature} ({block})": CellValues(f"{feature} ({block})", made.values[:, i], GENERATED, made.spread[:, i], float(scores.iloc[i]), unit)
         for i, feature in enumerate(made.features)

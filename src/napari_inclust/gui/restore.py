@@ -14,6 +14,7 @@ from ..io.write import as_output_error, replacing
 from ..paint import canvas
 from .heavy import heavy
 from .later import Later
+from .session_beside import of_section, write_beside
 from .session_file import SUFFIX, Data, apply, capture, open_data, read_state
 
 
@@ -45,7 +46,7 @@ class Restore:
         self._later.close()
 
     def save(self, path: str | Path) -> None:
-        """Write the session, with its run and its domains in files beside it."""
+        """Write the session, with its runs, what was generated and its domains in files beside it."""
         path, bench, viewer = Path(path), self._bench(), self._viewer()
         if bench is None or viewer is None:
             return
@@ -54,21 +55,14 @@ class Restore:
         except InclustError as error:
             self._failed(error)
             return
-        run, domains = bench.session.run, bench.finding.found
+        s, domains = bench.session, bench.finding.found
+        runs, chosen, made = of_section(s.runs, s.section), s.run, s.generated
 
         def write() -> str:
-            from ..io.found import save_found
-
             name = path.name.removesuffix(SUFFIX).removesuffix(".json")
-            if run is not None:
-                state["run"] = f"{name}.inclust"
-                run.save(path.with_name(state["run"]))
-            if domains is not None:
-                state["domains"] = f"{name}.domains.npz"
-                save_found(domains, path.with_name(state["domains"]))
+            beside = write_beside(path, name, state, runs, chosen, made, domains)
             with replacing(path) as part, as_output_error(path):
                 part.write_text(json.dumps(state, indent=1, allow_nan=False), encoding="utf-8")
-            beside = [f"{what} in {state[what]}" for what in ("run", "domains") if state[what]]
             return f"The session is in {path}." + (f" Beside it: {', '.join(beside)}." if beside else "")
 
         self._start(f"Saving {path.name}", write, self._told)

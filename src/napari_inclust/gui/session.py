@@ -70,6 +70,7 @@ class Session:
         self._measured: Measured | None = None
         self._kept: OrderedDict[str, CellValues] = OrderedDict()  # genes that the run imputed
         self._inline = False
+        self._awaited: str | None = None  # channel of the blend for the gene that is being imputed
 
     # data
     def open_section(self, section: Section, measured: Measured | None = None) -> None:
@@ -139,7 +140,10 @@ class Session:
         self.choose_run(run, known)
 
     def choose_run(self, run: Run, known: Sequence[CellValues] = ()) -> None:
-        """Paint from another run of this session."""
+        """Paint from another run of this session; one of another section is refused, and told."""
+        if not fits(run, self.section):
+            self.told(f"That run was trained on {run.section.name}, which is not open now. Open it first (Data, Opened), then choose the run again.")
+            return
         if run is not self.run:
             self.foreseen = None
         self.run = run
@@ -186,7 +190,7 @@ class Session:
         """Paint a gene."""
         if gene == self.gene and self.score is None:
             return
-        self.gene, self.score = gene, None
+        self.gene, self.score, self._awaited = gene, None, None
         if gene is not None:
             self.recent = [gene, *[g for g in self.recent if g != gene]][:_RECENT]
         self.gene_changed()
@@ -267,7 +271,10 @@ class Session:
         while len(self._kept) * 2 * found.values.nbytes > _KEPT_BYTES and len(self._kept) > 1:
             self._kept.popitem(last=False)
         if found.name == self.gene:
+            awaited = self._awaited
             self.gene_changed()
+            if awaited is not None:
+                self.put(awaited)
 
     def shown(self) -> list[CellValues]:
         """What is to be painted: one, or measured and imputed side by side."""
@@ -306,7 +313,8 @@ class Session:
         return x <= self.line if self.divide > 0 else x < x.min()
 
     def put(self, channel: str) -> None:
-        """The gene that is shown into a channel of the blend, or out of it when it is there already."""
+        """The gene that is shown into a channel of the blend, or out of it when it is there already; one that is still being imputed once it is there."""
+        self._awaited = channel if self.must_wait else None
         shown = [] if self.must_wait else self.shown()
         if len(shown) != 1:
             return
@@ -351,6 +359,14 @@ class Session:
         if found.score is None and self.foreseen is not None and gene in self.foreseen.index:
             found = replace(found, foreseen=float(self.foreseen.loc[gene, "predicted_pcc"]))
         return found
+
+
+def fits(run: Run, section: Section | None) -> bool:
+    """Whether a run was trained on a section, or on the same file when it was open before."""
+    mine = run.section
+    if section is None or mine is section:
+        return section is not None
+    return mine.path is not None and mine.path == section.path and mine.adata.obs_names.equals(section.adata.obs_names)
 
 
 def imputed_values(run: Any, gene: str) -> CellValues:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,41 @@ from .loading import Loading
 from .session import Session
 
 _SETTLED = 150  # ms without a move of the camera
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """Images and molecules of a section as they are to be shown; `added` are the user's own: path and micrometres per pixel."""
+
+    images: list[Any]
+    transcripts: Any
+    added: list[tuple[str, float | None]]
+    names: tuple[str, ...]
+    z: int | None
+    pictures: dict[Any, Picture]
+    molecules: bool
+
+
+def read_shown(
+    section: Any, options: dict[str, Any], added: list[tuple[str, float | None]], names: tuple[str, ...], z: int | None, *, molecules: bool
+) -> tuple[Shown, list[str]]:
+    """In a thread: what was shown before, and in words what is not there any more."""
+    folder = section.path is not None and section.path.is_dir()
+    images, transcripts, kept, lost = [], None, [], []
+    try:
+        images, transcripts = _find(section.path, _options(options)) if folder else ([], None)
+    except InclustError as error:
+        lost.append(f"the images ({error})")
+    for path, size in added:
+        try:
+            images = [*images, *_open(path, size)]
+            kept.append((path, size))
+        except InclustError as error:
+            lost.append(f"the image {path} ({error})")
+    known = {image.name for image in images}
+    lost += [f"the image {name}" for name in names if name not in known and not lost]
+    pictures = {image: picture(image) for image in _chosen(images, names, z)}
+    return Shown(images, transcripts, kept, tuple(n for n in names if n in known), z, pictures, molecules and transcripts is not None), lost
 
 
 class Tissue:
@@ -40,6 +76,7 @@ class Tissue:
         self._viewer = weakref.ref(viewer)
         self._session, self._loading = session, loading
         self.images: list[Any] = []  # TissueImage
+        self.added: list[tuple[str, float | None]] = []  # pictures of the user's own: path, micrometres per pixel
         self.transcripts: Any = None
         self.problem = ""
         self.molecules_on = False
@@ -81,6 +118,11 @@ class Tissue:
         return self._names
 
     @property
+    def z(self) -> int | None:
+        """Number of the plane that is shown, where there are several."""
+        return self._z
+
+    @property
     def opened(self) -> bool:
         """Whether there is a section."""
         return self._section is not None
@@ -98,7 +140,7 @@ class Tissue:
     def show(self, names: tuple[str, ...], z: int | None) -> None:
         """Just these channels, of one plane where they have several."""
         self._names, self._z = names, z
-        wanted = [image for image in self.images if image.name in names and image.z in (None, z)]
+        wanted = _chosen(self.images, names, z)
         new = [image for image in wanted if image not in self._pictures]
         self.problem = ""
         self._drawing.ask(lambda: {image: picture(image) for image in new}, lambda found: self._draw(wanted, found))
@@ -107,14 +149,18 @@ class Tissue:
     def add(self, path: str | Path, pixel_size: float | None) -> None:
         """A picture of the user's own."""
 
-        def read() -> Any:
-            from ..io.images import open_image
-
-            return open_image(Path(path), pixel_size=pixel_size)
-
         self.problem = ""
-        self._finding.ask(read, self._added)
+        self._finding.ask(lambda: _open(path, pixel_size), lambda images: self._added((str(path), pixel_size), images))
         self.changed()
+
+    def put(self, shown: Shown) -> None:
+        """What was shown in a session that is opened again."""
+        for later in (self._finding, self._drawing):
+            later.forget()
+        self.images, self.transcripts, self.added = shown.images, shown.transcripts, shown.added
+        self._names, self._z = shown.names, shown.z
+        self._draw(_chosen(self.images, self._names, self._z), shown.pictures)
+        self.show_molecules(shown.molecules)
 
     def show_molecules(self, on: bool) -> None:
         """Molecules of the gene that is painted, or none."""
@@ -147,13 +193,13 @@ class Tissue:
                 layers.close()
         for later in (self._finding, self._drawing, self._searching):
             later.forget()
-        self.images, self.transcripts, self.problem, self.molecules_on, self._names = [], None, "", False, ()
+        self.images, self.added, self.transcripts, self.problem, self.molecules_on, self._names = [], [], None, "", False, ()
         self._pictures.clear()
         if section is not None:
             unit = "pixel" if "in pixels" in section.unit_note else "um"
             self._layers, self._molecules = Pictures(viewer, unit), Molecules(viewer, unit)
             if section.path is not None and section.path.is_dir():
-                options = {k: v for k, v in self._loading.options.items() if k in ("system", "pixel_size")}
+                options = _options(self._loading.options)
                 self._finding.ask(lambda: _find(section.path, options), self._found)
         self.changed()
 
@@ -161,7 +207,8 @@ class Tissue:
         self.images, self.transcripts = found
         self.changed()
 
-    def _added(self, images: list[Any]) -> None:
+    def _added(self, source: tuple[str, float | None], images: list[Any]) -> None:
+        self.added = [*self.added, source]
         self.images = [*self.images, *images]
         self.show(tuple(dict.fromkeys((*self._names, *(image.name for image in images)))), self._z if self._z in self.planes else next(iter(self.planes), None))
 
@@ -198,6 +245,22 @@ class Tissue:
     def _failed(self, error: Exception) -> None:
         self.problem = str(error) if isinstance(error, InclustError) else f"The image could not be read ({type(error).__name__}: {error})."
         self.changed()
+
+
+def _options(options: dict[str, Any]) -> dict[str, Any]:
+    """Those of reading a section that say where its images lie."""
+    return {k: v for k, v in options.items() if k in ("system", "pixel_size")}
+
+
+def _chosen(images: list[Any], names: tuple[str, ...], z: int | None) -> list[Any]:
+    """Images of some channels, of one plane where they have several."""
+    return [image for image in images if image.name in names and image.z in (None, z)]
+
+
+def _open(path: str | Path, pixel_size: float | None) -> list[Any]:
+    from ..io.images import open_image
+
+    return open_image(Path(path), pixel_size=pixel_size)
 
 
 def _find(path: Path, options: dict[str, Any]) -> tuple[list[Any], Any]:

@@ -81,7 +81,7 @@ class TissueBox(QGroupBox):
         if t.images is not self._known:
             self._known = t.images
             self._list()
-            fill(self.plane, [(str(z), z) for z in t.planes] or [("0", None)], self.plane.currentData())
+            fill(self.plane, [(str(z), z) for z in t.planes] or [("0", None)], t.z if t.z in t.planes else self.plane.currentData())
         self._form.setRowVisible(self.plane, len(t.planes) > 1)
         self.channels.setVisible(bool(t.images))
         opened = "" if t.opened else "Open a section first."
