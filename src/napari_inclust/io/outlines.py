@@ -77,8 +77,21 @@ def pixel_affine(xy: NDArray[np.float64], factor: float = 1.0) -> NDArray[np.flo
     return np.asarray(swap @ xy @ centre @ swap)
 
 
-def rings_of(geometry: Any) -> list[NDArray[np.float64]]:
-    """Outer rings of a shapely polygon or multipolygon, (points, xy) each."""
+def rings_of(rows: NDArray[Any], shapes: Any) -> Rings:
+    """Outer rings of the polygons and multipolygons of cells.
+
+    Parameters
+    ----------
+    rows : (shapes,) int
+        Row of the cell of each; below 0: of none, left out.
+    shapes : (shapes,)
+        Of shapely; None and empty ones have no ring.
+    """
     import shapely
 
-    return [shapely.get_coordinates(part.exterior) for part in getattr(geometry, "geoms", [geometry]) if not part.is_empty]
+    rows, shapes = np.asarray(rows), np.asarray(shapes, dtype=object)
+    parts, of = shapely.get_parts(shapes[rows >= 0], return_index=True)
+    points, part = shapely.get_coordinates(shapely.get_exterior_ring(parts), return_index=True)  # all at once: one by one costs more than drawing them
+    stops = np.searchsorted(part, np.arange(len(parts) + 1))
+    for row, start, stop in zip(rows[rows >= 0][of].tolist(), stops[:-1].tolist(), stops[1:].tolist(), strict=True):
+        yield row, points[start:stop]

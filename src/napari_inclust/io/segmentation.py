@@ -81,7 +81,8 @@ def _polygons(path: Path, section: Section, scale: float) -> Raster:
     matched = max((np.array([by_name.get(str(n), -1) for n in column]) for column in candidates), key=lambda m: int((m >= 0).sum()))
     if (matched >= 0).mean() < 0.5:
         matched = _around(shapes, section.xy / scale)
-    raster = rasterise((row, ring * scale) for row, i in enumerate(matched) if i >= 0 for ring in rings_of(shapes[i]))
+    rows = np.flatnonzero(matched >= 0)
+    raster = rasterise((row, ring * scale) for row, ring in rings_of(rows, np.asarray(shapes, dtype=object)[matched[rows]]))
     if raster is None:
         raise DataError(f"no polygon of {path} belongs to a cell of {section.name}: neither by name nor by place.")
     return raster

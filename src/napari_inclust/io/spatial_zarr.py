@@ -139,9 +139,7 @@ def _raster(data: Any, region: str, adata: AnnData, instance_key: str, system: s
         rows = pd.Index(instances.astype(str)).get_indexer(shapes.index.astype(str))
         outlines = shapes.geometry if "radius" not in shapes else shapes.geometry.buffer(shapes["radius"])
         move = to_system[:2, :2].T, to_system[:2, 2]
-        return rasterise(
-            (int(row), (ring @ move[0] + move[1]) * scale) for row, shape in zip(rows, outlines, strict=True) if row >= 0 for ring in rings_of(shape)
-        )
+        return rasterise((row, (ring @ move[0] + move[1]) * scale) for row, ring in rings_of(rows, outlines.to_numpy()))
     element = data.labels[region]
     if hasattr(element, "children"):  # several resolutions: the finest that is not too large
         levels = [next(iter(level.values())) for level in element.values()]

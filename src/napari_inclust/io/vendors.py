@@ -42,9 +42,7 @@ def merscope_rings(path: Path, adata: AnnData) -> Iterator[tuple[int, NDArray[np
     if "ZIndex" in table:
         table = table[table["Geometry"].notna()].sort_values("ZIndex", kind="stable").drop_duplicates("EntityID")
     rows = adata.obs_names.get_indexer(table["EntityID"].astype(str))
-    for row, geometry in zip(rows, shapely.from_wkb(table["Geometry"].to_numpy()), strict=True):
-        if row >= 0 and geometry is not None:
-            yield from ((int(row), ring) for ring in rings_of(geometry))
+    yield from rings_of(rows, shapely.from_wkb(table["Geometry"].to_numpy()))
 
 
 def is_xenium(path: Path) -> bool:
