@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .inflation import inflation, moran, neighbours
 from .predict import Predictor
-from .readout import Attention, Decoder, GeneProcess, Wanted
+from .readout import GeneProcess, Wanted
 from .score import pearson, zscore
 
 if TYPE_CHECKING:
@@ -26,10 +26,7 @@ FEATURES = (
     "explained by components",
     "explained by shared genes",
     "strongest shared partners",
-    "size of the signal",
     "agreement of readouts",
-    "attention and decoder alike",
-    "replicable from halves of the reference",
     "consistency with the section",
     "common factor",
     "spatial pattern",
@@ -105,15 +102,14 @@ def gene_features(predictor: Predictor, features: NDArray[np.intp], components: 
         `inflation.neighbours` of the predictor's anchors.
     """
     components = zscore(components) / np.sqrt(len(components))
-    parts = np.split(features, range(CHUNK, len(features), CHUNK))
-    by_member = []
-    for m in range(predictor.folds):
-        seen = _Seen(predictor, m, graph)
-        by_member.append(np.vstack([seen.features(predictor.genes.wanted(part)) for part in parts]))
-    mean = np.mean(by_member, 0)
-    for i in np.flatnonzero(features < len(predictor.fold)):
-        mean[i] = by_member[predictor.fold[features[i]]][i]
-    return np.hstack([np.vstack([_in_reference(predictor, part, components) for part in parts]), mean])
+    out = []
+    for part in np.split(features, range(CHUNK, len(features), CHUNK)):
+        by_member = np.stack([_seen_by(predictor, predictor.genes.wanted(part), m, graph) for m in range(predictor.folds)])
+        mean = by_member.mean(0)
+        shared = np.flatnonzero(part < len(predictor.fold))
+        mean[shared] = by_member[predictor.fold[part[shared]], shared]
+        out.append(np.hstack([_in_reference(predictor, part, components), mean]))
+    return np.vstack(out)
 
 
 def _in_reference(predictor: Predictor, features: NDArray[np.intp], components: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -125,43 +121,20 @@ def _in_reference(predictor: Predictor, features: NDArray[np.intp], components: 
     return np.stack([detection, np.log(mean + 1e-4), np.log((sd + 1e-4) / (mean + 1e-4)), explained], 1)
 
 
-class _Seen:
-    """What one member knows of genes, with all that does not depend on the gene done once."""
-
-    def __init__(self, predictor: Predictor, member: int, graph: sp.csr_matrix) -> None:
-        self.predictor, self.member, self.graph = predictor, member, graph
-        shown = predictor.shown[member]
-        self.process = GeneProcess("", predictor.shown, predictor.genes, noise=1.0)
-        self.between = self.process.between_shown(member)
-        self.x = predictor.anchors.x[member][:, shown]
-        attention = next((r for r in predictor.readouts if isinstance(r, Attention)), None)
-        self.weights = None if attention is None else attention.weights(predictor.anchors, member)
-        self.half = np.random.default_rng(member).permutation(len(predictor.genes.rows)) % 2 == 0
-        self.decoder = next((r for r in predictor.readouts if isinstance(r, Decoder)), None)
-
-    def features(self, wanted: Wanted) -> NDArray[np.float64]:
-        """(genes, 9) variance that the shown genes explain in the reference; mean of the five largest correlations with them there; spread of what they alone
-        predict; spread of the stacked prediction (1 when all readouts say the same); how alike attention and decoder are, and attention to either half of the
-        reference's cells (0 without these readouts); how alike the prediction's correlations with the shown genes are in the section and in the reference; its
-        correlation with the cell's common factor; its Moran's I."""
-        to_shown = self.process.to_shown(self.member, wanted)
-        weights = np.linalg.solve(self.between, to_shown)
-        partners = np.sort(np.abs(to_shown), axis=0)[-5:].mean(0)
-        stacked = self.predictor.stacked(self.member, wanted, None, self.member)
-        z = zscore(stacked)
-        in_section = zscore(self.x).T @ z / len(z)
-        along = zscore(self.x.mean(1, keepdims=True))[:, 0] @ z / len(z)
-        columns = [(to_shown * weights).sum(0), partners, (self.x @ weights).std(0), stacked.std(0), *self._attended(wanted)]
-        return np.stack([*columns, pearson(to_shown, in_section), along, moran(stacked, self.graph)], 1)
-
-    def _attended(self, wanted: Wanted) -> tuple[NDArray[Any], NDArray[Any]]:
-        nothing = np.zeros(len(wanted.features))
-        if self.weights is None:
-            return nothing, nothing
-        sums = [self.weights[:, half] @ wanted.values[half] for half in (self.half, ~self.half)]
-        means = [s / np.maximum(self.weights[:, half].sum(1, keepdims=True), 1e-9) for s, half in zip(sums, (self.half, ~self.half), strict=True)]
-        decoded = self.decoder.predict(self.predictor.anchors, self.member, wanted) if self.decoder is not None else None
-        return nothing if decoded is None else pearson(sums[0] + sums[1], decoded), pearson(*means)
+def _seen_by(predictor: Predictor, wanted: Wanted, member: int, graph: sp.csr_matrix) -> NDArray[np.float64]:
+    """Of each gene: variance that the shown genes explain in the reference; mean of its five largest correlations with them there; spread of the stacked
+    prediction (1 when all readouts say the same); how alike its correlations with the shown genes are in the section (predicted) and in the reference; its
+    correlation with the cell's common factor; Moran's I of the prediction."""
+    shown = predictor.shown[member]
+    process = GeneProcess("", predictor.shown, predictor.genes, noise=1.0)
+    to_shown = process.to_shown(member, wanted)
+    explained = (to_shown * np.linalg.solve(process.between_shown(member), to_shown)).sum(0)
+    partners = np.sort(np.abs(to_shown), axis=0)[-5:].mean(0)
+    stacked = predictor.stacked(member, wanted, None, member)
+    x = predictor.anchors.x[member][:, shown]
+    in_section = zscore(x).T @ zscore(stacked) / len(x)
+    along = zscore(x.mean(1, keepdims=True))[:, 0] @ zscore(stacked) / len(x)
+    return np.stack([explained, partners, stacked.std(0), pearson(to_shown, in_section), along, moran(stacked, graph)], 1)
 
 
 def foresee(
