@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def test_three_genes_blend_and_the_buttons_are_the_legend(opened: Any, qtbot: An
     s.set_run(FakeRun(s.section, s.reference))
     for gene, channel in (("Gene6", "green"), ("Gene31", "blue")):
         s.choose(gene)
-        qtbot.waitUntil(lambda gene=gene: bench.scene.painter.gene_layer().painted.name == gene and bench.scene.painter.gene_layer().visible)
+        qtbot.waitUntil(lambda gene=gene: bench.scene.painter.gene_layer().painted.name == gene and bench.scene.painter.gene_layer().visible, timeout=30_000)
         qtbot.mouseClick(dock.genes.blend.channels[channel], LEFT)
     assert not bench.scene.painter.gene_layer().visible
     layers = bench.scene.painter.blend.layers
@@ -54,6 +55,26 @@ def test_three_genes_blend_and_the_buttons_are_the_legend(opened: Any, qtbot: An
     s.open_section(small_section(40, seed=2))
     assert dock.genes.blend.channels["red"].text() == "red"
     assert [layer.name for layer in viewer.layers] == ["cell_type"]
+
+
+def test_a_gene_that_is_still_being_imputed_joins_the_blend_when_it_is_there(opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, bench, dock = opened
+    s, go = bench.session, threading.Event()
+    s.open_section(small_section())
+    s.open_reference(small_reference())
+    run = FakeRun(s.section, s.reference)
+    quick = run.impute
+    monkeypatch.setattr(run, "impute", lambda gene: (go.wait(20), quick(gene))[1])
+    s.set_run(run)
+    dock.tabs.setCurrentIndex(dock.titles.index("Genes"))
+    s.choose("Gene31")
+    assert s.must_wait
+    qtbot.mouseClick(dock.genes.blend.channels["blue"], LEFT)
+    assert s.blend == {}
+    go.set()
+    qtbot.waitUntil(lambda: "blue" in s.blend, timeout=20_000)
+    assert dock.genes.blend.channels["blue"].text() == "Gene31*"
+    assert bench.scene.painter.blend.layers["blue"].visible
 
 
 def test_a_switch_is_read_once_and_drawn_once(opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:

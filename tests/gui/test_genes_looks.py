@@ -29,7 +29,7 @@ def genes(opened: Any, qtbot: Any) -> Any:
     bench.session.set_run(FakeRun(bench.session.section, bench.session.reference))
     dock.tabs.setCurrentIndex(dock.titles.index("Genes"))
     bench.session.choose("Gene10")
-    qtbot.waitUntil(lambda: layer_of(bench) is not None and layer_of(bench).painted.name == "Gene10", timeout=5000)
+    qtbot.waitUntil(lambda: layer_of(bench) is not None and layer_of(bench).painted.name == "Gene10", timeout=30_000)
     return viewer, bench, dock.genes
 
 
@@ -40,7 +40,7 @@ def layer_of(bench: Any) -> Any:
 def view(bench: Any, dock: Any, name: str, qtbot: Any) -> Any:
     """Click a view, and wait until it is painted."""
     qtbot.mouseClick(dock.compare.buttons[name], LEFT)
-    qtbot.waitUntil(lambda: bench.session.effective_view == name and not bench.session.must_wait, timeout=5000)
+    qtbot.waitUntil(lambda: bench.session.effective_view == name and not bench.session.must_wait and not dock.message.text(), timeout=30_000)
     return layer_of(bench)
 
 
@@ -81,9 +81,9 @@ def test_the_line_of_the_swipe_is_drawn_and_dragged(genes: Any, qtbot: Any) -> N
     assert line.name == "measured | imputed"
     assert line.data[0, 0, 1] == s.line == pytest.approx(70)  # half of eight columns, 20 um apart
     shot = viewer.screenshot(canvas_only=True, flash=False)
-    above = shot[at(viewer, -30, 70).y(), :, :3].astype(int)  # a row of pixels above the cells
-    assert (above.max(1) > 150).any()
-    assert abs(int(np.flatnonzero(above.max(1) > 150).mean()) - at(viewer, -30, 70).x()) <= 3
+    place = at(viewer, -30, 70)
+    bright = np.flatnonzero(shot[place.y(), :, :3].astype(int).max(1) > 150)  # of a row of pixels above the cells
+    assert abs(int(bright[np.abs(bright - place.x()) < 100].mean()) - place.x()) <= 3  # farther away is the colour bar
     centre = canvas.camera(viewer).center
     drag(viewer, [(60, 70), (60, 105)], qtbot)
     assert s.divide == pytest.approx(0.75, abs=0.03)
@@ -105,10 +105,10 @@ def test_flicker_changes_by_itself_and_stops(genes: Any, qtbot: Any) -> None:
     dock.compare._clock.setInterval(30)
     seen_names = set()
     qtbot.mouseClick(dock.compare.flicker, LEFT)
-    qtbot.waitUntil(lambda: not seen_names.add(layer_of(bench).name) and len(seen_names) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: not seen_names.add(layer_of(bench).name) and len(seen_names) == 2, timeout=30_000)
     assert any(n == "Gene10 · measured" for n in seen_names)
     bench.session.choose("Gene31")  # not measured: nothing to flicker with
-    qtbot.waitUntil(lambda: layer_of(bench).painted.name == "Gene31", timeout=5000)
+    qtbot.waitUntil(lambda: layer_of(bench).painted.name == "Gene31", timeout=30_000)
     assert not dock.compare.flicker.isChecked()
     assert not dock.compare._clock.isActive()
     assert not dock.compare.flicker.isEnabled()
@@ -194,7 +194,7 @@ def test_a_pasted_gene_set_is_scored_and_marked(genes: Any, qtbot: Any) -> None:
     qtbot.keyClicks(dock.sets.text, "gene6, Gene31 Unknown")
     qtbot.keyClicks(dock.sets.name, "mine")
     qtbot.mouseClick(dock.sets.paint, LEFT)
-    qtbot.waitUntil(lambda: s.score is not None, timeout=5000)
+    qtbot.waitUntil(lambda: s.score is not None, timeout=30_000)
     layer = layer_of(bench)
     assert layer.name == "mine (set) · score of 2 genes, imputed (1 of them)"
     parts = [s.run.measured("Gene6"), s.run.impute("Gene31").values]
@@ -224,7 +224,7 @@ def test_gene_sets_from_a_file(genes: Any, qtbot: Any, tmp_path: Path, monkeypat
     assert dock.sets.sets.currentData() == "ONE"
     assert dock.sets.text.toPlainText() == "Gene5, Gene6"
     qtbot.mouseClick(dock.sets.paint, LEFT)
-    qtbot.waitUntil(lambda: bench.session.score is not None, timeout=5000)
+    qtbot.waitUntil(lambda: bench.session.score is not None, timeout=30_000)
     assert layer_of(bench).name == "ONE (set) · score of 2 genes, measured"
     path.write_text("broken")
     qtbot.mouseClick(dock.sets.file, LEFT)
@@ -234,7 +234,7 @@ def test_gene_sets_from_a_file(genes: Any, qtbot: Any, tmp_path: Path, monkeypat
 def test_uncertainty_as_opacity_fades_what_is_unsure(genes: Any, qtbot: Any) -> None:
     viewer, bench, dock = genes
     layer = view(bench, dock, "imputed", qtbot)
-    qtbot.waitUntil(lambda: bench.judging.about is not None, timeout=5000)
+    qtbot.waitUntil(lambda: bench.judging.about is not None, timeout=30_000)
     about = bench.judging.about
     n = len(about.low)
     object.__setattr__(about, "high", about.low + np.linspace(0, 1, n, dtype=np.float32))  # the fake's intervals are all as wide

@@ -28,8 +28,8 @@ class Config:
     """
 
     # training
-    members: int = _setting(5, "Networks trained at once; each hides one fold of the shared genes, which scores them", low=2, high=50)
-    epochs: int = _setting(15, "Epochs at most", low=1, high=10_000)
+    members: int = _setting(5, "Networks trained at once; each hides one fold of the shared genes, which scores them", low=2, high=50, unit="networks")
+    epochs: int = _setting(15, "Epochs at most", low=1, high=10_000, unit="epochs")
     steps: int = _setting(20, "Gradient steps in an epoch", low=1, high=100_000, unit="steps")
     batch: int = _setting(128, "Cells of each data set in a step", low=8, high=100_000, unit="cells")
     learning_rate: float = _setting(8e-3, "Learning rate of AdamW: its peak with one cycle", low=1e-6, high=1.0)
@@ -41,7 +41,7 @@ class Config:
     device: str = _setting("auto", "Where to compute", choices=("auto", "cpu", "cuda", "mps"))
     threads: int = _setting(0, "CPU threads; 0 leaves one core free", low=0, high=256, unit="threads")
     # network
-    latent: int = _setting(32, "Dimensions of the latent space", low=2, high=512)
+    latent: int = _setting(32, "Dimensions of the latent space", low=2, high=512, unit="dimensions")
     hidden: tuple[int, ...] = _setting((128, 128), "Width of each encoder layer", low=4, high=4096, unit="units")
     decoder_hidden: tuple[int, ...] = _setting((128,), "Width of each decoder layer", low=4, high=4096, unit="units")
     activation: str = _setting("relu", "Activation of the hidden layers", choices=("relu", "tanh"))
@@ -63,7 +63,9 @@ class Config:
     masking: float = _setting(0.5, "Highest fraction of the input genes hidden at random in a step", low=0.0, high=0.95)
     noise: float = _setting(0.0, "Noise on the input, in standard deviations of the gene", low=0.0, high=5.0, unit="sd")
     clip: float = _setting(3.0, "Largest absolute scaled value that the network sees", low=0.5, high=1e6, unit="sd")
-    components: int = _setting(30, "Principal components of the whole reference that the network learns beside the shared genes", low=1, high=500)
+    components: int = _setting(
+        30, "Principal components of the whole reference that the network learns beside the shared genes", low=1, high=500, unit="components"
+    )
     # reading out
     scale: str = _setting(
         "zscore", "Scale of each gene in training: z-scores within each data set, or values divided by the largest", choices=("zscore", "max")

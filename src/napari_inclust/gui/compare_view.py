@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QButtonGroup, QLabel, QPushButton, QSlider, QVBoxLayo
 from .bench import Workbench
 from .flow import Flow
 from .session import BOTH, DIFFERENCE, IMPUTED, MEASURED, SWIPE, VIEWS
-from .widgets import Links
+from .widgets import Links, allow
 
 _FLICKER = 700  # ms between measured and imputed
 _TEXT = {MEASURED: "Measured", IMPUTED: "Imputed", BOTH: "Side by side", SWIPE: "Swipe", DIFFERENCE: "Difference"}
@@ -44,7 +44,8 @@ class CompareView(QWidget):
         self.divide.setRange(0, 100)
         self.divide.setToolTip("Where measured (left) changes to imputed (right), in % of the width of the section")
         self.place = QLabel()
-        for b in self.buttons.values():
+        for view, b in self.buttons.items():
+            b.setToolTip(_TIPS[view])
             b.setCheckable(True)
             self.group.addButton(b)
         self.swipe = QWidget()
@@ -93,11 +94,10 @@ class CompareView(QWidget):
         cannot, shown = s.views_of(s.gene), s.effective_view
         self.group.setExclusive(False)
         for view, b in self.buttons.items():
-            b.setEnabled(not cannot[view])
-            b.setToolTip(cannot[view] or _TIPS[view])
+            allow(b, cannot[view])
             b.setChecked(view == shown and not cannot[view])
         self.group.setExclusive(True)
-        self.flicker.setEnabled(not cannot[SWIPE])
+        allow(self.flicker, cannot[SWIPE])
         if shown != SWIPE and self.flicker.isChecked():
             self.flicker.setChecked(False)
         self.swipe.setVisible(shown == SWIPE)

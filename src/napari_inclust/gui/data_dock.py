@@ -16,7 +16,7 @@ from .layer_source import LayerSource
 from .loading import DEMO, REFERENCE, SECTION
 from .reading_form import ReadingForm
 from .tissue_box import TissueBox
-from .widgets import Links, Message, PathField, Wrapped, choice, fill, form
+from .widgets import Links, Message, PathField, Wrapped, allow, choice, fill, form
 
 
 class DataDock(QWidget):
@@ -144,7 +144,7 @@ class DataDock(QWidget):
         fill(self.labels, [("none", None), *((n, n) for n in ref)], s.labels)
         fill(self.batch, [("none", None), *((n, n) for n in dict.fromkeys([*sec, *ref]))], s.batch)
         for box, on, why in ((self.labels, ref, "the reference has"), (self.batch, sec or ref, "the files have")):
-            box.setEnabled(bool(on))
+            allow(box, "" if on else "There is no column to choose from.")
             box.setItemText(0, "none" if on else f"none: {why} no such column")
         self.summary.setText(_summary(s))
         self.found.setVisible(s.section is not None or s.reference is not None)

@@ -10,7 +10,7 @@ from ..paint.colours import COLORMAPS, SAFE
 from ..paint.limits import Percentile
 from .bench import Workbench
 from .flow import Flow
-from .widgets import Links, choice, form
+from .widgets import Links, allow, choice, form
 
 _ALL = -99.0  # what the threshold's box shows as "off"
 
@@ -102,7 +102,7 @@ class LookForm(QWidget):
             box.blockSignals(True)
             box.setValue(value)
             box.blockSignals(False)
-        self.threshold.setEnabled(painted is not None)
+        allow(self.threshold, "" if painted is not None else "Choose a gene first.")
         self.threshold.setSuffix("" if painted is None else f" {painted.unit}")
         self.log.setChecked(look.log)
         self.colormap.setCurrentIndex(self.colormap.findData(look.colormap))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari.utils.notifications import show_info
-from qtpy.QtWidgets import QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from ..core.config import PRESETS, Config
 from ..errors import InclustError
@@ -18,7 +18,7 @@ from .runs_view import RunsView
 from .task_view import TaskView
 from .tasks import MAP
 from .training import CRASHED, DONE, RUNNING, STOPPED, STOPPING
-from .widgets import Links, Message, choice, duration, fill, form
+from .widgets import Links, Message, allow, button, choice, duration, fill, form
 
 
 class TrainDock(QWidget):
@@ -39,14 +39,14 @@ class TrainDock(QWidget):
         self.form = ConfigForm(Config.preset("balanced"))
         self.device = choice("Where to compute; auto takes a GPU when there is one", [(d, d) for d in _choices("device")])
         self.about = Message()
-        self.start, self.resume, self.cancel = QPushButton("Train"), QPushButton("Resume"), QPushButton("Cancel")
+        self.start, self.resume = button("Train", "Train with these settings"), button("Resume", "Go on where training was cancelled")
+        self.cancel = button("Cancel", "Stop at the end of this epoch")
         self.bar = QProgressBar()
         self.bar.setToolTip("Epochs done of those planned; training may stop early when validation no longer improves")
         self.status, self.message = Message(), Message()
         self.history = choice("Finished runs of this session: choose which one is painted", [("no run yet", None)])
         self.runs, self.check = RunsView(bench), CheckLight(bench)
         self.plot: Any = None
-        self._pbar: Any = None
         self._lay_out()
 
         links = Links(self)
@@ -108,14 +108,11 @@ class TrainDock(QWidget):
     def _go(self, *, resume: bool) -> None:
         try:
             config = self.form.config()
-            self._draw()  # pyqtgraph and napari's activity bar are made before the thread starts: neither may hold it up
+            self._draw()  # pyqtgraph is imported before the thread starts: it may not hold it up
             self.task.set_config(config)
             tasking = self._bench.tasking
             run_file = tasking.run_file if tasking.task.kind == MAP else None
             self._training.start(config, resume=resume, block=tasking.task.block or None, run_file=run_file)
-            from napari.utils import progress
-
-            self._pbar = progress(total=config.epochs, desc="inClust+ training")
         except InclustError as error:
             self.message.say(str(error), wrong=True)
 
@@ -132,8 +129,6 @@ class TrainDock(QWidget):
         else:
             self.status.say(f"{epoch.stage.capitalize()}: held-out genes are predicted ({duration(epoch.seconds)} so far)")
         self._draw()
-        if self._pbar is not None:
-            self._pbar.update(epoch.number - self._pbar.n)
 
     def _draw(self) -> None:
         if self.plot is None:
@@ -146,24 +141,15 @@ class TrainDock(QWidget):
     def _show(self, *_: Any) -> None:
         t, s = self._training, self._session
         running = t.state in (RUNNING, STOPPING)
-        for button, why in (
+        for control, why in (
             (self.start, "Training is running." if running else s.obstacle or self._bench.tasking.obstacle),
             (self.resume, "Training is running." if running else "" if t.checkpoint else "Nothing was cancelled: there is nothing to go on from."),
             (self.cancel, "" if t.state == RUNNING else "Nothing is running."),
         ):
-            button.setEnabled(not why)
-            button.setToolTip(
-                why
-                or {"Train": "Train with these settings", "Resume": "Go on where training was cancelled", "Cancel": "Stop at the end of this epoch"}[
-                    button.text()
-                ]
-            )
+            allow(control, why)
         self.bar.setVisible(running)
         if running and t.state == RUNNING and not t.history:
             self.bar.setRange(0, 0)
-        if not running and self._pbar is not None:
-            self._pbar.close()
-            self._pbar = None
         self.status.say("" if t.state == DONE else t.message if t.state != CRASHED else "", wrong=False)
         self.message.say(t.message if t.state == CRASHED else "" if running or s.run or t.state == STOPPED else s.obstacle, wrong=t.state == CRASHED)
         fill(
@@ -171,7 +157,7 @@ class TrainDock(QWidget):
             [(_name(i, r), i) for i, r in enumerate(s.runs)] or [("no run yet", None)],
             next((i for i, r in enumerate(s.runs) if r is s.run), None),
         )
-        self.history.setEnabled(bool(s.runs))
+        allow(self.history, "" if s.runs else "There is no run yet: train first.")
         result = self._bench.tasking.made or s.run
         if result is not None and not running:
             self.status.say(_summary(result))
