@@ -27,7 +27,7 @@ PACKAGES = {
     "tangram": ["torch", "tangram-sc", "setuptools<81"],
     "gimvi": ["torch", "scvi-tools"],
     "uniport": ["torch", "uniport", "numpy<2", "setuptools<81"],
-    "envi": ["scenvi", "setuptools<81"],
+    "envi": ["scenvi", "jax<0.7", "setuptools<81"],
 }
 OURS, SIMPLE = "napari-inclust", ("knn", "ridge", "type_mean")
 SHOWN = ("pcc", "spearman", "ssim", "rmse")
