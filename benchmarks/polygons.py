@@ -37,7 +37,7 @@ def measure(n: int) -> dict[str, Any]:
     from qtpy.QtWidgets import QApplication
 
     from napari_inclust.gui.bench import bench_of
-    from napari_inclust.gui.session import log_measured
+    from napari_inclust.gui.gene_source import log_measured
     from napari_inclust.io.read import read_section
 
     with tempfile.TemporaryDirectory() as folder:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari._qt.widgets.qt_progress_bar import QtLabeledProgressBar
 from qtpy.QtCore import Qt
 
 from napari_inclust.errors import InclustError
@@ -182,7 +183,7 @@ def test_keys_step_through_the_table_and_switch_views(opened: Any, qtbot: Any, t
 
 
 def test_cancel_keeps_nothing_and_resume_goes_on(opened: Any, qtbot: Any, tmp_path: Path) -> None:
-    _, bench, dock = opened
+    viewer, bench, dock = opened
     load(dock, bench, tmp_path, qtbot)
     bench.training.steps = fake_steps(epochs=30, seconds=0.15)
     show(dock, 1, qtbot)
@@ -191,8 +192,14 @@ def test_cancel_keeps_nothing_and_resume_goes_on(opened: Any, qtbot: Any, tmp_pa
     assert not dock.train.start.isEnabled()
     qtbot.waitUntil(lambda: len(bench.training.history) >= 2)
     assert "left" in dock.train.status.text()
+    qtbot.waitUntil(lambda: bench.activity.bar is not None and bench.activity.bar.n >= 1, timeout=20_000)
+    (bar,) = viewer.window._qt_window._activity_dialog.findChildren(QtLabeledProgressBar)
+    assert "inClust+ training" in bar.description_label.text()
+    assert bar.qt_progress_bar.maximum() == 30
+    assert bar.qt_progress_bar.value() == bench.activity.bar.n
     qtbot.mouseClick(dock.train.cancel, LEFT)
     qtbot.waitUntil(lambda: bench.training.state == STOPPED)
+    qtbot.waitUntil(lambda: bench.activity.bar is None, timeout=20_000)
     assert bench.session.run is None
     assert dock.train.status.text().startswith("Cancelled after")
     assert "No result was made" in dock.train.status.text()

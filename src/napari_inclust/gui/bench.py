@@ -6,6 +6,7 @@ import weakref
 from typing import Any
 
 from ..paint import canvas as parts
+from .activity import Activity
 from .beside import Beside
 from .figures import Figures
 from .finding import Find, Finding, real_find
@@ -46,6 +47,7 @@ class Workbench:
         self.loading = Loading(self.session)
         self.saving = Saving(self.session)
         self.training = Training(self.session, steps)
+        self.activity = Activity(self.training)
         self.tasking = Tasking(self.session)
         self.finding = Finding(self.session, find)
         self.judging = Judging(self.session)
@@ -83,6 +85,7 @@ class Workbench:
             self.closed = True
             self.theming.close()
             self.loading.close()
+            self.activity.close()
             self.training.close()
             self.tasking.close()
             self.saving.close()

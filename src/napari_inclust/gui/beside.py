@@ -15,10 +15,11 @@ from ..errors import DataError, InclustError
 from ..paint import canvas
 from ..paint.gallery import Gallery, Placement
 from ..paint.values import CellValues
+from .gene_source import imputed_values, log_measured
 from .later import Later
 from .loading import SECTION, Loading
 from .scene import Scene
-from .session import IMPUTED, Session, imputed_values, log_measured
+from .session import IMPUTED, Session
 
 if TYPE_CHECKING:
     from ..core.measured import Measured

@@ -9,9 +9,10 @@ from typing import Any
 from psygnal import Signal
 
 from ..errors import InclustError
+from .gene_source import imputed_values
 from .heavy import heavy
 from .later import Later
-from .session import Session, imputed_values
+from .session import Session
 
 
 class Decoding:

@@ -13,9 +13,10 @@ from psygnal import Signal
 
 from ..errors import InclustError
 from ..paint.values import CellValues
+from .gene_source import as_values
 from .heavy import heavy
 from .later import Later
-from .session import Session, as_values
+from .session import Session
 from .worker import Worker
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from psygnal import Signal
 
 from ..errors import InclustError
 from .columns import likely_batch, likely_types
+from .gene_source import log_measured
 from .layer_source import LayerSource
-from .session import Session, log_measured
+from .session import Session
 from .worker import Worker, once
 
 if TYPE_CHECKING:

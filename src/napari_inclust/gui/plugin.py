@@ -183,8 +183,8 @@ def section_layers(section: Any) -> list[LayerData]:
     from ..paint.raster import section_raster
     from ..paint.values import CellValues
     from .columns import likely_types
+    from .gene_source import log_measured
     from .scene import types_of
-    from .session import log_measured
 
     raster, names, key = section_raster(section), section.adata.obs_names, likely_types(section.adata.obs)
     if key is not None:

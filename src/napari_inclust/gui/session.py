@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -13,6 +11,7 @@ from ..errors import InclustError
 from ..paint.compare import difference, swiped
 from ..paint.values import MEASURED, CellTypes, CellValues
 from .gene_rows import GeneTable
+from .gene_source import GeneSource, fits
 from .look import Look
 
 if TYPE_CHECKING:
@@ -26,10 +25,9 @@ IMPUTED, BOTH, SWIPE, DIFFERENCE = "imputed", "side by side", "swipe", "differen
 VIEWS = (MEASURED, IMPUTED, BOTH, SWIPE, DIFFERENCE)
 _RECENT = 20
 _INLINE = 0.06  # seconds: a gene that is imputed faster is imputed at once, a slower one in a thread
-_KEPT_BYTES = 256 * 2**20  # of genes imputed before
 
 
-class Session:
+class Session(GeneSource):
     """Files, run and choices of one viewer.
 
     Signals carry nothing but what changed; observers read the attributes.
@@ -47,16 +45,14 @@ class Session:
     told = Signal(str)
 
     def __init__(self) -> None:
-        self.section: Section | None = None
+        super().__init__()
         self.reference: Reference | None = None
         self.panel: Panel | None = None
         self.panel_problem = ""
         self.labels: str | None = None
         self.batch: str | None = None
         self.types: CellTypes | None = None
-        self.run: Run | None = None
         self.runs: list[Run] = []
-        self.generated: Made | None = None  # features of a modality that the section lacks
         self.gene: str | None = None
         self.view = MEASURED
         self.look = Look(self.look_changed)
@@ -66,9 +62,6 @@ class Session:
         self.stars: set[str] = set()
         self.recent: list[str] = []
         self.blend: dict[str, CellValues] = {}  # by channel: "red", "green", "blue"
-        self.foreseen: Any = None  # table of the run: predicted_pcc and reason of each unmeasured gene
-        self._measured: Measured | None = None
-        self._kept: OrderedDict[str, CellValues] = OrderedDict()  # genes that the run imputed
         self._inline = False
         self._awaited: str | None = None  # channel of the blend for the gene that is being imputed
 
@@ -147,7 +140,7 @@ class Session:
         if run is not self.run:
             self.foreseen = None
         self.run = run
-        self._kept = OrderedDict((values.name, values) for values in known)
+        self._forget(known)
         self._inline = False
         self.run_changed()
         if self.gene is None and run.genes:  # a finished run paints at once
@@ -267,9 +260,7 @@ class Session:
         if run is not self.run:
             return
         self._inline = seconds < _INLINE
-        self._kept[found.name] = found
-        while len(self._kept) * 2 * found.values.nbytes > _KEPT_BYTES and len(self._kept) > 1:
-            self._kept.popitem(last=False)
+        self._store(found)
         if found.name == self.gene:
             awaited = self._awaited
             self.gene_changed()
@@ -287,10 +278,6 @@ class Session:
             return [difference(*pair)]
         pair = pair if self.look.log else [p.linear() for p in pair]
         return [swiped(*pair, self._left())] if view == SWIPE else pair
-
-    def values_of(self, gene: str, *, imputed: bool) -> CellValues:
-        """Measured or imputed values of a gene, whatever is shown; may be called in a thread."""
-        return self._of_run(gene) if imputed else self._of_section(gene)
 
     @property
     def line(self) -> float | None:
@@ -322,65 +309,3 @@ class Session:
         same = now is not None and (now.name, now.kind) == (shown[0].name, shown[0].kind)
         self.blend = {c: v for c, v in self.blend.items() if c != channel} | ({} if same else {channel: shown[0]})
         self.blend_changed()
-
-    def _of_section(self, gene: str) -> CellValues:
-        assert self.section is not None
-        values = self.run.measured(gene) if self.run is not None and gene in self.run.panel.genes else None
-        if values is None:
-            values = self._genes().column(self.section.genes.index(gene))
-        return CellValues(gene, values)
-
-    def measured(self) -> Any:
-        """(cells, genes) CSC of the section's log-normalised values."""
-        return self._genes().matrix()
-
-    def _genes(self) -> Measured:
-        assert self.section is not None
-        if self._measured is None:
-            self._measured = log_measured(self.section)
-        return self._measured
-
-    def is_made(self, gene: str | None) -> bool:
-        """Whether it is a generated feature."""
-        return self.generated is not None and gene in self.generated.values
-
-    def is_stored(self, gene: str | None) -> bool:
-        """Whether the section's file holds predictions of a gene that the run does not give."""
-        stored = None if self.section is None else self.section.predicted
-        return stored is not None and gene in stored.kinds and (self.run is None or gene not in self.run.panel.genes)
-
-    def _of_run(self, gene: str) -> CellValues:
-        if self.generated is not None and self.is_made(gene):
-            return self.generated.values[gene]
-        if self.section is not None and self.section.predicted is not None and self.is_stored(gene):
-            stored = self.section.predicted
-            return CellValues(gene, stored.values(gene), stored.kinds[gene], stored.spread(gene), stored.scores[gene], foreseen=stored.foreseen[gene])
-        found = self._kept[gene] if gene in self._kept else imputed_values(self.run, gene)
-        if found.score is None and self.foreseen is not None and gene in self.foreseen.index:
-            found = replace(found, foreseen=float(self.foreseen.loc[gene, "predicted_pcc"]))
-        return found
-
-
-def fits(run: Run, section: Section | None) -> bool:
-    """Whether a run was trained on a section, or on the same file when it was open before."""
-    mine = run.section
-    if section is None or mine is section:
-        return section is not None
-    return mine.path is not None and mine.path == section.path and mine.adata.obs_names.equals(section.adata.obs_names)
-
-
-def imputed_values(run: Any, gene: str) -> CellValues:
-    """One gene as the run imputes it."""
-    return as_values(run.impute(gene))
-
-
-def as_values(imputed: Any) -> CellValues:
-    """What a run imputes, for painting."""
-    return CellValues(imputed.gene, imputed.values, imputed.kind, imputed.spread, imputed.score)
-
-
-def log_measured(section: Section) -> Measured:
-    """The section's log-normalised values by gene."""
-    from ..core.measured import Measured
-
-    return Measured(section.matrix, section.values.kind)

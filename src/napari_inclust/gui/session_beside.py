@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InclustError
+from .gene_source import fits
 from .generating import Made, reopened
-from .session import fits
 
 
 def write_beside(path: Path, name: str, state: dict[str, Any], runs: Sequence[Any], chosen: Any, made: Made | None, domains: Any) -> list[str]:

@@ -20,11 +20,12 @@ from ..paint import canvas
 from ..paint.gallery import Placement
 from ..paint.limits import Manual, Percentile
 from ..paint.values import CellValues
+from .gene_source import fits, imputed_values, log_measured
 from .generating import Made
 from .loading import DEMO, REFERENCE, SECTION
 from .scene import types_of
 from .selection import NEW
-from .session import VIEWS, fits, imputed_values, log_measured
+from .session import VIEWS
 from .session_beside import read_beside
 from .tissue import Shown, read_shown
 

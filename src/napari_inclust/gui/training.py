@@ -53,6 +53,7 @@ class Training:
         self.state = IDLE
         self.message = ""
         self.history: list[Any] = []
+        self.epochs = 0  # the most that there can be
         self.result: Any = None  # of the last training that ended: a run, or what was generated
         self._worker: Worker | None = None
         self._folder: Path | None = None
@@ -96,7 +97,7 @@ class Training:
             path.unlink(missing_ok=True)
             self.history = []
             section, reference, labels, batch = session.section, session.reference, session.labels, session.batch
-        self._last = (section, reference, config, labels, batch, block, run_file)
+        self._last, self.epochs = (section, reference, config, labels, batch, block, run_file), config.epochs
         steps = partial(self.generate, block=block) if block is not None else partial(self.mapping, run_file=run_file) if run_file is not None else self.steps
         self._worker = Worker(
             heavy(lambda: steps(section, reference, config, labels=labels, batch=batch, checkpoint=path)),
