@@ -11,10 +11,17 @@ import pytest
 from napari_inclust.gui import bench as benches
 from napari_inclust.gui.bench import Workbench
 from napari_inclust.gui.finding import real_find
+from napari_inclust.gui.heavy import heavy
 from napari_inclust.gui.main_dock import MainDock
 from napari_inclust.paint import canvas
 
 from .fakes import fake_steps
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _packages() -> None:
+    """Threads wait some seconds for the heavy packages: they are there before the first test."""
+    heavy(lambda: None)()
 
 
 @pytest.fixture(autouse=True)

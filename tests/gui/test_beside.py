@@ -15,6 +15,7 @@ from napari_inclust.paint.gallery import Placement
 from .conftest import expected_colour, pixel_of
 from .fakes import FakeRun, small_reference, small_section
 from .mouse import LEFT, drag
+from .mouse import pick as mouse_pick
 
 
 @pytest.fixture
@@ -184,7 +185,7 @@ def test_a_session_keeps_what_lies_beside(three: Any, qtbot: Any, tmp_path: Path
 
 
 def test_an_area_on_a_section_beside_says_which_one_is_open(three: Any, qtbot: Any) -> None:
-    viewer, bench, view, (_, b, _) = three
+    viewer, bench, view, (a, b, _) = three
     (plugin,) = bench.docks
     dock = plugin.dock
     tick(view, bench, b, qtbot)
@@ -207,6 +208,11 @@ def test_an_area_on_a_section_beside_says_which_one_is_open(three: Any, qtbot: A
     drag(viewer, over, qtbot)
     qtbot.waitUntil(lambda: "lies on b" in dock.regions.message.text(), timeout=5_000)
     for note in (dock.cells.note, dock.domains.note, dock.regions.note):
-        assert note.text().startswith("Of a, the open section.")
-    tick(view, bench, b, qtbot, on=False)
-    assert dock.cells.note.text() == ""
+        assert note.message.text().startswith("All here is about a.")
+    note = dock.regions.note
+    mouse_pick(note.section, "b.h5ad", qtbot)
+    qtbot.waitUntil(lambda: bench.session.section.name == "b" and list(bench.beside.gallery.guests) == [a], timeout=20_000)
+    assert note.section.currentText() == "b.h5ad"
+    assert note.message.text().startswith("All here is about b.")
+    tick(view, bench, a, qtbot, on=False)
+    assert note.isHidden()

@@ -1,15 +1,19 @@
-"""Which of several sections a dock is about."""
+"""Which of several sections a dock is about, and another one to work on."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
 from .bench import Workbench
-from .widgets import Links, Message
+from .loading import SECTION
+from .widgets import Links, Message, choice, fill, form
 
 
-class BesideNote(Message):
-    """Says which section is worked on while others lie beside it; empty else.
+class BesideNote(QWidget):
+    """Says which section is worked on while others lie beside it, and opens another one of them; hidden else.
 
     Parameters
     ----------
@@ -19,17 +23,30 @@ class BesideNote(Message):
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
-        self._session, self._beside = bench.session, bench.beside
+        self._session, self._beside, self._loading = bench.session, bench.beside, bench.loading
+        self.section = choice("The section that is worked on; another one is opened in its place, and it lies beside that one", [])
+        self.message = Message()
+        rows = form()
+        rows.addRow("Section", self.section)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addLayout(rows)
+        box.addWidget(self.message)
         links = Links(self)
-        links.to(bench.beside.changed, self._show)
-        links.to(bench.session.data_changed, self._show)
+        for signal in (bench.beside.changed, bench.session.data_changed, bench.loading.changed):
+            links.to(signal, self._show)
+        self.section.activated.connect(self._open)
         self._show()
 
+    def _open(self, *_: Any) -> None:
+        path = self.section.currentData()
+        if path != self._loading.path.get(SECTION):
+            self._loading.section(path, **self._loading.sections[path])
+
     def _show(self, *_: Any) -> None:
-        section = self._session.section
-        several = section is not None and bool(self._beside.shown)
-        self.say(
-            f"Of {section.name}, the open section. Those beside it show the gene only: open one (Data, Opened) to work on it."
-            if several and section is not None
-            else ""
-        )
+        section, path, beside = self._session.section, self._loading.path.get(SECTION, ""), self._beside.shown
+        several = section is not None and bool(beside)
+        self.setVisible(several)
+        if several and section is not None:
+            fill(self.section, [(Path(p).name, p) for p in (path, *beside)], path)
+            self.message.say(f"All here is about {section.name}. The sections beside it show the gene only.")

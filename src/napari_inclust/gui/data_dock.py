@@ -48,6 +48,7 @@ class DataDock(QWidget):
         self.beside = BesideList(bench)
         self.summary = Wrapped()
         self.question, self.message = Message(), Message()
+        self._path = ""  # of the section whose options are shown
         self._source: LayerSource | None = None  # behind the section, when it comes from a layer
         self._lay_out()
 
@@ -105,7 +106,6 @@ class DataDock(QWidget):
     def _reopen(self, *_: Any) -> None:
         path = self.sections.currentData()
         if path is not None and path != self.section.path():
-            self.reading.show_options(self._loading.sections[path])
             self._source = None
             self._loading.section(path, **self._loading.sections[path])
 
@@ -129,6 +129,10 @@ class DataDock(QWidget):
         for side, field in ((SECTION, self.section), (REFERENCE, self.reference)):
             if loading.path.get(side):
                 field.show_path(loading.path[side])
+        if (path := loading.path.get(SECTION, "")) != self._path:
+            self._path = path
+            if path in loading.sections:  # opened before: with what was chosen then
+                self.reading.show_options(loading.sections[path])
         if self.reading.offer(*loading.choices) and SECTION in loading.problem:
             self.more.expand()
         if loading.question and loading.question != self.question.text():

@@ -109,7 +109,7 @@ class Scene:
     def elsewhere_of(self, corners: Any) -> str:
         """Why an area (corners (n, 2) in micrometres) holds no cell of the open section: it lies on one beside it. Empty else."""
         name, section = self.beneath(corners), self.session.section
-        return f"That area lies on {name}, beside {section.name}, which is open. Open {name} first (Data, Opened)." if name and section is not None else ""
+        return f"That area lies on {name}, beside {section.name}, which is open. Choose {name} as the section first." if name and section is not None else ""
 
     # painting
     def _data(self) -> None:
