@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from typing import Any
 
@@ -90,13 +91,24 @@ def test_true_core_end_to_end_and_the_window_never_freezes(real_core: None, open
 
 def test_the_true_core_stops_on_cancel_and_goes_on(real_core: None, opened: Any, qtbot: Any) -> None:
     _, bench, dock = opened
-    bench.training.steps = real_steps
+    cancelled = threading.Event()
+
+    def waiting(*args: Any, **kwargs: Any) -> Any:
+        """The true steps; the second epoch waits for the click."""
+        steps = real_steps(*args, **kwargs)
+        yield next(steps)
+        cancelled.wait(300)
+        return (yield from steps)
+
+    bench.training.steps = waiting
     bench.session.open_section(demo_section())
     bench.session.open_reference(demo_reference(), "cell_type")
     bench.training.start(Config(epochs=4, steps=3, members=2, threads=1))
     qtbot.waitUntil(lambda: len(bench.training.history) >= 1, timeout=300_000)
     dock.train.cancel.click()
-    qtbot.waitUntil(lambda: bench.training.state == STOPPED, timeout=300_000)
+    cancelled.set()
+    qtbot.waitUntil(lambda: bench.training.state in (STOPPED, DONE), timeout=300_000)
+    assert bench.training.state == STOPPED
     assert bench.session.run is None
     assert dock.train.resume.isEnabled()
     seen = len(bench.training.history)
