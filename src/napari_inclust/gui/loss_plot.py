@@ -9,19 +9,21 @@ import pyqtgraph as pg
 from qtpy.QtWidgets import QSizePolicy
 
 from .plots import ThemedPlot
+from .theme import font_size
 
+_LETTERS = 24  # columns of the legend times points of the font
 _COLOURS = {"loss": "#E69F00", "validation": "#56B4E9", "reconstruction": "#009E73", "prior": "#CC79A7", "labels": "#D55E00", "entropy": "#999999"}
 
 
 class LossPlot(ThemedPlot):
     """Loss terms and validation by epoch."""
 
-    lines = 13
+    lines = 15
 
     def __init__(self) -> None:
         self.legend: Any = None
         super().__init__("epoch", "loss (weighted)", "Weighted loss terms of each epoch, averaged over the members; validation: cells that no gradient sees")
-        self.legend = pg.LegendItem(colCount=3)
+        self.legend = pg.LegendItem()
         self.legend.setSizePolicy(*2 * [QSizePolicy.Policy.Minimum])
         self.plot.plotItem.layout.addItem(self.legend, 4, 1)  # below the axis, never over the curves
         self.plot.plotItem.legend = self.legend
@@ -31,6 +33,7 @@ class LossPlot(ThemedPlot):
     def ink(self, colour: str) -> None:
         if self.legend is None:
             return
+        self.legend.setColumnCount(max(1, _LETTERS // font_size()))
         self.legend.setLabelTextColor(colour)
         self.legend.setLabelTextSize(self.points)
         for _, label in self.legend.items:

@@ -87,6 +87,7 @@ class ThemedPlot(QWidget):
             axis.setTextPen(ink)
             axis.setStyle(tickFont=self.text_font)
             axis.setLabel(title, **{"font-size": self.points, "color": ink})
+        self.plot.plotItem.layout.setContentsMargins(1, 1, self.line_height // 2, 1)  # half of the last number
         self.plot.getAxis("bottom").setHeight(int(2.8 * self.line_height))  # pyqtgraph cuts the letters below the line
         self.ink(ink)
 
