@@ -14,7 +14,7 @@ from typing import Any
 from qtpy.QtCore import QTimer
 
 POLL = 40  # ms between looks at what the thread has sent
-_SWITCH = 0.0005  # seconds after which a busy thread hands over: with Python's 0.005 each call into Qt waits that long (an epoch's redraw took 70 ms, not 2)
+_SWITCH = 0.0001  # seconds after which a busy thread hands over: with Python's 0.005 each call into Qt waits that long (an epoch's redraw took 70 ms, not 2)
 _live: weakref.WeakSet[Worker] = weakref.WeakSet()
 
 
