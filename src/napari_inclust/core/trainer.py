@@ -16,7 +16,6 @@ from . import likelihood as lik
 from .alignment import transport
 from .config import Config
 from .model import Inclust, cross_entropy, entropy, mixture_kl
-from .optimiser import Optimiser
 from .plan import Block, Plan, Presentation
 from .rows import Rows
 
@@ -98,8 +97,12 @@ class Trainer:
         self._optimise([weight], weight_decay=0.0)
 
     def _optimise(self, parameters: Iterable[Tensor], weight_decay: float) -> None:
-        steps = self.total_steps + 1 if self.config.schedule == "one-cycle" else 0
-        self.optimiser = Optimiser(parameters, self.config.learning_rate, weight_decay, steps)
+        self.optimiser = torch.optim.AdamW(parameters, lr=self.config.learning_rate, weight_decay=weight_decay, fused=self.device.type != "mps")
+        schedules = torch.optim.lr_scheduler
+        if self.config.schedule == "constant":
+            self.schedule: torch.optim.lr_scheduler.LRScheduler = schedules.ConstantLR(self.optimiser, factor=1.0)
+        else:
+            self.schedule = schedules.OneCycleLR(self.optimiser, self.config.learning_rate, total_steps=self.total_steps + 1)
 
     def masks(self, p: Presentation) -> tuple[Tensor, Tensor]:
         """Input (networks, 1, F) and output (networks, 1, G) masks of a presentation: each member lacks its fold.
@@ -211,8 +214,10 @@ class Trainer:
                 pool = self.train_rows[p.table]
                 rows[p.table] = pool[torch.randint(len(pool), (c.batch,), generator=self.random).numpy()]
             terms = self.loss(rows, min(1.0, (step + 1) / max(1.0, WARM_UP * self.total_steps)), noisy=True)
+            self.optimiser.zero_grad(set_to_none=True)
             torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
+            self.schedule.step()
             for name, value in terms.items():
                 totals[name] = totals.get(name, 0.0) + float(value.detach().mean()) / c.steps
         self.epoch += 1
@@ -236,7 +241,7 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """Everything that the next epoch depends on."""
         return {
-            "config": self.config.to_dict(), "model": self.model.state_dict(), "optimiser": self.optimiser.state(),
+            "config": self.config.to_dict(), "model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(), "schedule": self.schedule.state_dict(),
             "random": self.random.get_state(), "epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch, "best_weights": self.best_weights,
             "features": list(self.plan.features),
         }  # fmt: skip
@@ -258,6 +263,7 @@ class Trainer:
         if state["features"] != list(self.plan.features):
             raise RunError("the checkpoint was made with another panel of genes. Use the same files, or start afresh.")
         self.model.load_state_dict(state["model"])
-        self.optimiser.restore(state["optimiser"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
         self.random.set_state(state["random"])
         self.epoch, self.best, self.best_epoch, self.best_weights = state["epoch"], state["best"], state["best_epoch"], state["best_weights"]
