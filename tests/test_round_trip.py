@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import warnings
 
@@ -320,3 +321,37 @@ def test_a_result_keeps_the_pixel_size_that_its_section_was_read_with(section, s
     again = read_section(tmp_path / "out.h5ad")
     np.testing.assert_allclose(again.xy, section.xy)
     assert again.unit_note == "0.25 um per unit, as the file says"
+
+
+@pytest.mark.filterwarnings("ignore")  # spatialdata's, of its formats
+@pytest.mark.parametrize("outlined", [False, True])
+def test_a_section_from_elsewhere_becomes_a_spatialdata_store_of_its_own(section, tmp_path, about, outlined):
+    import spatialdata
+
+    if outlined:
+        raster = np.kron(np.arange(1, 201).reshape(10, 20), np.ones((4, 6), dtype=int))
+        transform = np.array([[0.5, 0, 30.0], [0, 0.5, 70.0], [0, 0, 1]])
+        middle = np.stack(np.meshgrid(np.arange(10) * 4 + 1.5, np.arange(20) * 6 + 2.5, indexing="ij"), -1).reshape(-1, 2)
+        yx = middle * 0.5 + [30, 70]
+        section.adata.obsm["spatial"] = yx[:, ::-1]
+        section = dataclasses.replace(section, xy=yx[:, ::-1], raster=raster, raster_transform=transform)
+    path = tmp_path / "new é.sdata.zarr"
+    write_imputed(path, FakeRun(section), GENES, cells=about, command="inclust impute")
+    data = spatialdata.read_zarr(path)
+    spatialdata.SpatialData.validate_table_in_spatialdata(data, data["inclust_imputed"])
+    assert ("cells" in data.labels) == outlined
+    assert ("cells" in data.shapes) != outlined
+    found = data["inclust_imputed"]
+    np.testing.assert_array_equal(found.X, np.tile(np.arange(40, dtype=np.float32), (200, 1)))
+    assert found.uns["inclust"]["command"] == "inclust impute"
+    assert found.var["imputed"].all()
+    centroids = spatialdata.get_centroids(data["cells"], coordinate_system="global").compute()
+    np.testing.assert_allclose(centroids.loc[found.obs["inclust_instance"], ["x", "y"]], section.xy, atol=1e-9)
+    again = read_section(path)
+    np.testing.assert_allclose(again.xy, section.xy, atol=1e-9)
+    assert len(again.predicted.kinds) == 40
+    if outlined:
+        np.testing.assert_allclose(again.raster_transform, section.raster_transform)
+        np.testing.assert_array_equal(again.raster, section.raster)
+    with pytest.raises(OutputError, match="replaced"):
+        check_target(path, tmp_path / "spatial.h5ad")

@@ -17,7 +17,7 @@ _WHICH = [
     ("starred genes", "starred"),
     ("the gene that is shown", "shown"),
 ]
-_KINDS = "AnnData (*.h5ad);;AnnData zarr (*.zarr);;MuData (*.h5mu);;CSV (*.csv);;Parquet (*.parquet)"
+_KINDS = "AnnData (*.h5ad);;AnnData zarr (*.zarr);;SpatialData zarr (*.sdata.zarr);;MuData (*.h5mu);;CSV (*.csv);;Parquet (*.parquet)"
 
 
 class SaveDock(QWidget):
@@ -34,7 +34,8 @@ class SaveDock(QWidget):
         self._session, self._saving = bench.session, bench.saving
         self.which = choice("Which genes are written", _WHICH)
         self.genes = button(
-            "Save imputed genes…", "Values, spread and scores of cells x genes, marked as imputed: AnnData (.h5ad, .zarr), MuData, or tables (CSV, Parquet)"
+            "Save imputed genes…",
+            "Values, spread and scores of cells x genes, marked as imputed: AnnData (.h5ad, .zarr), SpatialData (.sdata.zarr), MuData, or tables (CSV, Parquet)",
         )
         self.back = button("Add to the store", "A new table beside those of the store that the section came from; nothing there is replaced")
         self.scores = button("Save scores…", "CSV: held-out scores of all shared genes, beside the baselines")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -27,6 +27,7 @@ SUFFIXES = (".h5ad", ".zarr", ".h5mu", ".csv", ".parquet")
 MEASURED = "measured"  # the kind of what is not imputed; only single genes that are shown may be that
 GENERATED = "generated"  # of a modality that the section lacks
 IMPUTED = "imputed by napari-inclust, log-normalised: predictions, not measurements"
+NEW_STORE = ".sdata.zarr"  # a new SpatialData store
 NAME = "inclust_imputed"  # of the table in a SpatialData store, and of the modality in MuData
 _BLOCK_VALUES = 8_000_000  # values held in memory at once (32 MB)
 _CHUNK_CELLS, _CHUNK_GENES = 8192, 16  # of the arrays in the file: one gene is read without many others
@@ -218,7 +219,7 @@ def write_imputed(
     Parameters
     ----------
     path
-        `.h5ad` or `.zarr` (AnnData), `.h5mu` (a modality beside the measured ones), `.csv` or `.parquet` (cells in rows, a second table for the genes);
+        `.h5ad` or `.zarr` (AnnData), `.sdata.zarr` (a new SpatialData store), `.h5mu` (a modality beside the measured ones), `.csv` or `.parquet` (cells in rows, a second table for the genes);
         replaced only when complete. An existing SpatialData store gets a new table.
     genes
         Names, in the order of the columns.
@@ -264,6 +265,10 @@ def _write(path: Path, found: Imputation, name: str, progress: Callable[[int], N
         from .spatialdata_out import add_imputed
 
         add_imputed(path, found, name, progress)
+    elif path.name.endswith(NEW_STORE):
+        from .spatialdata_out import write_store
+
+        write_store(path, found, name, progress)
     elif path.suffix == ".h5mu":
         from .mudata_out import write_h5mu
 
@@ -290,15 +295,17 @@ def requested(path: Path) -> str | None:
         return None
 
 
-def fill(store: Any, writing: Writing, found: Imputation, uns: dict[str, Any], progress: Callable[[int], None]) -> None:
-    """An empty group of HDF5 or zarr becomes AnnData."""
+def fill(
+    store: Any, writing: Writing, found: Imputation, uns: dict[str, Any], progress: Callable[[int], None], columns: Mapping[str, Any] | None = None
+) -> None:
+    """An empty group of HDF5 or zarr becomes AnnData, with more columns of `obs` when they are given."""
     from anndata.io import write_elem
 
     n = found.section.n_cells
     with writing(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
         store.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
-        write_elem(store, "obs", found.obs)
+        write_elem(store, "obs", found.obs.assign(**(columns or {})))
         write_elem(store, "obsm", {"spatial": np.asarray(found.section.adata.obsm["spatial"])})
         write_elem(store, "uns", uns)
         for empty in ("layers", "varm", "obsp", "varp"):

@@ -1,11 +1,11 @@
-"""Results back into the SpatialData store that they came from: new elements, never over what is there; complete or not at all."""
+"""Results as SpatialData: new elements of the store that they came from, never over what is there, or a store of their own; complete or not at all."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,9 +18,13 @@ from .write import as_output_error, opened, replacing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from .imputed import Imputation
 
 WAIT = 60.0  # seconds for another process that is writing the index
+_CELLS, _ELEMENT, _INSTANCE = "cells", "inclust_element", "inclust_instance"  # of such a store: its shapes or labels, and the columns that point to them
 _KEYS = ("region", "region_key", "instance_key")
 _TABLE_VERSION = {2: "0.1", 3: "0.2"}  # of the table format of SpatialData, by the zarr format of the store
 
@@ -60,16 +64,70 @@ def add_imputed(store: Path, found: Imputation, name: str, progress: Callable[[i
     OutputError
         The store has a table of that name, is not the one of the section, or cannot be written.
     """
-    from .imputed import fill
-
     source = found.section.path
     if "spatialdata_attrs" not in found.section.adata.uns or source is None or not source.exists() or not source.samefile(store):
         raise OutputError(f"{store} is a SpatialData store, but the section is not from it: its cells cannot be matched. Write to another file.")
-    attributes = _attributes(found.section.adata)
+    _fill(store, found, _attributes(found.section.adata), name, progress)
+
+
+def write_store(path: Path, found: Imputation, name: str, progress: Callable[[int], None]) -> None:
+    """A new store: the cells as labels where the section has outlines, else as circles, in micrometres, and the imputed genes as the table of them.
+
+    Raises
+    ------
+    OutputError
+        The disk is full or the place cannot be written.
+    """
+    import numpy as np
+    import pandas as pd
+    import spatialdata
+
+    section = found.section
+    columns = {_ELEMENT: pd.Categorical([_CELLS] * section.n_cells), _INSTANCE: np.arange(1, section.n_cells + 1)}
+    attributes = {"region": _CELLS, "region_key": _ELEMENT, "instance_key": _INSTANCE}
+    with replacing(path) as part:
+        with uninterrupted(), as_output_error(path), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # zarr's, of parquet files inside
+            if section.raster is None or section.raster_transform is None:
+                made = spatialdata.SpatialData(shapes={_CELLS: _circles(section.xy)})
+            else:
+                made = spatialdata.SpatialData(labels={_CELLS: _labels(section.raster, section.raster_transform)})
+            made.write(part)
+        _fill(part, found, attributes, name, progress, columns)
+
+
+def _fill(
+    store: Path, found: Imputation, attributes: dict[str, Any], name: str, progress: Callable[[int], None], columns: Mapping[str, Any] | None = None
+) -> None:
+    """Imputed genes as a table of the elements that the attributes name, with more columns of `obs` when they are given."""
+    from .imputed import fill
+
     with _adding(store, "tables", name) as (part, zarr_format), opened(part, store, zarr_format=zarr_format) as (group, writing):
-        fill(group, writing, found, found.uns | {"spatialdata_attrs": attributes}, progress)
+        fill(group, writing, found, found.uns | {"spatialdata_attrs": attributes}, progress, columns)
         with writing():
             _mark(group, attributes, zarr_format)
+
+
+def _circles(xy: NDArray[np.float64]) -> Any:
+    """Cells as shapes, numbered from 1: half as wide as most are apart from their nearest."""
+    import numpy as np
+    from scipy.spatial import KDTree
+    from spatialdata.models import ShapesModel
+
+    apart = KDTree(xy).query(xy, k=[2])[0] if len(xy) > 1 else np.ones(1)
+    radius = float(np.median(apart)) / 2 or 1.0
+    return ShapesModel.parse(xy, geometry=0, radius=radius, index=np.arange(1, len(xy) + 1))
+
+
+def _labels(raster: NDArray[np.integer[Any]], transform: NDArray[np.float64]) -> Any:
+    """Cells as a label image, numbered from 1, with its place in micrometres."""
+    import numpy as np
+    from spatialdata.models import Labels2DModel
+    from spatialdata.transformations import Affine
+
+    corner = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])  # SpatialData's pixel begins at its number, ours has its centre there
+    place = Affine(transform @ corner, input_axes=("y", "x"), output_axes=("y", "x"))
+    return Labels2DModel.parse(np.asarray(raster, dtype=np.int32), dims=("y", "x"), transformations={"global": place})
 
 
 def add_table(store: Path, adata: Any, name: str) -> None:
