@@ -25,7 +25,10 @@ def impute(
     output: Annotated[
         Path,
         typer.Option(
-            "-o", "--output", metavar="OUT", help="The result: .h5ad, .zarr, .sdata.zarr (SpatialData), .h5mu, .csv or .parquet; the section's own SpatialData zarr; a folder for several."
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="The result: .h5ad, .zarr, .sdata.zarr (SpatialData), .h5mu, .csv or .parquet; the section's own SpatialData zarr; a folder for several.",
         ),
     ],
     genes: o.Genes = None,
