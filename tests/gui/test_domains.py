@@ -172,7 +172,7 @@ def test_a_graph_is_chosen_with_its_unit(opened: Any, qtbot: Any) -> None:
         assert dock.neighbours.isVisible() == (kind in ("knn", "grid"))
     dock.graph.setCurrentIndex(2)
     dock.radius.setValue(35)
-    assert dock.radius.text() == "35.00 um"
+    assert dock.radius.text() == "35.00 µm"
     find(bench, dock, qtbot)
     assert bench.finding.found.provenance["graph"] == "radius of 35.0 um"
     dock.graph.setCurrentIndex(3)
