@@ -130,7 +130,7 @@ def test_intervals_hold_nine_of_ten_values_of_genes_that_did_not_calibrate_them(
     calibration = calibrate(predicted, truth, truth.mean(0), truth.std(0), np.arange(60) % 5)
     coverage = calibration.coverage
     assert coverage.coverage[0] == pytest.approx(0.9, abs=0.02)
-    assert len(coverage) == 1 + 4 * 3
+    assert len(coverage) == 1 + 3 * 3
     assert coverage.coverage.between(0.85, 0.95).all()
     low, high = calibration.interval(predicted[:, 7], truth[:, 7].mean(), truth[:, 7].std())
     assert (low >= 0).all()

@@ -76,7 +76,7 @@ class FakeRun:
     @property
     def calibration(self) -> Any:
         rows = [("all", "all", 24_000, 0.902)] + [
-            (f"level {g} of 4", f"prediction {c} of 3", 2000, 0.85 + 0.01 * (g + c)) for g in range(1, 5) for c in range(1, 4)
+            (f"level {g} of 3", f"prediction {c} of 3", 2000, 0.85 + 0.01 * (g + c)) for g in range(1, 4) for c in range(1, 4)
         ]
         return SimpleNamespace(level=0.9, thin="", coverage=pd.DataFrame(rows, columns=["genes", "cells", "values", "coverage"]))
 

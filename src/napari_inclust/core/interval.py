@@ -2,7 +2,8 @@
 
 Conformal prediction within strata (Vovk et al., Algorithmic Learning in a Random World; for imputation, TISSUE, Sun et al., Nature Methods 2024): residuals of
 held-out genes, in units of the spread that was foreseen for the gene, give the quantiles; a stratum is a group of genes of a like level and of cells of a like
-prediction, and its quantiles are drawn to those of all genes.
+prediction, and its quantiles are drawn to those of all genes. Genes, not values, are what the next gene is exchangeable with, so the level is raised by how few
+there are (Lee, Barber and Willett, Distribution-free inference with hierarchical data, 2023).
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.floating[Any]]
-GENE_GROUPS, CELL_GROUPS = 4, 3
+GENE_GROUPS, CELL_GROUPS = 3, 3
 MIN_VALUES = 200  # in a stratum of its own; a smaller one uses the quantiles of all genes
 SHARED = 8  # genes that those of all genes count for in a stratum's quantiles: few genes of a level say little of the next
+RAISE = 0.5  # of the correction for few genes; all of it is a guarantee, and more than is needed on average
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +105,7 @@ def calibrate(predicted: Matrix, truth: Matrix, mean: Matrix, spread: Matrix, fo
 
 def _quantiles(residual: Matrix, genes: NDArray[np.intp], cells: NDArray[np.intp], used: NDArray[np.bool_], level: float) -> tuple[Matrix, Matrix]:
     """Both quantiles (GENE_GROUPS, CELL_GROUPS) over the genes used: those of a stratum, drawn to those of all genes by how few genes it has."""
+    level = min(level * (1 + RAISE / used.sum()), 1.0)
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
     out = np.zeros((2, GENE_GROUPS, CELL_GROUPS))
     for c in range(CELL_GROUPS):
