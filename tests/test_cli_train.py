@@ -138,7 +138,7 @@ def saved(tmp_path_factory):
 @given(key=st.sampled_from(["recipe", "provenance", "features", "format", "provenance/data", "provenance/config", "recipe/task"]), value=JSON)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_saved_plan_whose_entries_are_something_else_is_told(saved, key, value):
-    from .test_safety import parts_of, rewritten
+    from .hostile import parts_of, rewritten
 
     sets, path = saved
     about = json.loads(parts_of(path)["plan.json"])
