@@ -8,6 +8,7 @@ import scipy.sparse as sp
 
 from napari_inclust.core import values as val
 from napari_inclust.errors import DataError
+from napari_inclust.io.read import read_adata
 
 
 @pytest.fixture
@@ -29,6 +30,31 @@ def test_counts_per_volume_and_intensities_are_linear(counts):
     volume = sp.csr_matrix(counts.multiply(np.random.default_rng(1).uniform(0.3, 9, (60, 1))), dtype=np.float32)
     assert val.detect(volume).kind == "linear"
     assert val.detect(sp.csr_matrix(np.random.default_rng(2).uniform(0, 1, (60, 40)).astype(np.float32))).kind == "linear"
+
+
+FORMS = {  # of raw counts, totals, volumes and gene lengths
+    "per volume": ("linear", lambda x, t, v, g: x / v),
+    "per million and length": ("linear", lambda x, t, v, g: x / g / t * 1e5),
+    "log1p of those per volume": ("lognorm", lambda x, t, v, g: np.log1p(x / v)),
+    "log1p of those per length": ("lognorm", lambda x, t, v, g: np.log1p(x / g / t * 1e5)),
+    "log2 per million": ("lognorm", lambda x, t, v, g: np.log2(x / t * 1e6 + 1)),
+    "log10 per ten thousand": ("lognorm", lambda x, t, v, g: np.log10(x / t * 1e4 + 1)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["merfish_visp", "osmfish_cortex", "starmap_mpfc", "snare_cortex_rna", "scrna_cortex_33genes", "dlpfc_151673"])
+def test_forms_in_which_real_counts_are_published_are_recognised(shared, name, form):
+    kind, make = FORMS[form]
+    x = read_adata(shared / "data" / f"{name}.h5ad")[:400].X.toarray().astype(np.float64)
+    rng = np.random.default_rng(0)
+    made = make(x, np.maximum(x.sum(1, keepdims=True), 1), rng.gamma(4, 0.25, (len(x), 1)), rng.gamma(4, 0.5, (1, x.shape[1])))
+    assert val.detect(sp.csr_matrix(made.astype(np.float32))).kind == kind
+
+
+def test_published_values_of_real_sections_are_on_a_linear_scale(shared):
+    for name in ("merfish_hypothalamus", "insitu_drosophila"):
+        assert val.detect(val.as_csr(read_adata(shared / "data" / f"{name}.h5ad").X)).kind == "linear"
 
 
 def test_a_declared_kind_is_taken_but_checked(counts):

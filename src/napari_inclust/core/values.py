@@ -19,6 +19,8 @@ MEANING: dict[Kind, str] = {
     "lognorm": "log-normalised values",
 }
 _SAMPLE = 500  # cells looked at to tell what the numbers are
+_LOGARITHMS = (2.5, 25.0)  # between these lies the largest of any logarithm of normalised expression, whatever its base; intensities from 0 to 1 lie below
+_SKEW = 3.5  # of values above zero, at most, when they are logarithms; on a linear scale expression has a far longer tail
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def detect(matrix: sp.csr_matrix, declared: str | None = None) -> Values:
     """Tell what the numbers are.
 
     Whole numbers are counts. Otherwise the values of one cell that came from counts are multiples of its smallest value, on the linear scale or
-    after `expm1`: that tells volume-normalised from log-normalised values. What fits neither is called linear.
+    after `expm1`: that tells volume-normalised from log-normalised values. Of what fits neither, values with the range and the short tail of logarithms are
+    called log-normalised (those of TPM, of counts per volume, to base 2 or 10, batch-corrected ones), all else linear.
 
     Parameters
     ----------
@@ -108,9 +111,19 @@ def detect(matrix: sp.csr_matrix, declared: str | None = None) -> Values:
         return Values(declared, declared=True)
     if whole:
         return Values("counts")
-    if matrix.data.max() < 50 and _from_counts(matrix, np.expm1) > max(0.5, _from_counts(matrix, lambda x: x)):
-        return Values("lognorm")
-    return Values("linear")
+    as_they_are, undone = _from_counts(matrix, lambda x: x), _from_counts(matrix, np.expm1) if matrix.data.max() < 50 else 0.0
+    if max(as_they_are, undone) > 0.5:
+        return Values("lognorm" if undone > as_they_are else "linear")
+    return Values("lognorm" if _like_logarithms(matrix.data) else "linear")
+
+
+def _like_logarithms(values: NDArray[np.floating[Any]]) -> bool:
+    """Whether values have the range and the tail of logarithms of expression."""
+    from scipy.stats import skew
+
+    low, high = _LOGARITHMS
+    above = values[values > 0]
+    return len(above) > 0 and low < float(above.max()) < high and float(skew(above[:: max(1, len(above) // 1_000_000)].astype(np.float64))) < _SKEW
 
 
 def _from_counts(matrix: sp.csr_matrix, undo: Any) -> float:
