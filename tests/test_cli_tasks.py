@@ -74,6 +74,18 @@ def test_sets_are_integrated_into_one_file(files):
     assert made.obsm["X_inclust"].shape == (200, 32)
     assert np.isfinite(made.obsm["X_inclust"]).all()
     assert set(made.uns["inclust"]["metrics"]["of"]) == {"data set", "batch"}  # no types were given
+    assert made.uns["inclust"]["correction"]["clusters"] == 100
+
+
+def test_the_latent_of_the_network_itself_is_written_when_asked_for(files):
+    paired, target, out = files
+    made = []
+    for option in ((), ("--uncorrected",)):
+        assert run("integrate", paired, target, *option, "-o", out, *FAST).exit_code == 0
+        made.append(anndata.read_h5ad(out))
+    assert not np.allclose(made[0].obsm["X_inclust"], made[1].obsm["X_inclust"], atol=0.1)
+    assert "correction" not in made[1].uns["inclust"]
+    assert list(made[0].obs_names) == list(made[1].obs_names)
 
 
 def test_an_integration_is_scored_before_and_after_with_types_that_train_nothing(files):
@@ -126,3 +138,4 @@ def test_sets_that_share_no_feature_are_aligned_with_a_warning(files, tmp_path):
     assert made.obsm["X_inclust"].shape == (200, 32)
     assert made.uns["inclust"]["task"] == "separate"
     assert made.uns["inclust"]["config"]["align_weight"] == 10
+    assert "correction" not in made.uns["inclust"]  # clouds of which nobody knows what corresponds

@@ -67,6 +67,7 @@ def integrate(
         float | None,
         typer.Option("--align", metavar="W", help=f"Weight of optimal transport between the latents (default: 0; with --no-shared {NO_SHARED_ALIGN:g})."),
     ] = None,
+    uncorrected: Annotated[bool, typer.Option("--uncorrected", help="Write the network's own latent, not corrected cluster by cluster.")] = False,
     preset: o.Preset = None,
     epochs: o.Epochs = None,
     seed: o.Seed = None,
@@ -77,6 +78,7 @@ def integrate(
 ) -> None:
     """Put several data sets into one latent, free of the data set and of the covariates; say how far they are mixed, and their types apart."""
     from ..core.generate import exchange, exchangeable
+    from ..core.integrated import integrated
     from ..core.integration_metrics import compared
     from ..io.tasks_out import SUFFIXES, write_integrated
     from ..io.write import check_output
@@ -99,9 +101,10 @@ def integrate(
     result = trained(made, sets, chosen, talk)
     if labels and not truth:
         talk.note("the types are those that were trained on: the metrics about types flatter. Score with others by --truth NAME:KEY.")
-    metrics = compared(result, scored)
+    corrected = None if uncorrected or no_shared else integrated(result)
+    metrics = compared(result, scored, corrected)
     exchanged = exchange(result, block) if block is not None else {}
-    cells = write_integrated(output, result, metrics, exchanged, command=command_line())
+    cells = write_integrated(output, result, metrics, exchanged, corrected=corrected, command=command_line())
     talk.summary(
         {
             "output": str(output),

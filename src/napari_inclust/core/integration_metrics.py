@@ -27,13 +27,15 @@ Matrix = NDArray[np.floating[Any]]
 Codes = NDArray[np.intp]
 
 
-def compared(trained: Trained, types: Mapping[str, str] | None = None) -> pd.DataFrame:
+def compared(trained: Trained, types: Mapping[str, str] | None = None, latent: Matrix | None = None) -> pd.DataFrame:
     """Metrics before (principal components of the log-normalised features that all sets measure) and after (the latent).
 
     Parameters
     ----------
     types
         Column of obs with types by data set, to score with. Sets that are not named count for the mixing only; without any there are no rows about types.
+    latent : (cells of all sets, latent), optional
+        Default the network's own, `Trained.latent`.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def compared(trained: Trained, types: Mapping[str, str] | None = None) -> pd.Dat
     n = sum(t.n_cells for t in plan.tables)
     at = np.sort(np.random.default_rng(seed).choice(n, min(n, MOST), replace=False))
     labels = _types(trained, types or {})
-    after = np.concatenate([trained.latent(t.name) for t in plan.tables])[at]
+    after = (np.concatenate([trained.latent(t.name) for t in plan.tables]) if latent is None else latent)[at]
     frames = []
     for x in (components(plan, at, seed), after):
         rows = [mixing(x, codes[at], None if labels is None else labels[at], name) for name, codes in _groups(plan).items()]

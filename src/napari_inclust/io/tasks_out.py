@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..core.integrated import SETTINGS
 from ..core.section import PIXEL_SIZE
 from ..core.transfer import transfer
 from .imputed import category_colours
@@ -31,7 +32,13 @@ _PLACES = ("spatial_unit", PIXEL_SIZE)  # in uns: what the coordinates are
 
 
 def write_integrated(
-    path: Path, trained: Trained, metrics: pd.DataFrame | None = None, exchanged: Mapping[str, Generated] | None = None, *, command: str
+    path: Path,
+    trained: Trained,
+    metrics: pd.DataFrame | None = None,
+    exchanged: Mapping[str, Generated] | None = None,
+    *,
+    corrected: NDArray[np.float32] | None = None,
+    command: str,
 ) -> int:
     """All cells with `obsm["X_inclust"]`, the data set of each in `obs["inclust_data_set"]`, and with labels the type, or "unknown"; returns their number.
 
@@ -44,6 +51,8 @@ def write_integrated(
     exchanged
         `generate.exchange`: features that some data sets lack become X, log-normalised; `layers["imputed"]` is 1 where a value was imputed and 0 where it was
         measured, and `var["kind"]` "imputed", so that no training takes any of them for measured.
+    corrected : (cells of all data sets, latent), optional
+        `integrated.integrated`, with its settings in `uns["inclust"]["correction"]`; default the network's own latent.
     """
     import anndata
 
@@ -52,19 +61,23 @@ def write_integrated(
     parts = []
     for s in trained.sets:
         part = _filled(trained, s, features, exchanged.get(s.name)) if len(features) else anndata.AnnData(obs=s.obs.copy())
-        part.obsm["X_inclust"] = trained.latent(s.name)
+        if corrected is None:
+            part.obsm["X_inclust"] = trained.latent(s.name)
         part.obs["inclust_data_set"] = s.name
         _types(part, trained, s.name)
         parts.append(part)
     names = [s.name for s in trained.sets]
     unique = pd.Index(np.concatenate([p.obs_names for p in parts])).is_unique
     whole = anndata.concat(parts, join="outer", index_unique=None if unique else "-", keys=names)
+    if corrected is not None:
+        whole.obsm["X_inclust"] = corrected
     whole.obs["inclust_data_set"] = pd.Categorical(whole.obs["inclust_data_set"], names)
     if len(features):
         scores = pd.concat([g.scores["pcc"].rename(f"heldout_pcc_for_{name}") for name, g in exchanged.items()], axis=1)
         whole.var = scores.reindex(whole.var_names).assign(kind="imputed")
     together = _together(trained.sets, whole.obs_names) if path.suffix == ".h5mu" else None
-    _write(whole, path, trained, command, beside=together, **({} if metrics is None else {"metrics": metrics}))
+    about = {"metrics": metrics, "correction": None if corrected is None else SETTINGS}
+    _write(whole, path, trained, command, beside=together, **{k: v for k, v in about.items() if v is not None})
     return int(whole.n_obs)
 
 
