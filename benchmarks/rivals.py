@@ -25,11 +25,13 @@ import pandas as pd
 HERE = Path(__file__).parent
 PACKAGES = {
     "tangram": ["torch", "tangram-sc", "setuptools<81"],
+    "tangram_clusters": ["torch", "tangram-sc", "setuptools<81"],
+    "knn_harmony": ["torch", "harmonypy", "anndata", "scikit-learn"],
     "gimvi": ["torch", "scvi-tools"],
     "uniport": ["torch", "uniport", "numpy<2", "setuptools<81"],
     "envi": ["scenvi", "jax<0.7", "setuptools<81"],
 }
-OURS, SIMPLE = "napari-inclust", ("knn", "ridge", "type_mean")
+OURS, SIMPLE = "napari-inclust", ("knn", "ridge", "type_mean", "spage")
 SHOWN = ("pcc", "spearman", "ssim", "rmse")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 LEAST = 10  # cells of either set that express a gene
@@ -71,15 +73,14 @@ def environment(method: str, folder: Path) -> Path:
 
 
 def simple(method: str, spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], labels: str | None) -> np.ndarray:
-    """Predictors that need no package: nearest neighbours in joint principal components, ridge regression, the mean of the nearest type."""
+    """Predictors that need no package: nearest neighbours in joint principal components, ridge regression, the mean of the nearest type, SpaGE."""
     from napari_inclust.core.baselines import knn_weights
-    from napari_inclust.core.score import zscore
 
-    from .rival_methods import lognormal
+    from .rival_methods import both_scaled, spage
 
-    wanted = np.asarray(lognormal(reference[:, [*(g for g in spatial.var_names if g in set(reference.var_names)), *genes]])[:, genes].X)
-    spatial, reference = (lognormal(d[:, [g for g in spatial.var_names if g in set(reference.var_names)]]) for d in (spatial, reference))
-    ours, theirs = zscore(np.asarray(spatial.X)), zscore(np.asarray(reference.X))
+    if method == "spage":
+        return spage(spatial, reference, genes, 0)
+    ours, theirs, wanted = both_scaled(spatial, reference, genes)
     if method == "knn":
         return np.asarray(knn_weights(ours, theirs, 0) @ wanted)
     if method == "ridge":
@@ -112,7 +113,10 @@ def run_fold(method: str, files: dict[str, Path], genes: list[str], labels: str 
         ]
         subprocess.run([Path(sys.executable).with_name("inclust"), *words], **quiet)
         return np.asarray(ad.read_h5ad(files["out"])[:, genes].X)
-    subprocess.run([python, HERE / "rival_methods.py", method, files["spatial"], files["reference"], files["genes"], files["array"]], **quiet)
+    subprocess.run(
+        [python, HERE / "rival_methods.py", method, files["spatial"], files["reference"], files["genes"], files["array"], *([labels] if labels else [])],
+        **quiet,
+    )
     return np.load(files["array"])
 
 
