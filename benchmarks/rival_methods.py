@@ -6,6 +6,7 @@ of the reference's obs with cell types may follow. Each method runs with its own
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -123,7 +124,7 @@ def gimvi(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: in
 
 
 def envi(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int, labels: str | None = None) -> np.ndarray:
-    """ENVI (Haviv et al., Nature Biotechnology 2024)."""
+    """ENVI (Haviv et al., Nature Biotechnology 2024); ENVI_STEPS in the environment sets the steps of its training."""
     import scenvi
 
     shared = [g for g in spatial.var_names if g in set(reference.var_names)]
@@ -131,7 +132,7 @@ def envi(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int
     for adata in (spatial, reference):
         adata.X = dense(adata.X)
     model = scenvi.ENVI(spatial_data=spatial, sc_data=reference, num_HVG=reference.n_vars)
-    model.train()
+    model.train(**({"training_steps": int(os.environ["ENVI_STEPS"])} if "ENVI_STEPS" in os.environ else {}))
     model.impute_genes()
     return np.asarray(model.spatial_data.obsm["imputation"][genes])
 
