@@ -62,13 +62,14 @@ def measure(section: Any, reference: Any, without: tuple[str, ...], mine: tuple[
     truth = section.obs["type"].to_numpy().astype(str)
     told, unknown = ~np.isin(truth, ["", "unassigned"]), np.isin(truth, mine)
     near = cell_trust.Neighbourhood(ours, 0)
-    lack, _ = covariation.lacking(near.groups, near.sizes, ours, theirs)
+    lack = covariation.lacking(near.groups, near.sizes, ours, theirs)
     row: dict[str, Any] = {"without": " ".join(without) or "none", "cells": int(unknown.sum())}
     labels = {"labels": np.unique(kept.obs["type"], return_inverse=True)[1], "no labels": np.full(kept.n_obs, -1)}
     for name, codes in labels.items() if mine else ():
         profiles = cell_trust.kinds(theirs, codes, 0)
-        for what, extra in (("resemblance", 0.0), ("trust", lack)):
-            row[f"{what}, {name}"] = roc_auc_score(unknown[told], near.strangeness(ours, profiles, extra)[told])
+        strange, group = near.strangeness(ours, profiles)
+        for what, value in (("resemblance", strange), ("trust", strange + lack[group])):
+            row[f"{what}, {name}"] = roc_auc_score(unknown[told], value[told])
     groups = check(s, r, panel, labels="type", section_labels=None).groups
     for finding in ("missing", "unknown", "doubtful"):
         row[f"share {finding}"] = float(groups.loc[groups["finding"] == finding, "share"].sum())

@@ -99,7 +99,7 @@ def test_groups_stand_in_for_types_where_nothing_is_labelled():
     known = rng.normal(3 * np.eye(6)[1], 0.3, (40, 6))
     unknown = rng.normal(3 * np.eye(6)[5], 0.3, (40, 6))
     near = cell_trust.Neighbourhood(np.vstack([reference[::3], unknown[:10]]), seed=0)
-    assert near.strangeness(unknown, profiles).min() > near.strangeness(known, profiles).max()
+    assert near.strangeness(unknown, profiles)[0].min() > near.strangeness(known, profiles)[0].max()
 
 
 def test_what_sets_a_group_apart_is_lacking_where_its_genes_do_not_vary_together():
@@ -107,13 +107,13 @@ def test_what_sets_a_group_apart_is_lacking_where_its_genes_do_not_vary_together
     centres, group = 1.5 * np.kron(np.eye(4), np.ones(5)), np.arange(400) % 4
     ours, theirs = (zscore(centres[group] + rng.normal(size=(400, 20))) for _ in range(2))
     groups, sizes = np.stack([ours[group == g].mean(0) for g in range(4)]), np.bincount(group)
-    whole, noise = covariation.lacking(groups, sizes, ours, theirs)
-    without, _ = covariation.lacking(groups, sizes, ours, zscore(theirs[group != 2]))
+    whole, noise = covariation.lacking(groups, sizes, ours, theirs), covariation.noise(groups, sizes, ours, theirs)
+    without = covariation.lacking(groups, sizes, ours, zscore(theirs[group != 2]))
     assert whole.max() < 0.1
     assert 0 < noise < 0.1
     assert without.argmax() == 2
     assert without[2] > 0.25 > 2 * np.delete(without, 2).max()
-    assert covariation.lacking(groups[:2], sizes[:2], ours, theirs)[0].tolist() == [0, 0]
+    assert covariation.lacking(groups[:2], sizes[:2], ours, theirs).tolist() == [0, 0]
 
 
 def test_presets_all_make_a_config():

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from .readout import unit
 
 Matrix = NDArray[np.floating[Any]]
-ALIKE = 50  # cells of the section whose profiles are averaged: one cell's counts are too few to tell
+ALIKE, SHARE = (10, 50), 1 / 50  # cells whose profiles are averaged, since one cell's counts are too few to tell: this share, so that small types stay apart
 COMPONENTS = 20
 KINDS = 12  # groups of reference cells where there are no labels: coarse, since a type that is missing must not be covered by a part of its nearest relative
 GROUPS = 25  # of the section's cells
-LACK = 1.0  # weight of what sets a cell's group apart and does not vary in the reference
 NOISE = 0.5  # weight of what a cell does not even share with its own group: noise rather than strangeness
 STEEP, MIDDLE = 1.0, 2.0  # trust is a half where a cell is two robust standard deviations stranger than the section's median cell
 
@@ -41,6 +40,8 @@ class Neighbourhood:
         z-scored values of the data set's cells, or of a sample of them.
     most
         Groups at most; fewer where there are under 20 cells a group.
+    alike
+        Cells that each is averaged with; default: by the number of `among`.
 
     Attributes
     ----------
@@ -52,10 +53,11 @@ class Neighbourhood:
         Group of each cell of `among`.
     """
 
-    def __init__(self, among: Matrix, seed: int, most: int = GROUPS) -> None:
+    def __init__(self, among: Matrix, seed: int, most: int = GROUPS, alike: int | None = None) -> None:
         from sklearn.cluster import KMeans
 
         self.among, self.mean = among, among.mean(0)
+        self.alike = min(int(np.clip(len(among) * SHARE, *ALIKE)) if alike is None else alike, max(1, len(among) // 5))
         self._axes = np.linalg.svd(among - self.mean, full_matrices=False)[2][:COMPONENTS].T
         averaged = self.averaged(among)
         placed = averaged @ self._axes
@@ -67,29 +69,29 @@ class Neighbourhood:
     def averaged(self, cells: Matrix) -> Matrix:
         """(cells, genes) each cell averaged with the cells of the data set most like it, less their mean."""
         similar = unit((cells - self.mean) @ self._axes) @ unit((self.among - self.mean) @ self._axes).T
-        k = min(ALIKE, max(1, len(self.among) // 5))
-        nearest = np.argpartition(-similar, k - 1, axis=1)[:, :k]
+        nearest = np.argpartition(-similar, self.alike - 1, axis=1)[:, : self.alike]
         out: Matrix = np.stack([self.among[n].mean(0) for n in nearest]) - self.mean
         return out
 
-    def strangeness(self, cells: Matrix, profiles: Matrix, lack: NDArray[np.floating[Any]] | float = 0.0) -> NDArray[np.float64]:
-        """(cells,) how far each is from every kind of the reference: 1 - correlation with the most similar kind, of the cell and of its group,
-        less what the cell does not share with its group either, more what its group has and the reference lacks.
+    def strangeness(self, cells: Matrix, profiles: Matrix) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """How far each cell is from every kind of the reference, and the group that it is most like.
 
         Parameters
         ----------
         profiles : (kinds, shared genes)
             `kinds`.
-        lack : (groups,), optional
-            `covariation.lacking`.
+
+        Returns
+        -------
+        (cells,) 1 - correlation with the most similar kind, of the cell and of its group, less what the cell does not share with its group either; (cells,) int.
         """
         averaged = unit(self.averaged(cells))
         to_groups = averaged @ unit(self.groups).T
-        own = to_groups.argmax(1)
-        of_groups = 1 - resemblance(self.groups, profiles).max(1) + LACK * np.asarray(lack)
+        own: NDArray[np.intp] = to_groups.argmax(1)
+        of_groups = 1 - resemblance(self.groups, profiles).max(1)
         of_cells = 1 - (averaged @ unit(profiles - profiles.mean(0)).T).max(1)
-        out: NDArray[np.float64] = (of_cells + of_groups[own] - NOISE * (1 - to_groups.max(1))).astype(np.float64)
-        return out
+        strange: NDArray[np.float64] = (of_cells + of_groups[own] - NOISE * (1 - to_groups.max(1))).astype(np.float64)
+        return strange, own
 
 
 def resemblance(groups: Matrix, profiles: Matrix) -> Matrix:

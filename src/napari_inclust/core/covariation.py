@@ -46,8 +46,8 @@ def covered(groups: Matrix, ours: Matrix, theirs: Matrix) -> NDArray[np.float64]
     return out
 
 
-def lacking(groups: Matrix, sizes: NDArray[np.integer[Any]], ours: Matrix, theirs: Matrix, *, seed: int = 0) -> tuple[NDArray[np.float64], float]:
-    """How far each group is covered less than the section's median cell, and the noise of that.
+def lacking(groups: Matrix, sizes: NDArray[np.integer[Any]], ours: Matrix, theirs: Matrix) -> NDArray[np.float64]:
+    """(groups,) how far each group is covered less than the section's median cell: 0 (as well as most) to 1 (not at all); 0 for fewer than three groups.
 
     Parameters
     ----------
@@ -55,20 +55,33 @@ def lacking(groups: Matrix, sizes: NDArray[np.integer[Any]], ours: Matrix, their
         Mean profiles and numbers of cells.
     ours, theirs : (cells, genes)
         z-scored values of the section and of the reference.
-
-    Returns
-    -------
-    (groups,) 0 (covered as well as most) to 1 (not at all); and its standard error, from halves of the reference's cells.
     """
     if len(groups) < 3:
-        return np.zeros(len(groups)), 0.0
-    chosen = np.argsort(-groups.std(0), kind="stable")[:MOST_GENES]
+        return np.zeros(len(groups))
+    chosen = _telling(groups)
+    share = covered(groups[:, chosen], correlations(ours[:, chosen]), correlations(theirs[:, chosen]))
+    return np.clip(1 - share / _typical(share, sizes), 0, 1)
+
+
+def noise(groups: Matrix, sizes: NDArray[np.integer[Any]], ours: Matrix, theirs: Matrix, *, seed: int = 0) -> float:
+    """Standard error of `lacking`, from halves of the reference's cells."""
+    if len(groups) < 3:
+        return 0.0
+    chosen = _telling(groups)
     groups, theirs, correlated = groups[:, chosen], theirs[:, chosen], correlations(ours[:, chosen])
-    share = covered(groups, correlated, correlations(theirs))
-    typical = max(float(np.median(np.repeat(share, sizes))), FLAT)
     random, apart = np.random.default_rng(seed), []
     for _ in range(SPLITS):
         half = random.permutation(len(theirs)) % 2 == 0
         one, other = (covered(groups, correlated, correlations(theirs[h])) for h in (half, ~half))
         apart.append(((one - other) ** 2).mean())
-    return np.clip(1 - share / typical, 0, 1), float(np.sqrt(np.mean(apart))) / 2 / typical
+    share = covered(groups, correlated, correlations(theirs))
+    return float(np.sqrt(np.mean(apart))) / 2 / _typical(share, sizes)
+
+
+def _telling(groups: Matrix) -> NDArray[np.intp]:
+    return np.argsort(-groups.std(0), kind="stable")[:MOST_GENES]
+
+
+def _typical(share: NDArray[np.float64], sizes: NDArray[np.integer[Any]]) -> float:
+    """Share that is covered of the median cell."""
+    return max(float(np.median(np.repeat(share, sizes))), FLAT)

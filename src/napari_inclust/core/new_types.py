@@ -65,8 +65,7 @@ def new_types(trained: Trained, target: str, novelty: Novelty, min_cells: int = 
     markers = _markers(trained, target, code)
     enough = markers.groupby("type")["raised"].sum() if len(markers) else pd.Series(dtype=int)
     for k in range(int(code.max()) + 1):
-        group = averaged[code[at] == k].mean(0, keepdims=True)
-        if int(enough.get(k, 0)) < LEAST_MARKERS or 2 * (1 - resemblance(group, novelty.kinds).max()) < novelty.halfway:
+        if int(enough.get(k, 0)) < LEAST_MARKERS or not novelty.beyond(averaged[code[at] == k].mean(0), float(novelty.lack[code == k].mean())):
             code[code == k] = -1
     kept = np.unique(code[code >= 0])
     names = [f"new {i + 1}" for i in range(len(kept))]

@@ -1,6 +1,7 @@
 """How unlike the reference's types each cell of a target is: its strangeness, a p-value from reference cells, and whether it is of no type that they have.
 
-The latent cannot tell: a network that knows some types only draws every cell to one of them. Strangeness is that of `cell_trust`, in the scaled features.
+The latent cannot tell: a network that knows some types only draws every cell to one of them. Strangeness is that of `cell_trust`, in the scaled features, by two signs:
+a cell resembles no type, and what sets its group apart does not vary together in the references (`covariation`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from .cell_trust import Neighbourhood
+from . import covariation
+from .cell_trust import Neighbourhood, resemblance
 from .plan import Plan
 from .table import Mask
 from .trained import Trained
@@ -33,14 +35,16 @@ class Novelty:
     Attributes
     ----------
     strangeness : (cells,)
-        0 (as a type of the reference) to about 2, of the cell and of the cells most like it.
+        0 (as a type of the references) to about 2, of the cell and of the cells most like it, and `lack`.
+    lack : (cells,)
+        0 to 1: how much of what sets the cell's group apart does not vary in the references.
     p : (cells,)
         Conformal p-value: the rank of the strangeness among that of the labelled reference cells, each against profiles that were made without its fold.
         A shift that all cells share, such as another platform's, makes all of them small.
-    halfway
-        Between the strangeness of the target's well-matched cells and that of reference types when the reference lacks them (each in turn).
+    halfway : (2,)
+        Between the target's well-matched cells and reference types when the references lack them (each in turn): in resemblance alone, and with `lack`.
     unlike : (cells,) bool
-        The p-value is at most the level, and the strangeness beyond `halfway`.
+        The p-value is at most the level, and the cell is `beyond` halfway.
     cells : Neighbourhood
         The target's cells, or a sample of them, among which each is averaged.
     kinds : (types, features)
@@ -50,12 +54,18 @@ class Novelty:
     """
 
     strangeness: NDArray[np.float64]
+    lack: NDArray[np.float64]
     p: NDArray[np.float64]
-    halfway: float
+    halfway: NDArray[np.float64]
     unlike: NDArray[np.bool_]
     cells: Neighbourhood
     kinds: Matrix
     classes: Codes
+
+    def beyond(self, profile: Matrix, lack: float) -> bool:
+        """Whether a group of cells, by its mean profile (features,) and what the references lack of it, is beyond halfway by either sign."""
+        resembling = 2 * (1 - float(resemblance(profile[None], self.kinds).max()))
+        return bool(resembling > self.halfway[0] or resembling + lack > self.halfway[1])
 
 
 def novelty(trained: Trained, target: str, references: Sequence[str], level: float = LEVEL) -> Novelty:
@@ -76,25 +86,33 @@ def novelty(trained: Trained, target: str, references: Sequence[str], level: flo
         raise ConfigError("what is unlike the reference can only be told where the reference is labelled. Name a column with its types.")
     if not shared(plan).any():
         raise ConfigError("the data sets share no feature in which cells could be compared. Leave out the set that has none of the others' modalities.")
-    parts = [_Labelled.of(trained, r, seed) for r in references if (plan.table(r).labels >= 0).any()]
+    n = plan.table(target).n_cells
+    near = Neighbourhood(features(trained, target, _some(np.arange(n), seed)), seed)
+    parts = [_Labelled.of(trained, r, seed, near.alike) for r in references if (plan.table(r).labels >= 0).any()]
     kinds, classes = _kinds([(p.x, p.y) for p in parts])
     calm, missing = [], []
     for fold in range(FOLDS):
         without, of = _kinds([(p.x[p.fold != fold], p.y[p.fold != fold]) for p in parts])
-        calm += [p.near.strangeness(p.x[(p.fold == fold) & np.isin(p.y, of)], without) for p in parts]
-    for p in parts:
-        for i, k in enumerate(classes):
-            mine = p.x[p.y == k][:OF_A_CLASS]
-            if len(mine):
-                missing.append(float(np.median(p.near.strangeness(mine, np.delete(kinds, i, 0)))))
-    n = plan.table(target).n_cells
-    near = Neighbourhood(features(trained, target, _some(np.arange(n), seed)), seed)
+        rest = np.concatenate([p.x[p.fold != fold] for p in parts])
+        calm += [_signs(p.near, [p.x[(p.fold == fold) & np.isin(p.y, of)]], without, rest) for p in parts]
+    for i, k in enumerate(classes):
+        without, rest = np.delete(kinds, i, 0), np.concatenate([p.x[p.y != k] for p in parts])
+        missing += [np.median(_signs(p.near, [p.x[p.y == k][:OF_A_CLASS]], without, rest), axis=1) for p in parts if (p.y == k).any()]
     chunks = [features(trained, target, np.arange(i, min(n, i + CHUNK))) for i in range(0, n, CHUNK)]
-    strange = np.concatenate([near.strangeness(c, kinds) for c in chunks])
-    null = np.sort(np.concatenate(calm))
-    p_values = (1 + len(null) - np.searchsorted(null, strange, side="left")) / (len(null) + 1)
-    halfway = float(np.quantile(strange, WELL_MATCHED) + np.median(missing)) / 2
-    return Novelty(strange, p_values, halfway, (p_values <= level) & (strange > halfway), near, kinds, classes)
+    signs = _signs(near, chunks, kinds, np.concatenate([p.x for p in parts]))
+    null = np.sort(np.concatenate(calm, axis=1)[1])
+    p_values = (1 + len(null) - np.searchsorted(null, signs[1], side="left")) / (len(null) + 1)
+    halfway = (np.quantile(signs, WELL_MATCHED, axis=1) + np.median(missing, axis=0)) / 2
+    unlike = (p_values <= level) & (signs > halfway[:, None]).any(0)
+    return Novelty(signs[1], signs[1] - signs[0], p_values, halfway, unlike, near, kinds, classes)
+
+
+def _signs(near: Neighbourhood, cells: Sequence[Matrix], kinds: Matrix, references: Matrix) -> NDArray[np.float64]:
+    """(2, cells) strangeness of cells, given in chunks: how little they resemble a type; and that with what the references lack of their groups."""
+    lack = covariation.lacking(near.groups, near.sizes, near.among, references)
+    found = [near.strangeness(chunk, kinds) for chunk in cells]
+    resembling = np.concatenate([strange for strange, _ in found])
+    return np.stack([resembling, resembling + lack[np.concatenate([group for _, group in found])]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,12 +125,12 @@ class _Labelled:
     near: Neighbourhood
 
     @classmethod
-    def of(cls, trained: Trained, name: str, seed: int) -> _Labelled:
+    def of(cls, trained: Trained, name: str, seed: int, alike: int) -> _Labelled:
         labels = trained.plan.table(name).labels
         rows = _some(np.flatnonzero(labels >= 0), seed)
         x = features(trained, name, rows)
         fold = np.random.default_rng(seed).permutation(len(rows)) % FOLDS
-        return cls(x, labels[rows], fold, Neighbourhood(x, seed))
+        return cls(x, labels[rows], fold, Neighbourhood(x, seed, alike=alike))
 
 
 def _kinds(parts: list[tuple[Matrix, Codes]]) -> tuple[Matrix, Codes]:

@@ -92,7 +92,7 @@ def kinds_of_cells(
     middle = np.median(best)
     doubtful = best < middle - DOUBTFUL * 1.4826 * np.median(np.abs(best - middle))
     sizes = np.bincount(group[group >= 0], minlength=len(group_names))
-    lack, noise = covariation.lacking(means, sizes, ours, theirs, seed=seed)
+    lack, noise = covariation.lacking(means, sizes, ours, theirs), covariation.noise(means, sizes, ours, theirs, seed=seed)
     missing = (lack > max(MISSING, NOISES * noise)) & (sizes >= FEW_CELLS)
     small = chance > TELLING  # the panel, to tell by resemblance
     finding = np.select([(best <= chance) & ~small, missing, best <= chance, doubtful], ["unknown", "missing", "cannot tell", "doubtful"], "")

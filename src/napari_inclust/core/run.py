@@ -296,9 +296,14 @@ class Run:
         reference = encode(self.trainer, "reference", self._genes.rows).x[-1]
         profiles = cell_trust.kinds(reference, self.plan.table("reference").labels[self._genes.rows], self.config.seed)
         near = cell_trust.Neighbourhood(self.cells.x[-1], self.config.seed)
-        lack, _ = covariation.lacking(near.groups, near.sizes, near.among, reference)
-        strange = [near.strangeness(encode(self.trainer, "section", rows).x[-1], profiles, lack) for rows in self._groups()]
-        return cell_trust.trust(np.concatenate(strange), near.strangeness(near.among, profiles, lack))
+        lack = covariation.lacking(near.groups, near.sizes, near.among, reference)
+
+        def stranger(x: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+            strange, group = near.strangeness(x, profiles)
+            return strange + lack[group]
+
+        strange = [stranger(encode(self.trainer, "section", rows).x[-1]) for rows in self._groups()]
+        return cell_trust.trust(np.concatenate(strange), stranger(near.among))
 
     def about_cells(self) -> pd.DataFrame:
         """One row a cell: `inclust_trust`, and with labels `inclust_type`."""

@@ -33,7 +33,7 @@ def with_types(trained: Trained, target: str, found: Transferred, new: NewTypes 
     if found.novelty is not None:
         made.obs["inclust_unlike"] = found.novelty.unlike
         made.obs["inclust_unlike_p"] = found.novelty.p
-        about["unlike_beyond"] = found.novelty.halfway
+        about["unlike_beyond"] = found.novelty.halfway.tolist()
     made.uns["inclust"] = {"transfer": about}
     if new is not None:
         made.obs["inclust_new_type"] = new.types
