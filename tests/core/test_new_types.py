@@ -116,3 +116,21 @@ def test_a_real_type_that_is_hidden_from_the_reference_is_found_in_the_section(s
     group = code == np.bincount(code[mine & (code >= 0)]).argmax()
     assert group[mine].mean() > recall
     assert mine[group].mean() > precision
+
+
+@pytest.mark.parametrize(("hidden", "cells"), [("Endo", 45), ("Oligo", 39)])
+def test_a_small_type_that_the_other_mice_lack_is_found_by_what_varies_together(shared, hidden, cells):
+    whole = anndata.read_h5ad(shared / "data" / "starmap_mpfc.h5ad")
+    first, kept = (whole.obs["sample"] == "BZ5").to_numpy(), (whole.obs["cell_type"] != hidden).to_numpy()
+    sets = [Dataset.from_adata(whole[first].copy(), name="section"), Dataset.from_adata(whole[~first & kept].copy(), name="reference")]
+    plan = fit_plan(compose("transfer", sets, labels={"reference": "cell_type"}, members=2), sets, Config(epochs=1, device="cpu", threads=1))
+    found = novelty(plan, "section", ["reference"])
+    mine = (whole.obs["cell_type"][first] == hidden).to_numpy()
+    assert mine.sum() == cells
+    assert found.unlike[mine].mean() > 0.6
+    assert found.unlike[~mine].mean() < 0.25
+    assert found.lack[mine].mean() > 3 * found.lack[~mine].mean()
+    code = new_types(plan, "section", found).code
+    group = code == np.bincount(code[mine & (code >= 0)]).argmax()
+    assert group[mine].mean() > 0.5
+    assert mine[group].mean() > 0.4
