@@ -6,6 +6,7 @@ import json
 
 import anndata as ad
 import geopandas
+import matplotlib.colors
 import numpy as np
 import pandas as pd
 import pytest
@@ -111,10 +112,25 @@ def test_cellxgene_gets_what_it_requires(inclust, result, tmp_path):
     assert problems(found) == []
     assert found.X.dtype == np.float32
     assert list(found.var_names) == [f"g{i} (imputed)" for i in range(5)]
-    assert found.obsm["X_spatial"].shape == (200, 2)
+    given = ad.read_h5ad(result)
+    np.testing.assert_allclose(found.obsm["X_spatial"], given.obsm["spatial"] * (1, -1), rtol=1e-6)  # drawn with y up
+    np.testing.assert_array_equal(found.obsm["spatial"], given.obsm["spatial"])
     assert found.obs["inclust_type"].tolist() == KINDS.tolist()
     assert len(found.uns["inclust_type_colors"]) == 3
     assert "predictions" in found.uns["value_type"]
+
+
+@pytest.mark.parametrize("tool", ["cellxgene", "vitessce"])
+def test_names_of_single_cells_are_no_groups(inclust, tmp_path, tool):
+    section = ad.AnnData(np.ones((600, 3), dtype=np.float32), obs={"barcode": [f"b{i}" for i in range(600)], "class": ["a", "b"] * 300})
+    section.obsm["spatial"] = np.random.default_rng(0).random((600, 2)) * 500
+    section.write_h5ad(tmp_path / "named.h5ad")
+    out = tmp_path / {"cellxgene": "c.h5ad", "vitessce": "view"}[tool]
+    done = inclust("export", tmp_path / "named.h5ad", "--to", tool, "-o", out)
+    assert done.exit_code == 0, done.stderr
+    assert "barcode" in done.stderr
+    found = ad.read_h5ad(out) if tool == "cellxgene" else ad.read_zarr(out / "cells.zarr")
+    assert list(found.obs) == ["class"]
 
 
 def _spoil(how):
@@ -164,6 +180,11 @@ def test_vitessce_gets_a_config_whose_paths_exist(inclust, result, tmp_path):
     for path in paths:
         assert path in store
     assert file["options"]["obsSets"][0]["name"] == "inclust_type"
+    space = said["coordinationSpace"]
+    assert space["obsColorEncoding"]["A"] == "cellSetSelection"
+    assert space["obsSetSelection"]["A"] == [["inclust_type", name] for name in sorted(set(KINDS))]
+    colours = [matplotlib.colors.to_hex([c / 255 for c in one["color"]]) for one in space["obsSetColor"]["A"]]
+    assert colours == [matplotlib.colors.to_hex(c) for c in ad.read_h5ad(result).uns["inclust_type_colors"]]
     for view in said["layout"]:
         for scope, name in view["coordinationScopes"].items():
             assert name in said["coordinationSpace"][scope]

@@ -52,6 +52,8 @@ def export(
         raise ConfigError(f"the pixel size must be above 0 micrometres, found {image_pixel}.")
     check_output(output, SUFFIXES.get(to, ("",)), inputs=[p for p in (result, outlines) if p is not None])
     opened = open_result(result, table=table, outlines=outlines, pixel_size=pixel_size)
+    if to in ("cellxgene", "vitessce") and opened.crowded:
+        talk.note(f"left out, since they name single cells rather than groups: {', '.join(opened.crowded)}.")
     if to == "qupath":
         from ..io.qupath import write_qupath
 

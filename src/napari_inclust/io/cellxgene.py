@@ -43,14 +43,18 @@ def write_cellxgene(path: Path, result: Result) -> None:
 
 
 def prepared(result: Result) -> AnnData:
-    """A copy in the form that `problems` asks for."""
+    """A copy in the form that `problems` asks for, as these viewers draw it.
+
+    Their y points up, ours down: `obsm["X_spatial"]` has (x, -y), so that the tissue lies as it does in napari; `obsm["spatial"]` has the micrometres as
+    they are. Columns in `Result.crowded` are left out.
+    """
     import anndata
     import scipy.sparse as sp
 
     given = result.adata
     obs = pd.DataFrame(index=given.obs_names.astype(str))
     colours: dict[str, Any] = {}
-    for name, column in given.obs.items():
+    for name, column in given.obs.drop(columns=result.crowded).items():
         if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
             obs[str(name)] = column.astype(object).where(column.notna(), "unknown").astype(str).astype("category")
             kept = given.uns.get(f"{name}_colors")
@@ -62,7 +66,7 @@ def prepared(result: Result) -> AnnData:
     x = sp.csc_matrix(given.X, dtype=np.float32) if sp.issparse(given.X) else np.asarray(given.X, dtype=np.float32)
     uns = {"title": result.name} | colours | storable({k: given.uns[k] for k in ("value_type", "inclust") if k in given.uns})
     embeddings = {k: np.asarray(v, dtype=np.float32) for k, v in given.obsm.items() if k.startswith("X_")}
-    places = {} if result.xy is None else {"X_spatial": result.xy.astype(np.float32)}
+    places = {} if result.xy is None else {"spatial": result.xy, "X_spatial": (result.xy * (1, -1)).astype(np.float32)}
     return anndata.AnnData(x, obs=obs, var=var, uns=uns, obsm=embeddings | places)
 
 

@@ -67,6 +67,12 @@ class Result:
         column.name = chosen
         return column
 
+    @property
+    def crowded(self) -> list[str]:
+        """Columns of text that name single cells rather than groups: more than 500 values, too many for a list."""
+        obs = self.adata.obs
+        return [str(c) for c in obs if not pd.api.types.is_numeric_dtype(obs[c]) and obs[c].nunique() > MOST_GROUPS]
+
     def colours(self, column: pd.Series[Any]) -> dict[str, str]:
         """#rrggbb of each category: those of the file where it has one each."""
         import matplotlib.colors

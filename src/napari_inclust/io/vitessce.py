@@ -16,6 +16,8 @@ from .write import as_output_error, opened, replacing
 
 SCHEMA = "1.0.16"  # of the view config
 CONFIG, CELLS = "config.json", "cells.zarr"
+TISSUE = ("embeddingType", "embeddingObsRadiusMode", "embeddingObsRadius")  # what the view of the tissue alone has
+WIDTH = 750.0  # of that view in pixels, about: Vitessce's own radius of a cell is a pixel, hardly to be seen
 
 
 def write_vitessce(folder: Path, result: Result, *, group: str | None = None, url: str = "http://localhost:8000") -> None:
@@ -48,20 +50,29 @@ def write_vitessce(folder: Path, result: Result, *, group: str | None = None, ur
             zarr.consolidate_metadata(store.store)
         with as_output_error(folder):
             first = [] if chosen is None else [str(chosen.name)]
-            said = config(
-                result.name, result.said, f"{url.rstrip('/')}/{CELLS}", [*first, *(s for s in sets if s not in first)], list(adata.var_names), bool(first)
-            )
+            shown = {} if chosen is None else {(str(chosen.name), name): colour for name, colour in result.colours(chosen).items()}
+            files = f"{url.rstrip('/')}/{CELLS}"
+            said = config(result.name, result.said, files, [*first, *(s for s in sets if s not in first)], list(adata.var_names), shown, adata.n_obs)
             (part / CONFIG).write_text(json.dumps(said, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def config(name: str, said: str, url: str, sets: list[str], genes: list[str], by_group: bool) -> dict[str, Any]:
-    """The view config: cells on the tissue, their groups and the genes, coloured by the first group or else the first gene."""
+def config(name: str, said: str, url: str, sets: list[str], genes: list[str], shown: dict[tuple[str, str], str], cells: int) -> dict[str, Any]:
+    """The view config: cells on the tissue, their groups and the genes, coloured by the groups that are `shown` ((column, group): #rrggbb), else by the first gene."""
     options = {
         "obsFeatureMatrix": {"path": "X"},
         "obsEmbedding": [{"path": "obsm/X_spatial", "dims": [0, 1], "embeddingType": "tissue"}],
         "obsSets": [{"name": s, "path": f"obs/{s}"} for s in sets],
     }
-    scopes = dict.fromkeys(("dataset", "obsColorEncoding", "featureSelection"), "A")
+    colouring = (
+        {
+            "obsColorEncoding": "cellSetSelection",
+            "obsSetSelection": [list(path) for path in shown],
+            "obsSetColor": [{"path": list(path), "color": [int(colour[i : i + 2], 16) for i in (1, 3, 5)]} for path, colour in shown.items()],
+        }
+        if shown
+        else {"obsColorEncoding": "geneSelection", "featureSelection": genes[:1] or None}
+    )
+    scopes = dict.fromkeys(("dataset", *colouring), "A")
     places = {"scatterplot": (0, 0, 8, 12), "obsSets": (8, 0, 4, 6), "featureList": (8, 6, 4, 6)}
     return {
         "version": SCHEMA,
@@ -77,11 +88,12 @@ def config(name: str, said: str, url: str, sets: list[str], genes: list[str], by
         "coordinationSpace": {
             "dataset": {"A": "A"},
             "embeddingType": {"A": "tissue"},
-            "obsColorEncoding": {"A": "cellSetSelection" if by_group else "geneSelection"},
-            "featureSelection": {"A": genes[:1] or None},
+            "embeddingObsRadiusMode": {"A": "manual"},
+            "embeddingObsRadius": {"A": round(min(5.0, max(1.0, WIDTH / 2.5 / cells**0.5)), 1)},
+            **{name: {"A": value} for name, value in colouring.items()},
         },
         "layout": [
-            {"component": c, "coordinationScopes": scopes | ({"embeddingType": "A"} if c == "scatterplot" else {}), "x": x, "y": y, "w": w, "h": h}
+            {"component": c, "coordinationScopes": scopes | (dict.fromkeys(TISSUE, "A") if c == "scatterplot" else {}), "x": x, "y": y, "w": w, "h": h}
             for c, (x, y, w, h) in places.items()
         ],
         "initStrategy": "auto",
