@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import napari_inclust
+
 PACKAGE = Path(__file__).parents[1] / "src" / "napari_inclust"
 FORBIDDEN = {
     "core": {
@@ -67,3 +69,8 @@ def test_a_fresh_process_loads_only_what_it_needs(statement, absent):
     code = f"import sys; {statement}; print(sorted({absent!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_public_names_are_what_a_shell_completes():
+    assert dir(napari_inclust) == sorted(napari_inclust.__all__)
+    assert all(getattr(napari_inclust, name) is not None for name in napari_inclust.__all__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from napari_inclust import load_run
 from napari_inclust.core.reference_check import check
+from napari_inclust.io.html import table
 
 SECTIONS = (
     "Data", "Genes", "Masks", "Training", "Held-out scores", "Calibration", "Foreseen scores", "Smoothness", "Common factor", "Maps", "Cell trust", "Settings", "Versions",
@@ -115,3 +117,15 @@ def test_a_file_that_is_no_run_is_told_and_an_older_page_stays(inclust, tmp_path
     assert (tmp_path / "report.html").read_text() == "before"
     assert inclust("report", tmp_path / "none.inclust", "-o", tmp_path / "report.html").exit_code == 4
     assert inclust("report", tmp_path / "bad.inclust", "-o", tmp_path / "report.pdf").exit_code == 5
+
+
+def test_headings_stand_over_what_they_head_and_only_long_words_are_broken():
+    text = table(["file", "cells"], [["a" * 60, 5], ["short.h5ad", 7]], sortable=True)
+    assert re.findall(r"<th( class=t)?>", text) == [" class=t", ""]
+    assert re.findall(r'<td class="(t|t long)"', text) == ["t long", "t"]
+    assert table(["nothing"], []).count("<td") == 0
+
+
+def test_a_loaded_run_tells_where_it_was_trained(saved):
+    run = load_run(saved)
+    assert replace(run, provenance=run.provenance | {"device": "cuda: some card"}).device == "cuda: some card"

@@ -42,6 +42,12 @@ def test_a_constant_gene_scores_zero_and_never_nan(pair):
     assert table.pcc[0] == table.pcc[1] == 0
 
 
+def test_a_constant_of_single_precision_is_constant_though_its_mean_is_rounded():
+    constant = np.full((1003, 1), 0.1, dtype=np.float32)
+    assert constant.mean(0)[0] != constant[0, 0]  # what is taken off is not the value itself
+    assert not score.zscore(constant).any()
+
+
 def test_within_type_pearson_is_zero_for_a_prediction_that_knows_the_type_alone():
     rng = np.random.default_rng(1)
     types = np.repeat([0, 1, 2], 50)

@@ -99,9 +99,10 @@ class Run:
 
     @property
     def device(self) -> str:
+        """Where it was trained."""
         from .device import describe
 
-        return describe(self.trainer.device)
+        return str(self.provenance["device"]) if self.provenance else describe(self.trainer.device)
 
     @property
     def genes(self) -> tuple[str, ...]:

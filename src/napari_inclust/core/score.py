@@ -14,10 +14,11 @@ METRICS = ("pcc", "spearman", "ssim", "rmse", "js", "pcc_within_type")
 
 
 def zscore(a: Matrix) -> Matrix:
-    """Each column with mean 0 and sd 1; a constant column becomes 0."""
-    sd = a.std(0)
-    out: Matrix = (a - a.mean(0)) / np.where(sd > 1e-12, sd, 1)
-    return np.where(sd > 1e-12, out, 0)
+    """Each column with mean 0 and sd 1; a constant column, up to rounding, becomes 0."""
+    mean, sd = a.mean(0), a.std(0)
+    varies = sd > np.maximum(1e-12, 1e-6 * np.abs(mean))
+    out: Matrix = (a - mean) / np.where(varies, sd, 1)
+    return np.where(varies, out, 0)
 
 
 def pearson(truth: Matrix, predicted: Matrix) -> Matrix:

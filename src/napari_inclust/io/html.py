@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MISSING = "\u2013"
+LONG = 24  # characters of a word that may be broken: a path, a fingerprint
 INK = "#010203"  # drawn with, then replaced by the colour of the page's text: light or dark
 FIGURES: Any = {  # settings of matplotlib
     "svg.fonttype": "none", "svg.hashsalt": "inclust", "text.parse_math": False, "font.size": 9,
@@ -29,8 +30,8 @@ p,figcaption{max-width:46rem}.soft,figcaption{color:var(--soft);font-size:.92rem
 svg{display:block;width:100%;height:auto}svg text{font-family:system-ui,sans-serif!important}
 .scroll{overflow:auto;max-height:30rem;border:1px solid var(--line);border-radius:6px}
 table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;width:100%}
-th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--line);vertical-align:top}th:first-child,td.t{text-align:left}
-td.t{overflow-wrap:anywhere}th{position:sticky;top:0;background:var(--tint);font-weight:600}
+th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--line);vertical-align:top}th.t,td.t{text-align:left}
+td.long{overflow-wrap:anywhere}th{position:sticky;top:0;background:var(--tint);font-weight:600}
 th button{all:unset;cursor:pointer}th button:focus-visible{outline:2px solid #3b82c4}
 th[aria-sort=ascending] button::after{content:" \\2191"}th[aria-sort=descending] button::after{content:" \\2193"}
 .tiles{display:flex;flex-wrap:wrap;gap:.8rem;margin:1.2rem 0}.tiles div{flex:1 1 9rem;background:var(--tint);border-radius:6px;padding:.6rem .9rem}
@@ -88,14 +89,17 @@ def drawn(figure: Figure, name: str, caption: str, width: str = "100%") -> str:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, sortable: bool = False) -> str:
     """Numbers with three digits, in full for sorting; missing ones as a dash."""
-    names = "".join(f"<th><button>{escape(h)}</button></th>" if sortable else f"<th>{escape(h)}</th>" for h in head)
+    texts = [bool(rows) and isinstance(value, str) for value in (rows[0] if rows else head)]
+    names = "".join(
+        f"<th{' class=t' if text else ''}>{f'<button>{escape(h)}</button>' if sortable else escape(h)}</th>" for h, text in zip(head, texts, strict=True)
+    )
     body = "".join(f"<tr>{''.join(_cell(value, sortable) for value in row)}</tr>" for row in rows)
     return f'<div class="scroll"><table{" class=sort" if sortable else ""}><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _cell(value: Any, sortable: bool) -> str:
     if isinstance(value, str):
-        key, shown, kind = escape(value), escape(value), ' class="t"'
+        key, shown, kind = escape(value), escape(value), ' class="t long"' if len(value) > LONG and " " not in value else ' class="t"'
     else:
         known, kind = bool(np.isfinite(value)), ""
         key = repr(value) if known else ""

@@ -91,7 +91,7 @@ def _data(run: Run) -> str:
     for side, data in (("section", run.section), ("reference", run.reference)):
         origin = run.provenance["data"][side]
         values = f"{data.values}, in {data.source}"
-        rows.append([side, data.name, origin["path"] or MISSING, f"{data.n_cells:,}", f"{len(data.genes):,}", values, origin["fingerprint"]])
+        rows.append([side, data.name, origin["path"] or MISSING, data.n_cells, len(data.genes), values, origin["fingerprint"]])
     said = f'<p class="soft">Coordinates: {escape(run.section.unit_note)}. Types: {escape(run.labels or "none")}. Batches: {escape(run.batch or "none")}.</p>'
     return table(["", "name", "file", "cells", "genes", "values", "fingerprint (SHA-256)"], rows) + said
 
@@ -99,9 +99,9 @@ def _data(run: Run) -> str:
 def _panel(run: Run) -> str:
     p = run.panel
     rows = [
-        ["shared", f"{p.n_shared:,}", "measured in both: the network learns from them, and each is scored while hidden"],
-        ["to impute", f"{p.n_reference_only:,}", "only the reference has them: every value is a prediction"],
-        ["section only", f"{p.n_target_only:,}", "the reference lacks them: measured values, never predicted"],
+        ["shared", p.n_shared, "measured in both: the network learns from them, and each is scored while hidden"],
+        ["to impute", p.n_reference_only, "only the reference has them: every value is a prediction"],
+        ["section only", p.n_target_only, "the reference lacks them: measured values, never predicted"],
     ]
     return table(["genes", "number", "what they are"], rows) + "".join(f'<p class="soft">{escape(note)}</p>' for note in p.notes)
 
@@ -234,20 +234,20 @@ def _maps(run: Run) -> str:
     order = run.scores["pcc"].sort_values(ascending=False, kind="stable").index
     chosen = {"Best": order[0], "Middle": order[len(order) // 2], "Worst": order[-1]}
     predicted = {g: v for names, values, *_ in run.chunks(list(chosen.values())) for g, v in zip(names, values.T, strict=True)}
-    out = ["<p>Of the measured genes. <b>Imputed</b>: predicted by the network that never saw the gene; not a measurement. Equal colours are equal values (log-normalised); predictions below zero are drawn as zero.</p>"]  # fmt: skip
+    out = ["<p>Of the measured genes. <b>Imputed</b>: predicted by the network that never saw the gene; not a measurement. Each map has its own limits, since the level of an imputed gene is the least certain of it: compare patterns, not brightness. Log-normalised values; predictions below zero are drawn as zero.</p>"]  # fmt: skip
     for rank, gene in chosen.items():
         pair = {"measured": run.measured(gene), "imputed (held out)": predicted[gene]}
-        top = max(float(np.quantile(v, 0.99)) for v in pair.values() if v is not None) or 1.0
+        tops = [float(np.quantile(v, 0.99)) for v in pair.values() if v is not None]
         row = run.scores.loc[gene]
         beside = ", ".join(f"{name} {row[c]:.3f}" for c, name in BESIDE.items() if c in row and np.isfinite(row[c]))
-        out.append(drawn(_cells(run, pair, top, "viridis"), f"{gene}, measured and imputed", f"{rank}: {gene}, held-out Pearson {row['pcc']:.3f} ({beside})."))  # fmt: skip
+        out.append(drawn(_cells(run, pair, [top if top > 0 else 1.0 for top in tops], "viridis"), f"{gene}, measured and imputed", f"{rank}: {gene}, held-out Pearson {row['pcc']:.3f} ({beside})."))  # fmt: skip
     return "".join(out)
 
 
 def _cell_trust(run: Run) -> str:
     trust = run.cell_trust
     said = f"0 to 1: how much a cell is of a kind that the reference has. Median {np.median(trust):.2f}; {(trust < 0.5).mean():.1%} of the cells are below one half."
-    return drawn(_cells(run, {"cell trust": trust}, 1.0, "cividis"), "Cell trust on the tissue", said, width="34rem")
+    return drawn(_cells(run, {"cell trust": trust}, [1.0], "cividis"), "Cell trust on the tissue", said, width="34rem")
 
 
 def _settings(run: Run) -> str:
@@ -274,8 +274,8 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _cells(run: Run, shown: dict[str, Any], top: float, colours: str) -> Figure:
-    """Cells at their places, y downward as in napari, with a scale bar."""
+def _cells(run: Run, shown: dict[str, Any], tops: list[float], colours: str) -> Figure:
+    """Cells at their places, y downward as in napari, with a scale bar, each map from 0 to its top."""
     xy = run.section.xy
     low, extent = xy.min(0), np.maximum(np.ptp(xy, axis=0), 0.05 * np.ptp(xy, axis=0).max() + 1e-9)  # cells may stand in a line
     width = 9 / len(shown) if len(shown) > 1 else 6.0
@@ -284,7 +284,7 @@ def _cells(run: Run, shown: dict[str, Any], top: float, colours: str) -> Figure:
     inches = min((width - 0.9) / extent[0], height / extent[1])
     size = float(np.clip(0.7 * np.prod(extent * inches * 72) / len(xy), 0.2, 60))
     bar, unit = _round_length(extent[0] / 4), "pixels" if "in pixels" in run.section.unit_note else "µm"
-    for axes, (name, values) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True):
+    for axes, (name, values), top in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown.items(), tops, strict=True):
         dots = axes.scatter(*xy.T, c=np.clip(values, 0, top), s=size, cmap=colours, vmin=0, vmax=top, linewidths=0, rasterized=True)
         axes.set(aspect="equal", title=name)
         axes.invert_yaxis()
@@ -292,7 +292,7 @@ def _cells(run: Run, shown: dict[str, Any], top: float, colours: str) -> Figure:
         bottom = low[1] + 1.06 * extent[1]
         axes.plot([low[0], low[0] + bar], [bottom, bottom], color=INK, linewidth=2, solid_capstyle="butt")
         axes.annotate(f"{bar:g} {unit}", (low[0] + bar, bottom), xytext=(5, 0), textcoords="offset points", va="center")
-    figure.colorbar(dots, ax=figure.axes, shrink=0.6, aspect=30)
+        figure.colorbar(dots, ax=axes, shrink=0.6, aspect=30)
     return figure
 
 
