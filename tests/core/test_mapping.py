@@ -8,7 +8,7 @@ import pytest
 
 from napari_inclust.core import store
 from napari_inclust.core.config import Config
-from napari_inclust.core.mapping import SECTION, map_section
+from napari_inclust.core.mapping import SECTION, map_section, positions
 from napari_inclust.core.score import pearson
 from napari_inclust.core.section import Reference, Section
 from napari_inclust.core.train import fit
@@ -46,6 +46,10 @@ def source(run, tmp_path):
 def new():
     """Another tissue, without the first three genes, with one that the networks do not know."""
     return Section.from_adata(make_adata(200, 7, 0.5, slice(3, N_SHARED + 1)), name="new")
+
+
+def test_genes_whose_names_differ_in_case_alone_are_not_mixed_up():
+    assert positions(["Abc", "ABC", "x", "aBC"], ["ABC", "Abc", "X"]) == [1, 0, 2, 0]
 
 
 def test_only_the_embedding_of_the_new_section_is_trained(run, source, new):
