@@ -116,6 +116,8 @@ def _typed(
     score = None if true is None else types.score(true)
     if true is not None:
         _unnamed(true, types.names, target, talk)
+    if new and types.novelty is None:
+        talk.note("no new types can be told: the references name fewer than two types, or share no feature with the target.")
     groups = new_types(result, target, types.novelty, min_cells) if new and types.novelty is not None else None
     write_types(output, with_types(result, target, types, groups), result, command=command_line(), score=score)
     summary = {

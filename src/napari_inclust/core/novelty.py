@@ -79,11 +79,13 @@ def novelty(trained: Trained, target: str, references: Sequence[str], level: flo
     Raises
     ------
     ConfigError
-        Nothing of the references is labelled, or the sets share no feature.
+        The references name fewer than two types, or the sets share no feature.
     """
     plan, seed = trained.plan, trained.trainer.config.seed
-    if not plan.classes or not any((plan.table(r).labels >= 0).any() for r in references):
-        raise ConfigError("what is unlike the reference can only be told where the reference is labelled. Name a column with its types.")
+    if n_types(plan, references) < 2:
+        raise ConfigError(
+            "what is unlike the reference can only be told where the reference is labelled, with two types at least. Name a column with its types."
+        )
     if not shared(plan).any():
         raise ConfigError("the data sets share no feature in which cells could be compared. Leave out the set that has none of the others' modalities.")
     n = plan.table(target).n_cells
@@ -94,13 +96,14 @@ def novelty(trained: Trained, target: str, references: Sequence[str], level: flo
     for fold in range(FOLDS):
         without, of = _kinds([(p.x[p.fold != fold], p.y[p.fold != fold]) for p in parts])
         rest = np.concatenate([p.x[p.fold != fold] for p in parts])
-        calm += [_signs(p.near, [p.x[(p.fold == fold) & np.isin(p.y, of)]], without, rest) for p in parts]
+        known = [(p, (p.fold == fold) & np.isin(p.y, of)) for p in parts]  # none where few cells are labelled
+        calm += [_signs(p.near, [p.x[here]], without, rest) for p, here in known if here.any()]
     for i, k in enumerate(classes):
         without, rest = np.delete(kinds, i, 0), np.concatenate([p.x[p.y != k] for p in parts])
         missing += [np.median(_signs(p.near, [p.x[p.y == k][:OF_A_CLASS]], without, rest), axis=1) for p in parts if (p.y == k).any()]
     chunks = [features(trained, target, np.arange(i, min(n, i + CHUNK))) for i in range(0, n, CHUNK)]
     signs = _signs(near, chunks, kinds, np.concatenate([p.x for p in parts]))
-    null = np.sort(np.concatenate(calm, axis=1)[1])
+    null = np.sort(np.concatenate([np.zeros((2, 0)), *calm], axis=1)[1])
     p_values = (1 + len(null) - np.searchsorted(null, signs[1], side="left")) / (len(null) + 1)
     halfway = (np.quantile(signs, WELL_MATCHED, axis=1) + np.median(missing, axis=0)) / 2
     unlike = (p_values <= level) & (signs > halfway[:, None]).any(0)
@@ -145,6 +148,12 @@ def features(trained: Trained, table: str, rows: Codes) -> Matrix:
     trainer = trained.trainer
     x: Matrix = trainer.rows[table].take(rows)[0].cpu().numpy()[:, shared(trained.plan)[trainer.columns]]
     return x
+
+
+def n_types(plan: Plan, references: Sequence[str]) -> int:
+    """How many types the labels of some tables name."""
+    labels = np.concatenate([np.zeros(0, dtype=np.intp), *(plan.table(r).labels for r in references)])
+    return len(np.unique(labels[labels >= 0]))
 
 
 def shared(plan: Plan) -> Mask:
