@@ -156,9 +156,9 @@ def _unnamed(true: NDArray[np.str_], names: tuple[str, ...], target: str, talk: 
     """Say which true types no reference names: often they are only written otherwise."""
     import numpy as np
 
-    from ..core.domain_metrics import has_truth
+    from ..core.obs import has_label
 
-    other = true[has_truth(true) & ~np.isin(true, names)]
+    other = true[has_label(true) & ~np.isin(true, names)]
     if len(other):
         some = list(dict.fromkeys(sorted(other)))
         talk.note(

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
 from ..errors import ConfigError
-from .domain_metrics import has_truth
 from .novelty import LEVEL, Novelty, n_types, novelty, shared
+from .obs import has_label
 from .trained import Trained
 
 ERROR = 0.1  # promised share of wrong types among those given
@@ -84,7 +84,7 @@ class Transferred:
         from sklearn.metrics import f1_score
 
         true = np.asarray(truth, dtype=str)
-        said = has_truth(true)
+        said = has_label(true)
         here = np.isin(true, self.names) & said
         missing, called = said & ~here, self.called & here
         out: dict[str, float] = {"cells": int(here.sum()), "cells_of_missing": int(missing.sum())}
