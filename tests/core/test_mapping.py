@@ -8,6 +8,7 @@ import pytest
 
 from napari_inclust.core import store
 from napari_inclust.core.config import Config
+from napari_inclust.core.generators import driven
 from napari_inclust.core.mapping import SECTION, map_section, positions
 from napari_inclust.core.score import pearson
 from napari_inclust.core.section import Reference, Section
@@ -18,14 +19,8 @@ from .conftest import N_EXTRA, N_SHARED, make_adata
 
 
 def mapped(source, section, reference, **options):
-    steps = map_section(source, section, reference, **options)
     epochs = []
-    while True:
-        try:
-            epochs.append(next(steps))
-        except StopIteration as end:
-            run = end.value
-            break
+    run = driven(map_section(source, section, reference, **options), epochs.append)
     assert [e.number for e in epochs if e.stage == "training"] == list(range(1, len(run.history) + 1))
     return run
 

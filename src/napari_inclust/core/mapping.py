@@ -65,7 +65,7 @@ class Source:
         return int(self.weights["head.weight"].shape[2]) - len(self.shared)
 
 
-def map_section(source: Source, section: Section, reference: Reference, *, batch: str | None = None, trained: bool = True) -> Generator[Epoch, None, Run]:
+def map_section(source: Source, section: Section, reference: Reference, *, trained: bool = True) -> Generator[Epoch, None, Run]:
     """Map a new section onto a saved run: yields an `Epoch` after each, returns the `Run` of the new section.
 
     Parameters

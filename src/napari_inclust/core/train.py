@@ -17,6 +17,7 @@ import torch
 from ..errors import InclustWarning, RunError
 from . import device as dev
 from .config import Config
+from .generators import driven
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -140,15 +141,12 @@ def fit(section: Section, reference: Reference, config: Config | None = None, *,
     options
         As for `epochs`: labels, batch, checkpoint.
     """
-    steps = epochs(section, reference, config, **options)
-    while True:
-        try:
-            epoch = next(steps)
-        except StopIteration as end:
-            run: Run = end.value
-            return run
+
+    def tell(epoch: Epoch) -> None:
         if progress:
             print(f"{epoch.stage} {epoch.number}/{epoch.total}  loss {epoch.terms.get('loss', float('nan')):.3f}  {epoch.remaining:.0f} s left")
+
+    return driven(epochs(section, reference, config, **options), tell)
 
 
 @contextlib.contextmanager
