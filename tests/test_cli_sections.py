@@ -125,6 +125,22 @@ def test_sections_of_one_name_are_told_apart_by_their_folders(tmp_path):
         names([tmp_path / "x.zarr", tmp_path / "x.zarr"])
 
 
+def test_a_fault_in_one_section_of_a_shared_model_is_told_of_that_one_alone(impute, three, monkeypatch):
+    from napari_inclust.io.stored import Stored
+
+    real = Stored.chunks
+
+    def breaks(self, genes, size):
+        if self.section.name == "c":
+            raise RuntimeError("odd")
+        return real(self, genes, size)
+
+    monkeypatch.setattr(Stored, "chunks", breaks)
+    result, out = impute([three[0], three[2]], "--shared")
+    assert result.exit_code == 1
+    assert [(row.section, row.state) for row in pd.read_csv(out / "runs.csv").itertuples()] == [("a", "done"), ("c", "failed")]
+
+
 def test_a_fault_in_one_section_stops_no_other(impute, three, monkeypatch):
     import napari_inclust.cli.sections as module
 

@@ -8,7 +8,8 @@ import pytest
 
 from napari_inclust.core import store
 from napari_inclust.core.config import Config
-from napari_inclust.core.mapping import SECTION, map_section
+from napari_inclust.core.generators import driven
+from napari_inclust.core.mapping import SECTION, map_section, positions
 from napari_inclust.core.score import pearson
 from napari_inclust.core.section import Reference, Section
 from napari_inclust.core.train import fit
@@ -18,14 +19,8 @@ from .conftest import N_EXTRA, N_SHARED, make_adata
 
 
 def mapped(source, section, reference, **options):
-    steps = map_section(source, section, reference, **options)
     epochs = []
-    while True:
-        try:
-            epochs.append(next(steps))
-        except StopIteration as end:
-            run = end.value
-            break
+    run = driven(map_section(source, section, reference, **options), epochs.append)
     assert [e.number for e in epochs if e.stage == "training"] == list(range(1, len(run.history) + 1))
     return run
 
@@ -46,6 +41,10 @@ def source(run, tmp_path):
 def new():
     """Another tissue, without the first three genes, with one that the networks do not know."""
     return Section.from_adata(make_adata(200, 7, 0.5, slice(3, N_SHARED + 1)), name="new")
+
+
+def test_genes_whose_names_differ_in_case_alone_are_not_mixed_up():
+    assert positions(["Abc", "ABC", "x", "aBC"], ["ABC", "Abc", "X"]) == [1, 0, 2, 0]
 
 
 def test_only_the_embedding_of_the_new_section_is_trained(run, source, new):

@@ -44,6 +44,11 @@ def test_what_was_matched_by_a_like_name_is_told():
     assert notes == ["two: 2 features of rna matched by a like name (GENE0 = Gene0, GENE1 = Gene1)."]
 
 
+def test_what_was_translated_is_told_in_the_order_of_the_data_sets():
+    sets = {name: named(IDS, name, gene_symbol=SYMBOLS) for name in ("c", "a", "d", "b")} | {"e": named(SYMBOLS, "e")}
+    assert [note[-2] for note in common_names(sets, "rna")[1]] == ["c", "a", "d", "b"]
+
+
 def test_two_features_of_one_data_set_never_become_one():
     names, notes = common_names({"one": named(["Abc", "x"]), "two": named(["ABC", "abc", "x"], "two")}, "rna")
     assert names["two"] == ("ABC", "abc", "x")

@@ -15,7 +15,7 @@ from napari_inclust.core.score import pearson
 from napari_inclust.core.section import Reference, Section
 from napari_inclust.core.stack import choose_weights, correlations, weights_by_fold
 from napari_inclust.core.train import fit
-from napari_inclust.errors import PanelError, RunError
+from napari_inclust.errors import OutputError, PanelError, RunError
 
 from .conftest import N_EXTRA, N_SHARED, make_adata
 
@@ -109,6 +109,12 @@ def test_a_saved_run_gives_the_same_genes_and_scores(run, tmp_path):
     assert again.provenance == run.provenance
     assert [e.terms for e in again.history] == [pytest.approx(e.terms) for e in run.history]
     assert [p.name for p in tmp_path.iterdir()] == ["a.inclust"]
+
+
+def test_a_run_that_cannot_be_written_is_told(run, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write the run"):
+        run.save(tmp_path / "file" / "a.inclust")
 
 
 def test_a_run_of_other_data_another_version_or_a_damaged_one_is_refused(run, tmp_path, monkeypatch):

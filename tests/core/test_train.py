@@ -102,6 +102,24 @@ def test_training_that_was_stopped_goes_on_to_the_bit(section, reference, config
     assert list(tmp_path.iterdir()) == []
 
 
+def test_training_that_was_interrupted_within_an_epoch_goes_on_from_the_last_whole_one(section, reference, config, tmp_path, monkeypatch):
+    straight = fit(section, reference, config)
+    step, loss = iter(range(10_000)), Trainer.loss
+
+    def interrupted(*args, **options):
+        if next(step) == 2 * (config.steps + 1) + 3:  # after two epochs, each with a validation
+            raise KeyboardInterrupt
+        return loss(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "loss", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit(section, reference, config, checkpoint=tmp_path / "state")
+    resumed = fit(section, reference, config, checkpoint=tmp_path / "state")
+    assert [e.number for e in resumed.history] == [3, 4]
+    assert all(torch.equal(a, b) for a, b in zip(straight.trainer.model.state_dict().values(), resumed.trainer.model.state_dict().values(), strict=True))
+
+
 def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_refused(section, reference, config, tmp_path):
     steps = epochs(section, reference, config, checkpoint=tmp_path / "state")
     next(steps)

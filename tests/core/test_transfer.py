@@ -102,6 +102,24 @@ def test_a_promise_that_is_no_share_is_refused(hidden):
         transfer(hidden, "target", error=0)
 
 
+@pytest.mark.parametrize("cells", [1, 2, 3, 6])
+def test_a_few_labelled_cells_are_enough_to_go_on(cells):
+    reference, target = typed(100, 0, "ab"), typed(100, 1, "ab")
+    kind = reference.obs["kind"].to_numpy()
+    chosen = np.concatenate([np.flatnonzero(kind == k)[:n] for k, n in (("a", cells), ("b", 1))])
+    reference.adata.obs["some"] = np.where(np.isin(np.arange(100), chosen), kind, "unknown")
+    trained = fit_plan(compose("transfer", [target, reference], labels={"reference": "some"}), [target, reference], CONFIG.replace(epochs=1))
+    found = transfer(trained, "target")
+    assert np.isfinite(found.novelty.strangeness).all()
+    assert ((found.novelty.p > 0) & (found.novelty.p <= 1)).all()
+
+
+def test_of_a_single_type_nothing_is_unlike():
+    reference, target = typed(100, 0, "a"), typed(100, 1, "ab")
+    trained = fit_plan(compose("transfer", [target, reference], labels={"reference": "kind", "target": "kind"}), [target, reference], CONFIG.replace(epochs=1))
+    assert transfer(trained, "target").novelty is None
+
+
 def test_a_labelled_target_calibrates_too():
     reference, target = typed(300, 0, "abc"), typed(300, 1, "abcd")
     labels = {"reference": "kind", "target": "kind"}

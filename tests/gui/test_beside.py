@@ -163,6 +163,21 @@ def test_a_section_in_pixels_is_refused(three: Any, qtbot: Any, tmp_path: Path) 
     assert bench.beside.shown == []
 
 
+def test_a_gene_that_cannot_be_painted_does_not_drop_the_section_being_read(three: Any, qtbot: Any, monkeypatch: Any) -> None:
+    _, bench, view, (_, b, c) = three
+    tick(view, bench, b, qtbot)
+    bench.beside.show(c, on=True)
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ValueError("no values")
+
+    monkeypatch.setattr("napari_inclust.gui.beside._values", broken)
+    bench.beside._gene()
+    qtbot.waitUntil(lambda: "no values" in bench.beside.problem, timeout=20_000)
+    qtbot.waitUntil(lambda: not bench.beside.busy, timeout=20_000)
+    assert bench.beside.shown == [b, c]
+
+
 def test_placement_turns_clockwise() -> None:
     matrix = Placement(turn=90).matrix(np.zeros(2), np.array([10.0, 10.0]), np.zeros(2))
     assert matrix @ (5, 10, 1) == pytest.approx((10, 5, 1))  # the right side comes to lie below

@@ -100,7 +100,7 @@ def test_calibration_by_stratum(opened: Any, qtbot: Any) -> None:
     assert "91.0 %" in text
     assert dock.coverage is None
     qtbot.mouseClick(dock.intervals.toggleButton(), LEFT)
-    assert sorted(dock.coverage.points()[:, 1]) == sorted(bench.judging.calibration.coverage["coverage"][1:])
+    assert sorted(dock.coverage.shares()[:, 1]) == sorted(bench.judging.calibration.coverage["coverage"][1:])
     assert dock.coverage.isVisible()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QLabel
 
 from napari_inclust.core.config import PRESETS, Config
 from napari_inclust.errors import ConfigError
@@ -28,6 +29,13 @@ def test_the_form_has_every_setting_with_help_and_unit(qtbot: Any) -> None:
             assert form.controls[f.name].toolTip() == f.metadata["help"]
             if f.metadata["unit"] and not isinstance(getattr(Config(), f.name), tuple):
                 assert form.controls[f.name].suffix().strip() == f.metadata["unit"]
+
+
+def test_settings_stand_below_headings(qtbot: Any) -> None:
+    form = ConfigForm(Config())
+    qtbot.addWidget(form)
+    headings = [label.text() for label in form.findChildren(QLabel) if label.text().startswith("<b>")]
+    assert headings == [f"<b>{name}</b>" for name in ("Training", "Network", "Loss", "Masks and noise", "Reading out")]
 
 
 @pytest.mark.parametrize("name", list(PRESETS))

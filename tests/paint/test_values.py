@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_inclust.paint.limits import Manual, MinMax, Percentile, join
+from napari_inclust.paint.limits import Manual, Percentile, join
 from napari_inclust.paint.values import CellTypes, CellValues, palette
 
 
@@ -22,7 +22,6 @@ def test_titles_mark_imputed_genes_with_their_score() -> None:
 def test_limits() -> None:
     values = np.r_[np.zeros(99), np.full(1, 5.0)]
     assert Percentile(0, 50).get_limits(values) == (0.0, 5.0)  # mostly zero: the upper end is taken above zero
-    assert MinMax().get_limits(values) == (0.0, 5.0)
     assert Manual(2, 1).get_limits(values) == (2.0, 3.0)
     assert Percentile().get_limits(np.zeros(5)) == (0.0, 1.0)
     assert Percentile().get_limits(np.array([np.nan])) == (0.0, 1.0)

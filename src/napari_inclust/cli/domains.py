@@ -204,16 +204,10 @@ def _first(table: pd.DataFrame, name: str, kind: str) -> list[str]:
 def _search(data: Section, talk: Talk, **options: Any) -> Domains:
     """Drive the search with a progress bar."""
     from ..core.domains import steps
+    from ..core.generators import driven
 
-    search = steps(data, **options)
     with talk.progress("domains", 100) as update:
-        while True:
-            try:
-                step = next(search)
-            except StopIteration as end:
-                found: Domains = end.value
-                return found
-            update(round(100 * step.done / max(step.total, 1)), text=step.text)
+        return driven(steps(data, **options), lambda step: update(round(100 * step.done / max(step.total, 1)), text=step.text))
 
 
 def _check_columns(data: Section, *, section: str | None, truth: str | None, composition: str | None, key: str) -> None:

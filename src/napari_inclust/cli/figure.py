@@ -122,7 +122,8 @@ def _of_run(run: Any, wanted: tuple[str, ...], colormap: str) -> list[Pane]:
 
 
 def _check_names(wanted: tuple[str, ...], known: list[str], where: Path) -> None:
-    unknown = [g for g in wanted if g not in set(known)]
+    there = set(known)
+    unknown = [g for g in wanted if g not in there]
     if unknown:
         near = list(dict.fromkeys(n for g in unknown for n in difflib.get_close_matches(g, known, 2)))
         alike = f" Did you mean {', '.join(near)}?" if near else ""

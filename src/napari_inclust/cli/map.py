@@ -11,7 +11,7 @@ import typer
 from . import options as o
 from .console import Talk, duration, plural
 from .impute import foreseen_line, genes_to_impute, requested
-from .training import check_run_path, command_line, driven, facts, save, score_line
+from .training import check_run_path, command_line, facts, save, score_line, under_bar
 
 
 def map_(
@@ -54,7 +54,7 @@ def map_(
     section = read_section(spatial, flatten=True, **reading)
     talk.note(f"{section.name}: {plural(section.n_cells, 'cell')}, {plural(len(section.genes), 'gene')}, {section.values} in {section.source}")
     talk.note(f"{run}: networks of {plural(len(source.shared), 'gene')}, reference {ref.name}")
-    mapped = driven(map_section(source, section, ref, trained=not frozen), EPOCHS, talk)
+    mapped = under_bar(map_section(source, section, ref, trained=not frozen), EPOCHS, talk)
     for note in mapped.panel.notes:
         talk.note(note)
     names = genes_to_impute(mapped.panel, asked)

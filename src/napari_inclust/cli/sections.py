@@ -173,7 +173,7 @@ def _together(spatial: dict[str, Path], outputs: dict[str, Path], reference: Ref
                     about = cells.iloc[rows].set_axis(section.adata.obs_names)
                     write_imputed(outputs[name], part, genes, command=command_line(), request=request, cells=about, judged=judged)
                     yield _row(name, "done", outputs[name], run, section.n_cells, len(genes), time.perf_counter() - start)
-                except InclustError as error:
+                except Exception as error:  # any: the other sections go on
                     yield _failed(name, error)
     except Exception as error:  # any: it is told of every section
         yield from (_failed(name, error) for name in sections)

@@ -8,7 +8,7 @@ import typer
 
 from ..errors import ConfigError
 from .console import Talk, plural
-from .training import driven
+from .training import under_bar
 
 if TYPE_CHECKING:
     from ..core.config import Config
@@ -88,4 +88,4 @@ def pairs(given: list[str] | None, option: str, form: str) -> dict[str, str]:
 def trained(made: Plan, sets: list[Dataset], config: Config, talk: Talk) -> Trained:
     from ..core.trained import train_plan
 
-    return driven(train_plan(made, sets, config), config.epochs, talk)
+    return under_bar(train_plan(made, sets, config), config.epochs, talk)

@@ -98,7 +98,7 @@ def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InclustWarning)  # told as a note
-            run = driven(steps, config.epochs, talk)
+            run = under_bar(steps, config.epochs, talk)
     except KeyboardInterrupt:
         if checkpoint is not None and checkpoint.exists():
             talk.note(f"the state of the training is in {checkpoint}: the same command goes on from there.")
@@ -111,16 +111,12 @@ def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, 
     return run
 
 
-def driven(steps: Generator[Epoch, None, T], most: int, talk: Talk) -> T:
+def under_bar(steps: Generator[Epoch, None, T], most: int, talk: Talk) -> T:
     """What a training returns, after its epochs under a progress bar."""
+    from ..core.generators import driven
+
     with talk.progress("training", most) as update:
-        while True:
-            try:
-                epoch = next(steps)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            update(epoch.number, epoch.remaining, f"loss {epoch.terms['loss']:.3f}" if "loss" in epoch.terms else epoch.stage)
+        return driven(steps, lambda epoch: update(epoch.number, epoch.remaining, f"loss {epoch.terms['loss']:.3f}" if "loss" in epoch.terms else epoch.stage))
 
 
 def load(path: Path, data: Data) -> Run:

@@ -116,6 +116,8 @@ def _typed(
     score = None if true is None else types.score(true)
     if true is not None:
         _unnamed(true, types.names, target, talk)
+    if new and types.novelty is None:
+        talk.note("no new types can be told: the references name fewer than two types, or share no feature with the target.")
     groups = new_types(result, target, types.novelty, min_cells) if new and types.novelty is not None else None
     write_types(output, with_types(result, target, types, groups), result, command=command_line(), score=score)
     summary = {
@@ -154,9 +156,9 @@ def _unnamed(true: NDArray[np.str_], names: tuple[str, ...], target: str, talk: 
     """Say which true types no reference names: often they are only written otherwise."""
     import numpy as np
 
-    from ..core.domain_metrics import has_truth
+    from ..core.obs import has_label
 
-    other = true[has_truth(true) & ~np.isin(true, names)]
+    other = true[has_label(true) & ~np.isin(true, names)]
     if len(other):
         some = list(dict.fromkeys(sorted(other)))
         talk.note(

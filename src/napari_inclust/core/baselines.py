@@ -14,7 +14,7 @@ COMPONENTS = 30
 EXACT = 1000  # shared genes up to which the components are exact, which is also faster
 
 
-def knn_weights(target: Matrix, reference: Matrix, seed: int, k: int = NEIGHBOURS, components: int = COMPONENTS) -> sp.csr_matrix:
+def knn_weights(target: Matrix, reference: Matrix, seed: int) -> sp.csr_matrix:
     """Weights (target cells, reference cells) of the Gaussian-weighted nearest neighbours in joint PCs of the z-scored shared genes; rows sum to 1.
 
     Parameters
@@ -26,16 +26,16 @@ def knn_weights(target: Matrix, reference: Matrix, seed: int, k: int = NEIGHBOUR
 
     both = np.vstack([target, reference])
     solver = "covariance_eigh" if both.shape[1] <= EXACT else "randomized"
-    pcs = PCA(min(components, both.shape[1] - 1), random_state=seed, svd_solver=solver).fit_transform(both)
-    return neighbour_weights(pcs[: len(target)], pcs[len(target) :], k)
+    pcs = PCA(min(COMPONENTS, both.shape[1] - 1), random_state=seed, svd_solver=solver).fit_transform(both)
+    return _neighbour_weights(pcs[: len(target)], pcs[len(target) :])
 
 
-def neighbour_weights(target: Matrix, reference: Matrix, k: int, metric: str = "euclidean") -> sp.csr_matrix:
-    """Gaussian-weighted k nearest reference cells of each target cell; the bandwidth of a cell is its median distance; rows sum to 1."""
+def _neighbour_weights(target: Matrix, reference: Matrix) -> sp.csr_matrix:
+    """The bandwidth of a cell is its median distance."""
     from sklearn.neighbors import NearestNeighbors
 
-    k = min(k, len(reference))
-    distance, index = NearestNeighbors(n_neighbors=k, metric=metric, algorithm="brute").fit(reference).kneighbors(target)
+    k = min(NEIGHBOURS, len(reference))
+    distance, index = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(reference).kneighbors(target)
     width = np.maximum(np.median(distance, axis=1, keepdims=True), 1e-12)
     weight = np.exp(-0.5 * (distance / width) ** 2)
     weight /= weight.sum(1, keepdims=True)

@@ -61,7 +61,7 @@ class Neighbourhood:
         self._axes = np.linalg.svd(among - self.mean, full_matrices=False)[2][:COMPONENTS].T
         averaged = self.averaged(among)
         placed = averaged @ self._axes
-        found = KMeans(min(most, max(2, len(among) // 20)), n_init=3, random_state=seed).fit(placed)
+        found = KMeans(min(most, max(2, len(among) // 20), len(among)), n_init=3, random_state=seed).fit(placed)
         self.group: NDArray[np.intp] = found.labels_.astype(np.intp)
         self.groups: Matrix = np.stack([averaged[self.group == g].mean(0) for g in np.unique(self.group)])
         self.sizes = np.unique(self.group, return_counts=True)[1]

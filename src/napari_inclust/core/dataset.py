@@ -21,12 +21,6 @@ from .section import Reference, fingerprint
 if TYPE_CHECKING:
     from anndata import AnnData
 
-NORMALISE = {
-    "library": "divided by the cell's total, then log1p",
-    "clr": "divided by the cell's geometric mean of value + 1, then log1p (centred log-ratio, for proteins)",
-    "binary": "open or closed (for peaks)",
-    "none": "log1p of the values as they are",
-}
 _HOW = (("clr", ("protein", "adt", "prot", "antibody")), ("binary", ("atac", "peak", "chromatin", "accessib")))
 _PEAK = re.compile(r"^(chr)?[\dXYMTxymt]+[:\-_]\d+[:\-_]\d+$")
 PROTEINS = ("protein_counts", "protein_expression", "proteins", "adt", "ADT")
@@ -41,7 +35,8 @@ class Modality:
     matrix : (cells, features) CSR float32
         Values before normalisation; log-normalised ones were taken back to the linear scale.
     normalise
-        One of `NORMALISE`.
+        "library" (divided by the cell's total, then log1p), "clr" (by the cell's geometric mean of value + 1, then log1p: centred log-ratio, for proteins),
+        "binary" (open or closed, for peaks) or "none" (log1p of the values as they are).
     """
 
     name: str

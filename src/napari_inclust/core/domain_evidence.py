@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from . import values as val
 from .domain_edit import Segmentation
-from .domain_metrics import has_truth
 from .graph import Codes, Float, Graph, spatial_graph
 from .obs import column as _column
+from .obs import has_label
 from .section import Section
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def composition(section: Section, seg: Segmentation, labels: str) -> pd.DataFram
         No such column.
     """
     column = _column(section, labels)
-    known = has_truth(column)
+    known = has_label(column)
     counts = pd.crosstab(np.asarray(seg.names, dtype=object)[seg.labels[known]], column[known]).reindex(list(seg.names), fill_value=0)
     counts.index.name, counts.columns.name = "domain", labels
     return counts.div(counts.sum(axis=1).replace(0, np.nan), axis=0)

@@ -71,13 +71,13 @@ def run_latent(run: Run, section: Section) -> NDArray[np.float32]:
         The run was trained on other cells.
     """
     from .latent import encode
+    from .rows import chunks
 
     if list(run.section.adata.obs_names) != list(section.adata.obs_names):
         raise RunError(
             f"the run was trained on {run.section.name} ({run.section.n_cells} cells), not on these {section.n_cells} cells. Use a run of this section."
         )
-    rows = np.arange(section.n_cells)
-    parts = [encode(run.trainer, "section", rows[start : start + _CHUNK]).z for start in range(0, len(rows), _CHUNK)]
+    parts = [encode(run.trainer, "section", rows).z for rows in chunks(section.n_cells, _CHUNK)]
     z = np.concatenate([part.transpose(1, 0, 2).reshape(part.shape[1], -1) for part in parts])
     z -= z.mean(0)
     value, vector = np.linalg.eigh(z.T @ z)

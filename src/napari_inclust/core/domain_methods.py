@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from .domain_edit import Segmentation, coloured_like
 from .domain_input import MIN_CELLS
 from .domain_resolution import communities
 from .domain_result import Step
+from .generators import passed_on
 from .graph import Codes, Float, Graph, Index, averaging
 
 RESTARTS = 16  # of each view and scale
@@ -95,18 +96,16 @@ def _votes(tables: list[NDArray[np.float32]], wanted: list[int] | None, work: Wo
     stable: dict[int, float] = {}
     total = sum(r for _, r in rounds) * len(tables) + (0 if wanted else work.restarts * len(tables))
     done, chosen = 0, 0
+
+    def told(k: int, before: int, share: int) -> Callable[[float], Step]:
+        return lambda part: Step.within(work.span, (before + share * part) / total, f"{k} domains")
+
     while rounds:
         k, restarts = rounds.pop(0)
         if k == 1:
             solutions[1], stable[1] = Segmentation.of(np.zeros(n, dtype=np.intp), np.ones(n, dtype=np.float32)), 1.0
         else:
-            search = vote(tables, k, restarts, rng, work.at, AGREEING)
-            while True:
-                try:
-                    yield Step.within(work.span, (done + restarts * len(tables) * next(search)) / total, f"{k} domains")
-                except StopIteration as end:
-                    mean, agree = end.value
-                    break
+            mean, agree = yield from passed_on(vote(tables, k, restarts, rng, work.at, AGREEING), told(k, done, restarts * len(tables)))
             stable.setdefault(k, agree)
             solutions[k] = _segmented(mean, smooth)
         done += restarts * len(tables)
@@ -133,13 +132,7 @@ def published(work: Work, wanted: list[int] | None, x: Any) -> Generator[Step, N
     graph = work.graph or Graph("knn", net.NEIGHBOURS)
     p = dv.components(x, net.COMPONENTS, work.sections)
     training = net.train(p, net.neighbour_mean(p, work.xy, work.sections, graph), work.seed)
-    while True:
-        try:
-            epoch, total = next(training)
-            yield Step.within(work.span, epoch / total, "training")
-        except StopIteration as end:
-            z, q = end.value
-            break
+    z, q = yield from passed_on(training, lambda epoch: Step.within(work.span, epoch[0] / epoch[1], "training"))
     used = len(np.unique(q.argmax(1)))
     solutions = {k: net.merged(z, q, k) for k in sorted(set(wanted or [used]))}
     return Found(_coloured(solutions), dict.fromkeys(solutions, float("nan")), wanted[0] if wanted else used, z)

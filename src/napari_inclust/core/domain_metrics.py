@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from .graph import Codes, Float, Index
-from .obs import NO_LABEL
+from .obs import has_label
 
 NEIGHBOURS = 10  # of PAS
 TRUTH = ("ari", "nmi", "homogeneity", "completeness")
@@ -41,12 +41,7 @@ def against(truth: NDArray[np.str_], labels: Codes) -> dict[str, float]:
     """ARI, NMI, homogeneity and completeness over the cells that have a truth, and their number."""
     from sklearn import metrics
 
-    known = has_truth(truth)
+    known = has_label(truth)
     t, y = truth[known], labels[known]
     values = metrics.adjusted_rand_score(t, y), metrics.normalized_mutual_info_score(t, y), metrics.homogeneity_score(t, y), metrics.completeness_score(t, y)
     return dict(zip(TRUTH, map(float, values), strict=True)) | {"cells": int(known.sum())}
-
-
-def has_truth(truth: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """(cells,) whether the truth says something: not missing, "unknown", "unassigned"."""
-    return np.array([value.strip().lower() not in NO_LABEL for value in truth], dtype=bool)

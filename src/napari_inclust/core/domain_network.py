@@ -57,11 +57,9 @@ def domain_plan(p: Matrix, around: Matrix) -> Plan:
     )
 
 
-def train(p: Matrix, around: Matrix, seed: int, config: Config | None = None) -> Generator[tuple[int, int], None, tuple[Matrix, Matrix]]:
+def train(p: Matrix, around: Matrix, seed: int) -> Generator[tuple[int, int], None, tuple[Matrix, Matrix]]:
     """Train on components and those of the neighbourhood: yields (epoch, epochs), returns the latent (cells, 50) and the outputs (cells, 20)."""
-    c = config or Config.preset(
-        "as-published", arithmetic="plus", output="tanh", activation="tanh", steps=-(-len(p) // PUBLISHED_BATCH), seed=seed, device="cpu"
-    )
+    c = Config.preset("as-published", arithmetic="plus", output="tanh", activation="tanh", steps=-(-len(p) // PUBLISHED_BATCH), seed=seed, device="cpu")
     trainer = Trainer(domain_plan(p, around), c)
     for epoch in steps(trainer, lambda: None):
         if epoch.stage == "training":

@@ -22,6 +22,7 @@ from .domain_edit import Segmentation, coloured_like
 from .domain_input import numbers_wanted, placed, run_latent, section_codes
 from .domain_metrics import chaos, pas
 from .domain_result import Domains, Method, Step
+from .generators import driven
 from .graph import Graph, is_lattice, nearest, place_notes
 from .provenance import versions
 from .section import Section
@@ -37,13 +38,7 @@ __all__ = ["METHODS", "Domains", "Step", "domains", "steps"]
 
 def domains(data: Section | AnnData, n_domains: int | Sequence[int] | None = None, **options: Any) -> Domains:
     """Find spatial domains; options and errors as for `steps`, which it drives to its end."""
-    found = steps(data, n_domains, **options)
-    while True:
-        try:
-            next(found)
-        except StopIteration as end:
-            out: Domains = end.value
-            return out
+    return driven(steps(data, n_domains, **options))
 
 
 def steps(

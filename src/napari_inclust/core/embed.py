@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from . import values as val
+from .subsample import uniform
 
 if TYPE_CHECKING:
     from .run import Run
@@ -91,7 +92,7 @@ def umap(x: NDArray[np.floating[Any]], source: str, seed: int = 0, most: int = M
     from umap import UMAP  # type: ignore[import-untyped]
 
     n = len(x)
-    rows = np.arange(n) if n <= most else np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
+    rows = uniform(n, most, seed)
     near = max(2, min(NEIGHBOURS, len(rows) - 1))
     start = x[rows, :2] if x.shape[1] > 1 else np.repeat(x[rows], 2, axis=1)
     start = 10 * (start - start.min(0)) / np.maximum(np.ptp(start, axis=0), 1e-9)  # PCA as the start: no eigenvectors of the graph, which fail on small sets

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .rows import chunks
+from .subsample import uniform
 
 if TYPE_CHECKING:
     from .trained import Trained
@@ -82,7 +83,7 @@ def _centres(place: Matrix, seed: int) -> Matrix:
     from sklearn.cluster import kmeans_plusplus
 
     k = int(np.clip(len(place) // CELLS_A_CLUSTER, 2, CLUSTERS))
-    at = np.sort(np.random.default_rng(seed).choice(len(place), min(len(place), START), replace=False))
+    at = uniform(len(place), START, seed)
     chosen: Matrix = kmeans_plusplus(place[at], k, random_state=seed)[0]
     return chosen
 

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .obs import classes_of, text
+from .subsample import uniform
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -44,7 +45,7 @@ def compared(trained: Trained, types: Mapping[str, str] | None = None, latent: M
     """
     plan, seed = trained.plan, trained.trainer.config.seed
     n = sum(t.n_cells for t in plan.tables)
-    at = np.sort(np.random.default_rng(seed).choice(n, min(n, MOST), replace=False))
+    at = uniform(n, MOST, seed)
     labels = _types(trained, types or {})
     after = (np.concatenate([trained.latent(t.name) for t in plan.tables]) if latent is None else latent)[at]
     frames = []

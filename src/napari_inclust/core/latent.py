@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .rows import CHUNK
+from .rows import chunks
 from .trainer import Trainer
 
 Matrix = NDArray[np.floating[Any]]
@@ -50,8 +50,8 @@ def encode(trainer: Trainer, table: str, rows: NDArray[np.intp]) -> Cells:
     random = torch.Generator().manual_seed(config.seed)
     decode_as = model.embed(torch.from_numpy(plan.table(plan.decode_as).covariate).to(trainer.device).expand(trainer.networks, 1, -1))
     parts: list[tuple[Tensor, ...]] = []
-    for start in range(0, len(rows), CHUNK):
-        x, _, covariates, _ = trainer.take(table, rows[start : start + CHUNK])
+    for chunk in chunks(len(rows)):
+        x, _, covariates, _ = trainer.take(table, rows[chunk])
         encoded = model.encode(x * m_in, covariates.expand(trainer.networks, -1, -1))
         latent = encoded.mu
         if config.decode == "sample":

@@ -65,7 +65,7 @@ class Source:
         return int(self.weights["head.weight"].shape[2]) - len(self.shared)
 
 
-def map_section(source: Source, section: Section, reference: Reference, *, batch: str | None = None, trained: bool = True) -> Generator[Epoch, None, Run]:
+def map_section(source: Source, section: Section, reference: Reference, *, trained: bool = True) -> Generator[Epoch, None, Run]:
     """Map a new section onto a saved run: yields an `Epoch` after each, returns the `Run` of the new section.
 
     Parameters
@@ -85,7 +85,7 @@ def map_section(source: Source, section: Section, reference: Reference, *, batch
     from .train import steps
 
     panel = restricted(align(section, reference), source.shared, section.name)
-    at = [_key(source.shared).index(g.lower()) for g in panel.shared]
+    at = positions(panel.shared, source.shared)
     hidden = source.hidden[:, at]
     kept = np.flatnonzero(hidden.any(1))  # a member whose whole fold the new section lacks scores nothing: it is left out
     plan = imputation(
@@ -113,7 +113,7 @@ def restricted(panel: Panel, known: Sequence[str], name: str) -> Panel:
     PanelError
         Fewer than `panel.MIN_SHARED` of them.
     """
-    there = set(_key(known))
+    there = {g.lower() for g in known}
     stay = [i for i, g in enumerate(panel.shared) if g.lower() in there]
     if len(stay) < MIN_SHARED:
         raise PanelError(
@@ -193,5 +193,8 @@ def _embedding(old: NDArray[np.float32], names: Sequence[str], plan: Plan) -> tu
     return out, new
 
 
-def _key(names: Sequence[str]) -> list[str]:
-    return [n.lower() for n in names]
+def positions(genes: Sequence[str], known: Sequence[str]) -> list[int]:
+    """Where each gene stands among the known ones: by its name, else without regard to case."""
+    exact = {name: i for i, name in enumerate(known)}
+    any_case = {name.lower(): i for name, i in reversed(exact.items())}
+    return [exact[gene] if gene in exact else any_case[gene.lower()] for gene in genes]

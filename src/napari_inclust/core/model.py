@@ -21,20 +21,19 @@ ACTIVATIONS = {"linear": lambda x: x, "relu": torch.relu, "sigmoid": torch.sigmo
 class Linear(nn.Module):
     """M affine maps at once: (M, B, n_in) -> (M, B, n_out)."""
 
-    def __init__(self, members: int, n_in: int, n_out: int, bias: bool = True) -> None:
+    def __init__(self, members: int, n_in: int, n_out: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(members, n_in, n_out))
-        self.bias = nn.Parameter(torch.zeros(members, 1, n_out)) if bias else None
+        self.bias = nn.Parameter(torch.zeros(members, 1, n_out))
 
     def reset(self, generator: torch.Generator) -> None:
         """Glorot uniform weights, as Keras does, and zero biases."""
         bound = math.sqrt(6 / (self.weight.shape[1] + self.weight.shape[2]))
         nn.init.uniform_(self.weight, -bound, bound, generator=generator)
-        if self.bias is not None:
-            nn.init.zeros_(self.bias)
+        nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.bmm(x, self.weight) if self.bias is None else torch.baddbmm(self.bias, x, self.weight)
+        return torch.baddbmm(self.bias, x, self.weight)
 
 
 class LayerNorm(nn.Module):
@@ -50,9 +49,9 @@ class LayerNorm(nn.Module):
 
 
 class Stack(nn.Module):
-    """Hidden layers: affine, layer norm (if asked), ReLU."""
+    """Hidden layers: affine, layer norm (if asked), activation."""
 
-    def __init__(self, members: int, n_in: int, widths: tuple[int, ...], layer_norm: bool, activation: str = "relu") -> None:
+    def __init__(self, members: int, n_in: int, widths: tuple[int, ...], layer_norm: bool, activation: str) -> None:
         super().__init__()
         self.layers = nn.ModuleList(Linear(members, a, b) for a, b in zip((n_in, *widths), widths, strict=False))
         self.norms = nn.ModuleList(LayerNorm(members, w) for w in widths) if layer_norm else None

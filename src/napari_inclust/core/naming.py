@@ -54,8 +54,8 @@ def _one_language(sets: Mapping[str, Dataset], block: str, names: dict[str, Name
     names = {data: _without_version(own) if data in ids else own for data, own in names.items()}
     if not ids or len(ids) == len(names):
         return names, []
-    for these, columns in ((ids, SYMBOL_COLUMNS), (set(names) - ids, ENSEMBL_COLUMNS)):
-        found = {data: _column(sets[data], block, columns, columns is ENSEMBL_COLUMNS) for data in these}
+    for with_ids, columns in ((True, SYMBOL_COLUMNS), (False, ENSEMBL_COLUMNS)):
+        found = {data: _column(sets[data], block, columns, columns is ENSEMBL_COLUMNS) for data in names if (data in ids) == with_ids}
         if all(found.values()):
             what = "symbols" if columns is SYMBOL_COLUMNS else "Ensembl ids"
             translated = {data: pair[1] for data, pair in found.items() if pair is not None}

@@ -10,6 +10,8 @@ import pandas as pd
 
 from .cell_trust import resemblance
 from .novelty import CHUNK, MOST, Codes, Matrix, Novelty, features
+from .rows import chunks
+from .subsample import uniform
 from .trained import Trained
 
 MIN_CELLS = 20  # of a new type
@@ -59,7 +61,7 @@ def new_types(trained: Trained, target: str, novelty: Novelty, min_cells: int = 
     code = np.full(n, -1, dtype=np.intp)
     if len(at) < min_cells:
         return NewTypes(code, pd.DataFrame(columns=COLUMNS), _markers(trained, target, code).drop(columns="raised"))
-    averaged = np.concatenate([novelty.cells.averaged(features(trained, target, at[i : i + CHUNK])) for i in range(0, len(at), CHUNK)])
+    averaged = np.concatenate([novelty.cells.averaged(features(trained, target, at[i])) for i in chunks(len(at), CHUNK)])
     code[at] = _merged(communities(averaged, seed), averaged)
     _renumber(code, min_cells)
     markers = _markers(trained, target, code)
@@ -99,7 +101,7 @@ def communities(x: Matrix, seed: int) -> Codes:
     from sklearn.neighbors import NearestNeighbors, kneighbors_graph
 
     z = PCA(min(COMPONENTS, len(x) - 1, x.shape[1]), svd_solver="randomized", random_state=seed).fit_transform(x)
-    at = np.sort(np.random.default_rng(seed).choice(len(z), min(len(z), MOST), replace=False))
+    at = uniform(len(z), MOST, seed)
     edges = kneighbors_graph(z[at], min(NEIGHBOURS, len(at) - 1))
     found = nx.community.louvain_communities(nx.from_scipy_sparse_array(edges.maximum(edges.T)), seed=seed)
     code = np.empty(len(at), dtype=np.intp)

@@ -17,6 +17,8 @@ from ..errors import ConfigError
 from . import covariation
 from .cell_trust import Neighbourhood, resemblance
 from .plan import Plan
+from .rows import chunks
+from .subsample import uniform
 from .table import Mask
 from .trained import Trained
 
@@ -79,28 +81,30 @@ def novelty(trained: Trained, target: str, references: Sequence[str], level: flo
     Raises
     ------
     ConfigError
-        Nothing of the references is labelled, or the sets share no feature.
+        The references name fewer than two types, or the sets share no feature.
     """
     plan, seed = trained.plan, trained.trainer.config.seed
-    if not plan.classes or not any((plan.table(r).labels >= 0).any() for r in references):
-        raise ConfigError("what is unlike the reference can only be told where the reference is labelled. Name a column with its types.")
+    if n_types(plan, references) < 2:
+        raise ConfigError(
+            "what is unlike the reference can only be told where the reference is labelled, with two types at least. Name a column with its types."
+        )
     if not shared(plan).any():
         raise ConfigError("the data sets share no feature in which cells could be compared. Leave out the set that has none of the others' modalities.")
     n = plan.table(target).n_cells
-    near = Neighbourhood(features(trained, target, _some(np.arange(n), seed)), seed)
+    near = Neighbourhood(features(trained, target, uniform(n, MOST, seed)), seed)
     parts = [_Labelled.of(trained, r, seed, near.alike) for r in references if (plan.table(r).labels >= 0).any()]
     kinds, classes = _kinds([(p.x, p.y) for p in parts])
     calm, missing = [], []
     for fold in range(FOLDS):
         without, of = _kinds([(p.x[p.fold != fold], p.y[p.fold != fold]) for p in parts])
         rest = np.concatenate([p.x[p.fold != fold] for p in parts])
-        calm += [_signs(p.near, [p.x[(p.fold == fold) & np.isin(p.y, of)]], without, rest) for p in parts]
+        known = [(p, (p.fold == fold) & np.isin(p.y, of)) for p in parts]  # none where few cells are labelled
+        calm += [_signs(p.near, [p.x[here]], without, rest) for p, here in known if here.any()]
     for i, k in enumerate(classes):
         without, rest = np.delete(kinds, i, 0), np.concatenate([p.x[p.y != k] for p in parts])
         missing += [np.median(_signs(p.near, [p.x[p.y == k][:OF_A_CLASS]], without, rest), axis=1) for p in parts if (p.y == k).any()]
-    chunks = [features(trained, target, np.arange(i, min(n, i + CHUNK))) for i in range(0, n, CHUNK)]
-    signs = _signs(near, chunks, kinds, np.concatenate([p.x for p in parts]))
-    null = np.sort(np.concatenate(calm, axis=1)[1])
+    signs = _signs(near, [features(trained, target, rows) for rows in chunks(n, CHUNK)], kinds, np.concatenate([p.x for p in parts]))
+    null = np.sort(np.concatenate([np.zeros((2, 0)), *calm], axis=1)[1])
     p_values = (1 + len(null) - np.searchsorted(null, signs[1], side="left")) / (len(null) + 1)
     halfway = (np.quantile(signs, WELL_MATCHED, axis=1) + np.median(missing, axis=0)) / 2
     unlike = (p_values <= level) & (signs > halfway[:, None]).any(0)
@@ -127,7 +131,8 @@ class _Labelled:
     @classmethod
     def of(cls, trained: Trained, name: str, seed: int, alike: int) -> _Labelled:
         labels = trained.plan.table(name).labels
-        rows = _some(np.flatnonzero(labels >= 0), seed)
+        rows = np.flatnonzero(labels >= 0)
+        rows = rows[uniform(len(rows), MOST, seed)]
         x = features(trained, name, rows)
         fold = np.random.default_rng(seed).permutation(len(rows)) % FOLDS
         return cls(x, labels[rows], fold, Neighbourhood(x, seed, alike=alike))
@@ -147,12 +152,14 @@ def features(trained: Trained, table: str, rows: Codes) -> Matrix:
     return x
 
 
+def n_types(plan: Plan, references: Sequence[str]) -> int:
+    """How many types the labels of some tables name."""
+    labels = np.concatenate([np.zeros(0, dtype=np.intp), *(plan.table(r).labels for r in references)])
+    return len(np.unique(labels[labels >= 0]))
+
+
 def shared(plan: Plan) -> Mask:
     """(features,) bool: shown to the encoder of every set."""
     shown = [np.any([p.inputs for p in plan.presentations if p.table == t.name], axis=0) for t in plan.tables]
     out: Mask = np.all(shown, axis=0)
     return out
-
-
-def _some(rows: Codes, seed: int) -> Codes:
-    return rows if len(rows) <= MOST else np.sort(np.random.default_rng(seed).choice(rows, MOST, replace=False))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .section import Reference
 
-NO_LABEL = {"", "nan", "none", "na", "n/a", "unknown", "unassigned", "ambiguous", "unstable"}
+_NO_LABEL = {"", "nan", "none", "na", "n/a", "unknown", "unassigned", "ambiguous", "unstable"}
 
 
 def column(data: Reference, key: str) -> NDArray[np.str_]:
@@ -57,13 +57,18 @@ def classes_of(columns: Sequence[NDArray[np.str_]], what: str) -> tuple[tuple[st
     DataError
         Fewer than two classes.
     """
-    labelled = [np.array([v.strip().lower() not in NO_LABEL for v in c], dtype=bool) for c in columns]
+    labelled = [has_label(c) for c in columns]
     classes = tuple(sorted({str(v) for c, ok in zip(columns, labelled, strict=True) for v in c[ok]}))
     if len(classes) < 2:
         raise DataError(f"{what} has {len(classes)} class{'' if len(classes) == 1 else 'es'}; labels need at least two. Choose another column, or none.")
     position = {c: i for i, c in enumerate(classes)}
     codes = [np.array([position[v] if good else -1 for v, good in zip(c, ok, strict=True)], dtype=np.intp) for c, ok in zip(columns, labelled, strict=True)]
     return classes, codes
+
+
+def has_label(column: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """(cells,) whether it says something: not missing, "unknown", "unassigned"."""
+    return np.array([v.strip().lower() not in _NO_LABEL for v in column], dtype=bool)
 
 
 def multi_hot(sets: Mapping[str, pd.DataFrame], keys: Sequence[str]) -> tuple[tuple[str, ...], dict[str, NDArray[np.float32]]]:

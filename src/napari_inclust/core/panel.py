@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MIN_SHARED = 10
 _ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{6,}(\.\d+)?$")
-_CONTROL = re.compile(
+CONTROL = re.compile(
     r"^(blank|negprb|negcontrol|negative|systemcontrol|unassignedcodeword|deprecatedcodeword|intergenic|genomiccontrol|antisense_|ercc-)", re.I
 )
 SYMBOL_COLUMNS = ("gene_symbol", "gene_symbols", "gene_name", "gene_names", "symbol", "feature_name", "gene_short_name", "gene")
@@ -106,12 +106,12 @@ def align(section: Section, reference: Reference) -> Panel:
         notes.append(f"{section.predicted.said} by an earlier run, in the section's file: shown, and left out of the training.")
     target, ref = list(section.genes), list(reference.genes)
     target_keys, ref_keys = _common_names(section, reference, notes)
-    controls = tuple(g for g in target if _CONTROL.match(g))
+    controls = tuple(g for g in target if CONTROL.match(g))
     if controls:
         notes.append(
             f"{len(controls)} control probe{'s' if len(controls) > 1 else ''} left out ({', '.join(controls[:3])}{', ...' if len(controls) > 3 else ''})."
         )
-    left_out = set(controls) | {g for g in ref if _CONTROL.match(g)}
+    left_out = set(controls) | {g for g in ref if CONTROL.match(g)}
 
     by_key = _unique(ref_keys)
     by_case = _unique([k.lower() for k in ref_keys])

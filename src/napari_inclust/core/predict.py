@@ -48,6 +48,8 @@ class Predictor:
         Of the section's cells to its anchors, over which every prediction is standardised; members' inputs: the last member sees all.
     fold : (shared genes,)
         The member that each was hidden from.
+    choices
+        None made yet: empty ones, with which only `learn` works.
     """
 
     def __init__(self, readouts: list[Readout], genes: Genes, levels: Levels, likeness: Likeness, fold: NDArray[np.intp], choices: Choices) -> None:
@@ -55,18 +57,7 @@ class Predictor:
         self.anchors, self.shown = likeness.anchors, likeness.shown
         self.folds = len(self.shown) - 1
 
-    @classmethod
-    def learn(
-        cls,
-        readouts: list[Readout],
-        genes: Genes,
-        levels: Levels,
-        likeness: Likeness,
-        fold: NDArray[np.intp],
-        sample: Cells,
-        anchored: NDArray[np.intp],
-        truth: Matrix,
-    ) -> tuple[Predictor, NDArray[np.float32]]:
+    def learn(self, sample: Cells, anchored: NDArray[np.intp], truth: Matrix) -> tuple[Predictor, NDArray[np.float32]]:
         """Make every choice on the held-out genes of a sample of cells; what predicts a fold is chosen without it.
 
         Parameters
@@ -77,34 +68,37 @@ class Predictor:
 
         Returns
         -------
-        The predictor, and its held-out predictions of the sample (sampled cells, shared genes).
+        The predictor with these choices, and its held-out predictions of the sample (sampled cells, shared genes).
         """
-        n = len(fold)
-        bare = cls(readouts, genes, levels, likeness, fold, Choices())
-        members = [(m, np.flatnonzero(fold == m)) for m in range(bare.folds)]
-        held_out = [np.zeros((sample.n, n), dtype=np.float32) for _ in readouts]
+        n = len(self.fold)
+        members = [(m, np.flatnonzero(self.fold == m)) for m in range(self.folds)]
+        held_out = [np.zeros((sample.n, n), dtype=np.float32) for _ in self.readouts]
         for m, here in members:
-            wanted = genes.wanted(here)
-            for out, readout in zip(held_out, readouts, strict=True):
+            wanted = self.genes.wanted(here)
+            for out, readout in zip(held_out, self.readouts, strict=True):
                 predicted = readout.predict(sample, m, wanted)
                 out[:, here] = standardised(predicted[anchored], predicted)
-        weights = weights_by_fold(held_out, truth, fold)
+        weights = weights_by_fold(held_out, truth, self.fold)
 
         parts = [np.zeros((sample.n, n), dtype=np.float32) for _ in range(PARTS)]
         for m, here in members:
             stacked = sum(w * h[:, here] for w, h in zip(weights[m], held_out, strict=True) if w > NEGLIGIBLE)
-            for out, (_, part) in zip(parts, bare._refinements(stacked[anchored], stacked, m, sample), strict=True):
+            for out, (_, part) in zip(parts, self._refinements(stacked[anchored], stacked, m, sample), strict=True):
                 out[:, here] = part
         del held_out
-        refinements = weights_by_fold(parts, truth, fold)
+        refinements = weights_by_fold(parts, truth, self.fold)
 
         z = np.zeros((sample.n, n), dtype=np.float32)
         for m, here in members:
             refined = sum(w * p[:, here] for w, p in zip(refinements[m], parts, strict=True))
             z[:, here] = standardised(refined[anchored], refined)
-        shape = Shape.choose(z, levels.ratio[:n], truth)
-        learned = cls(readouts, genes, levels, likeness, fold, Choices(weights.tolist(), refinements.tolist(), shape))
+        shape = Shape.choose(z, self.levels.ratio[:n], truth)
+        learned = self.choosing(Choices(weights.tolist(), refinements.tolist(), shape))
         return learned, learned.values(z, z, np.arange(n))[0]
+
+    def choosing(self, choices: Choices) -> Predictor:
+        """The same with other choices."""
+        return Predictor(self.readouts, self.genes, self.levels, self.likeness, self.fold, choices)
 
     def at(self, cells: Cells) -> Predictor:
         """The same choices for a few cells, which are the new anchors; all that does not depend on the gene is done once."""

@@ -305,7 +305,7 @@ def _decode(trainer: Trainer) -> Callable[[NDArray[np.float32], int], NDArray[np
 
     def decode(hidden: NDArray[np.float32], member: int) -> NDArray[np.float32]:
         with torch.no_grad():
-            values: NDArray[np.float32] = output(torch.from_numpy(hidden) @ head.weight[member].cpu() + head.bias[member].cpu()).numpy()  # type: ignore[index]
+            values: NDArray[np.float32] = output(torch.from_numpy(hidden) @ head.weight[member].cpu() + head.bias[member].cpu()).numpy()
         return values
 
     return decode

@@ -126,7 +126,7 @@ def check(
     groups, types = kinds_of_cells(z[0], z[1], coded[0], coded[1], panel.shared, seed)
     sane = sanity(section, reference, panel)
     reasons = [
-        _size(section, reference, panel), _structure(overall, n), _disagreeing(table), _silent(table), _constant(constant, n), _thin(raw[0], "section"), _thin(raw[1], "reference"),
+        _size(section, reference, panel), _structure(overall), _disagreeing(table), _silent(table), _constant(constant, n), _thin(raw[0], "section"), _thin(raw[1], "reference"),
         _kinds(groups, section.n_cells, section_labels is not None), _types(types, labels is not None), _sanity(sane),
     ]  # fmt: skip
     found = sorted((r for r in reasons if r is not None), key=lambda r: -LIGHTS.index(r.light))
@@ -173,7 +173,7 @@ def _size(section: Section, reference: Reference, panel: Panel) -> Reason:
     return Reason("green", "size", found)
 
 
-def _structure(overall: float, n: int) -> Reason:
+def _structure(overall: float) -> Reason:
     found = f"the shared genes' correlations with each other agree by {overall:.2f} (1: as well as noise allows; 0: unrelated)"
     if overall < STRUCTURE["red"]:
         todo = "this looks like another tissue or species, gene names are mixed up, or most kinds of cells are missing; do not impute from this reference."

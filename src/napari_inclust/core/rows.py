@@ -107,7 +107,7 @@ class _PartRows:
         return ((self._lognormalised(rows) - self.shift) / self.spread).clamp(-self.clip, self.clip)
 
 
-def chunks(n: int) -> Iterator[NDArray[np.intp]]:
+def chunks(n: int, size: int = CHUNK) -> Iterator[NDArray[np.intp]]:
     """Positions of n rows, some at a time."""
-    for start in range(0, n, CHUNK):
-        yield np.arange(start, min(start + CHUNK, n))
+    for start in range(0, n, size):
+        yield np.arange(start, min(start + size, n))

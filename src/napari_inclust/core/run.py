@@ -24,6 +24,7 @@ from .likeness import Likeness
 from .predict import Choices, Predictor
 from .provenance import versions
 from .readout import Genes, build_readouts, shown_genes
+from .rows import chunks
 from .scale import Levels
 from .score import metrics, pearson, zscore
 
@@ -71,7 +72,7 @@ class Run:
     Attributes
     ----------
     scores
-        One row a shared gene, all from held-out predictions: the metrics of `score.METRICS`, and `pcc_gene_mean`, `pcc_type_mean`, `pcc_knn` of the baselines.
+        One row a shared gene, all from held-out predictions: the columns of `score.metrics`, and `pcc_gene_mean`, `pcc_type_mean`, `pcc_knn` of the baselines.
     choices
         What the held-out genes decided: weights of the readouts and the shape of the values.
     provenance
@@ -117,12 +118,12 @@ class Run:
     def sample(self) -> NDArray[np.intp]:
         """Rows of the section on which choices are made and genes scored: all, or a seeded sample of a large section."""
         most = int(np.clip(SAMPLED_VALUES // self.panel.n_shared, *SAMPLED_CELLS))
-        return _some(self.section.n_cells, most, self.config.seed)
+        return subsample.uniform(self.section.n_cells, most, self.config.seed)
 
     @cached_property
     def _anchored(self) -> NDArray[np.intp]:
         """Which of the sampled cells are the anchors, over which a prediction is standardised."""
-        return _some(len(self.sample), ANCHORS, self.config.seed)
+        return subsample.uniform(len(self.sample), ANCHORS, self.config.seed)
 
     @property
     def anchors(self) -> NDArray[np.intp]:
@@ -139,7 +140,7 @@ class Run:
         """(cells,) the class with the highest mean probability over the members; None without labels."""
         if not self.plan.classes:
             return None
-        codes = np.concatenate([encode(self.trainer, "section", rows).classes.mean(0).argmax(1) for rows in self._groups()])
+        codes = np.concatenate([encode(self.trainer, "section", rows).classes.mean(0).argmax(1) for rows in chunks(self.section.n_cells, GROUP)])
         names: NDArray[np.str_] = np.array(self.plan.classes)[codes]
         return names
 
@@ -178,23 +179,18 @@ class Run:
         return subsample.rows(labels, REFERENCE_CELLS, self.config.seed)
 
     @cached_property
-    def _parts(self) -> dict[str, Any]:
-        """What a predictor is made of, but for the choices."""
+    def _undecided(self) -> Predictor:
+        """The predictor before any choice."""
         anchors = encode(self.trainer, "section", self.anchors)
         reference = encode(self.trainer, "reference", self._genes.rows)
         mean, sd = val.moments(self._measured)
         likeness = Likeness.find(anchors, reference, shown_genes(self.plan, self._genes))
-        return {
-            "readouts": build_readouts(self.trainer, self._genes, reference, likeness),
-            "genes": self._genes,
-            "levels": Levels(self._genes.mean, self._genes.sd, mean, sd, self._fold),
-            "likeness": likeness,
-            "fold": self._fold,
-        }
+        readouts, levels = build_readouts(self.trainer, self._genes, reference, likeness), Levels(self._genes.mean, self._genes.sd, mean, sd, self._fold)
+        return Predictor(readouts, self._genes, levels, likeness, self._fold, Choices())
 
     @cached_property
     def predictor(self) -> Predictor:
-        return Predictor(choices=self.choices, **self._parts)
+        return self._undecided.choosing(self.choices)
 
     @classmethod
     def finish(
@@ -203,7 +199,7 @@ class Run:
         """Let the held-out genes decide how to read out, score every shared gene, and write down where all came from."""
         raw = cls(section, reference, panel, trainer, history, labels, batch)
         truth = raw._measured[raw.sample].toarray()
-        learned, held_out = Predictor.learn(sample=raw.cells, anchored=raw._anchored, truth=truth, **raw._parts)
+        learned, held_out = raw._undecided.learn(raw.cells, raw._anchored, truth)
         types = raw.cells.classes.mean(0).argmax(1) if trainer.plan.classes else None
         scores = metrics(truth, held_out, types)
         scores.index = pd.Index(panel.shared, name="gene")
@@ -303,7 +299,7 @@ class Run:
             strange, group = near.strangeness(x, profiles)
             return strange + lack[group]
 
-        strange = [stranger(encode(self.trainer, "section", rows).x[-1]) for rows in self._groups()]
+        strange = [stranger(encode(self.trainer, "section", rows).x[-1]) for rows in chunks(self.section.n_cells, GROUP)]
         return cell_trust.trust(np.concatenate(strange), stranger(near.among))
 
     def about_cells(self) -> pd.DataFrame:
@@ -316,7 +312,7 @@ class Run:
     @cached_property
     def fast(self) -> Fast:
         """Made at the first gene (seconds to minutes, by the number of cells), then a gene costs milliseconds."""
-        groups = ((rows, encode(self.trainer, "section", rows)) for rows in self._groups())
+        groups = ((rows, encode(self.trainer, "section", rows)) for rows in chunks(self.section.n_cells, GROUP))
         return Fast(self.predictor, groups, self.section.n_cells, len(self._imputable))
 
     def chunks(
@@ -334,13 +330,9 @@ class Run:
     def _everywhere(self, features: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Values and spread of all cells, group by group."""
         values, spread = np.zeros((2, self.section.n_cells, len(features)), dtype=np.float32)
-        for rows in self._groups():
+        for rows in chunks(self.section.n_cells, GROUP):
             values[rows], spread[rows] = self.predictor.predict(features, encode(self.trainer, "section", rows))
         return values, spread
-
-    def _groups(self) -> Iterator[NDArray[np.intp]]:
-        for start in range(0, self.section.n_cells, GROUP):
-            yield np.arange(start, min(start + GROUP, self.section.n_cells))
 
     def save(self, path: str | Path) -> Path:
         """Write the run as one file; see `store.save`."""
@@ -384,8 +376,3 @@ class Run:
             "genes": {"shared": self.panel.n_shared, "imputable": self.panel.n_reference_only}, "epochs": len(self.history), "seconds": self.history[-1].seconds if self.history else 0.0,
             **versions(),
         }  # fmt: skip
-
-
-def _some(n: int, most: int, seed: int) -> NDArray[np.intp]:
-    """All of n rows, or a seeded sample in their order."""
-    return np.arange(n) if n <= most else np.sort(np.random.default_rng(seed).choice(n, most, replace=False))

@@ -8,19 +8,24 @@ import math
 import os
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
-from ..errors import OutputError, RunError
+from ..errors import ConfigError, OutputError, RunError
+from .config import Config
 from .train import Epoch
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from .trainer import Trainer
 
 FORMAT = 3
 EPOCH = ["number", "total", "seconds", "remaining", "stage", "validation", "best"]  # columns of the epochs, beside the loss terms
@@ -59,7 +64,8 @@ def write(path: Path, kind: str, about: dict[str, Any], tables: Mapping[str, pd.
     except OSError as error:
         raise OutputError(f"cannot write the {kind} {path}: {error.strerror or error}. Nothing was changed.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # as when its folder is a file: told above
+            temporary.unlink(missing_ok=True)
     return path
 
 
@@ -97,6 +103,36 @@ def read(path: Path, kind: str, tables: Sequence[str], check: Callable[[Parts], 
         raise
     except Exception as error:  # zipfile, zlib, json, pandas and numpy raise many kinds on a damaged file; all mean the same to the user
         raise RunError(f"{path} is not a {kind}, or is damaged ({type(error).__name__}: {error}).") from error
+
+
+def settings(path: str | Path, origin: Mapping[str, Any]) -> Config:
+    """Those of the provenance in a file, for whatever device there is now.
+
+    Raises
+    ------
+    RunError
+        Settings of a later version.
+    """
+    try:
+        return Config().replace(**origin["config"]).replace(device="auto")
+    except ConfigError as error:
+        raise RunError(
+            f"{path} has settings that this version does not know ({error}). Open it with napari-inclust {origin['versions']['napari-inclust']}."
+        ) from None
+
+
+def fill(trainer: Trainer, weights: Mapping[str, NDArray[Any]], path: str | Path) -> None:
+    """Give networks the weights of a file.
+
+    Raises
+    ------
+    RunError
+        Weights of other shapes.
+    """
+    try:
+        trainer.model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+    except RuntimeError as error:
+        raise RunError(f"the weights in {path} do not fit its settings: the file is damaged ({str(error).splitlines()[0]}).") from None
 
 
 def epochs_table(history: Sequence[Epoch]) -> pd.DataFrame:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 Matrix = NDArray[np.floating[Any]]
-METRICS = ("pcc", "spearman", "ssim", "rmse", "js", "pcc_within_type")
 
 
 def zscore(a: Matrix) -> Matrix:
@@ -75,7 +74,7 @@ def metrics(truth: Matrix, predicted: Matrix, types: NDArray[np.intp] | None = N
 
     Returns
     -------
-    DataFrame, one row a gene, columns `METRICS`; rmse is that of z-scored values.
+    DataFrame, one row a gene: pcc, spearman, ssim, rmse (of z-scored values), js, pcc_within_type
     """
     truth, predicted = np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
     columns = {

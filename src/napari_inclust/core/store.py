@@ -8,21 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from ..errors import ConfigError, RunError
+from ..errors import RunError
 from .compose import imputation
-from .config import Config
 from .mapping import Source, restricted
 from .panel import align
 from .predict import Choices
 from .run import Run
-from .run_file import Parts, epochs_from, epochs_table, read, table, write
+from .run_file import Parts, epochs_from, epochs_table, fill, read, settings, table, write
 from .scale import Shape
 from .subsample import drawn
 from .trainer import Trainer
 
 if TYPE_CHECKING:
+    from .config import Config
     from .section import Reference, Section
     from .table import Mask
 
@@ -67,7 +66,7 @@ def load(path: str | Path, section: Section, reference: Reference) -> Run:
     reference = _drawn(reference, origin)
     _same(path, "section", section, origin)
     _same(path, "reference", reference, origin)
-    config = _config(path, origin)
+    config = settings(path, origin)
     known = tuple(about["panel"][: len(about["folds"])])
     panel = align(section, reference)
     if "mapped" in origin:
@@ -79,10 +78,7 @@ def load(path: str | Path, section: Section, reference: Reference) -> Run:
     if list(panel.genes) != about["panel"]:
         raise RunError(f"{path} has another panel of genes ({len(about['panel'])}, now {len(panel.genes)}). Open the data that it was trained on.")
     trainer = Trainer(plan, config)
-    try:
-        trainer.model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
-    except RuntimeError as error:
-        raise RunError(f"the weights in {path} do not fit its settings: the file is damaged ({str(error).splitlines()[0]}).") from None
+    fill(trainer, weights, path)
     choices = Choices(about["choices"]["readouts"], about["choices"]["refinements"], Shape(**about["choices"]["shape"]))
     history, scores = epochs_from(tables["history"]), tables["scores"].set_index("gene")
     return Run(section, reference, panel, trainer, history, origin["labels"], origin["batch"], choices, scores, origin)
@@ -100,7 +96,7 @@ def source(path: str | Path, reference: Reference) -> tuple[Source, Reference]:
     origin = about["provenance"]
     reference = _drawn(reference, origin)
     _same(path, "reference", reference, origin)
-    config = _config(path, origin)
+    config = settings(path, origin)
     shared = tuple(about["panel"][: len(about["folds"])])
     hidden = _hidden(about["folds"], _members(weights, config))
     came = {"run": str(path), **{k: origin[k] for k in ("config", "data", "versions")}}
@@ -122,15 +118,6 @@ def _same(path: str | Path, side: str, data: Section | Reference, origin: dict[s
             f"{path} was trained on another {side} than {data.path or data.name}: the values, genes or cells differ "
             f"(trained on {trained['path'] or trained['name']}). Open the data that it was trained on."
         )
-
-
-def _config(path: str | Path, origin: dict[str, Any]) -> Config:
-    try:
-        return Config().replace(**origin["config"]).replace(device="auto")
-    except ConfigError as error:
-        raise RunError(
-            f"{path} has settings that this version does not know ({error}). Open it with napari-inclust {origin['versions']['napari-inclust']}."
-        ) from None
 
 
 def _members(weights: dict[str, Any], config: Config) -> int:

@@ -1,4 +1,4 @@
-"""A large reference cut to what training needs: a seeded draw in which no cell type is lost."""
+"""Seeded draws of cells: uniform ones, and a large reference cut to what training needs without losing a cell type."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ class Drawn:
     def __str__(self) -> str:
         by = f", by type ({self.labels})" if self.labels else ""
         return f"{self.most:,} of {self.cells:,} cells drawn for training{by}, seed {self.seed}"
+
+
+def uniform(n: int, most: int, seed: int) -> NDArray[np.intp]:
+    """Sorted rows (min(n, most),), each with the same chance: all when there are not more."""
+    return np.arange(n) if n <= most else np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
 
 
 def rows(labels: NDArray[np.integer[Any]], most: int, seed: int, least: int = 0) -> NDArray[np.intp]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import time
 import warnings
@@ -16,6 +17,7 @@ import torch
 from ..errors import InclustWarning, RunError
 from . import device as dev
 from .config import Config
+from .generators import driven
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -107,7 +109,7 @@ def steps(trainer: Trainer, keep: Callable[[], None]) -> Generator[Epoch, None, 
     Parameters
     ----------
     keep
-        Called after each epoch, as `kept` gives it.
+        Called at the end of each epoch, as `kept` gives it.
 
     Raises
     ------
@@ -121,8 +123,8 @@ def steps(trainer: Trainer, keep: Callable[[], None]) -> Generator[Epoch, None, 
         seconds = time.perf_counter() - start
         left = seconds / (trainer.epoch - first) * (total - trainer.epoch)
         history.append(Epoch(trainer.epoch, total, seconds, left, "training", terms, validation, best))
-        yield history[-1]
         keep()
+        yield history[-1]
     yield Epoch(trainer.epoch, total, time.perf_counter() - start, 0.0, "scoring")
     if trainer.config.keep == "best":
         trainer.model.load_state_dict(trainer.best_weights)
@@ -139,20 +141,17 @@ def fit(section: Section, reference: Reference, config: Config | None = None, *,
     options
         As for `epochs`: labels, batch, checkpoint.
     """
-    steps = epochs(section, reference, config, **options)
-    while True:
-        try:
-            epoch = next(steps)
-        except StopIteration as end:
-            run: Run = end.value
-            return run
+
+    def tell(epoch: Epoch) -> None:
         if progress:
             print(f"{epoch.stage} {epoch.number}/{epoch.total}  loss {epoch.terms.get('loss', float('nan')):.3f}  {epoch.remaining:.0f} s left")
+
+    return driven(epochs(section, reference, config, **options), tell)
 
 
 @contextlib.contextmanager
 def kept(trainer: Trainer, checkpoint: str | Path | None) -> Generator[Callable[[], None], None, None]:
-    """Go on from a checkpoint file; keep one while training and when it is stopped; remove it at the end.
+    """Go on from a checkpoint file; keep one while training and when it is stopped, always of a whole epoch; remove it at the end.
 
     Raises
     ------
@@ -173,28 +172,29 @@ def kept(trainer: Trainer, checkpoint: str | Path | None) -> Generator[Callable[
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
             raise RunError(f"{path} is no checkpoint of this training ({type(error).__name__}). Delete it to start afresh.") from error
 
-    def save() -> None:
+    def save(state: dict[str, Any]) -> None:
         temporary = path.with_name(path.name + ".part")
         try:
-            torch.save(trainer.state(), temporary)
+            torch.save(state, temporary)
             os.replace(temporary, path)
         except OSError as error:
             raise RunError(f"cannot keep the checkpoint {path}: {error.strerror}.") from error
         finally:
             temporary.unlink(missing_ok=True)
 
-    last = time.perf_counter()
+    last, whole = time.perf_counter(), None
 
     def keep() -> None:
-        nonlocal last
+        nonlocal last, whole
+        whole = copy.deepcopy(trainer.state())  # what is stopped within an epoch would repeat its first steps
         if time.perf_counter() - last > _CHECKPOINT_EVERY:
-            save()
+            save(whole)
             last = time.perf_counter()
 
     try:
         yield keep
     except BaseException:
-        if trainer.epoch:
-            save()
+        if whole is not None:
+            save(whole)
         raise
     path.unlink(missing_ok=True)

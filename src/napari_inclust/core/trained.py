@@ -17,6 +17,7 @@ from ..errors import ConfigError
 from . import device as dev
 from .config import Config
 from .dataset import Dataset
+from .generators import driven
 from .plan import Plan
 from .provenance import versions
 from .rows import chunks
@@ -162,10 +163,4 @@ def train_plan(plan: Plan, sets: Sequence[Dataset], config: Config | None = None
 
 def fit_plan(plan: Plan, sets: Sequence[Dataset], config: Config | None = None) -> Trained:
     """`train_plan` driven to its end."""
-    training = train_plan(plan, sets, config)
-    while True:
-        try:
-            next(training)
-        except StopIteration as end:
-            trained: Trained = end.value
-            return trained
+    return driven(train_plan(plan, sets, config))

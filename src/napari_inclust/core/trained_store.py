@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..errors import ConfigError, RunError
 from .compose import compose
-from .config import Config
 from .dataset import Dataset
 from .recipe import Recipe
-from .run_file import Parts, epochs_from, epochs_table, read, table, write
+from .run_file import Parts, epochs_from, epochs_table, fill, read, settings, table, write
 from .trained import Trained
 from .trainer import Trainer
 
@@ -63,21 +60,13 @@ def load(path: str | Path, sets: Sequence[Dataset]) -> Trained:
             raise RunError(f"{path} was trained on another {name} than the one given: values, features or cells differ. Open {_where(was)}.")
         ordered.append(by_name[name])
     recipe = Recipe.from_dict(about["recipe"], str(path))
-    try:
-        config = Config().replace(**origin["config"]).replace(device="auto")
-    except ConfigError as error:
-        raise RunError(
-            f"{path} has settings that this version does not know ({error}). Open it with napari-inclust {origin['versions']['napari-inclust']}."
-        ) from None
+    config = settings(path, origin)
     trainer = Trainer(compose(recipe.task, ordered, **recipe.options), config)
     if list(trainer.plan.features) != about["features"]:
         raise RunError(
             f"{path} has {len(about['features'])} features, but the data give {len(trainer.plan.features)} now. Open it with the version that made it."
         )
-    try:
-        trainer.model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
-    except RuntimeError as error:
-        raise RunError(f"the weights in {path} do not fit its settings: the file is damaged ({str(error).splitlines()[0]}).") from None
+    fill(trainer, weights, path)
     return Trained(tuple(ordered), trainer, epochs_from(tables["history"]))
 
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
 from ..errors import ConfigError
-from .domain_metrics import has_truth
-from .novelty import LEVEL, Novelty, novelty, shared
+from .novelty import LEVEL, Novelty, n_types, novelty, shared
+from .obs import has_label
 from .trained import Trained
 
 ERROR = 0.1  # promised share of wrong types among those given
@@ -48,7 +48,7 @@ class Transferred:
     held_out, held_out_accuracy, temperature
         Labelled cells that calibrated, the share of them whose most probable class is right, and the temperature.
     novelty
-        How unlike the references' types each cell is; None where no set but the target is labelled, or the sets share no feature.
+        How unlike the references' types each cell is; None where the sets beside the target name fewer than two types, or all share no feature.
     """
 
     names: tuple[str, ...]
@@ -84,7 +84,7 @@ class Transferred:
         from sklearn.metrics import f1_score
 
         true = np.asarray(truth, dtype=str)
-        said = has_truth(true)
+        said = has_label(true)
         here = np.isin(true, self.names) & said
         missing, called = said & ~here, self.called & here
         out: dict[str, float] = {"cells": int(here.sum()), "cells_of_missing": int(missing.sum())}
@@ -127,8 +127,8 @@ def transfer(trained: Trained, target: str, *, error: float = ERROR, unlike: flo
     q, known = tempered(trained.encode(target)[1].mean(0), t), tempered(known, t)
     right = known.argmax(1) == y
     confident = selected(q.max(1), known.max(1), ~right, error)
-    references = [table.name for table in plan.tables if table.name != target and (table.labels >= 0).any()]
-    new = novelty(trained, target, references, unlike) if references and shared(plan).any() else None
+    references = [table.name for table in plan.tables if table.name != target]
+    new = novelty(trained, target, references, unlike) if n_types(plan, references) > 1 and shared(plan).any() else None
     return Transferred(
         names=(*plan.classes, *(f"spare {i + 1}" for i in range(plan.spare))),
         probability=q,

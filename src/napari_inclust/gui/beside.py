@@ -44,10 +44,9 @@ class Beside:
         self.gallery = Gallery(canvas.unwrapped(viewer))
         self.problem = ""
         self._measured: dict[str, Measured] = {}
-        self._runs: dict[str, Any] = {}
         self._first = ""  # path of the section that is worked on
         self._wanted: list[str] = []
-        self._reader, self._painter = Later(self._failed), Later(self._failed)
+        self._reader, self._painter = Later(self._not_read), Later(self._not_painted)
         self._values: dict[str, CellValues | None] = {}
         self._links = (
             (session.data_changed, self._data),
@@ -135,10 +134,13 @@ class Beside:
         self._read()
         self.changed()
 
-    def _failed(self, error: Exception) -> None:
-        self.problem = str(error) if isinstance(error, InclustError) else f"That section could not be shown ({type(error).__name__}: {error})."
+    def _not_read(self, error: Exception) -> None:
         self._wanted = self._wanted[1:]
         self._read()
+        self._not_painted(error)
+
+    def _not_painted(self, error: Exception) -> None:
+        self.problem = str(error) if isinstance(error, InclustError) else f"That section could not be shown ({type(error).__name__}: {error})."
         self.changed()
 
     def _arrange(self, *, reset: bool = True) -> None:

@@ -12,7 +12,7 @@ from ..core.config import Config
 from ..errors import ConfigError
 from .widgets import form
 
-_GROUPS = {"members": "Training", "latent": "Network", "kl_weight": "Loss", "mask_input": "Masks and noise", "scale": "Reading out"}
+_GROUPS = {"members": "Training", "latent": "Network", "kl_weights": "Loss", "mask_input": "Masks and noise", "scale": "Reading out"}
 
 
 class ConfigForm(QWidget):

@@ -53,7 +53,8 @@ class GeneSource:
 
     def _of_section(self, gene: str) -> CellValues:
         assert self.section is not None
-        values = self.run.measured(gene) if self.run is not None and gene in self.run.panel.genes else None
+        run = self.run  # once: this is called in a thread, too
+        values = run.measured(gene) if run is not None and gene in run.panel.genes else None
         if values is None:
             values = self._genes().column(self.section.genes.index(gene))
         return CellValues(gene, values)
@@ -83,7 +84,8 @@ class GeneSource:
         if self.section is not None and self.section.predicted is not None and self.is_stored(gene):
             stored = self.section.predicted
             return CellValues(gene, stored.values(gene), stored.kinds[gene], stored.spread(gene), stored.scores[gene], foreseen=stored.foreseen[gene])
-        found = self._kept[gene] if gene in self._kept else imputed_values(self.run, gene)
+        kept = self._kept.get(gene)
+        found = imputed_values(self.run, gene) if kept is None else kept
         if found.score is None and self.foreseen is not None and gene in self.foreseen.index:
             found = replace(found, foreseen=float(self.foreseen.loc[gene, "predicted_pcc"]))
         return found

@@ -66,7 +66,7 @@ def differing(a: Any, b: Any) -> pd.DataFrame:
 
 def paired(a: Any, b: Any) -> tuple[list[str], NDArray[np.float64]]:
     """Genes that both runs score, and their held-out Pearson (genes, 2)."""
-    genes = [g for g in a.scores.index if g in set(b.scores.index)]
+    genes = [g for g in a.scores.index if g in b.scores.index]
     return genes, np.stack([r.scores["pcc"].reindex(genes).to_numpy(dtype=np.float64) for r in (a, b)], axis=1)
 
 

@@ -29,7 +29,7 @@ class LatentView(QWidget):
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
-        self._session, self._placing, self._selection, self._marking = bench.session, bench.placing, bench.selection, bench.marking
+        self._session, self._placing, self._selection = bench.session, bench.placing, bench.selection
         self._finding, self._scene = bench.finding, bench.scene
         self.method = choice(
             "PCA: at once, all cells. UMAP: neighbourhoods kept, a quarter to a whole minute, at most 20,000 cells placed", [(m, m) for m in (PCA, UMAP)]

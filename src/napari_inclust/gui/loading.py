@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from ..errors import InclustError
-from .columns import likely_batch, likely_types
+from .columns import likely_types
 from .gene_source import log_measured
 from .layer_source import LayerSource
 from .session import Session
@@ -87,7 +87,8 @@ class Loading:
         def read() -> Any:
             from ..io.read import place_object
 
-            self.choices = sorted(source.data.tables), sorted(source.data.coordinate_systems), []
+            if self.path[SECTION] == str(source.path):
+                self.choices = sorted(source.data.tables), sorted(source.data.coordinate_systems), []
             return _found(place_object(source.data, source.path, **{k: v for k, v in chosen.items() if k in ("values", "pixel_size", "table", "system")}))
 
         self.options = chosen
@@ -127,10 +128,6 @@ class Loading:
         if self.path.get(SECTION) != path:
             self.choices = _NOTHING
         self.question = ""
-
-    def wait_for(self, side: str) -> bool:
-        """Whether something is being read for a side."""
-        return side in self.busy
 
     def close(self) -> None:
         """End all reading."""
@@ -184,6 +181,3 @@ def _found(section: Section) -> tuple[Section, Measured, str]:
     from ..core.units import unit_question
 
     return section, log_measured(section), unit_question(section)
-
-
-__all__ = ["REFERENCE", "SECTION", "Loading", "likely_batch"]

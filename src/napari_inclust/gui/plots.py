@@ -226,7 +226,7 @@ class CalibrationPlot(ThemedPlot):
 
     def __init__(self) -> None:
         super().__init__(
-            "level of the gene (quarters, low to high)",
+            "level of the gene (thirds, low to high)",
             "share inside",
             "Share of held-out values inside their interval, a point a group of genes (by level) and cells (by prediction: blue low, green middle, orange high). "
             "The line is what the interval promises, the band five points either way",
@@ -259,7 +259,7 @@ class CalibrationPlot(ThemedPlot):
         self.plot.setYRange(min(0.8, float(y[known].min(initial=1.0)) - 0.02), 1.0, padding=0)
         self.plot.getAxis("bottom").setTicks([[(i + 1, str(i + 1)) for i in range(len(genes))]])
 
-    def points(self) -> NDArray[np.float64]:
+    def shares(self) -> NDArray[np.float64]:
         """(strata, 2) what is drawn."""
         return np.stack(self._points.getData(), axis=1)
 

@@ -174,12 +174,14 @@ class Regions:
             self.counted()
             return
         genes = [(g, kind) for g in self.genes if (kind := self.kind(g)) is not None]
-        self._masks = {region: mask for region, mask in self._masks.items() if region in items}
+        self._masks = {region: mask for region, mask in list(self._masks.items()) if region in items}
+
+        known = self._masks  # of this section, also when another one is opened while this runs
 
         def job() -> Facts:
             from ..core import regions as core
 
-            names, masks = [r.name for r in items], tuple(self._mask(r, section) for r in items)
+            names, masks = [r.name for r in items], tuple(_cells_in(r, section, known) for r in items)
             codes, categories = (np.zeros(section.n_cells, dtype=np.int32), ("cell",)) if types is None else (types.codes, types.categories)
             found = {(g, kind): session.values_of(g, imputed=kind != MEASURED) for g, kind in genes}
             values, units = {key: v.values for key, v in found.items()}, {v.name: v.unit for v in found.values()}
@@ -189,9 +191,7 @@ class Regions:
         self._counter.ask(job if session.run is None else heavy(job), lambda facts: self._counted(section, facts))
 
     def _mask(self, region: Region, section: Any) -> Mask:
-        if region not in self._masks:
-            self._masks[region] = region.cells(section.xy)
-        return self._masks[region]
+        return _cells_in(region, section, self._masks)
 
     def _counted(self, section: Any, facts: Facts) -> None:
         if section is self._scene.session.section:
@@ -329,6 +329,14 @@ class Regions:
     def _say(self, message: str, *, wrong: bool = False) -> None:
         self.message, self.wrong = message, wrong
         self.changed()
+
+
+def _cells_in(region: Region, section: Any, known: dict[Region, Mask]) -> Mask:
+    """(cells,) of a region, found once."""
+    mask = known.get(region)
+    if mask is None:
+        mask = known[region] = region.cells(section.xy)
+    return mask
 
 
 def weak(regions: Regions) -> Callable[[int], list[str]]:

@@ -121,19 +121,19 @@ class Session(GeneSource):
         self.types = types
         self.types_changed()
 
-    def set_run(self, run: Run, known: Sequence[CellValues] = ()) -> None:
-        """A finished run: it is kept in the history, and its genes can be painted.
+    def set_run(self, run: Run) -> None:
+        """A finished run: it is kept in the history, and its genes can be painted."""
+        self.runs.append(run)
+        self.choose_run(run)
+
+    def choose_run(self, run: Run, known: Sequence[CellValues] = ()) -> None:
+        """Paint from another run of this session; one of another section is refused, and told.
 
         Parameters
         ----------
         known
             Genes that it imputed already.
         """
-        self.runs.append(run)
-        self.choose_run(run, known)
-
-    def choose_run(self, run: Run, known: Sequence[CellValues] = ()) -> None:
-        """Paint from another run of this session; one of another section is refused, and told."""
         if not fits(run, self.section):
             self.told(f"That run was trained on {run.section.name}, which is not open now. Open it first (Data, Opened), then choose the run again.")
             return

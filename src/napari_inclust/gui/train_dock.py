@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from napari.utils.notifications import show_info
@@ -37,7 +38,7 @@ class TrainDock(QWidget):
         self.preset = choice("Named settings to start from", [(n, n) for n in PRESETS])
         self.preset.setCurrentText("balanced")
         self.form = ConfigForm(Config.preset("balanced"))
-        self.device = choice("Where to compute; auto takes a GPU when there is one", [(d, d) for d in _choices("device")])
+        self.device = choice("Where to compute; auto takes a GPU when there is one", [(d, d) for d in _devices()])
         self.about = Message()
         self.start, self.resume = button("Train", "Train with these settings"), button("Resume", "Go on where training was cancelled")
         self.cancel = button("Cancel", "Stop at the end of this epoch")
@@ -166,10 +167,8 @@ class TrainDock(QWidget):
             show_info(f"Trained. {_summary(t.result).splitlines()[0]}")
 
 
-def _choices(name: str) -> tuple[str, ...]:
-    import dataclasses
-
-    return next(f.metadata["choices"] for f in dataclasses.fields(Config) if f.name == name)
+def _devices() -> tuple[str, ...]:
+    return next(f.metadata["choices"] for f in dataclasses.fields(Config) if f.name == "device")
 
 
 def _name(i: int, run: Any) -> str:

@@ -61,7 +61,7 @@ def fields(path: Path, folder: str, pixel_size: float | None = None) -> Iterator
 
 def _cells(path: Path, pixel: float) -> AnnData:
     """*exprMat_file.csv and *metadata_file.csv; what lies in no cell (cell_ID 0) is left out."""
-    counts = pd.read_csv(next(path.glob("*exprMat_file.csv*")))
+    counts = pd.read_csv(min(path.glob("*exprMat_file.csv*")))
     metadata = _metadata(path)
     if metadata is None:
         raise DataError(f"the CosMx folder {path} has no *metadata_file.csv.")
@@ -76,7 +76,7 @@ def _cells(path: Path, pixel: float) -> AnnData:
 
 
 def _metadata(path: Path) -> Path | None:
-    return next(path.glob("*metadata_file.csv*"), None)
+    return min(path.glob("*metadata_file.csv*"), default=None)
 
 
 def _placed(cells: pd.DataFrame) -> NDArray[np.float64]:

@@ -175,7 +175,7 @@ def _adding(store: Path, kind: str, name: str) -> Iterator[tuple[Path, int]]:
                 _group(target.parent, zarr_format)
         try:
             with _alone(store):
-                _enter(store, target)
+                _index(store)
         except BaseException:
             shutil.rmtree(target, ignore_errors=True)
             raise
@@ -193,8 +193,8 @@ def _group(folder: Path, zarr_format: int) -> None:
         zarr.open_group(folder, mode="w", zarr_format=3 if zarr_format == 3 else 2)
 
 
-def _enter(store: Path, target: Path) -> None:
-    """Write the index of the store anew, when it has one (consolidated metadata); until it lists the element, or the old one stays."""
+def _index(store: Path) -> None:
+    """Write the index of the store anew, when it has one (consolidated metadata); where that fails the old one stays."""
     import zarr
 
     index = next((p for p in (store / ".zmetadata", store / "zmetadata") if p.is_file()), None) or store / "zarr.json"

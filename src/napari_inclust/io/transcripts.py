@@ -116,7 +116,7 @@ def _xenium(path: Path, asked: Asked) -> Transcripts | None:
 
 
 def _cosmx(path: Path, asked: Asked) -> Transcripts | None:
-    file = next(path.glob("*tx_file.csv*"), None)
+    file = min(path.glob("*tx_file.csv*"), default=None)
     scale = asked.pixel_size or cosmx.PIXEL
     return None if file is None else Transcripts(file, "csv", "target", "x_global_px", "y_global_px", np.diag([scale, scale, 1.0]))
 

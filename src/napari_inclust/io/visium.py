@@ -81,7 +81,7 @@ def _bin(path: Path, wanted: str | None) -> Path:
 
 def _counts(path: Path) -> Path | None:
     folder = path / "filtered_feature_bc_matrix"
-    return next(path.glob("*filtered_feature_bc_matrix.h5"), folder if folder.is_dir() else None)
+    return min(path.glob("*filtered_feature_bc_matrix.h5"), default=folder if folder.is_dir() else None)
 
 
 def _positions(path: Path) -> Path | None:

@@ -46,16 +46,6 @@ class Percentile:
 
 
 @dataclass(frozen=True)
-class MinMax:
-    """The smallest and the largest value."""
-
-    def get_limits(self, values: NDArray[np.floating]) -> tuple[float, float]:
-        """Smallest and largest finite value."""
-        good = values[np.isfinite(values)]
-        return _ordered(float(good.min()), float(good.max())) if good.size else (0.0, 1.0)
-
-
-@dataclass(frozen=True)
 class Manual:
     """Two numbers given by the user.
 

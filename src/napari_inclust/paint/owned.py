@@ -37,6 +37,10 @@ class Placed:
         viewer.layers.insert(min(at, default=len(viewer.layers)), layer)
         if active is not None and active in viewer.layers:
             viewer.layers.selection.active = active
+        self._furnish(viewer)
+
+    def _furnish(self, viewer: Any) -> None:
+        """With its first layer a viewer shows the whole of it, and a scale."""
         canvas.scale_bar(viewer).visible = True
         if len(viewer.layers) == 1:
             viewer.reset_view()

@@ -15,14 +15,15 @@ from .colours import COLORMAPS, DIVERGING
 from .layers import GeneLayer, TypeLayer
 from .limits import join
 from .overlays import Overlays
-from .raster import CellRaster, section_raster
+from .owned import Placed
+from .raster import section_raster
 from .values import CellTypes, CellValues
 
 if TYPE_CHECKING:
     from ..core.section import Section
 
 
-class Painter:
+class Painter(Placed):
     """Paints one section. Layers that the user removed are made anew at the next paint.
 
     Parameters
@@ -31,19 +32,15 @@ class Painter:
         napari viewer (held weakly).
     section
         The cells.
-    raster
-        Made from the section when not given.
     on_limits
         Called with (what is painted, low, high) when the user moves napari's own contrast slider.
     """
 
-    def __init__(
-        self, viewer: Any, section: Section, raster: CellRaster | None = None, on_limits: Callable[[CellValues, float, float], None] | None = None
-    ) -> None:
-        self._viewer = canvas.reference(viewer)
+    def __init__(self, viewer: Any, section: Section, on_limits: Callable[[CellValues, float, float], None] | None = None) -> None:
         self.section = section
-        self.raster = section_raster(section) if raster is None else raster
+        self.raster = section_raster(section)
         self.unit = "pixel" if "in pixels" in section.unit_note else "um"
+        super().__init__(viewer, self.unit)
         self.colormap = COLORMAPS[0]
         self._on_limits = on_limits
         self._genes: list[GeneLayer] = []  # one, or two side by side
@@ -72,7 +69,7 @@ class Painter:
         parts = [self._name_only(row), *([self.types.text(row)] if self.types is not None else []), *([domains.types.text(row)] if domains is not None else [])]
         return " · ".join(parts)
 
-    def paint_types(self, types: CellTypes, visible: bool = True) -> None:
+    def paint_types(self, types: CellTypes) -> None:
         """Paint categories below the genes."""
         viewer = self._viewer()
         self.types = types
@@ -84,7 +81,7 @@ class Painter:
             self._types = TypeLayer(self.raster, types, self._name_only, unit=self.unit)
             viewer.layers.insert(0 if not self.layers else min(viewer.layers.index(x) for x in self.layers if x is not self._types), self._types)
             self._furnish(viewer)
-        canvas.see(self._types, visible)
+        canvas.see(self._types, True)
 
     def hide_types(self, hidden: set[int]) -> None:
         """Draw some categories transparent, by code, and bring the categories to view."""
@@ -258,11 +255,6 @@ class Painter:
             if self._genes and self._alive(self._genes[0]):
                 viewer.layers.selection.active = self._genes[0]
 
-    def _furnish(self, viewer: Any) -> None:
-        canvas.scale_bar(viewer).visible = True
-        if len(viewer.layers) == 1:
-            viewer.reset_view()
-
     def _limits_moved(self, event: Any) -> None:
         if self._own:
             return
@@ -279,7 +271,3 @@ class Painter:
 
     def _name_only(self, row: int) -> str:
         return str(self.section.adata.obs_names[row])
-
-    def _alive(self, layer: Any) -> bool:
-        viewer = self._viewer()
-        return viewer is not None and layer in viewer.layers
