@@ -28,7 +28,7 @@ _WEIGHTS = "Weights of the training"
 
 def transfer(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="Cells to be typed: a file or NAME=FILE.")],
-    references: Annotated[list[str], typer.Argument(metavar="REFERENCE...", help="Data sets with types; as for `inclust plan`.")],
+    references: Annotated[list[str], typer.Argument(metavar="REFERENCE", help="Data sets with types; as for `inclust plan`.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.h5ad", help="The target with the types in obs.")],
     labels: Annotated[
         list[str] | None,
