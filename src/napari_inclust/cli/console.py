@@ -22,8 +22,16 @@ from ..errors import InclustError, OutputError
 from . import INTERRUPTED
 from .interrupt import interrupts
 
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-out = Console(highlight=False, soft_wrap=True)
+
+class _Piped(Console):
+    """A console whose reader may go away: rich would end with the exit code of a fault."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+err = _Piped(stderr=True, highlight=False, soft_wrap=True)
+out = _Piped(highlight=False, soft_wrap=True)
 
 _LINE_EVERY = 15.0  # seconds
 

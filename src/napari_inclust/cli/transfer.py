@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -180,7 +181,7 @@ def _told(types: Transferred) -> list[str]:
 def _scored(score: dict[str, float]) -> str:
     names = {"accuracy": "most probable type right", "macro_f1": "macro F1", "wrong": "of the types given, wrong", "unknown": "unknown"}
     names["unknown_of_missing"] = "unknown among cells whose type the references lack"
-    return "against the truth: " + ", ".join(f"{text} {score[key]:.3f}" for key, text in names.items() if key in score)
+    return "against the truth: " + ", ".join(f"{text} {score[key]:.3f}" for key, text in names.items() if math.isfinite(score.get(key, math.nan)))
 
 
 def _grouped(table: pd.DataFrame) -> list[str]:
