@@ -158,12 +158,35 @@ def test_all_zero_cells_and_genes_are_kept_and_never_nan(inclust, pair, changed,
     assert "3 cells" in inclust("info", pair[0]).stdout
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_values_that_are_zero_in_every_shared_gene_are_refused(refused, changed, which):
+    def nothing(adata):
+        adata.X = adata.X * 0
+
+    changed(nothing, which)
+    assert f"{('spatial', 'reference')[which]} holds only zeros in the 112 shared genes" in refused()
+
+
+def test_section_and_reference_swapped_are_refused_with_their_order(inclust, pair, tmp_path):
+    result = inclust("impute", pair[1], pair[0], "-o", tmp_path / "o.h5ad")
+    assert result.exit_code == 3
+    assert "the section comes first, the reference second" in result.stderr
+
+
 def test_labels_of_one_class_are_refused(refused, changed):
     def same(adata):
         adata.obs["cell_type"] = "Neuron"
 
     changed(same, 1)
     assert "1 class" in refused("--labels", "cell_type")
+
+
+def test_a_column_with_a_class_a_cell_is_no_column_of_types(refused, changed):
+    def named(adata):
+        adata.obs["barcode"] = adata.obs_names.to_numpy()
+
+    changed(named, 1)
+    assert "140 classes for 140 cells: no cell types" in refused("--labels", "barcode")
 
 
 def test_labels_that_do_not_exist_are_refused_with_those_that_do(refused):
@@ -188,8 +211,9 @@ def test_values_declared_as_what_they_are_not_are_refused(refused):
     assert "not whole numbers" in refused("--values", "counts")
 
 
-def test_an_unknown_plane_is_refused(refused):
-    assert "'xq'" in refused("--plane", "xq")
+@pytest.mark.parametrize(("option", "word"), [("--plane", "xq"), ("--values", "count"), ("--reference-values", "count")])
+def test_an_option_with_an_unknown_word_is_refused_as_one(refused, option, word):
+    assert f"'{word}'" in refused(option, word, code=2)
 
 
 @pytest.mark.parametrize("text", ["epochs = ", "epoch = 3", 'epochs = "many"'])
@@ -288,11 +312,13 @@ def test_a_gene_that_never_varies_is_named_and_gives_no_nan(inclust, pair, chang
     assert np.isfinite(scores["pcc"]).all()
 
 
-def test_a_section_too_small_to_train_is_refused(inclust, pair, changed, tmp_path):
-    changed(lambda a: a[:15].copy())
-    refused = inclust("score", pair[0], pair[1], "-o", tmp_path / "s.csv", "--config", pair[2])
-    assert refused.exit_code == 3
-    assert "15 cells; at least 20 are needed" in refused.stderr
+@pytest.mark.parametrize(("cells", "said"), [(15, "15 cells"), (1, "1 cell")])
+def test_a_section_too_small_to_train_is_refused(inclust, pair, changed, tmp_path, cells, said):
+    changed(lambda a: a[:cells].copy())
+    for words in (("score", pair[0], pair[1], "-o", tmp_path / "s.csv", "--config", pair[2]), ("check", pair[0], pair[1])):
+        refused = inclust(*words)
+        assert refused.exit_code == 3
+        assert f"{said}; at least 20 are needed" in refused.stderr
 
 
 def test_a_small_section_is_calibrated_on_all_its_genes(inclust, pair, changed, tmp_path):

@@ -112,6 +112,28 @@ def test_an_empty_or_missing_list_of_genes_is_refused(impute, words):
     assert impute(*words)[0].exit_code == 2
 
 
+def test_every_stage_is_told_in_its_order(impute):
+    result, _ = impute("--genes", hidden_genes()[0])
+    stages = [line.split(" 0/")[0] for line in result.stderr.splitlines() if " 0/" in line]
+    assert stages[0] == "comparing kinds of cells"
+    assert list(dict.fromkeys(stages[1:])) == [
+        "finding cells that are alike",
+        "predicting the hidden genes",
+        "refining these predictions",
+        "predicting them with the baselines",
+        "foreseeing scores",
+        "foreseeing known scores",
+        "judging the cells",
+        "imputing",
+    ]
+
+
+def test_one_gene_is_counted_as_one(impute):
+    result, _ = impute("--genes", hidden_genes()[0])
+    assert "median of 1 imputed gene:" in result.stdout or "none can be said" in result.stdout
+    assert "1 gene of 200 cells" in result.stdout
+
+
 def test_json_summary_is_one_object_on_stdout(impute):
     result, path = impute("--genes", hidden_genes()[0], "--json")
     summary = json.loads(result.stdout)

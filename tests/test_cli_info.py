@@ -71,3 +71,18 @@ def test_info_of_the_real_sets(inclust, shared, name, cells, said):
     assert result.exit_code == 0, result.stderr
     assert f"{cells:,}" in result.stdout
     assert said in result.stdout
+
+
+def test_a_folder_of_no_kind_says_what_lies_in_it(inclust, pair):
+    result = inclust("info", pair[0].parent)
+    assert result.exit_code == 3
+    assert "It holds reference.h5ad (AnnData), spatial.h5ad (AnnData): name one of these." in result.stderr
+
+
+@pytest.mark.parametrize("header", ["x_px,y_px,z,target,cell_ID", "Gene,x,y"])
+def test_a_table_of_molecules_is_not_taken_for_cells(inclust, tmp_path, header):
+    words = ["Gad1" if name in ("target", "Gene") else "1.5" for name in header.split(",")]
+    (tmp_path / "molecules.csv").write_text("\n".join([header, ",".join(words), ",".join(words)]))
+    result = inclust("info", tmp_path / "molecules.csv")
+    assert result.exit_code == 3
+    assert "has a row a molecule" in result.stderr

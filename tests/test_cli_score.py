@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -36,6 +38,10 @@ def test_table_has_a_row_for_each_shared_gene_and_predictions_are_those_that_wer
     for i, gene in enumerate(predicted.var_names[:20]):
         if truth[:, i].std() and predicted.X[:, i].std():
             assert table.set_index("gene").loc[gene, "pcc"] == pytest.approx(np.corrcoef(truth[:, i], predicted.X[:, i])[0, 1], abs=1e-4)
+
+
+def test_the_summary_counts_the_folds_that_were_asked_for(score):
+    assert json.loads(score("--folds", 3, "--json").stdout)["folds"] == 3
 
 
 def test_without_labels_the_columns_that_need_them_stay_empty(score, tmp_path):

@@ -109,7 +109,10 @@ def test_an_integration_is_scored_before_and_after_with_types_that_train_nothing
 def test_what_cannot_be_run_is_told_and_nothing_is_written(files):
     paired, target, out = files
     for arguments, message in (
-        (("generate", paired, target, "--modality", "protein", "-o", out), "already measures protein"),
+        (
+            ("generate", paired, target, "--modality", "protein", "-o", out),
+            "already measures protein. Beside what it measures the references have nothing else",
+        ),
         (("generate", target, paired, "--modality", "atac", "-o", out), "no data set of this run measures 'atac'"),
         (("integrate", paired, target, "--labels", "kind", "-o", out), "expected NAME:KEY"),
         (("integrate", paired, target, "--truth", "paired:none", "-o", out), "paired has no column 'none'"),

@@ -64,6 +64,12 @@ def test_the_summary_is_one_json_object(files):
     assert told["held_out_cells"] == 40
 
 
+def test_a_score_that_cannot_be_told_is_left_out():
+    from napari_inclust.cli.transfer import _scored
+
+    assert _scored({"accuracy": 0.7, "wrong": float("nan"), "unknown": 1.0}) == "against the truth: most probable type right 0.700, unknown 1.000"
+
+
 def test_the_targets_own_labels_change_nothing_unless_they_are_asked_for(files):
     target, reference, out = files
     results = []

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from napari_inclust.core import values as val
-from napari_inclust.errors import DataError
+from napari_inclust.errors import ConfigError, DataError
 from napari_inclust.io.read import read_adata
 
 
@@ -63,7 +63,7 @@ def test_a_declared_kind_is_taken_but_checked(counts):
         val.detect(counts * 0.5, "counts")
     with pytest.raises(DataError, match="reach 100; logarithms"):
         val.detect(sp.csr_matrix(np.full((2, 2), 100.0)), "lognorm")
-    with pytest.raises(DataError, match="expected one of counts, linear, lognorm"):
+    with pytest.raises(ConfigError, match="expected one of counts, linear, lognorm"):
         val.detect(counts, "tpm")
 
 

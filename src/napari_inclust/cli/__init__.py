@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import warnings
 
 from .interrupt import interrupts
 
@@ -14,6 +15,8 @@ def main() -> None:
     """Run the command line; ends with the exit codes listed in `inclust --help`."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # clean up as on Ctrl-C
     interrupts.listen()
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of other packages, about their own changes; ours are told as notes
     try:
         from .app import app
 

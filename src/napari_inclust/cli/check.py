@@ -9,7 +9,7 @@ import typer
 
 from . import options as o
 from .console import Talk
-from .training import open_data
+from .training import checked, open_data
 
 MARK = {"green": "ok   ", "amber": "amber", "red": "RED  "}
 
@@ -35,7 +35,6 @@ def check(
     Looked at: how many genes are shared; whether they go with each other as in the section (another tissue?); genes that disagree or are silent in one set;
     depth of both; kinds of cells that one side lacks; sex genes and controls.
     """
-    from ..core.reference_check import check as check_pair
     from ..io.write import check_output, write_csv
 
     talk = Talk(quiet, json)
@@ -43,7 +42,7 @@ def check(
         check_output(output, (".csv",), inputs=(spatial, reference))
     reading = {"values": values, "pixel_size": pixel_size, "plane": plane, "table": table, "system": system, "columns": o.named(columns)}
     data = open_data(spatial, reference, talk, reference_values=reference_values, **reading)
-    found = check_pair(data.section, data.reference, data.panel, labels=labels, section_labels=section_labels)
+    found = checked(data, talk, labels=labels, section_labels=section_labels)
     if output is not None:
         write_csv(found.table, output)
     lines = [f"reference check: {found.light}"]

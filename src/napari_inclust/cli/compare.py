@@ -35,9 +35,9 @@ def compare(
     a: Annotated[str, typer.Option("--a", metavar="LEVEL", help="Group A.")],
     b: Annotated[str | None, typer.Option("--b", metavar="LEVEL", help="Group B (default: all other cells).")] = None,
     spatial: Annotated[
-        Path | None, typer.Argument(metavar="[SPATIAL]", help="The section of the run, with the column (default: from where it was trained).")
+        Path | None, typer.Argument(metavar="SPATIAL", help="The section of the run, with the column (default: from where it was trained).")
     ] = None,
-    reference: Annotated[Path | None, typer.Argument(metavar="[REFERENCE]", help="Its reference (default: from where it was trained).")] = None,
+    reference: Annotated[Path | None, typer.Argument(metavar="REFERENCE", help="Its reference (default: from where it was trained).")] = None,
     genes: Annotated[
         str | None,
         typer.Option("--genes", metavar="A,B", help="Genes (default: all that the section lacks); a measured one is judged as predicted while hidden."),

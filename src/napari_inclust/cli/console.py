@@ -17,12 +17,21 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from ..core.stages import followed
 from ..errors import InclustError, OutputError
 from . import INTERRUPTED
 from .interrupt import interrupts
 
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-out = Console(highlight=False, soft_wrap=True)
+
+class _Piped(Console):
+    """A console whose reader may go away: rich would end with the exit code of a fault."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+err = _Piped(stderr=True, highlight=False, soft_wrap=True)
+out = _Piped(highlight=False, soft_wrap=True)
 
 _LINE_EVERY = 15.0  # seconds
 
@@ -84,22 +93,28 @@ class Talk:
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[..., None]]:
-        """A bar on stderr, or now and then a line where stderr is a file; call the yielded function with the steps done, the seconds left and a text."""
+        """A bar on stderr, or now and then a line where stderr is a file; call the yielded function with the steps done, the seconds left and a text.
+
+        Stages of the computation inside (`core.stages`) take the bar's place while they last; each begins with a line.
+        """
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TextColumn("{task.fields[text]}"))
         with Progress(*columns, console=err, disable=self.quiet or not err.is_terminal) as bar:
-            task, told = bar.add_task(what, total=total, text=""), -math.inf
+            task, last, told = bar.add_task(what, total=total, text=""), "", -math.inf
+
+            def show(name: str, done: int, of: int, text: str = "") -> None:
+                nonlocal last, told
+                interrupts.insist()
+                bar.update(task, description=name, completed=done, total=of, text=text)
+                if not err.is_terminal and (name != last or time.monotonic() - told > _LINE_EVERY):
+                    self.note(f"{name} {done}/{of}  {text}".rstrip())
+                    last, told = name, time.monotonic()
 
             def update(done: int, remaining: float | None = None, text: str = "") -> None:
-                nonlocal told
-                interrupts.insist()
                 left = "" if remaining is None else f"{duration(remaining)} left"
-                said = "  ".join(t for t in (left, text) if t)
-                bar.update(task, completed=done, text=said)
-                if not err.is_terminal and time.monotonic() - told > _LINE_EVERY:
-                    self.note(f"{what} {done}/{total}  {said}".rstrip())
-                    told = time.monotonic()
+                show(what, done, total, "  ".join(t for t in (left, text) if t))
 
-            yield update
+            with followed(show):
+                yield update
 
 
 def duration(seconds: float) -> str:

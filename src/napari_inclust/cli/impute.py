@@ -118,7 +118,7 @@ def foreseen_line(trust: GeneTrust) -> str:
     if not len(known):
         return "foreseen Pearson of the imputed genes: none can be said"
     return (
-        f"foreseen Pearson, median of {len(known)} imputed genes: {known.median():.3f} "
+        f"foreseen Pearson, median of {plural(len(known), 'imputed gene')}: {known.median():.3f} "
         f"(mean error {trust.error:.3f}, rank correlation {trust.rank_correlation:.2f}, on genes hidden from the foreseeing)"
     )
 

@@ -20,7 +20,7 @@ MOST_CLASSES = 200
 
 def info(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A tissue section or a reference: any file or folder that impute takes.")],
-    reference: Annotated[Path | None, typer.Argument(metavar="[REFERENCE]", help="Say also how the two fit together.")] = None,
+    reference: Annotated[Path | None, typer.Argument(metavar="REFERENCE", help="Say also how the two fit together.")] = None,
     values: o.SpatialValues = None,
     reference_values: o.ReferenceValues = None,
     pixel_size: o.PixelSize = None,

@@ -12,7 +12,7 @@ _DATA, _TRAINING, _TALK = "Data", "Training", "Output"
 Spatial = Annotated[Path, typer.Argument(metavar="SPATIAL", help="The tissue section: .h5ad, SpatialData .zarr, a MERSCOPE, Xenium or CosMx folder, a table.")]
 Spatials = Annotated[
     list[Path],
-    typer.Argument(metavar="SPATIAL...", help="The tissue section, or several: .h5ad, SpatialData .zarr, a MERSCOPE, Xenium or CosMx folder, a table."),
+    typer.Argument(metavar="SPATIAL", help="The tissue section, or several: .h5ad, SpatialData .zarr, a MERSCOPE, Xenium or CosMx folder, a table."),
 ]
 Reference = Annotated[Path, typer.Argument(metavar="REFERENCE", help="The scRNA-seq reference: .h5ad, .h5mu, 10x .h5 or folder, loom, a table.")]
 

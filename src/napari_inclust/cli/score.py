@@ -64,5 +64,5 @@ def score(
     if predictions is not None:
         write_imputed(predictions, run, run.panel.shared, command=command_line())
     seconds = time.perf_counter() - start
-    written = {"output": str(output), "predictions": predictions, "folds": run.plan.members, "seconds": round(seconds, 2)}
+    written = {"output": str(output), "predictions": predictions, "folds": run.plan.folds, "seconds": round(seconds, 2)}
     talk.summary(written | facts(run), score_line(run), f"scores in {output}  ({duration(seconds)})")

@@ -161,10 +161,10 @@ def _together(spatial: dict[str, Path], outputs: dict[str, Path], reference: Ref
             yield from (_row(name, "skipped", outputs[name], problem="finished before, with the same data and settings") for name in sections)
             return
         run = train(data, wanted.config, talk, labels=wanted.labels, batch=SECTION)
-        cells, judged = run.about_cells(), run.foreseen([g for g in genes if run.kind(g) == "imputed"]).columns
         with tempfile.TemporaryDirectory(prefix=".shared-", suffix=".part", dir=next(iter(outputs.values())).parent) as folder:
             whole_file = Path(folder) / "whole.zarr"
             with talk.progress("imputing", len(genes)) as update:
+                cells, judged = run.about_cells(), run.foreseen([g for g in genes if run.kind(g) == "imputed"]).columns
                 var = write_imputed(whole_file, run, genes, progress=update)
             for name, section in sections.items():
                 try:

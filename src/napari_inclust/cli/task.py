@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 Data = Annotated[
     list[str],
-    typer.Argument(
-        metavar="DATA...", help="Data sets: a file, NAME=FILE, or files of the same cells joined by + (NAME=RNA.h5ad+ATAC.h5ad); .h5mu holds several."
-    ),
+    typer.Argument(metavar="DATA", help="Data sets: a file, NAME=FILE, or files of the same cells joined by + (NAME=RNA.h5ad+ATAC.h5ad); .h5mu holds several."),
 ]
 Covariates = Annotated[list[str] | None, typer.Option("--covariate", metavar="KEY", help="Column of obs (batch, donor, condition); may be repeated.")]
 Labels = Annotated[list[str] | None, typer.Option("--labels", metavar="NAME:KEY", help="Column of obs with cell types in the data set NAME; may be repeated.")]

@@ -125,7 +125,7 @@ def integrate(
 
 def generate(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="Cells that lack a modality: a file or NAME=FILE.")],
-    references: Annotated[list[str], typer.Argument(metavar="REFERENCE...", help="Paired data sets that have it; as for `inclust plan`.")],
+    references: Annotated[list[str], typer.Argument(metavar="REFERENCE", help="Paired data sets that have it; as for `inclust plan`.")],
     modality: Annotated[str, typer.Option("--modality", metavar="NAME", help="What to generate: protein, atac, ...")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The target's cells with the generated features: .h5ad or .h5mu.")],
     covariates: Covariates = None,
@@ -152,7 +152,9 @@ def generate(
     chosen = settings(preset, config, epochs=epochs, seed=seed, device=device)
     sets, made = composed("generate", [target, *references], covariates, labels, likelihoods, talk)
     if modality in sets[0].blocks:
-        raise ConfigError(f"{sets[0].name} already measures {modality}. Name another modality; the references have {', '.join(sets[1].blocks)}.")
+        others = dict.fromkeys(b for s in sets[1:] for b in s.blocks if b not in sets[0].blocks)
+        have = f"{', '.join(others)}: name one of these" if others else "nothing else: give references that have more"
+        raise ConfigError(f"{sets[0].name} already measures {modality}. Beside what it measures the references have {have}.")
     made.block(modality)  # refused now, not after the training
     result = trained(made, sets, chosen, talk)
     made_block = generate_block(result, sets[0].name, modality)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..core.config import Config
     from ..core.panel import Panel
+    from ..core.reference_check import ReferenceCheck
     from ..core.run import Run
     from ..core.section import Reference, Section
     from ..core.train import Epoch
@@ -88,10 +89,9 @@ def settings(preset: str | None, config_file: Path | None, **changes: Any) -> Co
 
 def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, batch: str | None = None, checkpoint: Path | None = None) -> Run:
     """Train with a progress bar; Ctrl-C ends it at once, and the checkpoint (if asked for) stays."""
-    from ..core.reference_check import check
     from ..core.train import epochs
 
-    talk.note(check(data.section, data.reference, data.panel, labels=labels).line)
+    talk.note(checked(data, talk, labels=labels).line)
     if checkpoint is not None and checkpoint.exists():
         talk.note(f"going on from {checkpoint}")
     steps = epochs(data.section, data.reference, config, labels=labels, batch=batch, checkpoint=checkpoint)
@@ -109,6 +109,14 @@ def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, 
     if run.reference.drawn is not None:
         talk.note(f"{run.reference.name}: {run.reference.drawn}")
     return run
+
+
+def checked(data: Data, talk: Talk, *, labels: str | None = None, section_labels: str | None = None) -> ReferenceCheck:
+    """The reference check, under a progress bar: with thousands of shared genes it takes a minute."""
+    from ..core.reference_check import check
+
+    with talk.progress("comparing section and reference", 1):
+        return check(data.section, data.reference, data.panel, labels=labels, section_labels=section_labels)
 
 
 def under_bar(steps: Generator[Epoch, None, T], most: int, talk: Talk) -> T:

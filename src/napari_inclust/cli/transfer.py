@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,7 +29,7 @@ _WEIGHTS = "Weights of the training"
 
 def transfer(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="Cells to be typed: a file or NAME=FILE.")],
-    references: Annotated[list[str], typer.Argument(metavar="REFERENCE...", help="Data sets with types; as for `inclust plan`.")],
+    references: Annotated[list[str], typer.Argument(metavar="REFERENCE", help="Data sets with types; as for `inclust plan`.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.h5ad", help="The target with the types in obs.")],
     labels: Annotated[
         list[str] | None,
@@ -182,7 +183,7 @@ def _told(types: Transferred) -> list[str]:
 def _scored(score: dict[str, float]) -> str:
     names = {"accuracy": "most probable type right", "macro_f1": "macro F1", "wrong": "of the types given, wrong", "unknown": "unknown"}
     names["unknown_of_missing"] = "unknown among cells whose type the references lack"
-    return "against the truth: " + ", ".join(f"{text} {score[key]:.3f}" for key, text in names.items() if key in score)
+    return "against the truth: " + ", ".join(f"{text} {score[key]:.3f}" for key, text in names.items() if math.isfinite(score.get(key, math.nan)))
 
 
 def _grouped(table: pd.DataFrame) -> list[str]:

@@ -13,7 +13,7 @@ from ..errors import ConfigError, DataError
 from . import values as val
 from .naming import common_names
 from .obs import classes_of, column, label_codes, multi_hot, text
-from .plan import MIN_CELLS, TASKS, Arrow, Block, Plan, Presentation
+from .plan import TASKS, Arrow, Block, Plan, Presentation, check_cells
 from .recipe import Recipe
 from .table import Mask, Part, Table
 
@@ -84,8 +84,7 @@ def compose(
     if len(set(names)) < len(names):
         raise ConfigError(f"two data sets are called {next(n for n in names if names.count(n) > 1)!r}. Name them apart.")
     for s in sets:
-        if s.n_cells < MIN_CELLS:
-            raise DataError(f"{s.name} has {s.n_cells} cells; at least {MIN_CELLS} are needed to train.")
+        check_cells(s.name, s.n_cells)
     if arrows is None:
         if task not in TASKS:
             raise ConfigError(f"unknown task {task!r}; expected one of {', '.join(TASKS)}.")
@@ -235,8 +234,7 @@ def imputation(
     """
     n = panel.n_shared
     for data in (section, reference):
-        if data.n_cells < MIN_CELLS:
-            raise DataError(f"{data.name} has {data.n_cells} cells; at least {MIN_CELLS} are needed to train.")
+        check_cells(data.name, data.n_cells)
     if hidden is None:
         if members > n // 2:
             raise ConfigError(f"{members} folds of {n} shared genes leave fewer than 2 genes a fold; use at most {n // 2} members.")

@@ -15,6 +15,7 @@ from .inflation import inflation, moran, neighbours
 from .predict import Predictor
 from .readout import GeneProcess, Wanted
 from .score import pearson, zscore
+from .stages import stage
 
 if TYPE_CHECKING:
     from .run import Run
@@ -103,7 +104,7 @@ def gene_features(predictor: Predictor, features: NDArray[np.intp], components: 
     """
     components = zscore(components) / np.sqrt(len(components))
     out = []
-    for part in np.split(features, range(CHUNK, len(features), CHUNK)):
+    for part in stage("foreseeing scores", np.split(features, range(CHUNK, len(features), CHUNK))):
         by_member = np.stack([_seen_by(predictor, predictor.genes.wanted(part), m, graph) for m in range(predictor.folds)])
         mean = by_member.mean(0)
         shared = np.flatnonzero(part < len(predictor.fold))
@@ -165,7 +166,8 @@ def foresee(
     alike = np.zeros((len(features), n)) if alike is None else np.clip(alike, 0, None) ** 2
     alike[np.arange(n), np.arange(n)] = 0
     hidden = np.zeros(n)
-    for train, test in RepeatedKFold(n_splits=5, n_repeats=REPEATS, random_state=seed).split(known):
+    rounds = list(RepeatedKFold(n_splits=5, n_repeats=REPEATS, random_state=seed).split(known))
+    for train, test in stage("foreseeing known scores", rounds):
         hidden[test] += _foreseen(features, alike, scores, train, test, seed) / REPEATS
     low, high = known.min(0), known.max(0)
     margin = 0.1 * (high - low)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .latent import Cells
 from .readout import attention, unit
+from .stages import stage
 
 Matrix = NDArray[np.floating[Any]]
 COMPONENTS = 30
@@ -37,7 +38,7 @@ class Likeness:
     def find(cls, anchors: Cells, reference: Cells, shown: list[NDArray[np.intp]]) -> Likeness:
         """Components of the anchors and of the reference's cells, which count alike however many they are."""
         axes = []
-        for m, genes in enumerate(shown):
+        for m, genes in enumerate(stage("finding cells that are alike", shown)):
             sides = [side.x[m][:, genes] for side in (anchors, reference)]
             vectors = np.linalg.eigh(sum(x.T @ x / len(x) for x in sides))[1]
             axes.append(vectors[:, ::-1][:, :COMPONENTS])

@@ -43,10 +43,16 @@ def label_codes(data: Reference, key: str) -> tuple[tuple[str, ...], NDArray[np.
     Raises
     ------
     DataError
-        No such column, or fewer than two classes.
+        No such column, fewer than two classes, or more than half as many as cells (names or numbers of cells).
     """
-    classes, codes = classes_of([column(data, key)], f"obs[{key!r}] of {data.name}")
-    return classes, codes[0]
+    what = f"obs[{key!r}] of {data.name}"
+    classes, (codes,) = classes_of([column(data, key)], what)
+    labelled = int((codes >= 0).sum())
+    if 2 * len(classes) > labelled:
+        raise DataError(
+            f"{what} has {len(classes):,} classes for {labelled:,} cells: no cell types, which many cells have in common. Choose another column, or none."
+        )
+    return classes, codes
 
 
 def classes_of(columns: Sequence[NDArray[np.str_]], what: str) -> tuple[tuple[str, ...], list[NDArray[np.intp]]]:

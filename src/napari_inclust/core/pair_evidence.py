@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from . import cell_trust, covariation
 from .score import zscore
+from .stages import stage
 
 Matrix = NDArray[np.floating[Any]]
 Typed = tuple[tuple[str, ...], NDArray[np.intp]]
@@ -78,9 +79,8 @@ def kinds_of_cells(
     the section varies far less in the reference than that of other groups does (`covariation`), which also finds a type beside a relative; and doubtful when its
     profile resembles its nearest type far less than those of the other groups.
     """
-    codes = [
-        _present(names, c, cells, seed, most) for (names, c), cells, most in ((our_types, ours, cell_trust.GROUPS), (their_types, theirs, cell_trust.KINDS))
-    ]
+    sides = ((our_types, ours, cell_trust.GROUPS), (their_types, theirs, cell_trust.KINDS))
+    codes = [_present(names, c, cells, seed, most) for (names, c), cells, most in stage("comparing kinds of cells", sides)]
     (group_names, group), (type_names, kind) = codes
     profiles = np.stack([theirs[kind == k].mean(0) for k in range(len(type_names))])
     means = np.stack([ours[group == g].mean(0) for g in range(len(group_names))]) - ours.mean(0)

@@ -94,7 +94,7 @@ def align(section: Section, reference: Reference) -> Panel:
     Raises
     ------
     PanelError
-        Fewer than `MIN_SHARED` shared genes, with examples of both sides; a section of predictions only.
+        Fewer than `MIN_SHARED` shared genes, with examples of both sides; shared genes that are all zero on a side; a section of predictions only.
     """
     notes: list[str] = []
     if section.predicted is not None:
@@ -137,6 +137,8 @@ def align(section: Section, reference: Reference) -> Panel:
             "(symbols or Ensembl ids; a `var` column 'gene_symbol' or 'gene_ids' is used when present)."
         )
     shared = sorted(pairs)
+    _refuse_silent(section, shared)
+    _refuse_silent(reference, [pairs[i] for i in shared])
     notes += [note for data, columns in ((section, shared), (reference, [pairs[i] for i in shared])) for note in _empty(data, columns)]
     target_only = [i for i in range(len(target)) if i not in pairs and target[i] not in left_out]
     reference_only = [j for j in range(len(ref)) if j not in used and ref[j] not in left_out]
@@ -154,6 +156,13 @@ def align(section: Section, reference: Reference) -> Panel:
         controls=controls,
         notes=tuple(notes),
     )
+
+
+def _refuse_silent(data: Reference, columns: Sequence[int]) -> None:
+    if not data.matrix[:, list(columns)].count_nonzero():
+        raise PanelError(
+            f"{data.name} holds only zeros in the {len(columns)} shared genes ({data.values} in {data.source}): nothing can be learnt. Check that its values were written."
+        )
 
 
 def _empty(data: Reference, columns: Sequence[int]) -> list[str]:

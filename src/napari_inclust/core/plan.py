@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from .likelihood import LIKELIHOODS
 from .table import Mask, Table
 
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 
 MIN_CELLS = 20
 Blocks = tuple[str, ...]
+
+
+def check_cells(name: str, n_cells: int) -> None:
+    """Refuse a data set that is too small to train on. Raises DataError."""
+    if n_cells < MIN_CELLS:
+        raise DataError(f"{name} has {n_cells} cell{'' if n_cells == 1 else 's'}; at least {MIN_CELLS} are needed to train.")
 
 
 class Arrow(NamedTuple):

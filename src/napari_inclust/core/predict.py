@@ -13,6 +13,7 @@ from .likeness import Likeness
 from .readout import Genes, Readout, Wanted
 from .scale import Levels, Shape
 from .stack import weights_by_fold
+from .stages import stage
 
 Matrix = NDArray[np.floating[Any]]
 FULL = 0.5  # share of the member that sees every gene in the prediction of an unmeasured gene
@@ -73,7 +74,7 @@ class Predictor:
         n = len(self.fold)
         members = [(m, np.flatnonzero(self.fold == m)) for m in range(self.folds)]
         held_out = [np.zeros((sample.n, n), dtype=np.float32) for _ in self.readouts]
-        for m, here in members:
+        for m, here in stage("predicting the hidden genes", members):
             wanted = self.genes.wanted(here)
             for out, readout in zip(held_out, self.readouts, strict=True):
                 predicted = readout.predict(sample, m, wanted)
@@ -81,7 +82,7 @@ class Predictor:
         weights = weights_by_fold(held_out, truth, self.fold)
 
         parts = [np.zeros((sample.n, n), dtype=np.float32) for _ in range(PARTS)]
-        for m, here in members:
+        for m, here in stage("refining these predictions", members):
             stacked = sum(w * h[:, here] for w, h in zip(weights[m], held_out, strict=True) if w > NEGLIGIBLE)
             for out, (_, part) in zip(parts, self._refinements(stacked[anchored], stacked, m, sample), strict=True):
                 out[:, here] = part

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from . import values as val
 from .obs import label_codes
 from .pair_evidence import Matrix, Typed, kinds_of_cells, structure
+from .plan import check_cells
 from .sanity import Sanity, sanity
 from .score import zscore
 
@@ -110,11 +111,14 @@ def check(
     Raises
     ------
     DataError
-        Unknown columns, or fewer than two classes.
+        Too few cells to train, unknown columns, or fewer than two classes.
     """
+    for data in (section, reference):
+        check_cells(data.name, data.n_cells)
     random = np.random.default_rng(seed)
     n = panel.n_shared
     rows = [np.sort(random.permutation(d.n_cells)[:SAMPLE]) for d in (section, reference)]
+    coded = [_codes(d, key, r) for d, key, r in ((section, section_labels, rows[0]), (reference, labels, rows[1]))]
     raw = [d.matrix[r][:, c[:n]] for d, r, c in zip((section, reference), rows, (panel.target_columns, panel.reference_columns), strict=True)]
     ours, theirs = (val.lognormalise(m, d.values.kind).toarray() for m, d in zip(raw, (section, reference), strict=True))
     detected = [np.asarray((m > 0).mean(0)).ravel() for m in raw]
@@ -122,7 +126,6 @@ def check(
     agreement, overall = structure(ours, theirs, random)
     table = _table(panel, agreement, detected)
     z = [np.clip(zscore(a), -CLIP, CLIP) for a in (ours, theirs)]
-    coded = [_codes(d, key, r) for d, key, r in ((section, section_labels, rows[0]), (reference, labels, rows[1]))]
     groups, types = kinds_of_cells(z[0], z[1], coded[0], coded[1], panel.shared, seed)
     sane = sanity(section, reference, panel)
     reasons = [

@@ -27,6 +27,7 @@ from .readout import Genes, build_readouts, shown_genes
 from .rows import chunks
 from .scale import Levels
 from .score import metrics, pearson, zscore
+from .stages import stage, tell
 
 if TYPE_CHECKING:
     from .compare import Comparison
@@ -215,7 +216,7 @@ class Run:
         out = {"gene_mean": np.tile(values.mean(0), (len(ours), 1)), "knn": np.zeros_like(ours)}
         if self.plan.classes:
             out["type_mean"] = np.zeros_like(ours)
-        for m in range(self.plan.folds):
+        for m in stage("predicting them with the baselines", range(self.plan.folds)):
             fold = np.flatnonzero(self._fold == m)
             rest = np.flatnonzero(self._fold != m)
             out["knn"][:, fold] = baselines.knn_weights(ours[:, rest], theirs[:, rest], self.config.seed) @ values[:, fold]
@@ -290,6 +291,8 @@ class Run:
     @cached_property
     def cell_trust(self) -> NDArray[np.float64]:
         """(cells,) 0 to 1: how much each cell is of a kind that the reference has."""
+        groups = list(chunks(self.section.n_cells, GROUP))
+        tell("judging the cells", 0, len(groups))
         reference = encode(self.trainer, "reference", self._genes.rows).x[-1]
         profiles = cell_trust.kinds(reference, self.plan.table("reference").labels[self._genes.rows], self.config.seed)
         near = cell_trust.Neighbourhood(self.cells.x[-1], self.config.seed)
@@ -299,7 +302,7 @@ class Run:
             strange, group = near.strangeness(x, profiles)
             return strange + lack[group]
 
-        strange = [stranger(encode(self.trainer, "section", rows).x[-1]) for rows in chunks(self.section.n_cells, GROUP)]
+        strange = [stranger(encode(self.trainer, "section", rows).x[-1]) for rows in stage("judging the cells", groups)]
         return cell_trust.trust(np.concatenate(strange), stranger(near.among))
 
     def about_cells(self) -> pd.DataFrame:

@@ -102,7 +102,7 @@ def read(path: Path, kind: str, tables: Sequence[str], check: Callable[[Parts], 
     except RunError:
         raise
     except Exception as error:  # zipfile, zlib, json, pandas and numpy raise many kinds on a damaged file; all mean the same to the user
-        raise RunError(f"{path} is not a {kind}, or is damaged ({type(error).__name__}: {error}).") from error
+        raise RunError(f"{path} is not a {kind}, or is damaged ({type(error).__name__}: {error}). Give a file that --save-run or Save run wrote.") from error
 
 
 def settings(path: str | Path, origin: Mapping[str, Any]) -> Config:

@@ -166,7 +166,8 @@ def coordinates(adata: AnnData, name: str, *, pixel_size: float | None = None, p
     if "spatial" not in adata.obsm:
         have = ", ".join(adata.obsm) or "nothing"
         raise DataError(
-            f"{name} has no cell positions: obsm['spatial'] is missing (obsm holds {have}). Put cell centroids in micrometres, shape cells x 2, there."
+            f"{name} has no cell positions: obsm['spatial'] is missing (obsm holds {have}). Put cell centroids in micrometres, "
+            "shape cells x 2, there. If this is the reference: the section comes first, the reference second."
         )
     try:
         xy = np.asarray(adata.obsm["spatial"], dtype=np.float64)

@@ -143,8 +143,10 @@ def fit(section: Section, reference: Reference, config: Config | None = None, *,
     """
 
     def tell(epoch: Epoch) -> None:
-        if progress:
-            print(f"{epoch.stage} {epoch.number}/{epoch.total}  loss {epoch.terms.get('loss', float('nan')):.3f}  {epoch.remaining:.0f} s left")
+        if progress and epoch.terms:
+            print(f"{epoch.stage} {epoch.number}/{epoch.total}  loss {epoch.terms['loss']:.3f}  {epoch.remaining:.0f} s left")
+        elif progress:
+            print(epoch.stage)
 
     return driven(epochs(section, reference, config, **options), tell)
 

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 
 Kind = Literal["counts", "linear", "lognorm"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -93,13 +93,15 @@ def detect(matrix: sp.csr_matrix, declared: str | None = None) -> Values:
 
     Raises
     ------
+    ConfigError
+        A declared kind that is unknown.
     DataError
-        A declared kind that is unknown, or contradicted by the numbers.
+        One that the numbers contradict.
     """
     whole = bool(np.all(matrix.data == np.round(matrix.data)))
     if declared is not None:
         if declared not in KINDS:
-            raise DataError(f"unknown kind of values {declared!r}; expected one of {', '.join(KINDS)}.")
+            raise ConfigError(f"unknown kind of values {declared!r}; expected one of {', '.join(KINDS)}.")
         if declared == "counts" and not whole:
             raise DataError(
                 "the values were declared raw counts but are not whole numbers. Declare them 'linear' (counts per volume, intensities) or 'lognorm' (log-normalised)."

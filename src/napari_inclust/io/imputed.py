@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..core.domain_edit import colour
 from ..core.section import PIXEL_SIZE
+from ..core.stages import tell
 from ..errors import OutputError
 from .write import Writing, check_output, is_spatialdata, opened, replacing, storable
 
@@ -142,6 +143,7 @@ class Imputation:
     def blocks(self, progress: Callable[[int], None]) -> Iterator[Block]:
         """The genes in groups; `var` is complete when the last was taken."""
         size = int(np.clip(_BLOCK_VALUES // self.section.n_cells, 1, _MOST_GENES))
+        tell("imputing", 0, len(self.genes))
         for names, values, spread, kinds, scores in self.run.chunks(self.genes, size):
             yield Block(len(self._names), values, spread)
             self._names += names

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.section import PIXEL_SIZE, Reference, Section
-from ..errors import DataError, InclustError
+from ..errors import ConfigError, DataError, InclustError
 from . import anndata_in, cosmx, spatial_zarr, tables, tenx, vendors, visium
 from .guard import check_headers
 from .opened import Asked, Opened
@@ -212,10 +212,17 @@ def recognise(path: Path) -> Format:
         raise DataError(f"no file {path}. Check the name.")
     kind = kind_of(path)
     if kind is None:
-        raise DataError(
-            f"{path} is {'a folder' if path.is_dir() else 'a file'} of no kind that is known here; expected one of {', '.join(f.name for f in FORMATS)}."
-        )
+        what = "a folder" if path.is_dir() else "a file"
+        inside = _inside(path) if path.is_dir() else ""
+        raise DataError(f"{path} is {what} of no kind that is known here; expected one of {', '.join(f.name for f in FORMATS)}.{inside}")
     return kind
+
+
+def _inside(folder: Path) -> str:
+    """What a folder holds that could be meant."""
+    kinds = {p.name: kind_of(p) for p in sorted(folder.iterdir())}
+    found = [f"{name} ({kind.name})" for name, kind in kinds.items() if kind is not None]
+    return f" It holds {', '.join(found[:3])}{', ...' if len(found) > 3 else ''}: name one of these." if found else ""
 
 
 def kind_of(path: Path) -> Format | None:
@@ -265,13 +272,13 @@ def careful(path: Path, read: Callable[[Path], Any], kind: str) -> Any:
 
 def _columns(given: Sequence[str]) -> tuple[str, ...]:
     if given and len(given) not in (2, 3):
-        raise DataError(f"{len(given)} columns were named ({', '.join(given)}); expected those with x and y, and as a third the names of the cells.")
+        raise ConfigError(f"{len(given)} columns were named ({', '.join(given)}); expected those with x and y, and as a third the names of the cells.")
     return tuple(given)
 
 
 def _section(opened: Opened, path: Path, asked: Asked, *, values: str | None, plane: str | None, flatten: bool) -> Section:
     if plane not in (None, *PLANES):
-        raise DataError(f"unknown plane {plane!r}; expected {', '.join(PLANES)}.")
+        raise ConfigError(f"unknown plane {plane!r}; expected {', '.join(PLANES)}.")
     adata = opened.adata
     solid = getattr(adata.obsm.get("spatial"), "shape", ())[1:] == (3,)
     flattened = solid and plane is None and flatten

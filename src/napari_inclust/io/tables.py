@@ -23,6 +23,7 @@ SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 Chosen = Sequence[str]  # columns with x, y and the names of the cells; the third, or all, may be left out; "" is what is known by its name
 _MOST_COLUMNS, _LONGEST_LINE = 2000, 2**24
 _LIKE_PLACES = re.compile(r"(^|[\W_])[xy]([\W_\d]|$)|cent|coord|posi?(tion)?([^a-z]|$)|pixel|pxl", re.I)
+_OF_MOLECULES, _FEWEST_COLUMNS = {"gene", "target", "feature_name"}, 12  # columns of tables of transcripts; of a table of cells with ten genes and x, y
 PLACES = (("x", "y"), ("center_x", "center_y"), ("x_centroid", "y_centroid"), ("centroid_x", "centroid_y"), ("x_um", "y_um"), ("spatial_x", "spatial_y"))
 
 
@@ -70,7 +71,13 @@ def read_table(path: Path, chosen: Chosen = ()) -> AnnData:
     ----------
     chosen
         As for `read_table_folder`.
+
+    Raises
+    ------
+    DataError
+        Molecules instead of cells, columns that are not there, or places that are not numbers.
     """
+    _refuse_molecules(path)
     table = _read(path, chosen)
     found = places(table, chosen) or ()
     if _named(chosen) and not found:
@@ -83,6 +90,13 @@ def read_table(path: Path, chosen: Chosen = ()) -> AnnData:
         adata.var_names = pd.Index([str(c)[: -len(kind) - 1] for c, kind in zip(predicted, kinds, strict=True)], dtype=object)
         adata.var["kind"] = kinds
     return adata
+
+
+def _refuse_molecules(path: Path) -> None:
+    header = _header(path)
+    gene = next((name for name in header if name.lower() in _OF_MOLECULES), None)
+    if gene is not None and len(header) < _FEWEST_COLUMNS:
+        raise DataError(f"{path} has a row a molecule (with its gene in {gene!r}), not a row a cell. Expected cells x genes: give the table of counts.")
 
 
 def _kind(column: str) -> str | None:
