@@ -31,6 +31,7 @@ class Legend(QListWidget):
         )
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._types: CellTypes | None = None
+        self.hide()
         self.itemChanged.connect(self._changed)
         self.itemDoubleClicked.connect(self._alone)
         self.itemSelectionChanged.connect(self._picked)
@@ -49,7 +50,7 @@ class Legend(QListWidget):
             for name, colour, n in zip(types.categories, types.colours, counts, strict=True):
                 square = QPixmap(14, 14)
                 square.fill(QColor.fromRgbF(*(float(c) for c in colour)))
-                item = QListWidgetItem(QIcon(square), f"{name}  ({n:,} cells)")
+                item = QListWidgetItem(QIcon(square), f"{name}  ({n:,} cell{'' if n == 1 else 's'})")
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
                 item.setCheckState(Qt.CheckState.Checked)
                 self.addItem(item)
