@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem
+from qtpy.QtWidgets import QAbstractItemView, QListWidgetItem
 
 from ..paint.values import CellTypes
+from .tick_list import TickList
 
 
-class Legend(QListWidget):
+class Legend(TickList):
     """One line a category.
 
     Signals

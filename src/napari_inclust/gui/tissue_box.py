@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QGroupBox, QListWidget, QListWidgetItem, QVBoxLayout
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QGroupBox, QListWidgetItem, QVBoxLayout
 
 from .flow import Flow
+from .tick_list import TickList
 from .tissue import Tissue
 from .widgets import Links, Message, allow, button, choice, fill, form
 
@@ -28,7 +29,7 @@ class TissueBox(QGroupBox):
         super().__init__("Tissue images")
         self._tissue = tissue
         self._known: list[Any] = []
-        self.channels = QListWidget()
+        self.channels = TickList()
         self.channels.setToolTip("Ticked channels are drawn under the cells and added up. Select the gene's layer and lower its opacity to see them through it")
         self.channels.setAccessibleName("Channels")
         self.plane = choice("Plane of the images, counted from the glass", [("0", 0)])

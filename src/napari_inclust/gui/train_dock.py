@@ -88,9 +88,9 @@ class TrainDock(QWidget):
         box.addWidget(self.bar)
         box.addWidget(self.status)
         box.addWidget(self.message)
-        box.addLayout(self._place, 1)
+        box.addLayout(self._place, 100)  # the plot, once there is one
         box.addWidget(self.runs)
-        box.addStretch(0)
+        box.addStretch(1)
 
     def _preset(self, *_: Any) -> None:
         name = self.preset.currentData()
