@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from napari.settings import get_settings
 from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtGui import QTextDocument, QWheelEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -32,6 +32,7 @@ from qtpy.QtWidgets import (
 from napari_inclust.core.regions import Region
 from napari_inclust.gui.flow import Flow, Fold
 from napari_inclust.gui.form_layout import Form
+from napari_inclust.gui.widgets import Wrapped
 
 from .fakes import FakeRun, fake_find, small_reference, small_section
 
@@ -179,3 +180,43 @@ def test_a_field_goes_below_its_name_where_there_is_no_room(qtbot: Any) -> None:
     rows.setRowVisible(first, False)
     assert not name.isVisible()
     assert rows.heightForWidth(600) == max(second.sizeHint().height(), rows.labelForField(second).sizeHint().height())
+
+
+def test_a_wrapped_text_gives_its_room_back(qtbot: Any) -> None:
+    label = Wrapped()
+    qtbot.addWidget(label)
+    label.resize(200, 20)
+    label.show()
+    label.setText("a word " * 60)
+    tall = label.minimumHeight()
+    label.setText("one line")
+    assert label.minimumHeight() < tall / 5
+
+
+def test_a_number_is_read_with_its_unit_and_a_long_name_breaks_with_a_large_font(opened: Any, qtbot: Any) -> None:
+    viewer, bench, dock = opened
+    appearance = get_settings().appearance
+    before = appearance.font_size
+    try:
+        appearance.font_size = 16
+        viewer.window.resize(1280, 800)
+        bench.session.open_section(small_section(name="a_section_with_a_very_long_name_of_one_word"))
+        bench.session.choose("Gene5")
+        for title in ("Genes", "Figure"):
+            dock.tabs.setCurrentIndex(dock.titles.index(title))
+            qtbot.wait(50)
+            boxes = [b for b in dock.tabs.currentWidget().widget().findChildren(QAbstractSpinBox) if b.isVisible()]
+            assert len(boxes) > 2
+            for box in boxes:
+                line = box.lineEdit()
+                box.stepUp()
+                assert line.fontMetrics().horizontalAdvance(line.text()) <= line.width(), box.text()
+        dock.tabs.setCurrentIndex(dock.titles.index("Data"))
+        qtbot.wait(50)
+        text = QTextDocument()
+        text.setDefaultFont(dock.data.summary.font())
+        text.setHtml(dock.data.summary.text())
+        text.setTextWidth(dock.data.summary.width())
+        assert text.idealWidth() <= dock.data.summary.width()
+    finally:
+        appearance.font_size = before

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import to_rgb
 from napari.settings import get_settings
+from qtpy.QtCore import Qt
 
 from napari_inclust.core.regions import Region
 from napari_inclust.gui.bench import bench_of
@@ -50,5 +51,34 @@ def test_veil_lines_ring_and_names_follow_the_theme(viewer: Any, qtbot: Any) -> 
                 assert np.abs(rgb(drawn) - ink).max() <= 1
             assert painter.cells.outlines is not None
             assert [r.name for r in bench.regions.items] == ["top"]
+    finally:
+        appearance.theme = before
+
+
+def test_empty_boxes_of_a_list_are_seen_in_both_themes(opened: Any, qtbot: Any) -> None:
+    _, bench, dock = opened
+    bench.session.open_section(small_section())
+    dock.tabs.setCurrentIndex(dock.titles.index("Cells"))
+    legend, appearance = dock.cells.legend, get_settings().appearance
+    before = appearance.theme
+
+    def boxes() -> np.ndarray:
+        """Pixels of the first box."""
+        place = legend.visualItemRect(legend.item(0))
+        shot = legend.viewport().grab(place).toImage()
+        return np.array([[shot.pixelColor(x, y).getRgb()[:3] for x in range(4, 12)] for y in range(2, place.height() - 2)], dtype=int)
+
+    try:
+        for theme in ("light", "dark"):
+            appearance.theme = theme
+            qtbot.wait(50)
+            ticked = boxes()
+            legend.item(0).setCheckState(Qt.CheckState.Unchecked)
+            qtbot.wait(30)
+            empty = boxes()
+            assert np.abs(ticked - empty).max() > 60
+            around = legend.viewport().grab().toImage().pixelColor(legend.viewport().width() - 5, 5).getRgb()[:3]
+            assert np.abs(np.median(empty.reshape(-1, 3), 0) - around).max() > 20
+            legend.item(0).setCheckState(Qt.CheckState.Checked)
     finally:
         appearance.theme = before

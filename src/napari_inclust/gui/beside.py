@@ -55,7 +55,7 @@ class Beside:
             (session.look_changed, self._paint),
         )
         for signal, slot in self._links:
-            signal.connect(slot)
+            signal.connect(slot, priority=-1)  # once all layers are those of the section: the view is fitted to them
         me = weakref.ref(self)
         scene.elsewhere = lambda y, x: "" if (mine := me()) is None else mine.gallery.cell_text(y, x)
         scene.beneath = lambda corners: "" if (mine := me()) is None else mine.beneath(corners)

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDoubleSpinBox, QGroupBox, QListWidget, QListWidgetItem, QVBoxLayout
+from qtpy.QtWidgets import QDoubleSpinBox, QGroupBox, QListWidgetItem, QVBoxLayout
 
 from ..paint.gallery import Placement
 from .bench import Workbench
 from .flow import Flow
+from .tick_list import TickList
 from .widgets import Links, Message, allow
 
 _ROWS = 5
@@ -28,7 +29,7 @@ class BesideList(QGroupBox):
     def __init__(self, bench: Workbench) -> None:
         super().__init__("Sections side by side")
         self._beside = bench.beside
-        self.sections = QListWidget()
+        self.sections = TickList()
         self.sections.setToolTip("Ticked sections lie beside the open one; the chosen gene is painted in all of them, in equal colours")
         self.sections.setAccessibleName("Sections side by side")
         self.right = _spin("Moved to the right, in micrometres", " µm right", 1e7)

@@ -31,6 +31,7 @@ class CellsDock(QWidget):
         super().__init__()
         self._bench = bench
         self.colour = choice("Column of the section by which the cells are coloured: categories with a legend, numbers with a colour bar", [("none", None)])
+        self.colour.setPlaceholderText("choose a column")
         self.outlines = QCheckBox("Outlines")
         self.outlines.setToolTip("Draw the border of every cell over everything; seen from where cells are large enough on the screen (Alt+C)")
         self.legend = Legend()
@@ -94,7 +95,10 @@ class CellsDock(QWidget):
         session, marking = self._bench.session, self._bench.marking
         kinds, counts = marking.columns()
         names = [(n, n) for n in kinds] + [(f"{n} (number)", n) for n in counts]
-        fill(self.colour, names or [("none", None)], marking.column or (session.types.name if session.types is not None else None))
+        chosen = marking.column or (session.types.name if session.types is not None else None)
+        fill(self.colour, names or [("none", None)], chosen)
+        if names and chosen is None:
+            self.colour.setCurrentIndex(-1)
         allow(
             self.colour,
             "" if names else "The section has no column of categories or numbers." if session.section is not None else "Open a section first (Data).",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ class DataDock(QWidget):
         self.labels = choice("Column of the reference that holds cell types: helps the network, and colours nothing", [("none", None)])
         self.batch = choice("Column of either file that holds batches (animals, samples): their differences are taken out", [("none", None)])
         self.sections = choice("Sections of this session: choose one to open it again; the one that is open is trained and painted", [("none", None)])
+        self.sections.setPlaceholderText("choose one")
         self.layers = choice("A section that napari-spatialdata shows in this window", [("none", None)])
         self.reading = ReadingForm()
         self.tissue = TissueBox(bench.tissue)
@@ -139,6 +141,8 @@ class DataDock(QWidget):
             self.more.expand()
         self.question.say(loading.question)
         fill(self.sections, [(Path(p).name, p) for p in loading.sections], loading.path.get(SECTION))
+        if loading.path.get(SECTION) not in loading.sections:  # refused, or the demo
+            self.sections.setCurrentIndex(-1)
         self._files.setRowVisible(self.sections, len(loading.sections) > 1)
         busy = [f"Reading {loading.busy[side]} …" for side in (SECTION, REFERENCE) if side in loading.busy]
         wrong = [*loading.problem.values(), *([s.panel_problem] if s.panel_problem else [])]
@@ -147,9 +151,9 @@ class DataDock(QWidget):
         sec = categories(s.section.adata.obs) if s.section is not None else []
         fill(self.labels, [("none", None), *((n, n) for n in ref)], s.labels)
         fill(self.batch, [("none", None), *((n, n) for n in dict.fromkeys([*sec, *ref]))], s.batch)
-        for box, on, why in ((self.labels, ref, "the reference has"), (self.batch, sec or ref, "the files have")):
+        for box, on, data, where in ((self.labels, ref, s.reference, "reference"), (self.batch, sec or ref, s.section or s.reference, "files")):
             allow(box, "" if on else "There is no column to choose from.")
-            box.setItemText(0, "none" if on else f"none: {why} no such column")
+            box.setItemText(0, "none" if on or data is None else f"none in the {where}")
         self.summary.setText(_summary(s))
         self.found.setVisible(s.section is not None or s.reference is not None)
 
@@ -160,13 +164,18 @@ class DataDock(QWidget):
         self._files.setRowVisible(self.layers, bool(sources))
 
 
+def _breaking(name: str) -> str:
+    """A name as HTML that may break after what joins its parts: a long one would make the table wider than the dock."""
+    return re.sub(r"([_.-])", "\\1&#8203;", escape(name))
+
+
 def _summary(s: Any) -> str:
     """What the files hold, as a table."""
     rows: list[tuple[str, str]] = []
     for name, data in (("Section", s.section), ("Reference", s.reference)):
         if data is not None:
             rows.append(
-                (name, f"<b>{escape(data.name)}</b>: {data.n_cells:,} cells, {len(data.genes):,} genes<br>{escape(str(data.values))}, from {data.source}")
+                (name, f"<b>{_breaking(data.name)}</b>: {data.n_cells:,} cells, {len(data.genes):,} genes<br>{escape(str(data.values))}, from {data.source}")
             )
     if s.section is not None:
         rows.append(("Unit", escape(s.section.unit_note)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QPoint, QRect, QSize, Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QLabel, QLayout, QLayoutItem, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QLabel, QLayout, QLayoutItem, QPushButton, QVBoxLayout, QWidget
 
 _GAP = 6  # pixels
 
@@ -52,7 +52,7 @@ class Flow(QLayout):
 
     def minimumSize(self) -> QSize:  # noqa: N802
         seen = self._seen()
-        return QSize(max((item.minimumSize().width() for item in seen), default=0), max((item.sizeHint().height() for item in seen), default=0))
+        return QSize(max(map(least_width, seen), default=0), max((item.sizeHint().height() for item in seen), default=0))
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return self.minimumSize()
@@ -83,6 +83,11 @@ class Flow(QLayout):
             else:
                 rows.append([item])
         return rows
+
+
+def least_width(item: QLayoutItem) -> int:
+    """In which an item can be read: Qt's own minimum of a number leaves its unit out."""
+    return (item.sizeHint() if isinstance(item.widget(), QAbstractSpinBox) else item.minimumSize()).width()
 
 
 def _width(row: list[QLayoutItem]) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtWidgets import QLabel, QLayout, QLayoutItem, QWidget, QWidgetItem
 
+from .flow import least_width
+
 _GAP, _BETWEEN = 8, 6  # pixels beside and below
 
 
@@ -31,7 +33,7 @@ class _Row:
 
     @property
     def least(self) -> int:
-        return self.field.minimumSize().width()
+        return least_width(self.field)
 
     def field_height(self, width: int) -> int:
         return self.field.heightForWidth(width) if self.field.hasHeightForWidth() else self.field.sizeHint().height()

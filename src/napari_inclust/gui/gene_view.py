@@ -59,13 +59,18 @@ class GeneView(QTableView):
         if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange) and hasattr(self, "genes"):
             self.fit()
 
+    def showEvent(self, event: Any) -> None:  # noqa: N802
+        super().showEvent(event)
+        self.scrollTo(self.currentIndex())
+
     def show_gene(self, gene: str | None) -> None:
         """Mark the row of a gene, silently."""
         row, picker = self.genes.row_of(gene), self.selectionModel()
         picker.blockSignals(True)
         if row >= 0:
-            self.selectRow(row)
-            self.scrollTo(self.genes.index(row, self.genes.columns.index(GENE)))
+            self.setCurrentIndex(self.genes.index(row, self.genes.columns.index(GENE)))  # not the star: the arrow keys stay in the column
+            self.updateGeometries()  # else the rows of before bound the scrolling
+            self.scrollTo(self.currentIndex())
         else:
             self.clearSelection()
         picker.blockSignals(False)

@@ -13,7 +13,7 @@ from .blend import BlendBar
 from .compare_view import CompareView
 from .flow import Flow
 from .gene_sets import GeneSets
-from .gene_table import STAR
+from .gene_table import GENE, STAR
 from .gene_view import GeneView
 from .histogram import Histogram
 from .look_form import LookForm
@@ -34,7 +34,7 @@ class GenesDock(QWidget):
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
-        self._session, self._scene = bench.session, bench.scene
+        self._session = bench.session
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search genes")
         self.search.setToolTip(
@@ -63,6 +63,7 @@ class GenesDock(QWidget):
         self._lay_out()
         self._connect(bench)
         self._genes()
+        self._stars()
         self._gene()
 
     def _lay_out(self) -> None:
@@ -108,7 +109,7 @@ class GenesDock(QWidget):
         if watched is self.search and event.type() == QEvent.Type.KeyPress:
             if event.key() == Qt.Key.Key_Down:
                 self.table.setFocus()
-                self.table.selectRow(max(0, self.model.row_of(self._session.gene)))
+                self.table.setCurrentIndex(self.model.index(max(0, self.model.row_of(self._session.gene)), GENE))
                 return True
             if event.key() == Qt.Key.Key_Tab and self._complete():
                 return True
@@ -144,7 +145,6 @@ class GenesDock(QWidget):
             self._session.star(gene)
         elif gene is not None:
             self._session.choose(gene)
-            self._scene.bring("genes")
 
     # what the session says
     def _genes(self) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem
+from qtpy.QtWidgets import QAbstractItemView, QListWidgetItem
 
 from ..paint.values import CellTypes
+from .tick_list import TickList
 
 
-class Legend(QListWidget):
+class Legend(TickList):
     """One line a category.
 
     Signals
@@ -31,6 +32,7 @@ class Legend(QListWidget):
         )
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._types: CellTypes | None = None
+        self.hide()
         self.itemChanged.connect(self._changed)
         self.itemDoubleClicked.connect(self._alone)
         self.itemSelectionChanged.connect(self._picked)
@@ -49,7 +51,7 @@ class Legend(QListWidget):
             for name, colour, n in zip(types.categories, types.colours, counts, strict=True):
                 square = QPixmap(14, 14)
                 square.fill(QColor.fromRgbF(*(float(c) for c in colour)))
-                item = QListWidgetItem(QIcon(square), f"{name}  ({n:,} cells)")
+                item = QListWidgetItem(QIcon(square), f"{name}  ({n:,} cell{'' if n == 1 else 's'})")
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
                 item.setCheckState(Qt.CheckState.Checked)
                 self.addItem(item)

@@ -180,4 +180,4 @@ def _found(section: Section) -> tuple[Section, Measured, str]:
     """What opening a section gives: in the reading thread."""
     from ..core.units import unit_question
 
-    return section, log_measured(section), unit_question(section)
+    return section, log_measured(section), unit_question(section).replace("--pixel-size", "above")

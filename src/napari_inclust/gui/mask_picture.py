@@ -53,7 +53,7 @@ class MaskPicture(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802
         rows = 0 if self._masks is None else len(self._masks.rows)
-        return QSize(280, round(self._top + (rows + 1) * self._line))
+        return QSize(280, round(self._top + (rows + 2) * self._line))  # what a side is may take two lines
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         return QSize(160, self.sizeHint().height())
@@ -87,8 +87,8 @@ class MaskPicture(QWidget):
             painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, box.width()))
         under = self._top + len(masks.rows) * line
         for side, (left, right) in sides(masks).items():
-            box = QRectF(self._x(left), under, self._x(right) - self._x(left), line)
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, metrics.elidedText(side, Qt.TextElideMode.ElideRight, box.width()))
+            box = QRectF(self._x(left), under, self._x(right) - self._x(left), 2 * line)
+            painter.drawText(box, Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap, side)
         painter.setFont(self._small())
         metrics = QFontMetricsF(painter.font())
         for tile in (t for t in self._tiles if t.row == 0):

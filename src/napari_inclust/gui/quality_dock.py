@@ -83,6 +83,7 @@ class QualityDock(QWidget):
         self.fade.valueChanged.connect(self._fade)
         self.fade_by.activated.connect(self._fade)
         self._genes()
+        self._stars()
         self._read()
 
     def _lay_out(self) -> None:

@@ -16,7 +16,7 @@ def score_summary(run: Any, genes: Any) -> str:
         return text
     known = int(genes.table["predicted_pcc"].notna().sum())
     if not known:
-        return f"{text} Nothing is foreseen of the others."
+        return f"{text} Nothing is foreseen of the others." if len(genes.table) else f"{text} The reference has no other genes."
     return f"{text} Foreseen (~) for {known:,} of {len(genes.table):,} others: mean error {genes.error:.2f}, rank correlation {genes.rank_correlation:.2f} (genes hidden from the regression)."
 
 

@@ -66,7 +66,7 @@ class Regions:
             (self.layer.tool_changed, self.changed.emit),
         )
         for signal, slot in self._links:
-            signal.connect(slot)
+            signal.connect(slot, priority=1)  # before the scene paints another section
 
     def close(self) -> None:
         """End the threads and let go of the viewer; the drawn layer stays."""

@@ -56,6 +56,7 @@ class Scene:
             (session.data_changed, self._data),
             (session.types_changed, self._types),
             (session.gene_changed, self._gene),
+            (session.gene_recalled, self._recalled),
             (session.foreseen_changed, self._repaint),
             (session.blend_changed, self._blend),
             (session.look_changed, self._look),
@@ -180,6 +181,13 @@ class Scene:
     def _gene(self) -> None:
         if self._repaint() and self.painter is not None:
             self.painter.bring("genes")
+
+    def _recalled(self) -> None:
+        """The gene may lie under others, or the user may have removed its layer."""
+        if self.painter is not None and self.painter.gene_layer() is None:
+            self._gene()
+        else:
+            self.bring("genes")
 
     def _repaint(self) -> bool:
         """Paint the gene; False when there is none yet."""

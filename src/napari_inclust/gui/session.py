@@ -30,12 +30,13 @@ _INLINE = 0.06  # seconds: a gene that is imputed faster is imputed at once, a s
 class Session(GeneSource):
     """Files, run and choices of one viewer.
 
-    Signals carry nothing but what changed; observers read the attributes.
+    Signals carry nothing but what changed; observers read the attributes. `gene_recalled`: the gene that is painted was chosen again.
     """
 
     data_changed = Signal()
     run_changed = Signal()
     gene_changed = Signal()
+    gene_recalled = Signal()
     look_changed = Signal()
     stars_changed = Signal()
     types_changed = Signal()
@@ -182,6 +183,7 @@ class Session(GeneSource):
     def choose(self, gene: str | None) -> None:
         """Paint a gene."""
         if gene == self.gene and self.score is None:
+            self.gene_recalled()
             return
         self.gene, self.score, self._awaited = gene, None, None
         if gene is not None:

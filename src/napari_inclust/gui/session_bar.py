@@ -40,6 +40,7 @@ class SessionMenu(QToolButton):
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
         self.setText("☰")
+        self.setStyleSheet("QToolButton::menu-indicator { image: none; }")  # it would lie over the text
         self.setToolTip("Save or open the session")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)

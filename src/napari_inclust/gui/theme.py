@@ -17,3 +17,12 @@ def font_size() -> int:
     from napari.settings import get_settings
 
     return int(get_settings().appearance.font_size)
+
+
+def tick_style() -> str:
+    """Style sheet of a list whose boxes look as those of napari, on the colour of its lists."""
+    from napari.settings import get_settings
+
+    name, side = get_settings().appearance.theme, font_size() + 4
+    box = f"width: {side}px; height: {side}px; border-radius: 2px; background: {theme_colours()[0]};"
+    return f'QListView::indicator {{ {box} }} QListView::indicator:checked {{ image: url("theme_{name}:/check.svg"); }}'

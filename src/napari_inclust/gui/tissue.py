@@ -88,7 +88,7 @@ class Tissue:
         self._section: Any = None
         self._finding, self._drawing, self._searching = Later(self._failed), Later(self._failed), Later(self._failed)
         self._moved = qdebounced(self._look, timeout=_SETTLED)
-        session.data_changed.connect(self._data)
+        session.data_changed.connect(self._data, priority=1)  # what lies with the section before goes before another one is painted
         session.gene_changed.connect(self._gene)
         self._camera = canvas.camera(viewer)
         for event in (self._camera.events.zoom, self._camera.events.center):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QGroupBox, QListWidget, QListWidgetItem, QVBoxLayout
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QGroupBox, QListWidgetItem, QVBoxLayout
 
 from .flow import Flow
+from .tick_list import TickList
 from .tissue import Tissue
 from .widgets import Links, Message, allow, button, choice, fill, form
 
@@ -28,7 +29,7 @@ class TissueBox(QGroupBox):
         super().__init__("Tissue images")
         self._tissue = tissue
         self._known: list[Any] = []
-        self.channels = QListWidget()
+        self.channels = TickList()
         self.channels.setToolTip("Ticked channels are drawn under the cells and added up. Select the gene's layer and lower its opacity to see them through it")
         self.channels.setAccessibleName("Channels")
         self.plane = choice("Plane of the images, counted from the glass", [("0", 0)])
@@ -39,7 +40,7 @@ class TissueBox(QGroupBox):
         self.pixel.setSpecialValueText("as in the file")
         self.pixel.setToolTip("Micrometres per pixel of a picture that is added; 0: as its file says")
         self.add = button("Add image…", "A picture of the same tissue (TIFF, OME-TIFF, PNG, JPEG) whose first pixel is at the origin")
-        self.folder = button("zarr…", "The same from a zarr or OME-zarr folder")
+        self.folder = button("Add zarr…", "The same from a zarr or OME-zarr folder")
         self.molecules = QCheckBox("Molecules of the gene")
         self.molecules.setToolTip("Each transcript of the painted gene as a point; at most 20,000 at once, more of them the closer you look")
         self.message = Message()
@@ -47,7 +48,8 @@ class TissueBox(QGroupBox):
         QVBoxLayout(self).addLayout(rows)
         rows.addRow(self.channels)
         rows.addRow("Plane (z)", self.plane)
-        rows.addRow(Flow(self.add, self.folder, self.pixel))
+        rows.addRow(Flow(self.add, self.folder))
+        rows.addRow("Pixel size", self.pixel)
         rows.addRow(self.molecules)
         rows.addRow(self.message)
         Links(self).to(tissue.changed, self._show)

@@ -14,6 +14,7 @@ from .bench import Workbench
 from .check_light import CheckLight
 from .config_form import ConfigForm
 from .flow import Flow, Fold
+from .gene_source import fits
 from .generating import Made
 from .runs_view import RunsView
 from .task_view import TaskView
@@ -46,6 +47,7 @@ class TrainDock(QWidget):
         self.bar.setToolTip("Epochs done of those planned; training may stop early when validation no longer improves")
         self.status, self.message = Message(), Message()
         self.history = choice("Finished runs of this session: choose which one is painted", [("no run yet", None)])
+        self.history.setPlaceholderText("no run of this section")
         self.runs, self.check = RunsView(bench), CheckLight(bench)
         self.plot: Any = None
         self._lay_out()
@@ -87,9 +89,9 @@ class TrainDock(QWidget):
         box.addWidget(self.bar)
         box.addWidget(self.status)
         box.addWidget(self.message)
-        box.addLayout(self._place, 1)
+        box.addLayout(self._place, 100)  # the plot, once there is one
         box.addWidget(self.runs)
-        box.addStretch(0)
+        box.addStretch(1)
 
     def _preset(self, *_: Any) -> None:
         name = self.preset.currentData()
@@ -153,15 +155,16 @@ class TrainDock(QWidget):
             self.bar.setRange(0, 0)
         self.status.say("" if t.state == DONE else t.message if t.state != CRASHED else "", wrong=False)
         self.message.say(t.message if t.state == CRASHED else "" if running or s.run or t.state == STOPPED else s.obstacle, wrong=t.state == CRASHED)
-        fill(
-            self.history,
-            [(_name(i, r), i) for i, r in enumerate(s.runs)] or [("no run yet", None)],
-            next((i for i, r in enumerate(s.runs) if r is s.run), None),
-        )
+        now = next((i for i, r in enumerate(s.runs) if r is s.run), None)
+        fill(self.history, [(_name(i, r, s.section), i) for i, r in enumerate(s.runs)] or [("no run yet", None)], now)
+        if s.runs and now is None:
+            self.history.setCurrentIndex(-1)
         allow(self.history, "" if s.runs else "There is no run yet: train first.")
         result = self._bench.tasking.made or s.run
         if result is not None and not running:
             self.status.say(_summary(result))
+        if self.plot is not None:
+            self.plot.setVisible(t.state != DONE or (t.result is not None and t.result.section is s.section))  # not that of another section
         if t.state == DONE and t.message == "" and t.result is not None:
             t.message = " "  # told once
             show_info(f"Trained. {_summary(t.result).splitlines()[0]}")
@@ -171,8 +174,9 @@ def _devices() -> tuple[str, ...]:
     return next(f.metadata["choices"] for f in dataclasses.fields(Config) if f.name == "device")
 
 
-def _name(i: int, run: Any) -> str:
-    return f"{i + 1}: {run.config.name}, seed {run.config.seed}, r {run.scores['pcc'].median():.3f}"
+def _name(i: int, run: Any, section: Any) -> str:
+    of = "" if fits(run, section) else f" of {run.section.name}"
+    return f"{i + 1}: {run.config.name}, seed {run.config.seed}, r {run.scores['pcc'].median():.3f}{of}"
 
 
 def _summary(result: Any) -> str:

@@ -55,10 +55,12 @@ class Wrapped(QLabel):
         return QSize(min(out.width(), _LONGEST * self.fontMetrics().averageCharWidth()), out.height())
 
     def _fit(self) -> None:
+        before = self.minimumHeight()
+        self.setMinimumHeight(0)  # Qt never answers less than that
         height = max(0, self.heightForWidth(self.width()))
-        if height == self.minimumHeight():
-            return
         self.setMinimumHeight(height)
+        if height == before:
+            return
         around = self.parentWidget()
         while around is not None and around.layout() is not None:  # a layout that was just at work forgets the wish
             around.layout().activate()

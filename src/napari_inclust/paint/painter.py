@@ -133,9 +133,9 @@ class Painter(Placed):
             outlines = self.overlays.outlines
             if outlines is not None:  # side by side they would have a place of their own
                 canvas.see(outlines, not side_by_side)
-            if whole:  # else the user looks at a detail: the views keep it
-                viewer.reset_view()
         self._grey()
+        if whole:  # else the user looks at a detail: the views keep it
+            viewer.reset_view()  # once it is settled which layers have a view
         canvas.settle(viewer)
 
     def show_domains(self, types: CellTypes | None, confidence: NDArray[np.floating[Any]] | None, selected: frozenset[int], *, shaded: bool) -> None:
