@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,8 +45,8 @@ def test_the_mean_of_like_cells_is_nearer_to_the_truth_than_the_cell(made, membe
 
 def test_weights_are_shares_of_the_anchors_that_are_given(made):
     _, noisy, likeness = made
-    assert likeness.weights(noisy, 0).sum(1) == pytest.approx(np.ones(300), abs=1e-5)
-    assert likeness.at(cells(noisy.x[0][:50])).weights(noisy, 1).shape == (300, 50)
+    assert likeness.matrix(noisy, 0).sum(1) == pytest.approx(np.ones(300), abs=1e-5)
+    assert replace(likeness, anchors=cells(noisy.x[0][:50])).matrix(noisy, 1).shape == (300, 50)
 
 
 def test_what_a_member_does_not_see_does_not_matter(made):

@@ -1,7 +1,8 @@
 """One gene over all cells in milliseconds: every prediction is nearly a combination of a few profiles over the cells, found once after training.
 
-Exact prediction costs members x readouts x cells x reference cells. But predictions of different genes resemble each other: their leading components over
-some landmark genes span those of all genes. A gene then needs its exact prediction at a few hundred cells alone, which says how to combine the profiles.
+Exact prediction costs members x readouts x cells x reference cells. But predictions of different genes resemble each other: the leading components of many
+genes at the anchors nearly span those of all genes. Predictions are linear, so the components are computed for all cells at the cost of their own number
+(`formula`). A gene then needs its exact prediction at the anchors alone, which says how to combine the profiles.
 """
 
 from __future__ import annotations
@@ -12,13 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .formula import Formula, evaluate, total
 from .latent import Cells
 from .predict import Predictor
+from .stages import stage
 
 Matrix = NDArray[np.floating[Any]]
-LANDMARKS = 256  # genes whose predictions span those of all genes
-PROFILES, SPREAD_PROFILES = 96, 16
-FITTED, CHECKED = 400, 200  # cells at which a gene is predicted exactly: to combine the profiles, and to measure the error of doing so
+LANDMARKS = 1024  # genes whose predictions at the anchors span those of all genes
+PROFILES = (128, 400)  # at least and at most
+STORED = 150_000_000  # values of all profiles: fewer profiles for very many cells
+LEFT = 1e-4  # share of the landmarks' variance that profiles may leave out
+SPREAD_LANDMARKS, SPREAD_PROFILES = 128, 48  # how far members differ is not linear: it takes exact predictions
+CHECKED = 0.2  # share of the anchors at which the error is measured, by a combination that was found at the others
+_CHUNK = 512  # landmarks at once
 _RIDGE = 1e-3
 
 
@@ -37,58 +44,98 @@ class Fast:
 
     def __init__(self, predictor: Predictor, groups: Iterable[tuple[NDArray[np.intp], Cells]], n_cells: int, n_genes: int) -> None:
         random = np.random.default_rng(0)
-        landmarks = np.arange(n_genes) if n_genes <= LANDMARKS else np.sort(random.choice(n_genes, LANDMARKS, replace=False))
-        z, spread = predictor.predict_z(landmarks)
-        self._mean, self._axes = _components(z, PROFILES)
-        self._spread_mean, self._spread_axes = _components(spread, SPREAD_PROFILES)
-        self.profiles = np.empty((n_cells, self._axes.shape[1]), dtype=np.float32)
-        self.spread_profiles = np.empty((n_cells, self._spread_axes.shape[1]), dtype=np.float32)
+        landmarks = _landmarks(random, len(predictor.fold), n_genes)
+        few = predictor.prepared(random.permutation(landmarks)[:SPREAD_LANDMARKS])
+        formula, at = _profiles(predictor, landmarks, int(np.clip(STORED // n_cells, *PROFILES)))
+        spread_mean, spread_axes = _components(few.at_anchors[1], SPREAD_PROFILES)
+        self.predictor = predictor
+        self.profiles = np.empty((n_cells, at.shape[1]), dtype=np.float32)
+        self.spread_profiles = np.empty((n_cells, spread_axes.shape[1]), dtype=np.float32)
         for rows, cells in groups:
-            z, spread = predictor.predict_z(landmarks, cells)
-            self.profiles[rows], self.spread_profiles[rows] = (z - self._mean) @ self._axes, (spread - self._spread_mean) @ self._spread_axes
-        probe = _take(predictor.anchors, random.permutation(predictor.anchors.n)[: FITTED + CHECKED])
-        self.probe = predictor.at(probe)
-        z, spread = self.probe.predict_z(landmarks)
-        self._to_values = _solver((z - self._mean) @ self._axes)
-        self._to_spread = _solver((spread - self._spread_mean) @ self._spread_axes)
+            self.profiles[rows], *members = evaluate([formula, *few.members[:-1]], cells)
+            self.spread_profiles[rows] = (np.std(members, axis=0) - spread_mean) @ spread_axes
+        checked = np.zeros(predictor.anchors.n, dtype=bool)
+        checked[random.permutation(len(checked))[: round(CHECKED * len(checked))]] = True
+        self._to_values = _Combination(at, checked)
+        self._to_spread = _Combination((few.at_anchors[1] - spread_mean) @ spread_axes, checked)
 
     def predict(self, feature: int) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
         """Values and spread of one gene (cells,), and the error: root mean square difference from the exact values, in their standard deviations."""
         features = np.array([feature], dtype=np.intp)
-        z, spread = self.probe.predict_z(features)
-        offset, combination, error = self._to_values(z[:, 0])
-        spread_offset, spread_combination, _ = self._to_spread(spread[:, 0])
-        values, spreads = self.probe.values(
+        z, spread = self.predictor.prepared(features).at_anchors
+        offset, combination = self._to_values.of(z[:, 0])
+        spread_offset, spread_combination = self._to_spread.of(spread[:, 0])
+        values, spreads = self.predictor.values(
             (offset + self.profiles @ combination)[:, None], np.maximum(spread_offset + self.spread_profiles @ spread_combination, 0)[:, None], features
         )
-        return values[:, 0], spreads[:, 0], error
+        return values[:, 0], spreads[:, 0], self._to_values.error(z[:, 0])
+
+
+def _landmarks(random: np.random.Generator, n_shared: int, n_genes: int) -> NDArray[np.intp]:
+    """All genes of a small reference; else shared ones, at most half of the landmarks, and others, drawn."""
+    if n_genes <= LANDMARKS:
+        return np.arange(n_genes)
+    shared = random.permutation(n_shared)[: LANDMARKS // 2]
+    others = n_shared + random.permutation(n_genes - n_shared)[: LANDMARKS - len(shared)]
+    return np.sort(np.concatenate([shared, others]))
+
+
+def _profiles(predictor: Predictor, landmarks: NDArray[np.intp], most: int) -> tuple[Formula, Matrix]:
+    """Leading components of the landmarks' predictions as a formula, and what they are at the anchors (anchors, profiles)."""
+    parts = np.split(landmarks, range(_CHUNK, len(landmarks), _CHUNK))
+    prepared = [predictor.prepared(part) for part in stage("preparing to paint", parts)]
+    z = np.hstack([p.at_anchors[0] for p in prepared])
+    mean, axes = _components(z, most)
+    formula, start = Formula({}, -mean @ axes), 0
+    for part in prepared:
+        stop = start + len(part.features)
+        formula, start = total([formula, part.combined(axes[start:stop])]), stop
+    return formula, (z - mean) @ axes
 
 
 def _components(a: Matrix, most: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean (genes,) and leading axes (genes, k) of predictions (cells, genes)."""
     mean = a.mean(0)
     _, values, axes = np.linalg.svd(a - mean, full_matrices=False)
-    kept = max(1, min(most, int((values > 1e-5 * values[0]).sum())))
+    left = 1 - np.cumsum(values**2) / max(float((values**2).sum()), 1e-12)
+    kept = min(most, int((left > LEFT).sum()) + 1)
     return mean.astype(np.float32), axes[:kept].T.astype(np.float32)
 
 
-class _solver:  # noqa: N801 - a function with what it has prepared
-    """From a gene's values at the probe cells to an offset and a combination of profiles (ridge), and the error at cells that were not used."""
+class _Combination:
+    """From a gene's values at the anchors to an offset and a combination of profiles, by ridge regression.
 
-    def __init__(self, profiles: Matrix) -> None:
-        n = max(1, min(FITTED, len(profiles) * 2 // 3))
-        self.n, self.profiles, self.center = n, profiles, profiles[:n].mean(0)
-        design = profiles[:n] - self.center
+    Parameters
+    ----------
+    profiles : (anchors, profiles)
+    checked : (anchors,) bool
+        Where the error is measured.
+    """
+
+    def __init__(self, profiles: Matrix, checked: NDArray[np.bool_]) -> None:
+        self._profiles, self._checked = profiles, checked
+        self._all, self._unchecked = _Ridge(profiles), _Ridge(profiles[~checked])
+
+    def of(self, at: Matrix) -> tuple[np.float32, NDArray[np.float32]]:
+        """Offset and combination (profiles,)."""
+        return self._all.solve(at)
+
+    def error(self, at: Matrix) -> float:
+        """Root mean square of what is wrong where the combination was not found, in standard deviations of the values."""
+        offset, combination = self._unchecked.solve(at[~self._checked])
+        left = at[self._checked] - (offset + self._profiles[self._checked] @ combination)
+        return float(np.sqrt((left**2).mean()) / max(float(at.std()), 1e-9)) if len(left) else 0.0
+
+
+class _Ridge:
+    """Ridge regression on the same rows again and again."""
+
+    def __init__(self, design: Matrix) -> None:
+        self._center = design.mean(0)
+        design = design - self._center
         gram = design.T @ design
-        self.inverse = np.linalg.solve(gram + _RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram)), design.T)
+        self._inverse = np.linalg.solve(gram + max(_RIDGE * np.trace(gram) / len(gram), 1e-12) * np.eye(len(gram)), design.T)
 
-    def __call__(self, at: Matrix) -> tuple[np.float32, NDArray[np.float32], float]:
-        combination = (self.inverse @ (at[: self.n] - at[: self.n].mean())).astype(np.float32)
-        offset = np.float32(at[: self.n].mean() - self.center @ combination)
-        left = at[self.n :] - (offset + self.profiles[self.n :] @ combination)
-        error = float(np.sqrt((left**2).mean()) / max(float(at.std()), 1e-9)) if len(left) else 0.0
-        return offset, combination, error
-
-
-def _take(cells: Cells, rows: NDArray[np.intp]) -> Cells:
-    return Cells(cells.x[:, rows], cells.z[:, rows], cells.hidden[:, rows], cells.classes[:, rows])
+    def solve(self, at: Matrix) -> tuple[np.float32, NDArray[np.float32]]:
+        combination = (self._inverse @ (at - at.mean())).astype(np.float32)
+        return np.float32(at.mean() - self._center @ combination), combination

@@ -131,7 +131,7 @@ def _seen_by(predictor: Predictor, wanted: Wanted, member: int, graph: sp.csr_ma
     to_shown = process.to_shown(member, wanted)
     explained = (to_shown * np.linalg.solve(process.between_shown(member), to_shown)).sum(0)
     partners = np.sort(np.abs(to_shown), axis=0)[-5:].mean(0)
-    stacked = predictor.stacked(member, wanted, None, member)
+    stacked = predictor.stacked(member, wanted, member)[1]
     x = predictor.anchors.x[member][:, shown]
     in_section = zscore(x).T @ zscore(stacked) / len(x)
     along = zscore(x.mean(1, keepdims=True))[:, 0] @ zscore(stacked) / len(x)

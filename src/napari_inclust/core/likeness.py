@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -44,20 +44,16 @@ class Likeness:
             axes.append(vectors[:, ::-1][:, :COMPONENTS])
         return cls(anchors, shown, axes)
 
-    def at(self, cells: Cells) -> Likeness:
-        """The same with other anchors."""
-        return replace(self, anchors=cells)
-
     def place(self, cells: Cells, member: int) -> Matrix:
         """(cells, components)."""
         placed: Matrix = cells.x[member][:, self.shown[member]] @ self.axes[member]
         return placed
 
-    def weights(self, cells: Cells, member: int) -> NDArray[np.float32]:
+    def matrix(self, cells: Cells, member: int) -> NDArray[np.float32]:
         """(cells, anchors), rows sum to 1: how much each anchor is like a cell."""
         return attention(self.place(cells, member), unit(self.place(self.anchors, member)), TEMPERATURE)
 
     def averaged(self, cells: Cells, member: int) -> Matrix:
         """(cells, components): mean place of the anchors that are like each cell."""
-        mean: Matrix = self.weights(cells, member) @ self.place(self.anchors, member)
+        mean: Matrix = self.matrix(cells, member) @ self.place(self.anchors, member)
         return mean

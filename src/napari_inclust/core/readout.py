@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import lu_factor, lu_solve
 
+from .formula import Source
 from .latent import Cells
 from .plan import Plan
 from .trainer import Trainer
@@ -83,44 +86,15 @@ class Wanted:
     level: Matrix
 
 
-class Readout(Protocol):
-    """Predicts genes (any scale: the stack standardises) for cells, as one member."""
+class Readout(Source, Protocol):
+    """Predicts genes (any scale: the stack standardises) for cells, as one member: `matrix` @ `vectors`."""
 
     @property
     def name(self) -> str: ...
 
-    def predict(self, cells: Cells, member: int, wanted: Wanted) -> Matrix:
-        """(cells, genes)."""
+    def vectors(self, member: int, wanted: Wanted) -> Matrix:
+        """(d, genes) what the genes are to it."""
         ...
-
-    def fixed(self, cells: Cells) -> Fixed:
-        """The same for these cells alone, with all that does not depend on the gene done once."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class Fixed:
-    """A readout at some cells: a matrix of each member times a vector of the gene.
-
-    Attributes
-    ----------
-    matrices
-        One (cells, d) a member.
-    vectors
-        (member, wanted) -> (d, genes).
-    """
-
-    name: str
-    matrices: list[Matrix]
-    vectors: Callable[[int, Wanted], Matrix]
-
-    def predict(self, cells: Cells, member: int, wanted: Wanted) -> Matrix:
-        """For the cells that it was fixed at; `cells` is not looked at."""
-        out: Matrix = self.matrices[member] @ self.vectors(member, wanted)
-        return out
-
-    def fixed(self, cells: Cells) -> Fixed:
-        return self
 
 
 Place = Callable[[Cells, int], Matrix]
@@ -143,16 +117,13 @@ class Attention:
     anchors: list[NDArray[np.float32]]
     temperature: float
 
-    def predict(self, cells: Cells, member: int, wanted: Wanted) -> Matrix:
-        out: Matrix = self.weights(cells, member) @ wanted.values
-        return out
-
-    def fixed(self, cells: Cells) -> Fixed:
-        return Fixed(self.name, [self.weights(cells, m) for m in range(len(self.anchors))], lambda m, wanted: wanted.values)
-
-    def weights(self, cells: Cells, member: int) -> NDArray[np.float32]:
+    def matrix(self, cells: Cells, member: int) -> NDArray[np.float32]:
         """(cells, reference cells), rows sum to 1."""
         return attention(self.place(cells, member), self.anchors[member], self.temperature)
+
+    def vectors(self, member: int, wanted: Wanted) -> Matrix:
+        """The reference's values."""
+        return wanted.values
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,13 +142,19 @@ class GeneProcess:
     level: float = 0.0
     width: float = 0.3
 
-    def predict(self, cells: Cells, member: int, wanted: Wanted) -> Matrix:
-        out: Matrix = cells.x[member][:, self.shown[member]] @ np.linalg.solve(self.between_shown(member), self.to_shown(member, wanted))
-        return out
+    def matrix(self, cells: Cells, member: int) -> Matrix:
+        """The shown genes."""
+        values: Matrix = cells.x[member][:, self.shown[member]]
+        return values
 
-    def fixed(self, cells: Cells) -> Fixed:
-        matrices = [np.linalg.solve(self.between_shown(m), cells.x[m][:, s].T.astype(np.float64)).T.astype(np.float32) for m, s in enumerate(self.shown)]
-        return Fixed(self.name, matrices, self.to_shown)
+    def vectors(self, member: int, wanted: Wanted) -> Matrix:
+        """Weights of the shown genes."""
+        weights: Matrix = lu_solve(self._solvers[member], self.to_shown(member, wanted))
+        return weights
+
+    @cached_property
+    def _solvers(self) -> list[Any]:
+        return [lu_factor(self.between_shown(m)) for m in range(len(self.shown))]
 
     def between_shown(self, member: int) -> Matrix:
         """(shown, shown) covariance."""
@@ -207,21 +184,27 @@ class Decoder:
     reference: Cells
     penalty: float
 
-    def predict(self, cells: Cells, member: int, wanted: Wanted) -> Matrix:
-        ours, gram, theirs = self._units(cells, member)
-        out: Matrix = ours @ np.linalg.solve(gram, theirs.T @ wanted.values)
-        return out
+    def matrix(self, cells: Cells, member: int) -> Matrix:
+        """The hidden units, standardised over the reference."""
+        mean, sd = self._scales[member]
+        units: Matrix = (cells.hidden[self.network(member)] - mean) / sd
+        return units
 
-    def fixed(self, cells: Cells) -> Fixed:
-        parts = [self._units(cells, m) for m in range(len(cells.x))]
-        return Fixed(self.name, [ours @ np.linalg.solve(gram, theirs.T) for ours, gram, theirs in parts], lambda m, wanted: wanted.values)
+    def vectors(self, member: int, wanted: Wanted) -> Matrix:
+        """The last layer."""
+        h = self.matrix(self.reference, member)
+        layer: Matrix = lu_solve(self._solvers[member], h.T @ wanted.values)
+        return layer
 
-    def _units(self, cells: Cells, member: int) -> tuple[Matrix, Matrix, Matrix]:
-        """Standardised hidden units of the cells, their penalised products in the reference, and those of the reference."""
-        h = self.reference.hidden[self.network(member)]
-        mean, sd = h.mean(0), h.std(0) + 1e-2
-        h, ours = (h - mean) / sd, (cells.hidden[self.network(member)] - mean) / sd
-        return ours, h.T @ h + len(h) * self.penalty * np.eye(h.shape[1], dtype=np.float32), h
+    @cached_property
+    def _scales(self) -> list[tuple[Matrix, Matrix]]:
+        units = (self.reference.hidden[self.network(m)] for m in range(len(self.reference.x)))
+        return [(h.mean(0), h.std(0) + 1e-2) for h in units]
+
+    @cached_property
+    def _solvers(self) -> list[Any]:
+        units = (self.matrix(self.reference, m) for m in range(len(self.reference.x)))
+        return [lu_factor(h.T @ h + len(h) * self.penalty * np.eye(h.shape[1], dtype=np.float32)) for h in units]
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,13 +213,15 @@ class Head:
 
     name: str
     decode: Callable[[NDArray[np.float32], int], NDArray[np.float32]]
+    outputs: int
 
-    def predict(self, cells: Cells, member: int, wanted: Wanted) -> Matrix:
-        return self.decode(cells.hidden[member], member)[:, wanted.features]
+    def matrix(self, cells: Cells, member: int) -> Matrix:
+        """All outputs."""
+        return self.decode(cells.hidden[member], member)
 
-    def fixed(self, cells: Cells) -> Fixed:
-        decoded = [self.decode(cells.hidden[m], m) for m in range(len(cells.x))]
-        return Fixed(self.name, decoded, lambda m, wanted: np.eye(decoded[m].shape[1], dtype=np.float32)[:, wanted.features])
+    def vectors(self, member: int, wanted: Wanted) -> Matrix:
+        """Which output each gene is."""
+        return np.eye(self.outputs, dtype=np.float32)[:, wanted.features]
 
 
 def attention(cells: Matrix, anchors: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
@@ -273,7 +258,7 @@ def build_readouts(trainer: Trainer, genes: Genes, reference: Cells, likeness: L
     """
     plan, config, shown = trainer.plan, trainer.config, likeness.shown
     if config.readouts == ("head",):
-        return [Head("head", _decode(trainer))]
+        return [Head("head", _decode(trainer), trainer.model.head.weight.shape[-1])]
     members = range(plan.members)
 
     def genes_shown(cells: Cells, m: int) -> Matrix:

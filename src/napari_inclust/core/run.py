@@ -333,8 +333,9 @@ class Run:
     def _everywhere(self, features: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Values and spread of all cells, group by group."""
         values, spread = np.zeros((2, self.section.n_cells, len(features)), dtype=np.float32)
+        prediction = self.predictor.prepared(features)
         for rows in chunks(self.section.n_cells, GROUP):
-            values[rows], spread[rows] = self.predictor.predict(features, encode(self.trainer, "section", rows))
+            values[rows], spread[rows] = prediction.values(encode(self.trainer, "section", rows))
         return values, spread
 
     def save(self, path: str | Path) -> Path:
