@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,3 +67,11 @@ def expected_colour(layer: Any, value: float) -> np.ndarray:
     """What the layer's colormap makes of a value between its limits."""
     low, high = layer.contrast_limits
     return np.round(layer.colormap.map(np.array([np.clip((value - low) / (high - low), 0, 1)]))[0, :3] * 255).astype(int)
+
+
+def still_there(gone: Sequence[weakref.ref[Any]], qtbot: Any) -> list[Any]:
+    """What of these is kept alive, once Qt and the collector had time to let go."""
+    for _ in range(3):
+        gc.collect()
+        qtbot.wait(20)
+    return [thing for ref in gone if (thing := ref()) is not None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from typing import Any
 
@@ -14,7 +13,7 @@ from napari_inclust.gui.cells_dock import CellsDock
 from napari_inclust.gui.domain_state import IDLE
 from napari_inclust.paint import canvas
 
-from .conftest import expected_colour, pixel_of
+from .conftest import expected_colour, pixel_of, still_there
 from .fakes import FakeRun, fake_find, small_reference, small_section
 from .mouse import LEFT, at, click, drag, native
 
@@ -303,7 +302,7 @@ def test_a_lasso_drawn_while_the_section_is_closed_changes_nothing(opened: Any, 
 
 def test_everything_of_the_cells_dies_with_the_viewer(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
-    _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "Cells")
+    plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "Cells")[1]
     bench, dock = plugin.bench, plugin.dock
     bench.session.open_section(small_section())
     bench.placing.start("PCA")
@@ -321,7 +320,4 @@ def test_everything_of_the_cells_dies_with_the_viewer(make_napari_viewer: Any, q
     viewer.close()
     del viewer
     qtbot.wait(100)
-    for _ in range(3):
-        gc.collect()
-        qtbot.wait(20)
-    assert [ref() for ref in gone if ref() is not None] == []
+    assert still_there(gone, qtbot) == []

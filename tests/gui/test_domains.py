@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from napari_inclust.gui.domain_legend import NAME
 from napari_inclust.gui.domain_state import IDLE
 from napari_inclust.gui.finding import METHODS
 
-from .conftest import pixel_of
+from .conftest import pixel_of, still_there
 from .fakes import fake_find, small_section
 
 LEFT = Qt.MouseButton.LeftButton
@@ -273,7 +272,7 @@ def test_the_true_search_in_the_window(opened: Any, qtbot: Any) -> None:
 
 def test_closing_while_searching_lets_everything_die(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
-    _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
+    plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")[1]
     bench = plugin.bench
     bench.finding.find = fake_find()
     bench.session.open_section(small_section())
@@ -291,10 +290,7 @@ def test_closing_while_searching_lets_everything_die(make_napari_viewer: Any, qt
     del viewer
     qtbot.wait(100)
     assert not thread.is_alive()
-    for _ in range(3):
-        gc.collect()
-        qtbot.wait(20)
-    assert [ref() for ref in gone if ref() is not None] == []
+    assert still_there(gone, qtbot) == []
 
 
 def test_a_key_switches_the_outlines(opened: Any, qtbot: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
+from .conftest import still_there
 from .fakes import FakeRun, small_reference, small_section
 
 LEFT = Qt.MouseButton.LeftButton
@@ -99,7 +99,7 @@ def test_blend_stars_and_what_cannot_be_drawn(figure: Any, qtbot: Any, tmp_path:
 
 def test_closing_while_a_figure_is_drawn_lets_everything_die(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
-    _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
+    plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")[1]
     bench, dock = plugin.bench, plugin.dock
     bench.session.open_section(small_section())
     bench.session.open_reference(small_reference())
@@ -119,7 +119,4 @@ def test_closing_while_a_figure_is_drawn_lets_everything_die(make_napari_viewer:
     viewer.close()
     del viewer
     qtbot.wait(200)
-    for _ in range(3):
-        gc.collect()
-        qtbot.wait(20)
-    assert [ref() for ref in gone if ref() is not None] == []
+    assert still_there(gone, qtbot) == []

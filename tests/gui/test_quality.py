@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 import weakref
 from typing import Any
@@ -13,7 +12,7 @@ from qtpy.QtCore import Qt
 from napari_inclust.gui.gene_table import SCORE
 from napari_inclust.gui.judging import SPREAD, WIDTH
 
-from .conftest import expected_colour, pixel_of
+from .conftest import expected_colour, pixel_of, still_there
 from .fakes import FakeRun, small_reference, small_section
 
 LEFT = Qt.MouseButton.LeftButton
@@ -179,7 +178,7 @@ def test_a_failing_judgement_is_told_and_breaks_nothing(opened: Any, qtbot: Any,
 
 def test_a_new_run_forgets_the_old_trust_and_closing_frees_everything(make_napari_viewer: Any, qtbot: Any, monkeypatch: Any) -> None:
     viewer = make_napari_viewer(show=True)
-    _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "Quality")
+    plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "Quality")[1]
     bench = plugin.bench
     bench.session.open_section(small_section())
     bench.session.open_reference(small_reference())
@@ -195,7 +194,4 @@ def test_a_new_run_forgets_the_old_trust_and_closing_frees_everything(make_napar
     viewer.close()
     del viewer
     qtbot.wait(400)
-    for _ in range(3):
-        gc.collect()
-        qtbot.wait(20)
-    assert [ref() for ref in gone if ref() is not None] == []
+    assert still_there(gone, qtbot) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import weakref
 from pathlib import Path
@@ -22,7 +21,7 @@ from napari_inclust.gui.theme import theme_colours
 from napari_inclust.paint import canvas
 from napari_inclust.paint.values import GENERATED, CellValues
 
-from .conftest import pixel_of
+from .conftest import pixel_of, still_there
 from .fakes import FakeRun, small_reference, small_section
 from .mouse import LEFT, at, click, drag, native
 
@@ -239,7 +238,7 @@ def test_names_are_never_empty_and_never_twice() -> None:
 
 def test_everything_of_the_regions_dies_with_the_viewer(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
-    _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "Regions")
+    plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "Regions")[1]
     bench, dock = plugin.bench, plugin.dock
     bench.session.open_section(small_section())
     bench.regions.add([Region("top", TOP)])
@@ -250,10 +249,7 @@ def test_everything_of_the_regions_dies_with_the_viewer(make_napari_viewer: Any,
     viewer.close()
     del viewer
     qtbot.wait(100)
-    for _ in range(3):
-        gc.collect()
-        qtbot.wait(20)
-    assert [ref() for ref in gone if ref() is not None] == []
+    assert still_there(gone, qtbot) == []
 
 
 def test_generated_features_are_counted_and_saved_but_not_tested(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from napari_inclust.gui.gene_table import GENE, STAR
 from napari_inclust.gui.training import CRASHED, DONE, STOPPED
 from napari_inclust.paint import canvas
 
-from .conftest import expected_colour, pixel_of
+from .conftest import expected_colour, pixel_of, still_there
 from .fakes import FakeRun, fake_steps, small_reference, small_section
 
 LEFT = Qt.MouseButton.LeftButton
@@ -283,7 +283,7 @@ def test_another_section_while_training_drops_the_old_run(opened: Any, qtbot: An
 
 def test_closing_the_viewer_stops_training_and_everything_dies(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
-    _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
+    plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")[1]
     bench = plugin.bench
     bench.training.steps = fake_steps(epochs=1000, seconds=0.02)
     bench.session.open_section(small_section())
@@ -299,10 +299,7 @@ def test_closing_the_viewer_stops_training_and_everything_dies(make_napari_viewe
     del viewer
     qtbot.wait(100)
     assert not thread.is_alive()
-    for _ in range(3):
-        gc.collect()
-        qtbot.wait(20)
-    assert [ref() for ref in gone if ref() is not None] == []
+    assert still_there(gone, qtbot) == []
 
 
 def test_a_closed_dock_lets_go_and_opens_again(viewer: Any, qtbot: Any) -> None:
