@@ -331,3 +331,16 @@ def test_a_small_section_is_calibrated_on_all_its_genes(inclust, pair, changed, 
     assert "9 of 9 strata hold fewer than 200 values" in calibration.thin
     assert (np.ptp(calibration.low, axis=0) == 0).all()  # the same for every group of genes
     assert calibration.coverage["coverage"][0] == pytest.approx(0.9, abs=0.1)
+
+
+@pytest.mark.parametrize("option", ["--save-run", "--resume"])
+def test_a_run_or_a_checkpoint_never_takes_the_place_of_data(refused, pair, option):
+    before = pair[0].read_bytes()
+    assert "spatial.h5ad holds data (AnnData), which would be replaced" in refused(option, pair[0], code=5)
+    assert pair[0].read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["--save-run", "--resume"])
+def test_a_run_or_a_checkpoint_in_a_folder_that_is_missing_is_refused_before_training(refused, tmp_path, option):
+    assert "does not exist. Make it first." in refused(option, tmp_path / "none" / "run.inclust", code=5)
+    assert "is a folder" in refused(option, tmp_path, code=5)

@@ -157,3 +157,10 @@ def test_a_fault_in_one_section_stops_no_other(impute, three, monkeypatch):
     runs = pd.read_csv(out / "runs.csv", index_col="section")
     assert "fault of the program: RuntimeError: odd" in runs.loc["a", "problem"]
     assert runs.loc["c", "state"] == "done"
+
+
+def test_a_section_that_was_given_twice_is_named(impute, three):
+    result, out = impute([three[0], three[0]])
+    assert result.exit_code == 2
+    assert "a.h5ad was given twice" in result.stderr
+    assert not out.exists()

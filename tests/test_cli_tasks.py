@@ -142,3 +142,20 @@ def test_sets_that_share_no_feature_are_aligned_with_a_warning(files, tmp_path):
     assert made.uns["inclust"]["task"] == "separate"
     assert made.uns["inclust"]["config"]["align_weight"] == 10
     assert "correction" not in made.uns["inclust"]  # clouds of which nobody knows what corresponds
+
+
+def test_no_task_replaces_one_of_its_inputs(files, tmp_path):
+    paired, target, _ = files
+    (tmp_path / "plan.toml").write_text(f'task = "integrate"\n[data.a]\nfiles = "{paired.name}"\n[data.b]\nfiles = "{target.name}"\n')
+    before = paired.read_bytes()
+    for arguments in (
+        ("integrate", f"one={target}", f"two={paired}"),
+        ("generate", target, paired, "--modality", "protein"),
+        ("translate", paired, "--from", "rna", "--to", "protein"),
+        ("transfer", target, paired, "--labels", "kind"),
+        ("train", "--plan", tmp_path / "plan.toml"),
+    ):
+        result = run(*arguments, "-o", paired)
+        assert result.exit_code == 5, result.output
+        assert "is also an input" in result.output
+    assert paired.read_bytes() == before

@@ -127,7 +127,7 @@ def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_refused(section, ref
     with pytest.raises(RunError, match="made with another latent"):
         fit(section, reference, config.replace(latent=4), checkpoint=tmp_path / "state")
     (tmp_path / "state").write_bytes((tmp_path / "state").read_bytes()[:200])
-    with pytest.raises(RunError, match=r"is damaged.*Delete it"):
+    with pytest.raises(RunError, match=r"is no checkpoint, or a damaged one.*delete it"):
         fit(section, reference, config, checkpoint=tmp_path / "state")
 
 

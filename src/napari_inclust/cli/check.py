@@ -30,7 +30,7 @@ def check(
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
-    """Say whether a reference fits a section: green, amber or red, with reasons and what to do. Nothing is trained; it takes seconds.
+    """Say whether a reference fits a section: green, amber or red, with reasons and what to do. Nothing is trained; it takes seconds (a minute with thousands of shared genes).
 
     Looked at: how many genes are shared; whether they go with each other as in the section (another tissue?); genes that disagree or are silent in one set;
     depth of both; kinds of cells that one side lacks; sex genes and controls.

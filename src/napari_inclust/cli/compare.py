@@ -60,7 +60,8 @@ def compare(
     opened = load_run(run, read_section(spatial, flatten=True) if spatial else None, read_reference(reference) if reference else None)
     groups = _groups(opened, by)
     mask_a, mask_b = _cells(groups, a, by), None if b is None else _cells(groups, b, by)
-    found = opened.compare(mask_a, mask_b, wanted)
+    with talk.progress("comparing the groups", 1):
+        found = opened.compare(mask_a, mask_b, wanted)
     write_csv(found.table.set_index("gene"), output)
     seconds, table = time.perf_counter() - start, found.table
     called = {name: int((table[name] < 0.05).sum()) for name in ("p", "p_adjusted", "p_plain")}

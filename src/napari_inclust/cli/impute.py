@@ -75,6 +75,7 @@ def impute(
         raise ConfigError("--shared is for several sections; one was given.")
     check_target(output, spatial[0], (reference,), name=table_name)
     check_run_path(save_run)
+    check_run_path(resume)
     chosen = settings(preset, config, epochs=epochs, members=members, seed=seed, device=device)
     asked = requested(genes, genes_file)
     data = open_data(spatial[0], reference, talk, reference_values=reference_values, **reading)

@@ -28,6 +28,7 @@ def report(
     check_output(output, (".html",), inputs=(run,))
     opened = load_run(run)
     talk.note(f"{run}: {plural(opened.section.n_cells, 'cell')}, {plural(opened.panel.n_shared, 'shared gene')}")
-    write_report(opened, output)
+    with talk.progress("writing the report", 1):
+        write_report(opened, output)
     seconds = time.perf_counter() - start
     talk.summary({"output": str(output), "seconds": round(seconds, 2), **facts(opened)}, score_line(opened), f"report in {output}  ({duration(seconds)})")

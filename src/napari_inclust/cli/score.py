@@ -55,6 +55,7 @@ def score(
     if predictions is not None:
         check_output(predictions, inputs=(spatial, reference))
     check_run_path(save_run)
+    check_run_path(resume)
     chosen = settings(preset, config, epochs=epochs, members=folds, seed=seed, device=device)
     reading = {"values": values, "pixel_size": pixel_size, "plane": plane, "table": table, "system": system, "columns": o.named(columns)}
     data = open_data(spatial, reference, talk, reference_values=reference_values, **reading)
@@ -62,7 +63,8 @@ def score(
     save(run, save_run)
     write_csv(run.scores.reindex(columns=list(COLUMNS)), output)
     if predictions is not None:
-        write_imputed(predictions, run, run.panel.shared, command=command_line())
+        with talk.progress("imputing", run.panel.n_shared) as update:
+            write_imputed(predictions, run, run.panel.shared, command=command_line(), progress=update)
     seconds = time.perf_counter() - start
     written = {"output": str(output), "predictions": predictions, "folds": run.plan.folds, "seconds": round(seconds, 2)}
     talk.summary(written | facts(run), score_line(run), f"scores in {output}  ({duration(seconds)})")

@@ -96,6 +96,9 @@ def names(spatial: Sequence[Path]) -> list[str]:
     ConfigError
         The same section twice.
     """
+    again = next((path for i, path in enumerate(spatial) if path.absolute() in [other.absolute() for other in spatial[:i]]), None)
+    if again is not None:
+        raise ConfigError(f"the section {again} was given twice. Leave one out.")
     plain = [path.absolute().stem for path in spatial]
     found = [name if plain.count(name) == 1 else f"{path.absolute().parent.name}_{name}" for name, path in zip(plain, spatial, strict=True)]
     twice = sorted({name for name in found if found.count(name) > 1})

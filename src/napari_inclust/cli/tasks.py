@@ -80,11 +80,12 @@ def integrate(
     from ..core.generate import exchange, exchangeable
     from ..core.integrated import integrated
     from ..core.integration_metrics import compared
+    from ..io.datasets import files
     from ..io.tasks_out import SUFFIXES, write_integrated
     from ..io.write import check_output
 
     start, talk = time.perf_counter(), Talk(quiet, json)
-    check_output(output, SUFFIXES)
+    check_output(output, SUFFIXES, inputs=files(*data))
     if impute and no_shared:
         raise ConfigError("--impute needs features that the data sets share; it was given with --no-shared. Leave one of them out.")
     weight = NO_SHARED_ALIGN if no_shared and align is None else align
@@ -144,11 +145,12 @@ def generate(
     The scores come from cells of the references that training never saw: they say how well a feature is predicted there, not in the target.
     """
     from ..core.generate import generate as generate_block
+    from ..io.datasets import files
     from ..io.tasks_out import SUFFIXES, write_generated
     from ..io.write import check_output
 
     start, talk = time.perf_counter(), Talk(quiet, json)
-    check_output(output, SUFFIXES)
+    check_output(output, SUFFIXES, inputs=files(target, *references))
     chosen = settings(preset, config, epochs=epochs, seed=seed, device=device)
     sets, made = composed("generate", [target, *references], covariates, labels, likelihoods, talk)
     if modality in sets[0].blocks:

@@ -35,10 +35,10 @@ def train(
     start, talk = time.perf_counter(), Talk(quiet, json)
     if output is None and save is None:
         raise ConfigError("nothing would be kept of the training. Give -o OUT.h5ad, --save-run RUN, or both.")
-    if output is not None:
-        check_output(output, (".h5ad",))
     check_run_path(save)
     written = read_plan(plan)
+    if output is not None:
+        check_output(output, (".h5ad",), inputs=[file for files in written.files.values() for file in files])
     config = written.config.replace(**{k: v for k, v in {"epochs": epochs, "seed": seed, "device": device}.items() if v is not None})
     sets = written.open()
     describe(sets, talk)

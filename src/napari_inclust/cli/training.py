@@ -140,9 +140,17 @@ def save(run: Run, path: Path | None) -> None:
 
 
 def check_run_path(path: Path | None) -> None:
-    """Refuse a place for the run that cannot be written, before training."""
-    if path is not None and not path.absolute().parent.is_dir():
+    """Refuse a place for a run or a checkpoint that cannot be written, or that holds data, before training."""
+    from ..io.read import kind_of
+
+    if path is None:
+        return
+    if not path.absolute().parent.is_dir():
         raise OutputError(f"the folder {path.absolute().parent} does not exist. Make it first.")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; expected a file, such as run.inclust. Choose another name.")
+    if path.exists() and (kind := kind_of(path)) is not None:
+        raise OutputError(f"{path} holds data ({kind.name}), which would be replaced. Choose another name, such as run.inclust.")
 
 
 def medians(run: Run) -> dict[str, float]:

@@ -69,11 +69,11 @@ def transfer(
     """
     from ..core.compose import compose
     from ..core.obs import text
-    from ..io.datasets import open_datasets
+    from ..io.datasets import files, open_datasets
     from ..io.write import check_output
 
     start, talk = time.perf_counter(), Talk(quiet, json)
-    check_output(output, (".h5ad",), inputs=[target.rpartition("=")[2]])
+    check_output(output, (".h5ad",), inputs=files(target, *references))
     if not 0 < error < 1:
         raise ConfigError(f"--error {error:g} was given; expected a share between 0 and 1, such as 0.1.")
     weights = {"label_weight": label_weight, "entropy_weight": entropy_weight, "reconstruction_weight": reconstruction_weight}

@@ -44,11 +44,12 @@ def translate(
     cannot be scored, so what is told is how well the decoder predicts held-out cells under the levels that they have.
     """
     from ..core import translate as core
+    from ..io.datasets import files
     from ..io.tasks_out import SUFFIXES, write_generated, write_shifted
     from ..io.write import check_output
 
     start, talk = time.perf_counter(), Talk(quiet, json)
-    check_output(output, SUFFIXES)
+    check_output(output, SUFFIXES, inputs=files(*data))
     changes = _changes(before, after)
     if source == target and not changes:
         raise ConfigError(f"--from and --to are both {source}. Name two modalities, or levels with --covariate-from and --covariate-to.")

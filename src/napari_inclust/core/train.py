@@ -168,7 +168,7 @@ def kept(trainer: Trainer, checkpoint: str | Path | None) -> Generator[Callable[
         try:
             state = torch.load(path, weights_only=True, map_location="cpu")
         except Exception as error:
-            raise RunError(f"the checkpoint {path} is damaged ({type(error).__name__}). Delete it to start afresh.") from error
+            raise RunError(f"{path} is no checkpoint, or a damaged one ({type(error).__name__}). Name another, or delete it to start afresh.") from error
         try:
             trainer.restore(state)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:

@@ -29,12 +29,17 @@ def open_datasets(given: list[str]) -> list[Dataset]:
     """
     found: list[Dataset] = []
     for text in given:
-        name, _, paths = text.rpartition("=")
-        base = name or Path(paths.split("+")[0]).stem
+        paths = files(text)
+        base = text.rpartition("=")[0] or paths[0].stem
         taken = {d.name for d in found}
         unique = next(n for n in (base, *(f"{base} {i}" for i in range(2, len(given) + 2))) if n not in taken)
-        found.append(read_dataset([Path(p) for p in paths.split("+")], unique))
+        found.append(read_dataset(paths, unique))
     return found
+
+
+def files(*given: str) -> list[Path]:
+    """The files of data sets as `open_datasets` takes them."""
+    return [Path(path) for text in given for path in text.rpartition("=")[2].split("+")]
 
 
 def read_dataset(paths: list[Path], name: str) -> Dataset:
