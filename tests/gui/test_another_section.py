@@ -53,7 +53,7 @@ def test_the_view_is_fitted_to_it_although_images_and_regions_were_there(opened:
     assert zoom == canvas.camera(viewer).zoom
     np.testing.assert_allclose(centre, canvas.camera(viewer).center)
     assert not [w for w in recwarn if "Inconsistent units" in str(w.message)]
-    assert "Give the pixel size (above)." in data.question.text()
+    assert "Give the pixel size (Pixel size, above)." in data.question.text()
 
 
 def test_a_run_of_the_section_before_is_neither_chosen_nor_drawn(opened: Any, qtbot: Any) -> None:

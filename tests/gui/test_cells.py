@@ -218,6 +218,19 @@ def test_cells_are_coloured_by_any_column(opened: Any, qtbot: Any) -> None:
     assert bench.scene.painter.gene_layer().visible
 
 
+def test_the_legend_names_an_empty_category_and_hides_one_after_its_layer_was_removed(opened: Any, qtbot: Any) -> None:
+    section = small_section()
+    section.adata.obs["cell_type"] = pd.Categorical(np.resize(["", "glia"], 60))
+    viewer, _, dock = ready(opened, qtbot, section)
+    legend = dock.legend
+    assert [legend.item(i).text() for i in range(2)] == ["(empty)  (30 cells)", "glia  (30 cells)"]
+    viewer.layers.remove("cell_type")
+    place = legend.visualItemRect(legend.item(0))
+    qtbot.mouseClick(legend.viewport(), LEFT, pos=QPoint(place.left() + 8, place.center().y()))
+    assert pixel_of(viewer, *section.xy[0][::-1], qtbot).max() == 0
+    assert pixel_of(viewer, *section.xy[1][::-1], qtbot).max() > 0
+
+
 def test_the_scatter_plot_selects_on_the_tissue_and_back(opened: Any, qtbot: Any) -> None:
     viewer, bench, dock = ready(opened, qtbot)
     view = dock.latent

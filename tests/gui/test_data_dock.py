@@ -261,6 +261,20 @@ def test_columns_of_a_table_are_chosen_in_the_dock_where_they_are_not_known(open
     assert [box.currentText() for box in form.columns[:2]] == ["stage x", "stage y"]
 
 
+def test_three_axes_are_asked_for_in_words_of_the_dock(opened: Any, qtbot: Any, tmp_path: Path) -> None:
+    _, bench, dock = opened
+    adata = small_section().adata
+    adata.obsm["spatial"] = np.c_[adata.obsm["spatial"], np.arange(60.0)]
+    adata.write_h5ad(tmp_path / "a.h5ad")
+    data = dock.data
+    type_path(data.section, tmp_path / "a.h5ad", qtbot)
+    qtbot.waitUntil(lambda: "Choose a plane: Plane, above." in data.message.text(), timeout=20_000)
+    qtbot.waitUntil(data.reading.plane.isVisible, timeout=5_000)
+    pick(data.reading.plane, "x, z", qtbot)
+    qtbot.waitUntil(lambda: bench.session.section is not None, timeout=20_000)
+    np.testing.assert_allclose(bench.session.section.xy[:, 1], np.arange(60.0))
+
+
 def test_an_unknown_unit_is_asked_for_and_answered_by_the_pixel_size(opened: Any, qtbot: Any, small_pair: Any, tmp_path: Path) -> None:
     _, bench, dock = opened
     adata = small_pair[0].copy()

@@ -23,7 +23,7 @@ from napari_inclust.paint.values import GENERATED, CellValues
 
 from .conftest import pixel_of, still_there
 from .fakes import FakeRun, small_reference, small_section
-from .mouse import LEFT, at, click, drag, native
+from .mouse import LEFT, at, click, drag, native, pick
 
 TOP = np.array([[-12.0, -12], [152, -12], [152, 30], [-12, 30]])  # (x, y) around the first two rows of eight cells
 LOWER = TOP + np.array([0.0, 42.0])
@@ -229,6 +229,19 @@ def test_moved_and_removed_shapes_are_counted_anew_and_a_removed_layer_comes_bac
     bench.session.open_section(small_section(40, seed=3))
     assert bench.regions.items == ()
     assert "regions" not in viewer.layers
+
+
+def test_a_deleted_region_is_not_replaced_by_what_it_was_compared_with(opened: Any, qtbot: Any) -> None:
+    _, bench, dock = ready(opened, qtbot)
+    bench.regions.add([Region("top", TOP), Region("rest", LOWER), Region("third", TOP + np.array([0.0, 90.0]))])
+    drawn(bench, qtbot, 3)
+    a, b = dock.compare.a, dock.compare.b
+    for box, name in ((a, "top"), (b, "rest")):
+        pick(box, name, qtbot)
+    dock.list.setCurrentItem(dock.list.topLevelItem(0))
+    qtbot.mouseClick(dock.delete, LEFT)
+    drawn(bench, qtbot, 2)
+    assert (a.currentText(), b.currentText()) == ("third", "rest")
 
 
 def test_names_are_never_empty_and_never_twice() -> None:

@@ -135,7 +135,8 @@ class DataDock(QWidget):
             self._path = path
             if path in loading.sections:  # opened before: with what was chosen then
                 self.reading.show_options(loading.sections[path])
-        if self.reading.offer(*loading.choices) and SECTION in loading.problem:
+        offered = self.reading.offer(*loading.choices)
+        if SECTION in loading.problem and (offered or "above" in loading.problem[SECTION]):  # a control says what the file does not
             self.more.expand()
         if loading.question and loading.question != self.question.text():
             self.more.expand()

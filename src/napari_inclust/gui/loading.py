@@ -14,6 +14,7 @@ from .columns import likely_types
 from .gene_source import log_measured
 from .layer_source import LayerSource
 from .session import Session
+from .wording import in_window
 from .worker import Worker, once
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class Loading:
 
     def _refused(self, side: str, error: Exception) -> None:
         self.busy.pop(side, None)
-        text = str(error) if isinstance(error, InclustError) else f"{self.path[side]} could not be read ({type(error).__name__}: {error})."
+        text = in_window(str(error)) if isinstance(error, InclustError) else f"{self.path[side]} could not be read ({type(error).__name__}: {error})."
         self.problem[side] = text
         session = self._session()
         if session is not None:
@@ -180,4 +181,4 @@ def _found(section: Section) -> tuple[Section, Measured, str]:
     """What opening a section gives: in the reading thread."""
     from ..core.units import unit_question
 
-    return section, log_measured(section), unit_question(section).replace("--pixel-size", "above")
+    return section, log_measured(section), in_window(unit_question(section))

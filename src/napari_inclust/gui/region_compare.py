@@ -82,6 +82,7 @@ class RegionCompare(QWidget):
     def _show(self, *_: Any) -> None:
         groups = self._regions.groups() if self._session.section is not None else []
         a, b = self.a.currentData(), self.b.currentData()
+        a = a if a in groups else next((g for g in groups if g not in (b, REST)), None)  # not what it is compared with
         fill(self.a, [(g, g) for g in groups if g != REST], a)
         fill(self.b, [(g, g) for g in groups], b if b in groups else REST)
         allow(self.start, "" if len(groups) > 1 else "Draw a region, select cells or find domains first.")

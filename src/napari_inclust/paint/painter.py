@@ -85,7 +85,11 @@ class Painter(Placed):
 
     def hide_types(self, hidden: set[int]) -> None:
         """Draw some categories transparent, by code, and bring the categories to view."""
-        if self._types is not None and self._alive(self._types):
+        if self.types is None:
+            return
+        if self._types is None or not self._alive(self._types):
+            self.paint_types(self.types)
+        if self._types is not None:
             self._types.hide(hidden)
             canvas.see(self._types, True)
 

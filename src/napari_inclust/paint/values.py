@@ -117,7 +117,7 @@ class CellTypes:
 
     @classmethod
     def from_column(cls, name: str, column: pd.Series[Any], colours: Any = None) -> CellTypes:
-        """Categories of a column of `obs`, in its order; missing values have none.
+        """Categories of a column of `obs`, in its order; missing values have none, an empty text is one.
 
         Parameters
         ----------
@@ -129,7 +129,7 @@ class CellTypes:
 
         category = pd.Categorical(column) if not isinstance(column.dtype, pd.CategoricalDtype) else column.cat
         codes = np.asarray(category.codes, dtype=np.int32)
-        names = tuple(str(c) for c in category.categories)
+        names = tuple(str(c) if str(c).strip() else "(empty)" for c in category.categories)
         return cls(name, codes, names, palette(len(names), colours))
 
     def text(self, row: int) -> str:
