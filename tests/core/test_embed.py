@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from anndata import AnnData
 
+from napari_inclust.core import embed
 from napari_inclust.core.embed import features, measured_components, pca, umap
+from napari_inclust.core.section import Section
 from napari_inclust.core.train import fit
 from napari_inclust.core.values import lognormalise
 from napari_inclust.io.demo import demo_section
@@ -61,3 +64,16 @@ def test_a_run_gives_its_latent_and_probabilities_of_the_types(section, referenc
     assert table.sum(axis=1).to_numpy() == pytest.approx(1)
     assert list(table.idxmax(axis=1)) == list(run.predicted_type[rows])
     assert fit(section, reference, config).type_probabilities(rows) is None
+
+
+def test_many_genes_are_placed_as_few_are_and_never_by_a_matrix_of_all_pairs_of_them(monkeypatch):
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 3, 60)
+    section = Section.from_adata(
+        AnnData(rng.poisson(1 + 3 * np.eye(3)[kind][:, rng.integers(0, 3, 40)]).astype(np.float32), obsm={"spatial": rng.random((60, 2))})
+    )
+    exact = measured_components(section, 2)
+    monkeypatch.setattr(embed, "EXACT", 20)
+    monkeypatch.setattr(np.linalg, "eigh", None)
+    many = measured_components(section, 2)
+    assert np.abs([np.corrcoef(a, b)[0, 1] for a, b in zip(exact.T, many.T, strict=True)]) == pytest.approx([1, 1], abs=1e-4)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .components import axes
 from .readout import unit
 
 Matrix = NDArray[np.floating[Any]]
@@ -58,7 +59,7 @@ class Neighbourhood:
 
         self.among, self.mean = among, among.mean(0)
         self.alike = min(int(np.clip(len(among) * SHARE, *ALIKE)) if alike is None else alike, max(1, len(among) // 5))
-        self._axes = np.linalg.svd(among - self.mean, full_matrices=False)[2][:COMPONENTS].T
+        self._axes = axes(among - self.mean, COMPONENTS, seed)
         averaged = self.averaged(among)
         placed = averaged @ self._axes
         found = KMeans(min(most, max(2, len(among) // 20), len(among)), n_init=3, random_state=seed).fit(placed)

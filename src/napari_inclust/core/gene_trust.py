@@ -11,6 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from .components import axes
 from .inflation import inflation, moran, neighbours
 from .predict import Predictor
 from .readout import GeneProcess, Wanted
@@ -18,6 +19,7 @@ from .score import pearson, zscore
 from .stages import stage
 
 if TYPE_CHECKING:
+    from .config import Config
     from .run import Run
 
 FEATURES = (
@@ -72,7 +74,7 @@ def of_run(run: Run, genes: Sequence[str]) -> GeneTrust:
     """What can be told of genes that the section of a run lacks: foreseen scores, and whether imputing made them smoother than genes are."""
     n, predictor = run.panel.n_shared, run.predictor
     learned = run.plan.table("reference").part("components")
-    components = learned.values[predictor.genes.rows] if learned is not None else _components(predictor.genes.standardised(np.arange(n)), run.config.components)
+    components = learned.values[predictor.genes.rows] if learned is not None else _components(predictor.genes.standardised(np.arange(n)), run.config)
     positions = np.concatenate([np.arange(n), run.positions(genes)])
     graph = neighbours(run.section.xy[run.anchors])
     features = gene_features(predictor, positions, components, graph)
@@ -85,10 +87,10 @@ def of_run(run: Run, genes: Sequence[str]) -> GeneTrust:
     return replace(trust, table=trust.table.join(smooth.iloc[n:]), measured=smooth.iloc[:n])
 
 
-def _components(values: NDArray[np.floating[Any]], k: int) -> NDArray[np.floating[Any]]:
-    """(cells, k) leading principal components."""
-    u, s, _ = np.linalg.svd(values - values.mean(0), full_matrices=False)
-    out: NDArray[np.floating[Any]] = u[:, :k] * s[:k]
+def _components(values: NDArray[np.floating[Any]], config: Config) -> NDArray[np.floating[Any]]:
+    """(cells, components) leading principal components."""
+    centred = values - values.mean(0)
+    out: NDArray[np.floating[Any]] = centred @ axes(centred, config.components, config.seed)
     return out
 
 

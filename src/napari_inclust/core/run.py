@@ -206,7 +206,9 @@ class Run:
         scores.index = pd.Index(panel.shared, name="gene")
         for name, predicted in raw._baselines(truth).items():
             scores[f"pcc_{name}"] = pearson(truth, predicted).astype(np.float64)
-        return cls(section, reference, panel, trainer, history, labels, batch, learned.choices, scores, raw._origin())
+        done = cls(section, reference, panel, trainer, history, labels, batch, learned.choices, scores, raw._origin())
+        done.__dict__.update({name: vars(raw)[name] for name in ("_undecided", "_genes", "cells", "_measured")})  # cached properties: not computed twice
+        return done
 
     def _baselines(self, truth: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         """Predictions of the shared genes (sampled cells, shared), each from the genes of the other folds only."""

@@ -30,7 +30,7 @@ GENERATED = "generated"  # of a modality that the section lacks
 IMPUTED = "imputed by napari-inclust, log-normalised: predictions, not measurements"
 NEW_STORE = ".sdata.zarr"  # a new SpatialData store
 NAME = "inclust_imputed"  # of the table in a SpatialData store, and of the modality in MuData
-_BLOCK_VALUES = 8_000_000  # values held in memory at once (32 MB)
+_BLOCK_VALUES = 32_000_000  # values held in memory at once (128 MB): what a cell is to the readouts is found anew for each block
 _CHUNK_CELLS, _CHUNK_GENES = 8192, 16  # of the arrays in the file: one gene is read without many others
 _MOST_GENES = 512  # predicted at once
 
