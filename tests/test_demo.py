@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
+from napari_inclust import load_run
 from napari_inclust.io import demo
 
 
@@ -52,6 +53,16 @@ def test_demo_writes_genes_scores_and_picture_and_says_how_well_it_did(made):
     assert set(summary["median_hidden_scores"]) >= {"pcc", "pcc_gene_mean", "pcc_type_mean", "pcc_knn"}
     assert summary["seconds"] > 0
     assert list(ad.read_h5ad(folder / "imputed.h5ad").var_names) == list(demo.hidden_genes())
+
+
+def test_the_demos_run_and_data_serve_other_commands(made, inclust, tmp_path):
+    folder = made[0]
+    run = load_run(folder / "run.inclust")
+    assert run.section.genes == demo.demo_section().genes
+    assert run.section.fingerprint == demo.demo_section().fingerprint
+    assert run.reference.fingerprint == demo.demo_reference().fingerprint
+    done = inclust("info", folder / "section.h5ad")
+    assert done.exit_code == 0, done.stderr
 
 
 def test_demo_scores_of_hidden_genes_are_against_the_truth(made):

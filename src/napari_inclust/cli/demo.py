@@ -37,8 +37,8 @@ def demo(
 ) -> None:
     """Train on a small real data set, impute genes hidden from it, and draw them beside the measured truth.
 
-    The data: a MERFISH section of the mouse hypothalamus and its scRNA-seq reference (Moffitt et al. 2018). Writes imputed.h5ad, scores.csv,
-    run.inclust and tissue.png. With a display it then opens the viewer; without one it draws on a virtual display.
+    The data: a MERFISH section of the mouse hypothalamus and its scRNA-seq reference (Moffitt et al. 2018). Writes section.h5ad and
+    reference.h5ad (what is trained on), imputed.h5ad, scores.csv, run.inclust and tissue.png. With a display it then opens the viewer; without one it draws on a virtual display.
     """
     from ..core.panel import align
     from ..io import demo as data
@@ -51,7 +51,7 @@ def demo(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make the folder {output}: {error.strerror}. Choose another with -o.") from None
-    section, reference, genes = data.demo_section(), data.demo_reference(), data.hidden_genes()
+    (section, reference), genes = data.write_demo(output), data.hidden_genes()
     pair = Data(section, reference, align(section, reference))
     announce(pair, talk)
     run = train(pair, chosen, talk, labels=data.LABELS)

@@ -13,9 +13,12 @@ from ..core import baselines
 from ..core.score import metrics, zscore
 from ..core.section import Reference, Section
 from ..core.values import library_size, lognormalise
-from .read import read_adata
+from .read import read_adata, read_reference, read_section
+from .write import as_output_error, replacing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anndata import AnnData
 
     from ..core.run import Run
@@ -42,6 +45,21 @@ def demo_section(*, with_hidden: bool = False) -> Section:
 def demo_reference() -> Reference:
     """The scRNA-seq reference, without "Ambiguous" and "Unstable" cells; labels in `obs[LABELS]`."""
     return Reference.from_adata(_reference(), name="demo reference")
+
+
+def write_demo(folder: Path) -> tuple[Section, Reference]:
+    """`section.h5ad` without the hidden genes and `reference.h5ad`, opened again: what is trained on them knows its files, and every other command has something to work on.
+
+    Raises
+    ------
+    OutputError
+        The disk is full or the place cannot be written.
+    """
+    section, reference = folder / "section.h5ad", folder / "reference.h5ad"
+    for path, adata in ((section, demo_section().adata), (reference, demo_reference().adata)):
+        with replacing(path) as part, as_output_error(path):
+            adata.write_h5ad(part)
+    return read_section(section, values="linear"), read_reference(reference)
 
 
 def hidden_genes() -> tuple[str, ...]:
