@@ -28,7 +28,7 @@ class Term:
 
     Attributes
     ----------
-    vectors : (d, genes)
+    vectors : (d, genes) float32
     scale : (genes,)
         By which the product with a cell's row is multiplied.
     """
@@ -68,7 +68,7 @@ def total(formulas: Sequence[Formula]) -> Formula:
     for formula in formulas:
         for key, term in formula.terms.items():
             given = terms.get(key)
-            terms[key] = term if given is None else Term(given.vectors * given.scale + term.vectors * term.scale, np.ones(len(term.scale)))
+            terms[key] = term if given is None else Term((given.vectors * given.scale + term.vectors * term.scale).astype(np.float32), np.ones(len(term.scale)))
     return Formula(terms, np.sum([f.constant for f in formulas], axis=0))
 
 

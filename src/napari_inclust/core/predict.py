@@ -173,7 +173,7 @@ class Predictor:
         at: Matrix = np.zeros((self.anchors.n, len(wanted.features)), dtype=np.float32)
         for w, readout in zip(self.choices.readouts[row], self.readouts, strict=True):
             if w > NEGLIGIBLE:
-                vectors = readout.vectors(member, wanted)
+                vectors = readout.vectors(member, wanted).astype(np.float32, copy=False)
                 there = self._at_anchors[readout][member] @ vectors
                 mean, scale = _level(there)
                 terms[readout, member] = Term(vectors, w * scale)
