@@ -46,6 +46,8 @@ def test_info_of_an_instrument_folder_says_its_images_and_transcripts_and_what_i
     assert facts["images"]["DAPI"] == "2,071 x 2,301 pixels of 0.2173 um, 3 resolutions, z 0, 1"
     assert facts["transcripts"] == "detected_transcripts.csv"
     assert facts["missing"] == "nothing"
+    assert facts["genes"] == 450
+    assert facts["controls"].startswith("109 control probes (Blank")
     cells = small_pair[1]
     xy = np.c_[np.arange(cells.n_obs) % 12, np.arange(cells.n_obs) // 12] * 20.0
     said = inclust("info", write_xenium(tmp_path / "x", cells, xy)).stdout

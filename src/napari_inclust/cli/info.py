@@ -51,20 +51,24 @@ def info(
 
 def describe(data: Reference, *, pixel_size: float | None = None, system: str | None = None) -> dict[str, Any]:
     """Facts of a section or a reference, by name; `pixel_size` and `system` as it was read with."""
+    from ..core.panel import control_probes
     from ..core.section import Section
     from ..io.read import Choices, choices, recognise
 
     adata, section = data.adata, isinstance(data, Section)
     predicted = data.predicted if isinstance(data, Section) else None
+    controls = control_probes(data.genes)
     facts: dict[str, Any] = {
         "file": str(data.path),
         "format": recognise(data.path).name if data.path else "in memory",
         "what": "tissue section" if section else "cells without positions (a reference)",
         "cells": data.n_cells,
-        "genes": len(data.genes),
+        "genes": len(data.genes) - len(controls),
         "names": _some(data.genes),
         "values": f"{data.values} in {data.source}" if data.genes else "nothing measured",
     }
+    if controls:
+        facts["controls"] = f"{plural(len(controls), 'control probe')} ({_some(controls)}): left out of everything"
     if data.genes:
         facts["empty"] = f"{plural(_empty(data, 1), 'cell')} and {plural(_empty(data, 0), 'gene')} hold only zeros"
     if predicted is not None:

@@ -25,6 +25,11 @@ SYMBOL_COLUMNS = ("gene_symbol", "gene_symbols", "gene_name", "gene_names", "sym
 ENSEMBL_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl", "ensembl_gene_id", "feature_id")
 
 
+def control_probes(names: Iterable[str]) -> list[str]:
+    """Those of some features that are no genes: blanks, negative controls, spike-ins."""
+    return [name for name in names if CONTROL.match(name)]
+
+
 @dataclass(frozen=True)
 class Panel:
     """One ordering of the features: shared, then target-only, then reference-only.
@@ -106,12 +111,12 @@ def align(section: Section, reference: Reference) -> Panel:
         notes.append(f"{section.predicted.said} by an earlier run, in the section's file: shown, and left out of the training.")
     target, ref = list(section.genes), list(reference.genes)
     target_keys, ref_keys = _common_names(section, reference, notes)
-    controls = tuple(g for g in target if CONTROL.match(g))
+    controls = tuple(control_probes(target))
     if controls:
         notes.append(
             f"{len(controls)} control probe{'s' if len(controls) > 1 else ''} left out ({', '.join(controls[:3])}{', ...' if len(controls) > 3 else ''})."
         )
-    left_out = set(controls) | {g for g in ref if CONTROL.match(g)}
+    left_out = {*controls, *control_probes(ref)}
 
     by_key = _unique(ref_keys)
     by_case = _unique([k.lower() for k in ref_keys])

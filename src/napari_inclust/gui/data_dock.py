@@ -9,6 +9,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QGroupBox, QPushButton, QVBoxLayout, QWidget
 
+from ..core.panel import control_probes
 from .bench import Workbench
 from .beside_list import BesideList
 from .columns import categories, likely_batch
@@ -175,9 +176,8 @@ def _summary(s: Any) -> str:
     rows: list[tuple[str, str]] = []
     for name, data in (("Section", s.section), ("Reference", s.reference)):
         if data is not None:
-            rows.append(
-                (name, f"<b>{_breaking(data.name)}</b>: {data.n_cells:,} cells, {len(data.genes):,} genes<br>{escape(str(data.values))}, from {data.source}")
-            )
+            genes = len(data.genes) - len(control_probes(data.genes))
+            rows.append((name, f"<b>{_breaking(data.name)}</b>: {data.n_cells:,} cells, {genes:,} genes<br>{escape(str(data.values))}, from {data.source}"))
     if s.section is not None:
         rows.append(("Unit", escape(s.section.unit_note)))
         if s.section.predicted is not None:

@@ -20,6 +20,7 @@ from .lasso import TOOLS
 from .region_compare import RegionCompare
 from .region_list import RegionList
 from .tables import FrameView
+from .theme import font_size, theme_colours
 from .widgets import Links, Message, Wrapped, allow, button, form
 
 _TIPS = {
@@ -181,6 +182,8 @@ class _LastWord(QCompleter):
         super().__init__(names, parent)
         self.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.setMaxVisibleItems(12)
+        background, text = theme_colours()  # a list of its own window, which napari's style sheet does not reach
+        self.popup().setStyleSheet(f"background: {background}; color: {text}; font-size: {font_size()}pt")
 
     def splitPath(self, path: str | None) -> list[str]:  # noqa: N802 - Qt's name
         return [re.split(r"[,;\s]+", path or "")[-1]]
