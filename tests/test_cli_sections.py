@@ -164,3 +164,11 @@ def test_a_section_that_was_given_twice_is_named(impute, three):
     assert result.exit_code == 2
     assert "a.h5ad was given twice" in result.stderr
     assert not out.exists()
+
+
+@pytest.mark.parametrize("words", [("--save-run", "r.inclust"), ("--run", "r.inclust"), ("--table-name", "mine")])
+def test_what_is_for_one_section_is_refused_for_several(impute, three, words):
+    result, out = impute(three[::2], *words)
+    assert result.exit_code == 2
+    assert f"{words[0]} is for one section" in result.stderr
+    assert not out.exists()

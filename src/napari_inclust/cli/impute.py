@@ -61,12 +61,13 @@ def impute(
     OUT holds the section's cells with the imputed genes (log-normalised), their spread, their scores, and where they come from. A gene that the
     section measures gets its held-out prediction, and says so. For several sections OUT is a folder: one result each, and runs.csv.
     """
-    from ..io.imputed import check_target, write_run
+    from ..io.imputed import NAME, check_target, write_run
 
     start, talk = time.perf_counter(), Talk(quiet, json)
     reading = {"values": values, "pixel_size": pixel_size, "plane": plane, "table": table, "system": system, "columns": o.named(columns)}
     if len(spatial) > 1 or (output.suffix == "" and not output.is_file()):
-        _check_many(output, shared, batch=batch, alone={"--run": saved_run, "--save-run": save_run, "--resume": resume})
+        named = None if table_name == NAME else table_name
+        _check_many(output, shared, batch=batch, alone={"--run": saved_run, "--save-run": save_run, "--resume": resume, "--table-name": named})
         chosen = settings(preset, config, epochs=epochs, members=members, seed=seed, device=device)
         wanted = Wanted(requested(genes, genes_file), chosen, labels, batch, reading)
         impute_sections(spatial, reference, output, wanted, talk, reference_values=reference_values, shared=shared)
@@ -94,7 +95,7 @@ def impute(
     )
 
 
-def _check_many(output: Path, shared: bool, *, batch: str | None, alone: dict[str, Path | None]) -> None:
+def _check_many(output: Path, shared: bool, *, batch: str | None, alone: dict[str, Path | str | None]) -> None:
     """Refuse what makes no sense for several sections.
 
     Raises
