@@ -13,12 +13,14 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel
 
 from napari_inclust.core.config import PRESETS, Config
+from napari_inclust.core.stages import stage
 from napari_inclust.errors import ConfigError
 from napari_inclust.gui.config_form import ConfigForm
 from napari_inclust.gui.training import DONE, STOPPED, real_steps
 from napari_inclust.io.demo import demo_reference, demo_section
 
 from .conftest import expected_colour, pixel_of
+from .fakes import FakeEpoch, small_reference, small_section
 
 
 def test_the_form_has_every_setting_with_help_and_unit(qtbot: Any) -> None:
@@ -124,3 +126,25 @@ def test_the_true_core_stops_on_cancel_and_goes_on(real_core: None, opened: Any,
     qtbot.waitUntil(lambda: bench.training.state == DONE, timeout=300_000)
     assert [e.number for e in bench.training.history if e.stage == "training"] == [1, 2, 3, 4]
     assert seen < len(bench.training.history)
+
+
+def test_what_follows_the_last_epoch_says_how_far_it_is_and_can_be_cancelled(opened: Any, qtbot: Any) -> None:
+    _, bench, dock = opened
+    steps: list[int] = []
+
+    def staged(*args: Any, **kwargs: Any) -> Any:
+        yield FakeEpoch(1, 1, stage="scoring")
+        for group in stage("preparing the cells", range(200)):
+            steps.append(group)
+            time.sleep(0.05)
+
+    bench.training.steps = staged
+    bench.session.open_section(small_section())
+    bench.session.open_reference(small_reference(), "cell_type")
+    bench.training.start(Config(epochs=1))
+    qtbot.waitUntil(lambda: dock.train.status.text().startswith("Preparing the cells, "), timeout=10_000)
+    dock.train.cancel.click()
+    qtbot.waitUntil(lambda: bench.training.state == STOPPED, timeout=5000)
+    assert len(steps) < 200
+    assert "Cancelled after 0 epochs. No result was made." in dock.train.message.text() + dock.train.status.text()
+    assert bench.session.run is None

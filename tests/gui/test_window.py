@@ -14,6 +14,7 @@ import pytest
 from napari._qt.widgets.qt_progress_bar import QtLabeledProgressBar
 from qtpy.QtCore import Qt
 
+from napari_inclust.core.stages import stage
 from napari_inclust.errors import InclustError
 from napari_inclust.gui.gene_table import GENE, STAR
 from napari_inclust.gui.training import CRASHED, DONE, STOPPED
@@ -360,3 +361,27 @@ def test_a_slow_gene_is_imputed_off_the_gui_thread_and_the_last_wish_wins(opened
     assert dock.genes.message.text() == ""
     bench.session.choose("Gene24")
     assert layer().name.startswith("Gene24")  # kept: no second wait
+
+
+def test_the_first_gene_of_a_run_says_how_far_it_is_and_ends_with_the_window(opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, bench, dock = opened
+    bench.session.open_section(small_section())
+    bench.session.open_reference(small_reference())
+    run = FakeRun(bench.session.section, bench.session.reference)
+    steps: list[int] = []
+
+    def slow(gene: str) -> Any:
+        for group in stage("preparing the cells", range(200)):
+            steps.append(group)
+            time.sleep(0.05)
+
+    monkeypatch.setattr(run, "impute", slow)
+    bench.session.set_run(run)
+    bench.session.choose("Gene31")
+    qtbot.waitUntil(lambda: dock.genes.message.text().startswith("Imputing Gene31, the first gene of this run: preparing the cells, "), timeout=10_000)
+    bench.scene.decoding.close()
+    bench.judging.close()
+    reached = len(steps)
+    time.sleep(0.3)
+    assert reached < 200
+    assert len(steps) <= reached + 2  # the interval is read in a thread of its own

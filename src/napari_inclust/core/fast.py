@@ -7,7 +7,7 @@ genes at the anchors nearly span those of all genes. Predictions are linear, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,12 +37,15 @@ class Fast:
     predictor
         Predicts exactly.
     groups
-        All cells of the section, group by group: their rows and the cells.
-    n_cells, n_genes
-        Of the section; of the reference.
+        Rows of all cells of the section, group by group.
+    encode
+        Rows of a group to its cells.
+    n_genes
+        Of the reference.
     """
 
-    def __init__(self, predictor: Predictor, groups: Iterable[tuple[NDArray[np.intp], Cells]], n_cells: int, n_genes: int) -> None:
+    def __init__(self, predictor: Predictor, groups: Sequence[NDArray[np.intp]], encode: Callable[[NDArray[np.intp]], Cells], n_genes: int) -> None:
+        n_cells = sum(map(len, groups))
         random = np.random.default_rng(0)
         landmarks = _landmarks(random, len(predictor.fold), n_genes)
         few = predictor.prepared(random.permutation(landmarks)[:SPREAD_LANDMARKS])
@@ -51,8 +54,8 @@ class Fast:
         self.predictor = predictor
         self.profiles = np.empty((n_cells, at.shape[1]), dtype=np.float32)
         self.spread_profiles = np.empty((n_cells, spread_axes.shape[1]), dtype=np.float32)
-        for rows, cells in groups:
-            self.profiles[rows], *members = evaluate([formula, *few.members[:-1]], cells)
+        for rows in stage("preparing the cells", groups):
+            self.profiles[rows], *members = evaluate([formula, *few.members[:-1]], encode(rows))
             self.spread_profiles[rows] = (np.std(members, axis=0) - spread_mean) @ spread_axes
         checked = np.zeros(predictor.anchors.n, dtype=bool)
         checked[random.permutation(len(checked))[: round(CHECKED * len(checked))]] = True
@@ -83,7 +86,7 @@ def _landmarks(random: np.random.Generator, n_shared: int, n_genes: int) -> NDAr
 def _profiles(predictor: Predictor, landmarks: NDArray[np.intp], most: int) -> tuple[Formula, Matrix]:
     """Leading components of the landmarks' predictions as a formula, and what they are at the anchors (anchors, profiles)."""
     parts = np.split(landmarks, range(_CHUNK, len(landmarks), _CHUNK))
-    prepared = [predictor.prepared(part) for part in stage("preparing to paint", parts)]
+    prepared = [predictor.prepared(part) for part in stage("preparing the genes", parts)]
     z = np.hstack([p.at_anchors[0] for p in prepared])
     mean, axes = _components(z, most)
     formula, start = Formula({}, -mean @ axes), 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 SAMPLED_CELLS, SAMPLED_VALUES = (1000, 5000), 1_500_000  # cells on which genes are scored: within these, fewer with a large panel
 ANCHORS = 1000  # cells over which a prediction is standardised
+_MAKING = threading.Lock()
 GROUP = 8192  # cells predicted at once
 REFERENCE_CELLS = 4000  # reference cells that readouts look at
 
@@ -314,11 +316,16 @@ class Run:
             columns["inclust_type"] = pd.Categorical(self.predicted_type)
         return pd.DataFrame(columns, index=self.section.adata.obs_names)
 
-    @cached_property
+    @property
     def fast(self) -> Fast:
-        """Made at the first gene (seconds to minutes, by the number of cells), then a gene costs milliseconds."""
-        groups = ((rows, encode(self.trainer, "section", rows)) for rows in chunks(self.section.n_cells, GROUP))
-        return Fast(self.predictor, groups, self.section.n_cells, len(self._imputable))
+        """Made at the first gene (seconds to minutes, by the number of cells), then a gene costs milliseconds; by one thread, others wait for it."""
+        with _MAKING:
+            return self._fast
+
+    @cached_property
+    def _fast(self) -> Fast:
+        groups = list(chunks(self.section.n_cells, GROUP))
+        return Fast(self.predictor, groups, lambda rows: encode(self.trainer, "section", rows), len(self._imputable))
 
     def chunks(
         self, genes: Sequence[str], size: int = 64

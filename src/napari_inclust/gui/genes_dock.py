@@ -90,6 +90,7 @@ class GenesDock(QWidget):
         links.to(bench.scene.hovered, self._hovered)
         links.to(bench.scene.wanted, self.step)
         links.to(bench.scene.decoding.busy_changed, self._imputing)
+        links.to(bench.scene.decoding.progressed, self._preparing)
         self.search.textChanged.connect(self._filter)
         self.search.returnPressed.connect(self._first)
         self.search.installEventFilter(self)
@@ -169,6 +170,9 @@ class GenesDock(QWidget):
 
     def _imputing(self, gene: str) -> None:
         self.message.say(f"Imputing {gene} …" if gene else "")
+
+    def _preparing(self, gene: str, text: str) -> None:
+        self.message.say(f"Imputing {gene}, the first gene of this run: {text} …")
 
     def _hovered(self, text: str) -> None:
         self.hover.setText(text or _NOTHING)

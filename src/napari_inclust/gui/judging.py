@@ -16,6 +16,7 @@ from ..paint.values import CellValues
 from .gene_source import as_values
 from .heavy import heavy
 from .later import Later
+from .progress import Progress
 from .session import Session
 from .worker import Worker
 
@@ -89,11 +90,13 @@ class Judging:
         self._faded: NDArray[np.bool_] | None = None
         self._worker: Worker | None = None
         self._reader = Later(self._failed)
+        self._progress = Progress()
         session.run_changed.connect(self._run)
         session.gene_changed.connect(self._gene)
 
     def close(self) -> None:
-        """End the threads; nothing is called any more."""
+        """End the threads at their next step; nothing is called any more."""
+        self._progress.closed = True
         session = self._session()
         if session is not None:
             session.run_changed.disconnect(self._run, missing_ok=True)
@@ -145,6 +148,7 @@ class Judging:
         if run is self.run:
             return
         self.run = run
+        self._progress.closed, self._progress = True, Progress()
         if self._worker is not None:
             self._worker.close(timeout=0)
             self._worker = None
@@ -154,7 +158,10 @@ class Judging:
         self.changed()
         self.look_changed()
         if run is not None:
-            self._worker = Worker(heavy(lambda: _judge(run)), on_yield=self._judged, on_return=lambda _: self._ended(), on_error=self._failed)
+            progress = self._progress
+            self._worker = Worker(
+                heavy(lambda: progress.following(lambda: _judge(run))), on_yield=self._judged, on_return=lambda _: self._ended(), on_error=self._failed
+            )
             self._worker.start()
 
     def _judged(self, found: tuple[str, Any]) -> None:
@@ -184,7 +191,7 @@ class Judging:
         elif gene is None or (gene not in set(run.panel.shared) and gene not in set(run.panel.reference_only)):
             self._forget()
         else:
-            self._reader.ask(lambda: _read(run, gene), lambda about: self._arrived(run, about))
+            self._reader.ask(self._progress.watched(lambda: _read(run, gene)), lambda about: self._arrived(run, about))
 
     def _arrived(self, run: Any, about: About) -> None:
         session = self._session()

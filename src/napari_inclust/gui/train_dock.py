@@ -58,6 +58,7 @@ class TrainDock(QWidget):
         links.to(self._training.state_changed, self._show)
         links.to(bench.tasking.changed, self._show)
         links.to(self._training.stepped, self._step)
+        links.to(self._training.progressed, self._told)
         self._links = links
         self.preset.activated.connect(self._preset)
         self.device.activated.connect(self._device)
@@ -132,6 +133,9 @@ class TrainDock(QWidget):
         else:
             self.status.say(f"{epoch.stage.capitalize()}: held-out genes are predicted ({duration(epoch.seconds)} so far)")
         self._draw()
+
+    def _told(self, text: str) -> None:
+        self.status.say(f"{text[0].upper()}{text[1:]} …")
 
     def _draw(self) -> None:
         if self.plot is None:

@@ -17,6 +17,7 @@ from ..errors import InclustError
 from .generating import Made, real_generate
 from .heavy import heavy
 from .mapping_run import real_map
+from .progress import Closed, Watch
 from .session import Session
 from .worker import Worker
 
@@ -46,6 +47,7 @@ class Training:
 
     state_changed = Signal(str)
     stepped = Signal(object)
+    progressed = Signal(str)  # what is done between epochs, and after the last
 
     def __init__(self, session: Session, steps: Steps = real_steps, generate: Steps = real_generate, mapping: Steps = real_map) -> None:
         self._session = weakref.ref(session)
@@ -56,6 +58,7 @@ class Training:
         self.epochs = 0  # the most that there can be
         self.result: Any = None  # of the last training that ended: a run, or what was generated
         self._worker: Worker | None = None
+        self._watch = Watch(self.progressed)
         self._folder: Path | None = None
         self._forget: Callable[[], Any] | None = None
         self._last: tuple[Any, ...] | None = None  # what the checkpoint belongs to
@@ -99,8 +102,10 @@ class Training:
             section, reference, labels, batch = session.section, session.reference, session.labels, session.batch
         self._last, self.epochs = (section, reference, config, labels, batch, block, run_file), config.epochs
         steps = partial(self.generate, block=block) if block is not None else partial(self.mapping, run_file=run_file) if run_file is not None else self.steps
+        progress = self._watch.start()
+        make = partial(steps, section, reference, config, labels=labels, batch=batch, checkpoint=path)
         self._worker = Worker(
-            heavy(lambda: steps(section, reference, config, labels=labels, batch=batch, checkpoint=path)),
+            heavy(lambda: progress.following(make)),
             on_yield=self._stepped,
             on_return=self._done,
             on_error=self._crashed,
@@ -110,13 +115,15 @@ class Training:
         self._set(RUNNING, "Starting: loading torch and preparing the data.")
 
     def cancel(self) -> None:
-        """Stop at the end of the epoch."""
+        """Stop at the end of the epoch, or of the step of what follows the last."""
         if self.running and self._worker is not None:
             self._worker.stop()
+            self._watch.close()
             self._set(STOPPING, "Stopping at the end of this epoch.")
 
     def close(self) -> None:
         """End the thread and forget the checkpoint; nothing is called any more."""
+        self._watch.close()
         if self._worker is not None:
             self._worker.close()
             self._worker = None
@@ -145,6 +152,9 @@ class Training:
         self._set(STOPPED, f"Cancelled after {n} epoch{'' if n == 1 else 's'}. No result was made. {kept}")
 
     def _crashed(self, error: Exception) -> None:
+        if isinstance(error, Closed):
+            self._stopped()
+            return
         text = str(error) if isinstance(error, InclustError) else f"Training failed ({type(error).__name__}: {error})."
         if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
             text += " Use fewer members or a smaller batch (Advanced), or the device cpu."
@@ -157,4 +167,6 @@ class Training:
 
     def _set(self, state: str, message: str) -> None:
         self.state, self.message = state, message
+        if state not in (RUNNING, STOPPING):
+            self._watch.stop()
         self.state_changed(state)
