@@ -13,11 +13,10 @@ Matrix = NDArray[np.floating[Any]]
 
 
 def zscore(a: Matrix) -> Matrix:
-    """Each column with mean 0 and sd 1; a constant column, up to rounding, becomes 0."""
-    kind = np.result_type(a, np.float32)
-    mean, sd = a.mean(0, dtype=np.float64).astype(kind), a.std(0, dtype=np.float64).astype(kind)  # sums of many single-precision values are inexact
-    varies = sd > np.maximum(1e-12, 1e-6 * np.abs(mean))
-    out: Matrix = (a - mean) / np.where(varies, sd, 1)
+    """Each column with mean 0 and sd 1; a constant column becomes 0."""
+    sd = a.std(0)
+    varies = (sd > 1e-12) & (a != a[:1]).any(0)  # the mean of a constant is rounded: it may have a small sd
+    out: Matrix = (a - a.mean(0)) / np.where(varies, sd, 1)
     return np.where(varies, out, 0)
 
 
