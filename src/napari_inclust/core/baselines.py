@@ -8,10 +8,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from .components import EXACT
+
 Matrix = NDArray[np.floating[Any]]
 NEIGHBOURS = 50
 COMPONENTS = 30
-EXACT = 1000  # shared genes up to which the components are exact, which is also faster
 
 
 def knn_weights(target: Matrix, reference: Matrix, seed: int) -> sp.csr_matrix:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError, DataError
 from . import values as val
 from .graph import Codes, Graph, Index, along, averaging, nearest, spatial_graph
-from .panel import CONTROL
+from .panel import control_probes
 from .section import Section
 
 Matrix = NDArray[np.float32]
@@ -44,7 +44,8 @@ def expression(section: Section) -> sp.csr_matrix:
     """
     if section.predicted is not None and not section.genes:
         raise DataError(f"{section.name} holds no measured genes, only predictions of a run ({section.predicted.said}): find domains in what was measured.")
-    columns = [i for i, gene in enumerate(section.genes) if not CONTROL.match(gene)]
+    controls = set(control_probes(section.genes))
+    columns = [i for i, gene in enumerate(section.genes) if gene not in controls]
     x = val.lognormalise(section.matrix[:, columns], section.values.kind)
     mean, sd = moments(x)
     kept = np.flatnonzero((sd > 1e-4 * mean) & (x.getnnz(0) >= min(3, x.shape[0])))

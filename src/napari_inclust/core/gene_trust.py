@@ -105,9 +105,10 @@ def gene_features(predictor: Predictor, features: NDArray[np.intp], components: 
         `inflation.neighbours` of the predictor's anchors.
     """
     components = zscore(components) / np.sqrt(len(components))
+    process = GeneProcess("", predictor.shown, predictor.genes, noise=1.0)
     out = []
     for part in stage("foreseeing scores", np.split(features, range(CHUNK, len(features), CHUNK))):
-        by_member = np.stack([_seen_by(predictor, predictor.genes.wanted(part), m, graph) for m in range(predictor.folds)])
+        by_member = np.stack([_seen_by(predictor, process, predictor.genes.wanted(part), m, graph) for m in range(predictor.folds)])
         mean = by_member.mean(0)
         shared = np.flatnonzero(part < len(predictor.fold))
         mean[shared] = by_member[predictor.fold[part[shared]], shared]
@@ -124,14 +125,13 @@ def _in_reference(predictor: Predictor, features: NDArray[np.intp], components: 
     return np.stack([detection, np.log(mean + 1e-4), np.log((sd + 1e-4) / (mean + 1e-4)), explained], 1)
 
 
-def _seen_by(predictor: Predictor, wanted: Wanted, member: int, graph: sp.csr_matrix) -> NDArray[np.float64]:
+def _seen_by(predictor: Predictor, process: GeneProcess, wanted: Wanted, member: int, graph: sp.csr_matrix) -> NDArray[np.float64]:
     """Of each gene: variance that the shown genes explain in the reference; mean of its five largest correlations with them there; spread of the stacked
     prediction (1 when all readouts say the same); how alike its correlations with the shown genes are in the section (predicted) and in the reference; its
     correlation with the cell's common factor; Moran's I of the prediction."""
     shown = predictor.shown[member]
-    process = GeneProcess("", predictor.shown, predictor.genes, noise=1.0)
     to_shown = process.to_shown(member, wanted)
-    explained = (to_shown * np.linalg.solve(process.between_shown(member), to_shown)).sum(0)
+    explained = (to_shown * process.vectors(member, wanted)).sum(0)
     partners = np.sort(np.abs(to_shown), axis=0)[-5:].mean(0)
     stacked = predictor.stacked(member, wanted, member)[1]
     x = predictor.anchors.x[member][:, shown]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 Step = TypeVar("Step")
 Other = TypeVar("Other")
@@ -12,21 +12,27 @@ Result = TypeVar("Result")
 
 def driven(steps: Generator[Step, None, Result], each: Callable[[Step], object] = lambda step: None) -> Result:
     """What a generator returns; `each` is called with what it yields on the way."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
+    kept = _Kept(steps)
+    for step in kept.each():
         each(step)
+    return kept.result
 
 
 def passed_on(steps: Generator[Step, None, Result], as_other: Callable[[Step], Other]) -> Generator[Other, None, Result]:
     """The same generator, each of its steps as another."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
+    kept = _Kept(steps)
+    for step in kept.each():
         yield as_other(step)
+    return kept.result
+
+
+class _Kept(Generic[Step, Result]):
+    """A generator to loop over, whose result is there after the last step."""
+
+    result: Result
+
+    def __init__(self, steps: Generator[Step, None, Result]) -> None:
+        self._steps = steps
+
+    def each(self) -> Generator[Step, None, None]:
+        self.result = yield from self._steps

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MIN_SHARED = 10
 _ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{6,}(\.\d+)?$")
-CONTROL = re.compile(
+_CONTROL = re.compile(
     r"^(blank|negprb|negcontrol|negative|systemcontrol|unassignedcodeword|deprecatedcodeword|intergenic|genomiccontrol|antisense_|ercc-)", re.I
 )
 SYMBOL_COLUMNS = ("gene_symbol", "gene_symbols", "gene_name", "gene_names", "symbol", "feature_name", "gene_short_name", "gene")
@@ -27,7 +27,7 @@ ENSEMBL_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl", "ensembl_gene
 
 def control_probes(names: Iterable[str]) -> list[str]:
     """Those of some features that are no genes: blanks, negative controls, spike-ins."""
-    return [name for name in names if CONTROL.match(name)]
+    return [name for name in names if _CONTROL.match(name)]
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ class TrainDock(QWidget):
         self._draw()
 
     def _told(self, text: str) -> None:
-        self.status.say(f"{text[0].upper()}{text[1:]} …")
+        self.status.say(f"{text[:1].upper()}{text[1:]} …")
 
     def _draw(self) -> None:
         if self.plot is None:
