@@ -193,6 +193,12 @@ def test_the_command_draws_a_saved_run_with_measured_beside_imputed(pair, tmp_pa
     assert text.count("imputed, held out (score") == 1
     assert "measured" in text
     assert unmeasured in text
+    inclust("figure", run, "--genes", shared, "-o", tmp_path / "equal.svg", "--dpi", 60)
+    inclust("figure", run, "--genes", shared, "-o", tmp_path / "own.svg", "--dpi", 60, "--own-limits")
+    bars = {name: re.findall(r">([\d.]+)</text>", (tmp_path / f"{name}.svg").read_text()) for name in ("equal", "own")}
+    assert len(bars["equal"]) % 2 == 0
+    assert bars["equal"][: len(bars["equal"]) // 2] == bars["equal"][len(bars["equal"]) // 2 :]  # two bars with the same numbers
+    assert bars["own"] != bars["equal"]
 
 
 def test_the_command_refuses_what_it_cannot_draw(tmp_path, inclust):

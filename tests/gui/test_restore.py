@@ -46,6 +46,7 @@ def saved(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     s.choose("Gene10")
     qtbot.waitUntil(lambda: bench.scene.painter.gene_layer().painted.name == "Gene10")
     s.look.set_policy(Percentile(2, 95))
+    s.look.set_own(True)
     s.look.set_manual(s.shown()[0], 0.5, 1.5)
     s.look.set_threshold(s.shown()[0], 1.2)
     s.look.set_colormap("magma")
@@ -75,6 +76,7 @@ def test_all_that_was_chosen_comes_back(saved: Any, qtbot: Any) -> None:
     s.close_section()
     s.look.set_colormap("gray")
     s.look.set_policy(Percentile())
+    s.look.set_own(False)
     s.stars.clear()
     s.gene_sets.clear()
     bench.judging.set_fade(0)
@@ -90,6 +92,7 @@ def test_all_that_was_chosen_comes_back(saved: Any, qtbot: Any) -> None:
     assert layer.least == pytest.approx(1.2)
     assert layer.colormap.name == "magma"
     assert s.look.policy == Percentile(2, 95)
+    assert s.look.own
     assert s.stars == {"Gene7"}
     assert s.labels == "cell_type"
     assert [run.config.seed for run in s.runs] == [7, 0]

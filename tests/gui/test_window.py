@@ -129,6 +129,17 @@ def test_measured_beside_imputed_has_equal_limits_in_linked_views(opened: Any, q
     assert tuple(left.contrast_limits) == (0.5, 1.5)  # kept for its gene
     qtbot.mouseClick(dock.genes.look.reset, LEFT)
     assert tuple(left.contrast_limits) != (0.5, 1.5)
+    equal = tuple(left.contrast_limits)
+    dock.genes.look.own.click()
+    values = [layer.painted.values for layer in (left, right)]
+    assert [layer.contrast_limits[1] for layer in (left, right)] == pytest.approx([np.percentile(v, 99) for v in values], rel=1e-4)
+    right.contrast_limits = (0.1, 0.3)  # by hand, of the imputed values alone
+    assert tuple(right.contrast_limits) == (0.1, 0.3)
+    assert left.contrast_limits[1] == pytest.approx(np.percentile(values[0], 99), rel=1e-4)
+    qtbot.mouseClick(dock.genes.look.reset, LEFT)
+    assert right.contrast_limits[1] == pytest.approx(np.percentile(values[1], 99), rel=1e-4)
+    dock.genes.look.own.click()
+    assert tuple(left.contrast_limits) == tuple(right.contrast_limits) == pytest.approx(equal)
     whole = canvas.camera(viewer).zoom
     click_gene(dock, "Gene1", qtbot)  # the reference lacks it
     assert not canvas.grid(viewer).enabled

@@ -28,12 +28,15 @@ def figure(
     ] = 300,
     colormap: Annotated[str, typer.Option("--colormap", metavar="NAME", help="viridis, magma, inferno, plasma, cividis, gray or turbo.")] = "viridis",
     dark: Annotated[bool, typer.Option("--dark", help="White on black.")] = False,
+    own_limits: Annotated[
+        bool, typer.Option("--own-limits", help="Measured and imputed values each in colour limits of their own: compares patterns, not levels.")
+    ] = False,
     quiet: o.Quiet = False,
     json: o.Json = False,
 ) -> None:
     """Draw genes on the tissue, with colour bars and a scale bar; imputed ones are marked as imputed, with their score.
 
-    From a saved run, a gene that the section measures is drawn twice with equal colours: measured, and as predicted while it was hidden.
+    From a saved run, a gene that the section measures is drawn twice: measured, and as predicted while it was hidden; equal colours are equal values, unless with --own-limits.
     """
     from ..core.gene_sets import parse_genes
     from ..io.write import check_output
@@ -55,7 +58,7 @@ def figure(
         from ..io.runs import load_run
 
         run = load_run(result)
-        panes = _of_run(run, wanted, colormap)
+        panes = _of_run(run, wanted, colormap, own_limits=own_limits)
         raster, pixels = section_raster(run.section), "in pixels" in run.section.unit_note
     drawn = draw(raster, panes, unit="pixels" if pixels else "µm", columns=columns, width=width, dpi=dpi, dark=dark)
     write_figure(drawn, output)
@@ -103,7 +106,7 @@ def _of_result(path: Path, wanted: tuple[str, ...], colormap: str) -> tuple[list
     return panes, xy, "in pixels" in note
 
 
-def _of_run(run: Any, wanted: tuple[str, ...], colormap: str) -> list[Pane]:
+def _of_run(run: Any, wanted: tuple[str, ...], colormap: str, *, own_limits: bool) -> list[Pane]:
     """Pictures of a saved run: measured beside imputed where there is both."""
     from ..paint.figure import gene_pane
     from ..paint.limits import Percentile, anchored, join
@@ -116,8 +119,8 @@ def _of_run(run: Any, wanted: tuple[str, ...], colormap: str) -> list[Pane]:
         shown = [CellValues(gene, found.values, found.kind, found.spread, found.score)]
         if (measured := run.measured(gene)) is not None:
             shown.insert(0, CellValues(gene, measured))
-        limits = join(*(anchored(Percentile(), p.values) for p in shown))
-        panes += [gene_pane(p, limits, colormap) for p in shown]
+        own = [anchored(Percentile(), p.values) for p in shown]
+        panes += [gene_pane(p, limits if own_limits else join(*own), colormap) for p, limits in zip(shown, own, strict=True)]
     return panes
 
 

@@ -17,7 +17,7 @@ _TEXT = {MEASURED: "Measured", IMPUTED: "Imputed", BOTH: "Side by side", SWIPE: 
 _TIPS = {
     MEASURED: "Measured values",
     IMPUTED: "Imputed values (for a measured gene: predicted while it was hidden)",
-    BOTH: "Measured left, imputed right, in linked views with equal limits",
+    BOTH: "Measured left, imputed right, in linked views; with equal limits unless 'own each' is ticked",
     SWIPE: "Measured left of a line, imputed right of it, with equal limits; the slider moves the line, Flicker changes between the two by itself",
     DIFFERENCE: "Imputed minus measured (log-normalised): red where more is imputed than was measured, blue where less, white where equal",
 }

@@ -11,7 +11,6 @@ from psygnal import Signal
 
 from ..errors import InclustError
 from ..paint.figure import Pane, blend_pane, draw, gene_pane, type_pane, write_figure
-from ..paint.limits import join
 from .later import Later
 from .session import BOTH, IMPUTED, MEASURED, Session
 
@@ -120,7 +119,7 @@ class Figures:
 
 
 def panes(session: Session, wish: Wish) -> list[Pane]:
-    """Pictures of a wish; one gene's measured and imputed values have equal colours. May take as long as imputing the genes.
+    """Pictures of a wish; one gene's measured and imputed values have equal colours, unless each has its own limits. May take as long as imputing the genes.
 
     Raises
     ------
@@ -138,8 +137,7 @@ def panes(session: Session, wish: Wish) -> list[Pane]:
         else:
             shown = session.shown() if gene == SHOWN else _values(session, gene, wish.view)
             if shown:
-                limits = join(*look.limits(shown))
-                made += [gene_pane(p, limits, look.colormap, look.threshold(p)) for p in shown]
+                made += [gene_pane(p, limits, look.colormap, look.threshold(p)) for p, limits in zip(shown, look.beside(shown), strict=True)]
     return made
 
 

@@ -21,6 +21,11 @@ class Look:
     ----------
     changed
         Called after every change.
+
+    Attributes
+    ----------
+    own
+        Whether measured and imputed values have limits of their own, to compare patterns; else equal ones, to compare levels.
     """
 
     def __init__(self, changed: Callable[[], Any]) -> None:
@@ -30,6 +35,7 @@ class Look:
         self.thresholds: dict[str, float] = {}
         self.colormap = "viridis"
         self.log = True
+        self.own = False
 
     def forget(self) -> None:
         """Another section: nothing by hand is kept."""
@@ -40,9 +46,14 @@ class Look:
         """Colour limits of each, by hand where the user moved them."""
         return [self._limits(p) for p in shown]
 
+    def beside(self, shown: list[CellValues]) -> list[tuple[float, float]]:
+        """Colour limits of one gene's measured and imputed values beside each other: equal, so that equal colours are equal values, unless each has its own."""
+        limits = self.limits(shown)
+        return limits if self.own else [join(*limits)] * len(limits)
+
     def _limits(self, p: CellValues) -> tuple[float, float]:
-        if p.name in self.manual:
-            low, high = self.manual[p.name].get_limits(p.values)
+        if (key := self._key(p)) in self.manual:
+            low, high = self.manual[key].get_limits(p.values)
             return (float(np.expm1(low)), float(np.expm1(high))) if p.unit == LINEAR else (low, high)
         if p.centred:
             return around_zero(p.values)
@@ -60,13 +71,26 @@ class Look:
 
     def set_manual(self, painted: CellValues, low: float, high: float) -> None:
         """Limits by hand of what is painted, in its unit."""
-        self.manual[painted.name] = Manual(_as_log(painted, low), _as_log(painted, high))
+        self.manual[self._key(painted)] = Manual(_as_log(painted, low), _as_log(painted, high))
         self._changed()
+
+    def by_hand(self, name: str) -> bool:
+        """Whether limits of a gene were set by hand."""
+        return name in self.manual or _imputed(name) in self.manual
 
     def reset(self, name: str) -> None:
         """Back to the policy for one gene."""
-        self.manual.pop(name, None)
+        for key in (name, _imputed(name)):
+            self.manual.pop(key, None)
         self._changed()
+
+    def set_own(self, own: bool) -> None:
+        """Limits of their own for measured and imputed values, or equal ones."""
+        self.own = own
+        self._changed()
+
+    def _key(self, p: CellValues) -> str:
+        return _imputed(p.name) if self.own and p.is_imputed and not isinstance(p, Swiped) else p.name
 
     def set_threshold(self, painted: CellValues, least: float | None) -> None:
         """Leave out cells of what is painted below a value, in its unit; None: draw all."""
@@ -79,6 +103,11 @@ class Look:
         """Another colormap for the genes."""
         self.colormap = name
         self._changed()
+
+
+def _imputed(name: str) -> str:
+    """What the imputed values of a gene are called where they have limits of their own."""
+    return f"{name}, imputed"
 
 
 def _as_log(painted: CellValues, value: float) -> float:

@@ -29,6 +29,11 @@ class LookForm(QWidget):
         self._session, self._scene = bench.session, bench.scene
         self.low, self.high = _percent(0.0, "Lowest colour: percentile of the values; 0 % is zero"), _percent(99.0, "Highest colour: percentile of the values")
         self.reset = QPushButton("Reset")
+        self.own = QCheckBox("own each")
+        self.own.setToolTip(
+            "Side by side and in figures. Off: equal limits, so that equal colours are equal values. On: measured and imputed values each have their own: the pattern is "
+            "compared, not the level, which is foreseen from the reference and may be off"
+        )
         self.colormap = choice(
             "Colours of the values. Those named first are even to the eye and safe for the colour-blind",
             [(c if c in SAFE else f"{c} (not for the colour-blind)", c) for c in COLORMAPS],
@@ -46,7 +51,7 @@ class LookForm(QWidget):
         )
         self.high.setPrefix("to ")
         rows = form(self)
-        rows.addRow("Limits", Flow(self.low, self.high, self.reset))
+        rows.addRow("Limits", Flow(self.low, self.high, self.own, self.reset))
         rows.addRow("Colormap", Flow(self.colormap, self.log))
         rows.addRow("Only cells ≥", self.threshold)
 
@@ -55,6 +60,7 @@ class LookForm(QWidget):
         links.to(bench.session.gene_changed, self._show)
         self.low.valueChanged.connect(self._policy)
         self.high.valueChanged.connect(self._policy)
+        self.own.clicked.connect(self._own)
         self.reset.clicked.connect(self._reset)
         self.colormap.activated.connect(self._colormap)
         self.log.clicked.connect(self._log)
@@ -69,6 +75,9 @@ class LookForm(QWidget):
 
     def _policy(self, *_: Any) -> None:
         self._session.look.set_policy(Percentile(self.low.value(), max(self.high.value(), self.low.value() + 0.1)))
+
+    def _own(self, on: bool) -> None:
+        self._session.look.set_own(on)
 
     def _reset(self) -> None:
         if (painted := self._painted()) is not None:
@@ -91,7 +100,7 @@ class LookForm(QWidget):
 
     def _show(self) -> None:
         look, painted = self._session.look, self._painted()
-        by_hand = painted is not None and painted.name in look.manual
+        by_hand = painted is not None and look.by_hand(painted.name)
         self.reset.setEnabled(by_hand)
         self.reset.setToolTip("Back to percentiles: the limits of this gene were set by hand" if by_hand else "The limits of this gene follow the percentiles")
         policy = look.policy
@@ -104,6 +113,7 @@ class LookForm(QWidget):
             box.blockSignals(False)
         allow(self.threshold, "" if painted is not None else "Choose a gene first.")
         self.threshold.setSuffix("" if painted is None else f" {painted.unit}")
+        self.own.setChecked(look.own)
         self.log.setChecked(look.log)
         self.colormap.setCurrentIndex(self.colormap.findData(look.colormap))
 

@@ -203,7 +203,7 @@ class Scene:
             return False
         if shown:
             look = self.session.look
-            self.painter.paint(shown, look.limits(shown), [look.threshold(p) for p in shown])
+            self.painter.paint(shown, look.beside(shown), [look.threshold(p) for p in shown])
             self.painter.overlays.show_divide(self.session.line if 0 < self.session.divide < 1 else None, theme_colours()[1])
             self._read()
         return bool(shown)
@@ -226,7 +226,7 @@ class Scene:
             return
         if self.painter.colormap != self.session.look.colormap:
             self.painter.recolour(self.session.look.colormap)
-        self.painter.relimit(self.session.look.limits, self.session.look.threshold)
+        self.painter.relimit(self.session.look.beside, self.session.look.threshold)
 
     def _told(self, text: str) -> None:
         show_error(text)

@@ -125,6 +125,7 @@ def capture(bench: Any, viewer: Any, folder: Path) -> dict[str, Any]:
             "thresholds": dict(look.thresholds),
             "colormap": look.colormap,
             "log": look.log,
+            "own": look.own,
         },
         "trust": {"fade": judging.fade, "fade_by": judging.fade_by, "uncertainty": judging.uncertainty, "veil": judging.veil},
         "images": _shown(bench.tissue, folder),
@@ -227,7 +228,7 @@ def apply(bench: Any, viewer: Any, state: dict[str, Any], data: Data) -> list[st
     look.policy = Percentile(*shown["percentiles"]) if shown["percentiles"] else look.policy
     look.manual = {name: Manual(*pair) for name, pair in shown["manual"].items()}
     look.thresholds = {name: float(v) for name, v in shown["thresholds"].items()}
-    look.colormap, look.log = str(shown["colormap"]), bool(shown["log"])
+    look.colormap, look.log, look.own = str(shown["colormap"]), bool(shown["log"]), bool(shown.get("own"))
     s.view, s.divide = state["view"] if state["view"] in VIEWS else s.view, float(state["divide"])
     s.stars = set(state["stars"])
     s.add_sets({name: tuple(genes) for name, genes in state["sets"].items()})

@@ -13,7 +13,6 @@ from .blend import Blend
 from .cells import CellLayers
 from .colours import COLORMAPS, DIVERGING
 from .layers import GeneLayer, TypeLayer
-from .limits import join
 from .overlays import Overlays
 from .owned import Placed
 from .raster import section_raster
@@ -94,7 +93,7 @@ class Painter(Placed):
             canvas.see(self._types, True)
 
     def paint(self, shown: list[CellValues], limits: list[tuple[float, float]], least: list[float | None] | None = None) -> None:
-        """Paint one gene in place, or its measured and imputed values side by side in linked views with equal limits.
+        """Paint one gene in place, or its measured and imputed values side by side in linked views.
 
         One layer shows measured or imputed: switching between them costs no more than switching genes.
 
@@ -111,20 +110,20 @@ class Painter(Placed):
         if viewer is None:
             return
         least = [None] * len(shown) if least is None else least
-        both, side_by_side = join(*limits), len(shown) > 1
+        side_by_side = len(shown) > 1
         switched = canvas.grid(viewer).enabled != side_by_side
         whole = switched and bool(self._genes) and canvas.shows_all(viewer)
         self._own = True
         try:
             while len(self._genes) > len(shown):
                 self._drop()
-            for i, painted in enumerate(shown):
+            for i, (painted, ends) in enumerate(zip(shown, limits, strict=True)):
                 layer = self.gene_layer(i)
                 if layer is None:
-                    layer = self._add(viewer, i, painted, both)
+                    layer = self._add(viewer, i, painted, ends)
                     layer.cut(least[i])
                 else:
-                    layer.show(painted, both, least[i])
+                    layer.show(painted, ends, least[i])
                 if layer.colormap.name != (colours := self._colours(painted)):
                     layer.colormap = colours
         finally:
@@ -191,11 +190,10 @@ class Painter(Placed):
         """Other colour limits and thresholds for what is painted."""
         alive = [layer for layer in self._genes if self._alive(layer)]
         if alive:
-            both = join(*limits_of([layer.painted for layer in alive]))
             self._own = True
             try:
-                for layer in alive:
-                    layer.limit(both)
+                for layer, limits in zip(alive, limits_of([layer.painted for layer in alive]), strict=True):
+                    layer.limit(limits)
                     layer.cut(least_of(layer.painted))
             finally:
                 self._own = False
@@ -260,18 +258,9 @@ class Painter(Placed):
                 viewer.layers.selection.active = self._genes[0]
 
     def _limits_moved(self, event: Any) -> None:
-        if self._own:
-            return
-        self._own = True
-        try:
-            limits = tuple(event.source.contrast_limits)
-            for layer in self._genes:
-                if layer is not event.source:
-                    layer.contrast_limits = limits
-        finally:
-            self._own = False
-        if self._on_limits is not None:
-            self._on_limits(event.source.painted, float(limits[0]), float(limits[1]))
+        if not self._own and self._on_limits is not None:
+            low, high = event.source.contrast_limits
+            self._on_limits(event.source.painted, float(low), float(high))
 
     def _name_only(self, row: int) -> str:
         return str(self.section.adata.obs_names[row])
