@@ -1,8 +1,9 @@
-"""The gene table: found, filtered and sorted in milliseconds among 30,000."""
+"""The gene table: found, filtered and sorted among 30,000."""
 
 from __future__ import annotations
 
-import time
+import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,11 +59,18 @@ def test_sorting_by_score_puts_the_unscored_last(model: GeneModel) -> None:
     assert model.gene(model.row_of("Sox2")) == "Sox2"
 
 
-def test_a_key_stroke_costs_milliseconds(model: GeneModel) -> None:
-    times = []
-    for text in ("g", "ge", "gene1", "gene12", "sox"):
-        start = time.perf_counter()
-        model.set_filter(text, "all", -1)
-        model.sort(GENE)
-        times.append(time.perf_counter() - start)
-    assert np.median(times) < 0.25  # 10-30 ms on a quiet core
+def test_a_key_stroke_costs_no_python_for_each_gene(model: GeneModel) -> None:
+    calls = 0
+
+    def count(frame: Any, event: str, arg: Any) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        for text in ("g", "ge", "gene1", "gene12", "sox"):
+            model.set_filter(text, "all", -1)
+            model.sort(GENE)
+    finally:
+        sys.setprofile(None)
+    assert 0 < calls < N / 10

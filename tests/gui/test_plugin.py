@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +48,10 @@ def test_docks_are_in_the_menus_where_napari_users_look(viewer: Any, qtbot: Any)
 
 
 @pytest.mark.parametrize("name", DOCKS)
-def test_opening_a_dock_is_fast_and_loads_nothing_heavy(viewer: Any, qtbot: Any, name: str) -> None:
-    start = time.perf_counter()
-    viewer.window.add_plugin_dock_widget("napari-inclust", name)
-    seconds = time.perf_counter() - start
-    assert seconds < 1.0  # 0.2 s on a quiet machine; the budget of 0.3 s is measured by benchmarks/
+def test_every_dock_opens(viewer: Any, qtbot: Any, name: str) -> None:
+    widget, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", name)
+    qtbot.waitUntil(lambda: widget.isVisible() and plugin.isVisible(), timeout=5000)
+    assert not plugin.size().isEmpty()
 
 
 def test_importing_the_docks_loads_nothing_heavy() -> None:

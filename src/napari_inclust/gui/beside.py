@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from ..core.regions import inside
-from ..errors import DataError, InclustError
+from ..errors import DataError
 from ..paint import canvas
 from ..paint.gallery import Gallery, Placement
 from ..paint.values import CellValues
@@ -20,6 +20,7 @@ from .later import Later
 from .loading import SECTION, Loading
 from .scene import Scene
 from .session import IMPUTED, Session
+from .wording import told
 
 if TYPE_CHECKING:
     from ..core.measured import Measured
@@ -140,7 +141,7 @@ class Beside:
         self._not_painted(error)
 
     def _not_painted(self, error: Exception) -> None:
-        self.problem = str(error) if isinstance(error, InclustError) else f"That section could not be shown ({type(error).__name__}: {error})."
+        self.problem = told(error, "That section could not be shown")
         self.changed()
 
     def _arrange(self, *, reset: bool = True) -> None:

@@ -13,6 +13,7 @@ from ..errors import InclustError
 from ..paint.figure import Pane, blend_pane, draw, gene_pane, type_pane, write_figure
 from .later import Later
 from .session import BOTH, IMPUTED, MEASURED, Session
+from .wording import told
 
 SHOWN, BLEND, TYPES = "what is shown", "blend", "cell types"
 
@@ -114,7 +115,7 @@ class Figures:
 
     def _failed(self, error: Exception) -> None:
         self.busy, self.wrong = "", True
-        self.message = str(error) if isinstance(error, InclustError) else f"The figure could not be drawn ({type(error).__name__}: {error})."
+        self.message = told(error, "The figure could not be drawn")
         self.changed()
 
 

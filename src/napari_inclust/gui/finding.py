@@ -15,6 +15,7 @@ from .domain_state import IDLE, RUNNING, STOPPING, DomainState
 from .heavy import heavy
 from .later import Later
 from .session import Session
+from .wording import told
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -189,14 +190,14 @@ class Finding(DomainState):
         self._set(IDLE, "\n".join(found.notes))
 
     def _crashed(self, error: Exception) -> None:
-        text = str(error) if isinstance(error, InclustError) else f"Finding domains failed ({type(error).__name__}: {error}). What was open stays open."
+        text = told(error, "Finding domains failed", "What was open stays open.")
         self._set(IDLE, text, wrong=True)
         session = self._session()
         if session is not None:
             session.told(text)
 
     def _failed(self, error: Exception) -> None:
-        self._set(self.state, str(error) if isinstance(error, InclustError) else f"That failed ({type(error).__name__}: {error}).", wrong=True)
+        self._set(self.state, told(error, "That failed"), wrong=True)
 
     def _data(self) -> None:
         session = self._session()

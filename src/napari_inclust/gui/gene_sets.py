@@ -18,6 +18,7 @@ from .flow import Flow, Fold
 from .later import Later
 from .session import Session
 from .widgets import Links, Message, button, choice, fill
+from .wording import told
 
 _NAMED = 6  # missing genes named
 
@@ -124,7 +125,7 @@ class GeneSets(Fold):
         self.message.say(text, wrong=wrong)
 
     def _failed(self, error: Exception) -> None:
-        self._say(str(error) if isinstance(error, InclustError) else f"The set could not be scored ({type(error).__name__}: {error}).", wrong=True)
+        self._say(told(error, "The set could not be scored"), wrong=True)
 
 
 def score_of(session: Session, name: str, known: Matched) -> CellValues:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from ..errors import InclustError
 from .columns import likely_types
 from .gene_source import log_measured
 from .layer_source import LayerSource
 from .session import Session
-from .wording import in_window
+from .wording import in_window, told
 from .worker import Worker, once
 
 if TYPE_CHECKING:
@@ -168,7 +167,7 @@ class Loading:
 
     def _refused(self, side: str, error: Exception) -> None:
         self.busy.pop(side, None)
-        text = in_window(str(error)) if isinstance(error, InclustError) else f"{self.path[side]} could not be read ({type(error).__name__}: {error})."
+        text = told(error, f"{self.path[side]} could not be read")
         self.problem[side] = text
         session = self._session()
         if session is not None:

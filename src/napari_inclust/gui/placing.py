@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from ..errors import InclustError
 from .heavy import heavy
 from .session import Session
+from .wording import told
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Placing:
             self._end("")
 
     def _failed(self, error: Exception) -> None:
-        self._end(str(error) if isinstance(error, InclustError) else f"The cells could not be placed ({type(error).__name__}: {error}).", wrong=True)
+        self._end(told(error, "The cells could not be placed"), wrong=True)
 
     def _end(self, message: str, *, wrong: bool = False) -> None:
         self._worker, self.busy = None, False

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from ..core.regions import Facts, Region, named
-from ..errors import DataError, InclustError
+from ..errors import DataError
 from ..paint.values import GENERATED, IMPUTED, MEASURED
 from .heavy import heavy
 from .later import Later
@@ -20,6 +20,7 @@ from .region_layer import RegionLayer
 from .region_test import compared
 from .scene import Scene
 from .selection import Selection
+from .wording import told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -322,9 +323,7 @@ class Regions:
             self.compared()
 
     def _failed(self, error: Exception) -> None:
-        self._say(
-            str(error) if isinstance(error, InclustError) else f"That failed ({type(error).__name__}: {error}). The regions stay as they are.", wrong=True
-        )
+        self._say(told(error, "That failed", "The regions stay as they are."), wrong=True)
 
     def _say(self, message: str, *, wrong: bool = False) -> None:
         self.message, self.wrong = message, wrong

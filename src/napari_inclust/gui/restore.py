@@ -16,6 +16,7 @@ from .heavy import heavy
 from .later import Later
 from .session_beside import of_section, write_beside
 from .session_file import SUFFIX, Data, apply, capture, open_data, read_state
+from .wording import told
 
 
 class Restore:
@@ -99,7 +100,7 @@ class Restore:
 
     def _failed(self, error: Exception) -> None:
         self.busy, self.wrong = "", True
-        self.message = str(error) if isinstance(error, InclustError) else f"{type(error).__name__}: {error}. Nothing was changed."
+        self.message = told(error, "That failed", "Nothing was changed.")
         self.changed()
         bench = self._bench()
         if bench is not None:

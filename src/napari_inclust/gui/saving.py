@@ -12,6 +12,7 @@ from psygnal import Signal
 from ..errors import InclustError
 from .heavy import heavy
 from .session import Session
+from .wording import told
 from .worker import Worker, once
 
 
@@ -156,7 +157,7 @@ class Saving:
         if isinstance(error, _CancelledError):
             self._end("Cancelled: nothing was written.")
             return
-        text = str(error) if isinstance(error, InclustError) else f"{self.busy} failed ({type(error).__name__}: {error}). Nothing was written."
+        text = told(error, f"{self.busy} failed", "Nothing was written.")
         self._end(text, wrong=True)
         session = self._session()
         if session is not None:

@@ -9,12 +9,12 @@ from typing import Any
 from psygnal import Signal
 
 from ..core.config import Config
-from ..errors import InclustError
 from ..paint.masks import Masks
 from .heavy import heavy
 from .later import Later
 from .session import Session
 from .tasks import MAP, Task, fitting, masks_of
+from .wording import told
 
 
 class Tasking:
@@ -120,5 +120,5 @@ class Tasking:
 
     def _failed(self, error: Exception) -> None:
         self.masks = None
-        self.message, self.wrong = str(error) if isinstance(error, InclustError) else f"That failed ({type(error).__name__}: {error}).", True
+        self.message, self.wrong = told(error, "That failed"), True
         self.changed()

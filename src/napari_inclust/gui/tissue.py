@@ -18,7 +18,7 @@ from .later import Later
 from .layer_source import KEY, LayerSource, layer_sources
 from .loading import Loading
 from .session import Session
-from .wording import in_window
+from .wording import told
 
 _SETTLED = 150  # ms without a move of the camera
 
@@ -244,7 +244,7 @@ class Tissue:
             self._molecules.look()
 
     def _failed(self, error: Exception) -> None:
-        self.problem = in_window(str(error)) if isinstance(error, InclustError) else f"The image could not be read ({type(error).__name__}: {error})."
+        self.problem = told(error, "The image could not be read")
         self.changed()
 
 

@@ -19,6 +19,7 @@ from .heavy import heavy
 from .mapping_run import real_map
 from .progress import Closed, Watch
 from .session import Session
+from .wording import told
 from .worker import Worker
 
 IDLE, RUNNING, STOPPING, DONE, STOPPED, CRASHED = "idle", "running", "stopping", "done", "stopped", "crashed"
@@ -155,7 +156,7 @@ class Training:
         if isinstance(error, Closed):
             self._stopped()
             return
-        text = str(error) if isinstance(error, InclustError) else f"Training failed ({type(error).__name__}: {error})."
+        text = told(error, "Training failed")
         if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
             text += " Use fewer members or a smaller batch (Advanced), or the device cpu."
         elif not isinstance(error, InclustError):
