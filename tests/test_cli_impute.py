@@ -89,6 +89,14 @@ def test_unknown_genes_are_refused_before_training_with_the_nearest_names(impute
     assert not path.exists()
 
 
+def test_a_column_of_batches_that_neither_has_is_refused_before_the_check(impute):
+    result, path = impute("--batch", "bacth")
+    assert result.exit_code == 3
+    assert "'bacth'" in result.stderr
+    assert "reference check" not in result.stderr
+    assert not path.exists()
+
+
 def test_a_gene_that_the_reference_lacks_is_refused(impute):
     result, _ = impute("--genes", "Oxt")
     assert result.exit_code == 3

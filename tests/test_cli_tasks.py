@@ -117,6 +117,7 @@ def test_what_cannot_be_run_is_told_and_nothing_is_written(files):
         (("integrate", paired, target, "--labels", "kind", "-o", out), "expected NAME:KEY"),
         (("integrate", paired, target, "--truth", "paired:none", "-o", out), "paired has no column 'none'"),
         (("integrate", paired, target, "--truth", "other:kind", "-o", out), "--truth names a data set 'other'"),
+        (("plan", "foo", paired), "expected one of impute, integrate"),
         (("plan", "generate", paired, target.with_name("none.h5ad")), "none.h5ad"),
     ):
         result = run(*arguments, *(FAST if arguments[0] != "plan" else ()))

@@ -32,6 +32,10 @@ def plan(
     likelihoods: Likelihoods = None,
 ) -> None:
     """Show the plan that a task would run: what of each data set the encoder sees (o) and the decoder is judged on (x)."""
+    from ..core.plan import TASKS
+
+    if task not in ("impute", *TASKS):
+        raise ConfigError(f"unknown task {task!r}; expected one of impute, {', '.join(TASKS)}.")
     _draw(_imputation(data, labels) if task == "impute" else composed(task, data, covariates, labels, likelihoods)[1])
 
 

@@ -301,16 +301,29 @@ def _part(data: Reference, columns: NDArray[np.intp], total: sp.csr_matrix | Non
     return Part("genes", linear, np.arange(len(columns)), size)
 
 
+def with_batches(section: Section, reference: Reference, batch: str) -> list[int]:
+    """Which of the section (0) and the reference (1) have a column of batches.
+
+    Raises
+    ------
+    DataError
+        Neither.
+    """
+    sides: tuple[Reference, Reference] = (section, reference)
+    having = [i for i, side in enumerate(sides) if batch in side.adata.obs]
+    if not having:
+        have = "; ".join(f"{s.name} has {', '.join(map(str, s.adata.obs.columns[:12])) or 'nothing'}" for s in sides)
+        raise DataError(f"neither {section.name} nor {reference.name} has a column {batch!r} of batches in obs ({have}). Name one of these.")
+    return having
+
+
 def _covariates(section: Section, reference: Reference, batch: str | None) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], tuple[str, ...]]:
     """Platform, then batches of either side where the column exists: multi-hot rows for section and reference."""
     sides: tuple[Reference, Reference] = (section, reference)
     names = ["platform: section", "platform: reference"]
     levels: list[tuple[int, str]] = []
     if batch is not None:
-        having = [i for i, s in enumerate(sides) if batch in s.adata.obs]
-        if not having:
-            column(reference, batch)
-        levels = [(i, v) for i in having for v in sorted(set(column(sides[i], batch)))]
+        levels = [(i, v) for i in with_batches(section, reference, batch) for v in sorted(set(column(sides[i], batch)))]
         names += [f"{batch}: {v} ({('section', 'reference')[i]})" for i, v in levels]
     codes = []
     for i, side in enumerate(sides):
