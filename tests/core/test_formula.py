@@ -51,3 +51,27 @@ def test_what_cells_are_to_a_source_is_computed_once_for_all_formulas(parts):
     cells, near, far, formula = parts
     evaluate([formula] * 5, cells)
     assert (near.asked, far.asked) == (2, 1)
+
+
+def test_sources_that_are_alike_are_merged_exactly_when_their_vectors_are_multiples(parts):
+    cells, near, far, formula = parts
+    same = formula.terms[near, 0].vectors
+    terms = formula.terms | {(near, m): Term(same * factor, np.ones(7)) for m, factor in ((0, 2.0), (1, -0.5))}
+    whole = Formula(terms, formula.constant)
+    merged = whole.with_merged(lambda source: source is near)
+    assert list(merged.terms) == [(far, 0)]
+    assert merged.merged is not None
+    found, beside = evaluate([merged, formula], cells)
+    assert found == pytest.approx(evaluate([whole], cells)[0], abs=1e-4)
+    assert beside == pytest.approx(evaluate([formula], cells)[0], abs=1e-4)
+
+
+def test_merged_sources_keep_most_of_what_is_not_a_multiple(parts):
+    cells, near, _, formula = parts
+    noise = np.random.default_rng(2).normal(size=(5, 7))
+    terms = {(near, m): Term(formula.terms[near, 0].vectors + 0.1 * sign * noise, np.ones(7)) for m, sign in ((0, 1), (1, -1))}
+    whole = Formula(terms, np.zeros(7))
+    exact, found = evaluate([whole, whole.with_merged(lambda source: True)], cells)
+    assert np.abs(found - exact).max() > 0
+    assert np.corrcoef(found.ravel(), exact.ravel())[0, 1] > 0.98
+    assert whole.with_merged(lambda source: False) is whole

@@ -71,23 +71,28 @@ def test_the_fast_prediction_is_within_its_stated_error_of_the_exact_one(run):
         assert error < 0.1
 
 
-def test_genes_that_are_no_landmarks_are_painted_within_the_stated_error(run, monkeypatch):
+@pytest.mark.parametrize("merged", [False, True])
+def test_genes_that_are_no_landmarks_are_painted_within_the_stated_error(run, monkeypatch, merged):
     from napari_inclust.core import fast
     from napari_inclust.core.latent import encode
 
     monkeypatch.setattr(fast, "LANDMARKS", 12)
+    if merged:
+        monkeypatch.setattr(fast, "MERGED", 0)
     n_genes = len(run.panel.shared) + run.panel.n_reference_only
     landmarks = fast._landmarks(np.random.default_rng(0), N_SHARED, n_genes)
     assert len(set(landmarks)) == 12
     assert (landmarks < N_SHARED).sum() == 6
+    monkeypatch.setattr(fast, "_CELLS", 150)  # more than once
     rows = np.arange(run.section.n_cells)
-    made = fast.Fast(run.predictor, [rows[:200], rows[200:]], lambda rows: encode(run.trainer, "section", rows), n_genes)
+    made = fast.Fast(run.predictor, len(rows), lambda rows: encode(run.trainer, "section", rows), n_genes)
     others = np.setdiff1d(np.arange(n_genes), landmarks)
-    exact = run.predictor.predict(others, encode(run.trainer, "section", rows))[0]
+    exact, spreads = run.predictor.predict(others, encode(run.trainer, "section", rows))
     for i, feature in enumerate(others):
         values, spread, error = made.predict(int(feature))
         assert np.sqrt(((values - exact[:, i]) ** 2).mean()) / exact[:, i].std() < max(1.5 * error, 0.02)
         assert (spread >= 0).all()
+        assert np.corrcoef(spread, spreads[:, i])[0, 1] > 0.5
 
 
 def test_chunks_give_the_same_whatever_their_size(run):

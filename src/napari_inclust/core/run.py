@@ -324,8 +324,7 @@ class Run:
 
     @cached_property
     def _fast(self) -> Fast:
-        groups = list(chunks(self.section.n_cells, GROUP))
-        return Fast(self.predictor, groups, lambda rows: encode(self.trainer, "section", rows), len(self._imputable))
+        return Fast(self.predictor, self.section.n_cells, lambda rows: encode(self.trainer, "section", rows), len(self._imputable))
 
     def chunks(
         self, genes: Sequence[str], size: int = 64
