@@ -3,7 +3,7 @@
 Exact prediction costs members x readouts x cells x reference cells. But predictions of different genes resemble each other: the leading components of many
 genes at the anchors nearly span those of all genes. Predictions are linear, so the components are computed for all cells at the cost of their own number
 (`formula`). A gene then needs its exact prediction at the anchors alone, which says how to combine the profiles. So these need not be the components
-themselves: of many cells, what all readouts and members attend to is summed before it is multiplied, which costs a tenth and spans nearly as much.
+themselves: of many cells, what all readouts and members attend to is summed before it is multiplied, which takes half the time and spans nearly as much.
 """
 
 from __future__ import annotations

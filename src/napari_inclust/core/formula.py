@@ -65,7 +65,7 @@ class Formula:
         By source and member.
     constant : (genes,)
     merged
-        In place of terms: see `with_merged`.
+        In place of terms, by `with_merged`; a formula that has it is only evaluated.
     """
 
     terms: dict[Key, Term]
@@ -97,7 +97,7 @@ class Formula:
 
 def total(formulas: Sequence[Formula]) -> Formula:
     """The sum of formulas of the same columns."""
-    terms: dict[tuple[Source, int], Term] = {}
+    terms: dict[Key, Term] = {}
     for formula in formulas:
         for key, term in formula.terms.items():
             given = terms.get(key)
