@@ -82,6 +82,8 @@ def main():
     dock.train.task.masks.toggleButton().click()
     wait(lambda: dock.train.task.picture.masks is not None)
     dock.train.runs.toggleButton().click()
+    dock.tabs.setCurrentIndex(dock.titles.index("Train"))  # where the check is made
+    wait(lambda: "Reference check" in dock.train.check.text())
     shot("Train")
     gene = str(session.run.scores["pcc"].idxmax())
     dock.genes.histogram.toggleButton().click()

@@ -9,6 +9,7 @@ themselves: of many cells, what all readouts and members attend to is summed bef
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from .formula import Formula, Source, evaluate, total
 from .latent import Cells
+from .parallel import in_threads
 from .predict import Predictor
 from .readout import Attention
 from .rows import chunks
@@ -30,7 +32,7 @@ SPREAD_LANDMARKS, SPREAD_PROFILES = 128, 48  # how far members differ is not lin
 MERGED = 1e12  # products of attention, some 20 s, above which it is summed first: below it takes seconds anyway, and held-out genes are more exact
 CHECKED = 0.2  # share of the anchors at which the error is measured, by a combination that was found at the others
 _CHUNK = 512  # landmarks at once
-_CELLS = 1024  # cells at once: their attention is kept for each sum
+_CELLS = 512  # cells at once: each thread keeps their attention for each sum
 _RIDGE = 1e-3
 
 
@@ -66,8 +68,10 @@ class Fast:
         at_anchors = both(predictor.anchors)
         self.predictor = predictor
         self.profiles, self.spread_profiles = (np.empty((n_cells, at.shape[1]), dtype=np.float32) for at in at_anchors)
-        for rows in stage("preparing the cells", list(chunks(n_cells, _CELLS))):
-            self.profiles[rows], self.spread_profiles[rows] = both(encode(rows))
+        parts = list(chunks(n_cells, _CELLS))
+        with closing(in_threads(lambda rows: both(encode(rows)), parts)) as found:
+            for rows, made in zip(stage("preparing the cells", parts), found, strict=True):
+                self.profiles[rows], self.spread_profiles[rows] = made
         checked = np.zeros(predictor.anchors.n, dtype=bool)
         checked[random.permutation(len(checked))[: round(CHECKED * len(checked))]] = True
         self._to_values, self._to_spread = (_Combination(at, checked) for at in at_anchors)

@@ -107,8 +107,6 @@ def total(formulas: Sequence[Formula]) -> Formula:
 
 def evaluate(formulas: Sequence[Formula], cells: Cells) -> list[NDArray[np.float32]]:
     """Each formula at some cells, (cells, genes); what the cells are to a source is computed once, however many formulas need it."""
-    from scipy.linalg.blas import saxpy
-
     out = [np.tile(f.constant.astype(np.float32), (cells.n, 1)) for f in formulas]
     sums = [None if f.merged is None else np.zeros((cells.n, len(f.merged.vectors)), dtype=np.float32) for f in formulas]
     for key in dict.fromkeys(key for f in formulas for key in (*f.terms, *(f.merged.weights if f.merged else ()))):
@@ -118,7 +116,7 @@ def evaluate(formulas: Sequence[Formula], cells: Cells) -> list[NDArray[np.float
             if (term := formula.terms.get(key)) is not None:
                 values += (given @ term.vectors) * term.scale.astype(np.float32)
             if formula.merged is not None and summed is not None and (weight := formula.merged.weights.get(key)):
-                saxpy(np.ascontiguousarray(given, dtype=np.float32).ravel(), summed.ravel(), a=weight)  # in place
+                summed += np.float32(weight) * given
     for values, summed, formula in zip(out, sums, formulas, strict=True):
         if formula.merged is not None and summed is not None:
             values += summed @ formula.merged.vectors
