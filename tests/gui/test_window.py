@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from napari._qt.widgets.qt_progress_bar import QtLabeledProgressBar
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel
 
 from napari_inclust.core.stages import stage
 from napari_inclust.errors import InclustError
@@ -210,6 +211,8 @@ def test_cancel_keeps_nothing_and_resume_goes_on(opened: Any, qtbot: Any, tmp_pa
     assert "inClust+ training" in bar.description_label.text()
     assert bar.qt_progress_bar.maximum() == 30
     assert bar.qt_progress_bar.value() == bench.activity.bar.n
+    (turning,) = [label.movie() for label in viewer.window._qt_window.statusBar().findChildren(QLabel) if label.movie() is not None]
+    assert turning.speed() == 10  # else its frames slow the training by a fifth
     qtbot.mouseClick(dock.train.cancel, LEFT)
     qtbot.waitUntil(lambda: bench.training.state == STOPPED)
     qtbot.waitUntil(lambda: bench.activity.bar is None, timeout=20_000)

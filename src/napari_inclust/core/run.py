@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from .gene_trust import GeneTrust, of_run
 from .interval import Calibration, calibrate
 from .latent import Cells, encode
 from .likeness import Likeness
+from .parallel import in_threads
 from .predict import Choices, Predictor
 from .provenance import versions
 from .readout import Genes, build_readouts, shown_genes
@@ -43,7 +45,8 @@ if TYPE_CHECKING:
 SAMPLED_CELLS, SAMPLED_VALUES = (1000, 5000), 1_500_000  # cells on which genes are scored: within these, fewer with a large panel
 ANCHORS = 1000  # cells over which a prediction is standardised
 _MAKING = threading.Lock()
-GROUP = 8192  # cells predicted at once
+GROUP = 8192  # cells encoded at once
+PART = 1024  # cells predicted at once in each thread
 REFERENCE_CELLS = 4000  # reference cells that readouts look at
 
 
@@ -342,8 +345,10 @@ class Run:
         """Values and spread of all cells, group by group."""
         values, spread = np.zeros((2, self.section.n_cells, len(features)), dtype=np.float32)
         prediction = self.predictor.prepared(features)
-        for rows in chunks(self.section.n_cells, GROUP):
-            values[rows], spread[rows] = prediction.values(encode(self.trainer, "section", rows))
+        parts = list(chunks(self.section.n_cells, PART))
+        with closing(in_threads(lambda rows: prediction.values(encode(self.trainer, "section", rows)), parts)) as found:
+            for rows, made in zip(parts, found, strict=True):
+                values[rows], spread[rows] = made
         return values, spread
 
     def save(self, path: str | Path) -> Path:
