@@ -85,7 +85,7 @@ def test_genes_that_are_no_landmarks_are_painted_within_the_stated_error(run, mo
     assert (landmarks < N_SHARED).sum() == 6
     monkeypatch.setattr(fast, "_CELLS", 150)  # more than once
     rows = np.arange(run.section.n_cells)
-    made = fast.Fast(run.predictor, len(rows), lambda rows: encode(run.trainer, "section", rows), n_genes)
+    made = fast.Fast(run.predictor, run.anchors, len(rows), lambda rows: encode(run.trainer, "section", rows), n_genes)
     others = np.setdiff1d(np.arange(n_genes), landmarks)
     exact, spreads = run.predictor.predict(others, encode(run.trainer, "section", rows))
     for i, feature in enumerate(others):

@@ -109,7 +109,7 @@ def _of_result(path: Path, wanted: tuple[str, ...], colormap: str) -> tuple[list
 def _of_run(run: Any, wanted: tuple[str, ...], colormap: str, *, own_limits: bool) -> list[Pane]:
     """Pictures of a saved run: measured beside imputed where there is both."""
     from ..paint.figure import gene_pane
-    from ..paint.limits import Percentile, anchored, join
+    from ..paint.limits import Percentile, anchored, beside
     from ..paint.values import CellValues
 
     _check_names(wanted, [*run.panel.shared, *run.panel.reference_only], Path("the run"))
@@ -119,8 +119,8 @@ def _of_run(run: Any, wanted: tuple[str, ...], colormap: str, *, own_limits: boo
         shown = [CellValues(gene, found.values, found.kind, found.spread, found.score)]
         if (measured := run.measured(gene)) is not None:
             shown.insert(0, CellValues(gene, measured))
-        own = [anchored(Percentile(), p.values) for p in shown]
-        panes += [gene_pane(p, limits if own_limits else join(*own), colormap) for p, limits in zip(shown, own, strict=True)]
+        limits = beside([anchored(Percentile(), p.values) for p in shown], own=own_limits)
+        panes += [gene_pane(p, ends, colormap) for p, ends in zip(shown, limits, strict=True)]
     return panes
 
 

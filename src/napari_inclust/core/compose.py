@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError, DataError
 from . import values as val
 from .naming import common_names
-from .obs import classes_of, column, label_codes, multi_hot, text
+from .obs import classes_of, column, first_columns, label_codes, multi_hot, text
 from .plan import TASKS, Arrow, Block, Plan, Presentation, check_cells
 from .recipe import Recipe
 from .table import Mask, Part, Table
@@ -312,7 +312,7 @@ def with_batches(section: Section, reference: Reference, batch: str) -> list[int
     sides: tuple[Reference, Reference] = (section, reference)
     having = [i for i, side in enumerate(sides) if batch in side.adata.obs]
     if not having:
-        have = "; ".join(f"{s.name} has {', '.join(map(str, s.adata.obs.columns[:12])) or 'nothing'}" for s in sides)
+        have = "; ".join(f"{s.name} has {first_columns(s.adata.obs)}" for s in sides)
         raise DataError(f"neither {section.name} nor {reference.name} has a column {batch!r} of batches in obs ({have}). Name one of these.")
     return having
 

@@ -43,6 +43,8 @@ class Fast:
     ----------
     predictor
         Predicts exactly.
+    anchors
+        Rows of the predictor's anchors.
     n_cells
         Of the section.
     encode
@@ -51,7 +53,7 @@ class Fast:
         Of the reference.
     """
 
-    def __init__(self, predictor: Predictor, n_cells: int, encode: Callable[[NDArray[np.intp]], Cells], n_genes: int) -> None:
+    def __init__(self, predictor: Predictor, anchors: NDArray[np.intp], n_cells: int, encode: Callable[[NDArray[np.intp]], Cells], n_genes: int) -> None:
         random = np.random.default_rng(0)
         landmarks = _landmarks(random, len(predictor.fold), n_genes)
         few = predictor.prepared(random.permutation(landmarks)[:SPREAD_LANDMARKS])
@@ -60,21 +62,20 @@ class Fast:
         if n_cells * sum(map(_products, wanted)) > MERGED:
             wanted = [formula.with_merged(_attends) for formula in wanted]
 
-        def both(cells: Cells) -> tuple[Matrix, Matrix]:
+        def both(rows: NDArray[np.intp]) -> tuple[Matrix, Matrix]:
             """Profiles of the values and of their spread."""
-            values, *members = evaluate(wanted, cells)
+            values, *members = evaluate(wanted, encode(rows))
             return values, (np.std(members, axis=0) - spread_mean) @ spread_axes
 
-        at_anchors = both(predictor.anchors)
         self.predictor = predictor
-        self.profiles, self.spread_profiles = (np.empty((n_cells, at.shape[1]), dtype=np.float32) for at in at_anchors)
+        self.profiles, self.spread_profiles = (np.empty((n_cells, n), dtype=np.float32) for n in (len(wanted[0].constant), spread_axes.shape[1]))
         parts = list(chunks(n_cells, _CELLS))
-        with closing(in_threads(lambda rows: both(encode(rows)), parts)) as found:
+        with closing(in_threads(both, parts)) as found:
             for rows, made in zip(stage("preparing the cells", parts), found, strict=True):
                 self.profiles[rows], self.spread_profiles[rows] = made
         checked = np.zeros(predictor.anchors.n, dtype=bool)
         checked[random.permutation(len(checked))[: round(CHECKED * len(checked))]] = True
-        self._to_values, self._to_spread = (_Combination(at, checked) for at in at_anchors)
+        self._to_values, self._to_spread = (_Combination(of_all[anchors], checked) for of_all in (self.profiles, self.spread_profiles))
 
     def predict(self, feature: int) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
         """Values and spread of one gene (cells,), and the error: root mean square difference from the exact values, in their standard deviations."""

@@ -32,9 +32,13 @@ def column(data: Reference, key: str) -> NDArray[np.str_]:
 def text(obs: pd.DataFrame, key: str, name: str) -> NDArray[np.str_]:
     """`column`, of a table of obs."""
     if key not in obs:
-        have = ", ".join(map(str, obs.columns[:12])) or "nothing"
-        raise DataError(f"{name} has no column {key!r} in obs (it has {have}). Name one of these.")
+        raise DataError(f"{name} has no column {key!r} in obs (it has {first_columns(obs)}). Name one of these.")
     return np.asarray(obs[key].astype(str))
+
+
+def first_columns(obs: pd.DataFrame) -> str:
+    """The first columns that there are, in words."""
+    return ", ".join(map(str, obs.columns[:12])) or "nothing"
 
 
 def label_codes(data: Reference, key: str) -> tuple[tuple[str, ...], NDArray[np.intp]]:

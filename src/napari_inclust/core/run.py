@@ -327,7 +327,7 @@ class Run:
 
     @cached_property
     def _fast(self) -> Fast:
-        return Fast(self.predictor, self.section.n_cells, lambda rows: encode(self.trainer, "section", rows), len(self._imputable))
+        return Fast(self.predictor, self.anchors, self.section.n_cells, lambda rows: encode(self.trainer, "section", rows), len(self._imputable))
 
     def chunks(
         self, genes: Sequence[str], size: int = 64

@@ -66,7 +66,7 @@ class Activity:
 
 def _calm() -> None:
     """Let the picture that turns in the status bar turn slowly: each of its frames takes the interpreter from the training, a fifth of its time in all."""
-    for window in QApplication.topLevelWidgets():
-        for label in (label for bar in window.findChildren(QStatusBar) for label in bar.findChildren(QLabel)):
-            if label.movie() is not None:
-                label.movie().setSpeed(_SPEED)
+    bars = [bar for window in QApplication.topLevelWidgets() for bar in window.findChildren(QStatusBar)]
+    for movie in (label.movie() for bar in bars for label in bar.findChildren(QLabel)):
+        if movie is not None:
+            movie.setSpeed(_SPEED)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..paint.compare import Swiped
-from ..paint.limits import Limits, Manual, Percentile, anchored, around_zero, join
+from ..paint.limits import Limits, Manual, Percentile, anchored, around_zero, beside, join
 from ..paint.values import LINEAR, CellValues
 
 
@@ -47,9 +47,8 @@ class Look:
         return [self._limits(p) for p in shown]
 
     def beside(self, shown: list[CellValues]) -> list[tuple[float, float]]:
-        """Colour limits of one gene's measured and imputed values beside each other: equal, so that equal colours are equal values, unless each has its own."""
-        limits = self.limits(shown)
-        return limits if self.own else [join(*limits)] * len(limits)
+        """Colour limits of one gene's measured and imputed values beside each other."""
+        return beside(self.limits(shown), own=self.own)
 
     def _limits(self, p: CellValues) -> tuple[float, float]:
         if (key := self._key(p)) in self.manual:

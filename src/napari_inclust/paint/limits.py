@@ -85,6 +85,11 @@ def around_zero(values: NDArray[np.floating]) -> tuple[float, float]:
     return (-high, high)
 
 
+def beside(limits: list[tuple[float, float]], *, own: bool) -> list[tuple[float, float]]:
+    """Limits of one gene's measured and imputed values beside each other: equal, so that equal colours are equal values, unless each has its own."""
+    return limits if own else [join(*limits)] * len(limits)
+
+
 def join(*pairs: tuple[float, float]) -> tuple[float, float]:
     """The limits that hold all of several pairs: equal colours mean equal values in views side by side."""
     return _ordered(min(p[0] for p in pairs), max(p[1] for p in pairs))
