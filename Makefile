@@ -21,10 +21,11 @@ demo: $(READY)  ## train on a small real data set, impute genes hidden from it, 
 test: lint  ## lint, types and the whole test suite, with a real viewer
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-lint: $(READY)  ## style and types
+lint: $(READY)  ## style, types and declared dependencies
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/deptry src
 
 docs: $(DOCS_READY)  ## the documentation as a site in site/
 	$(BIN)/mkdocs build --strict

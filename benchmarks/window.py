@@ -54,7 +54,7 @@ def settings() -> Any:
 
 def headless(go: Any, told: Any) -> None:
     """The same training without a window, in a process of its own."""
-    from napari_inclust.core.train import epochs
+    from napari_inclust.core.fit import epochs
     from napari_inclust.io import demo
 
     for _ in Turns(epochs, go, told.put)(demo.demo_section(), demo.demo_reference(), settings(), labels="cell_type"):

@@ -219,12 +219,12 @@ def test_three_dimensional_places_are_kept_whole_and_told(inclust, pair, small_p
 
 
 def test_training_that_was_stopped_goes_on_from_its_checkpoint(impute, monkeypatch, tmp_path):
-    from napari_inclust.core import train
+    from napari_inclust.core.trainer import Trainer
 
     whole, path = impute("--genes", "Gad1", "--resume", tmp_path / "state")
     assert whole.exit_code == 0, whole.stderr
     expected = ad.read_h5ad(path).X
-    once, real = [True], train.Trainer.run_epoch
+    once, real = [True], Trainer.run_epoch
 
     def stops(trainer):
         if trainer.epoch == 1 and once:
@@ -232,7 +232,7 @@ def test_training_that_was_stopped_goes_on_from_its_checkpoint(impute, monkeypat
             raise KeyboardInterrupt
         return real(trainer)
 
-    monkeypatch.setattr(train.Trainer, "run_epoch", stops)
+    monkeypatch.setattr(Trainer, "run_epoch", stops)
     stopped, path = impute("--genes", "Gad1", "--resume", tmp_path / "state", out="resumed.h5ad")
     assert stopped.exit_code == 130
     assert "goes on from there" in stopped.stderr

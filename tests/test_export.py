@@ -13,7 +13,8 @@ import pytest
 import shapely
 
 from napari_inclust.io.cellxgene import problems
-from napari_inclust.io.imputed import OneGene, write_imputed, write_one
+from napari_inclust.io.imputation import OneGene
+from napari_inclust.io.imputed import write_imputed, write_one
 from napari_inclust.io.outlines import rasterise
 from napari_inclust.io.read import read_section
 from napari_inclust.io.result import open_result, traced

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_inclust.core import store, train
+from napari_inclust.core import fit, store
 from napari_inclust.errors import RunError
 
 from .hostile import FUZZ, JSON, Evil, parts_of, rewritten
@@ -120,7 +120,7 @@ def test_a_checkpoint_that_is_a_pickle_or_something_else_is_told(small_pair, tmp
     torch.save(Evil(marker) if content == "evil" else content, path)
     config = Config().replace(epochs=1, members=2, steps=1, batch=32, latent=4, hidden=[16], decoder_hidden=[16], threads=1)
     with pytest.raises(RunError):
-        next(train.epochs(Section.from_adata(small_pair[0]), Reference.from_adata(small_pair[1]), config, checkpoint=path))
+        next(fit.epochs(Section.from_adata(small_pair[0]), Reference.from_adata(small_pair[1]), config, checkpoint=path))
     assert not marker.exists()
 
 

@@ -19,7 +19,7 @@ _WHERE = {
     "Domains": "core.domain_result",
     "align": "core.panel",
     "domains": "core.domains",
-    "fit": "core.train",
+    "fit": "core.fit",
     "load_run": "io.runs",
     "load_trained": "io.trained",
     "read_reference": "io.read",

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from napari_inclust.core.compare import COLUMNS, Hidden, SharedError, Welch, assess
-from napari_inclust.core.train import fit
+from napari_inclust.core.fit import fit
 from napari_inclust.errors import DataError, PanelError
 
 CELLS, GENES = 400, 300

@@ -201,7 +201,7 @@ def test_a_real_cortex_is_layered_as_annotated(shared):
 
 
 def test_a_run_adds_its_latent_and_must_be_of_the_same_cells(section, reference, config):
-    from napari_inclust.core.train import fit
+    from napari_inclust.core.fit import fit
     from napari_inclust.errors import RunError
 
     run = fit(section, reference, config)

@@ -107,8 +107,8 @@ def test_imputed_markers_are_ranked_apart(section, seg, truth):
 
 def test_a_run_ranks_the_genes_that_only_its_reference_has(section, reference, config, seg, monkeypatch):
     from napari_inclust.core import domain_evidence
+    from napari_inclust.core.fit import fit
     from napari_inclust.core.section import Section
-    from napari_inclust.core.train import fit
 
     run = fit(section, reference, config)
     whole = markers(section, seg, run, n=3)

@@ -8,8 +8,8 @@ from anndata import AnnData
 
 from napari_inclust.core import embed
 from napari_inclust.core.embed import features, measured_components, pca, umap
+from napari_inclust.core.fit import fit
 from napari_inclust.core.section import Section
-from napari_inclust.core.train import fit
 from napari_inclust.core.values import lognormalise
 from napari_inclust.io.demo import demo_section
 

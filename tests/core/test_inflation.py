@@ -8,8 +8,8 @@ import anndata as ad
 import numpy as np
 import pytest
 
+from napari_inclust.core.fit import fit
 from napari_inclust.core.inflation import inflation, moran, neighbours
-from napari_inclust.core.train import fit
 
 RNG = np.random.default_rng(0)
 XY = RNG.uniform(0, 100, (400, 2))

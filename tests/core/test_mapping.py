@@ -8,11 +8,11 @@ import pytest
 
 from napari_inclust.core import store
 from napari_inclust.core.config import Config
+from napari_inclust.core.fit import fit
 from napari_inclust.core.generators import driven
 from napari_inclust.core.mapping import SECTION, map_section, positions
 from napari_inclust.core.score import pearson
 from napari_inclust.core.section import Reference, Section
-from napari_inclust.core.train import fit
 from napari_inclust.errors import PanelError, RunError
 
 from .conftest import N_EXTRA, N_SHARED, make_adata

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from napari_inclust.core import run_file, store
+from napari_inclust.core.fit import fit
 from napari_inclust.core.run import Run
 from napari_inclust.core.scale import Levels, Shape
 from napari_inclust.core.score import pearson
 from napari_inclust.core.section import Reference, Section
 from napari_inclust.core.stack import choose_weights, correlations, weights_by_fold
-from napari_inclust.core.train import fit
 from napari_inclust.errors import OutputError, PanelError, RunError
 
 from .conftest import N_EXTRA, N_SHARED, make_adata

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from napari_inclust.core.config import Config
+from napari_inclust.core.fit import fit
 from napari_inclust.core.stages import followed, stage
-from napari_inclust.core.train import fit
 
 
 def test_steps_are_told_before_they_are_worked_on_and_only_while_followed():

@@ -8,9 +8,9 @@ import torch
 
 from napari_inclust.core.compose import imputation
 from napari_inclust.core.config import Config
+from napari_inclust.core.fit import epochs, fit
 from napari_inclust.core.panel import align
 from napari_inclust.core.section import Section
-from napari_inclust.core.train import epochs, fit
 from napari_inclust.core.trainer import Trainer
 from napari_inclust.errors import RunError
 

@@ -9,11 +9,11 @@ from scipy.stats import spearmanr
 
 from napari_inclust.core import cell_trust, covariation
 from napari_inclust.core.config import Config
+from napari_inclust.core.fit import fit
 from napari_inclust.core.gene_trust import FEATURES, foresee
 from napari_inclust.core.interval import calibrate
 from napari_inclust.core.score import zscore
 from napari_inclust.core.section import Reference, Section
-from napari_inclust.core.train import fit
 
 from .conftest import N_EXTRA, N_SHARED, make_adata
 

@@ -82,3 +82,19 @@ def test_values_that_cannot_be_expression_are_refused_with_their_number_and_row(
     matrix = sp.csr_matrix(np.array([[1.0, 0, 2], [0, 0, 0], [bad, 1, bad]], dtype=np.float32))
     with pytest.raises(DataError, match=rf"X of s holds 2 {word} values \(first in row 2\)"):
         val.check_finite(matrix, "X of s")
+
+
+@pytest.mark.parametrize("n_cells", [10, 100_000])
+def test_a_constant_gene_has_spread_zero_at_any_number_of_cells(n_cells):
+    constant = sp.csr_matrix(np.full((n_cells, 1), 3.3, dtype=np.float32))
+    absent = sp.csr_matrix((n_cells, 1), dtype=np.float32)
+    mean, sd = val.moments(sp.hstack([constant, absent], format="csr"))
+    assert mean == pytest.approx([3.3, 0])
+    assert list(sd) == [0, 0]
+
+
+def test_moments_are_those_of_the_dense_matrix():
+    dense = np.random.default_rng(0).poisson(0.7, (500, 6)).astype(np.float32)
+    mean, sd = val.moments(sp.csr_matrix(dense))
+    assert mean == pytest.approx(dense.mean(0, dtype=np.float64))
+    assert sd == pytest.approx(dense.std(0, dtype=np.float64))

@@ -15,8 +15,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_inclust.core.config import Config
+from napari_inclust.core.fit import fit
 from napari_inclust.core.section import Reference, Section
-from napari_inclust.core.train import fit
 from napari_inclust.core.trained_store import save
 from napari_inclust.gui.generating import Made, reopened
 from napari_inclust.gui.training import CRASHED, DONE, STOPPED

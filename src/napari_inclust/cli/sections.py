@@ -16,6 +16,7 @@ import typer
 from .. import __version__
 from ..errors import ConfigError, InclustError, OutputError
 from .console import Talk, duration, plural
+from .genes import genes_to_impute
 from .training import Data, announce, command_line, medians, open_data, train
 
 if TYPE_CHECKING:
@@ -117,7 +118,6 @@ def digest(wanted: Wanted, sections: Sequence[Section], reference: Reference, ge
 def _each(spatial: dict[str, Path], outputs: dict[str, Path], reference: Reference, wanted: Wanted, talk: Talk) -> Iterator[dict[str, Any]]:
     """One model a section."""
     from ..io.imputed import requested, write_run
-    from .impute import genes_to_impute
 
     for number, (name, path) in enumerate(spatial.items(), 1):
         start = time.perf_counter()
@@ -143,7 +143,6 @@ def _together(spatial: dict[str, Path], outputs: dict[str, Path], reference: Ref
     from ..io.imputed import requested, write_imputed
     from ..io.read import read_section
     from ..io.stored import Stored, joined
-    from .impute import genes_to_impute
 
     sections: dict[str, Section] = {}
     for name, path in spatial.items():

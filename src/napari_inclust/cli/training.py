@@ -90,7 +90,7 @@ def settings(preset: str | None, config_file: Path | None, **changes: Any) -> Co
 def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, batch: str | None = None, checkpoint: Path | None = None) -> Run:
     """Train with a progress bar; Ctrl-C ends it at once, and the checkpoint (if asked for) stays."""
     from ..core.compose import with_batches
-    from ..core.train import epochs
+    from ..core.fit import epochs
 
     if batch is not None:
         with_batches(data.section, data.reference, batch)  # told now rather than after the check

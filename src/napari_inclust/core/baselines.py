@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .components import EXACT
+from .components import PCA
 
 Matrix = NDArray[np.floating[Any]]
 NEIGHBOURS = 50
@@ -23,11 +23,8 @@ def knn_weights(target: Matrix, reference: Matrix, seed: int) -> sp.csr_matrix:
     target, reference : (cells, shared genes)
         z-scored within each data set.
     """
-    from sklearn.decomposition import PCA
-
     both = np.vstack([target, reference])
-    solver = "covariance_eigh" if both.shape[1] <= EXACT else "randomized"
-    pcs = PCA(min(COMPONENTS, both.shape[1] - 1), random_state=seed, svd_solver=solver).fit_transform(both)
+    pcs = PCA.fit(both, min(COMPONENTS, both.shape[1] - 1), seed).transform(both)
     return _neighbour_weights(pcs[: len(target)], pcs[len(target) :])
 
 

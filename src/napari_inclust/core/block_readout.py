@@ -14,7 +14,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .readout import attention, unit
+from .attention import attention, unit
+from .components import PCA
 from .rows import chunks
 from .trained import Trained
 
@@ -113,14 +114,9 @@ class Placing:
         self.covariate = trained.plan.table(source).covariate
         self.components = self._components(rows) if own == inputs else None
 
-    def _components(self, rows: NDArray[np.intp]) -> tuple[Matrix, Matrix]:
-        """Mean (inputs,) and principal directions (inputs, components) of what the encoder sees of the source."""
-        from sklearn.utils.extmath import randomized_svd
-
-        x = self.seen(self.source, rows)
-        shift: Matrix = x.mean(0)
-        vectors = randomized_svd(x - shift, min(COMPONENTS, min(x.shape) - 1), random_state=self.trained.trainer.config.seed)[2]
-        return shift, vectors.T.astype(np.float32)
+    def _components(self, rows: NDArray[np.intp]) -> PCA:
+        """Principal components of what the encoder sees of the source."""
+        return PCA.fit(self.seen(self.source, rows), COMPONENTS, self.trained.trainer.config.seed)
 
     def seen(self, table: str, rows: NDArray[np.intp]) -> Matrix:
         """(cells, inputs) scaled values, zero where the encoder sees nothing."""
@@ -136,8 +132,7 @@ class Placing:
         hidden = self.trained.hidden(z, self.covariate)
         found = {f"latent {n}": each for n, each in enumerate(z)} | {f"hidden {n}": each for n, each in enumerate(hidden)}
         if self.components is not None:
-            shift, directions = self.components
-            found["components"] = np.concatenate([(self.seen(table, rows[c]) - shift) @ directions for c in chunks(len(rows))])
+            found["components"] = np.concatenate([self.components.transform(self.seen(table, rows[c])) for c in chunks(len(rows))])
         return found
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import axes
-from .readout import unit
+from .attention import unit
+from .components import PCA
 
 Matrix = NDArray[np.floating[Any]]
 ALIKE, SHARE = (10, 50), 1 / 50  # cells whose profiles are averaged, since one cell's counts are too few to tell: this share, so that small types stay apart
@@ -59,7 +59,7 @@ class Neighbourhood:
 
         self.among, self.mean = among, among.mean(0)
         self.alike = min(int(np.clip(len(among) * SHARE, *ALIKE)) if alike is None else alike, max(1, len(among) // 5))
-        self._axes = axes(among - self.mean, COMPONENTS, seed)
+        self._axes = PCA.fit(among, COMPONENTS, seed).axes
         averaged = self.averaged(among)
         placed = averaged @ self._axes
         found = KMeans(min(most, max(2, len(among) // 20), len(among)), n_init=3, random_state=seed).fit(placed)

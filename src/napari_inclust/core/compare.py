@@ -21,7 +21,7 @@ from scipy import stats
 from ..errors import DataError
 
 if TYPE_CHECKING:
-    from .run import Run
+    from .run_model import ImputationModel
 
 Mask = NDArray[np.bool_]
 Values = NDArray[np.floating[Any]]
@@ -207,7 +207,7 @@ class Comparison:
         )
 
 
-def compare(run: Run, a: Mask, b: Mask | None = None, genes: Sequence[str] | None = None, *, seed: int = 0) -> Comparison:
+def compare(run: ImputationModel, a: Mask, b: Mask | None = None, genes: Sequence[str] | None = None, *, seed: int = 0) -> Comparison:
     """Imputed genes in group A against group B.
 
     Parameters

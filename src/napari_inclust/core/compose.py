@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, DataError
 from . import values as val
+from .components import PCA
 from .naming import common_names
 from .obs import classes_of, column, first_columns, label_codes, multi_hot, text
-from .plan import TASKS, Arrow, Block, Plan, Presentation, check_cells
-from .recipe import Recipe
+from .plan import TASKS, Arrow, Block, Plan, Presentation, Recipe, check_cells
 from .table import Mask, Part, Table
 
 if TYPE_CHECKING:
@@ -269,16 +269,11 @@ def imputation(
 
 def reference_components(reference: Reference, panel: Panel, components: int) -> NDArray[np.float32]:
     """(cells, components) principal components of the reference over its most variable genes, z-scored, each scaled to unit variance."""
-    from sklearn.utils.extmath import randomized_svd
-
     values = val.lognormalise(reference.matrix[:, panel.reference_columns], reference.values.kind, val.library_size(reference.matrix))
     mean, sd = val.moments(values)
     chosen = np.sort(np.argsort(-sd, kind="stable")[:VARIABLE_GENES])
     z = np.clip((values[:, chosen].toarray() - mean[chosen]) / np.maximum(sd[chosen], 1e-6), -4, 4)
-    z = z - z.mean(0)
-    k = min(components, min(z.shape) - 1)
-    u, s, _ = randomized_svd(z, k, random_state=0)
-    scores = u * s
+    scores = PCA.fit(z, min(components, min(z.shape) - 1)).transform(z)
     out: NDArray[np.float32] = ((scores - scores.mean(0)) / np.maximum(scores.std(0), 1e-12)).astype(np.float32)
     return out
 

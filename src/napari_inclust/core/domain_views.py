@@ -31,7 +31,6 @@ STATE_COMPONENTS = 40
 MIN_SECTION = 50  # cells; smaller sections are scaled with all others
 _CELLS_A_COMPONENT = 10
 _CHUNK = 4096
-_ROWS = 65_536
 
 
 def expression(section: Section) -> sp.csr_matrix:
@@ -47,23 +46,12 @@ def expression(section: Section) -> sp.csr_matrix:
     controls = set(control_probes(section.genes))
     columns = [i for i, gene in enumerate(section.genes) if gene not in controls]
     x = val.lognormalise(section.matrix[:, columns], section.values.kind)
-    mean, sd = moments(x)
+    mean, sd = val.moments(x)
     kept = np.flatnonzero((sd > 1e-4 * mean) & (x.getnnz(0) >= min(3, x.shape[0])))
     if not len(kept):
         raise DataError(f"no gene of {section.name} differs between its cells: there is nothing to tell domains by.")
     kept = np.sort(kept[np.argsort(-sd[kept], kind="stable")[:GENES]])
     return x[:, kept].tocsr()
-
-
-def moments(x: sp.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each column."""
-    total, square = np.zeros((2, x.shape[1]))
-    for start in range(0, x.shape[0], _ROWS):  # in double precision: a constant gene must not seem to vary by rounding
-        part = x[start : start + _ROWS].astype(np.float64)
-        total += np.asarray(part.sum(0)).ravel()
-        square += np.asarray(part.multiply(part).sum(0)).ravel()
-    mean = total / x.shape[0]
-    return mean, np.sqrt(np.maximum(square / x.shape[0] - mean**2, 0))
 
 
 def views(x: sp.csr_matrix, sections: Codes) -> dict[str, Matrix]:
@@ -239,5 +227,5 @@ def _groups(sections: Codes) -> Codes:
 
 def _group_moments(x: sp.csr_matrix, group: Codes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(groups, genes) means and standard deviations."""
-    pairs = [moments(x[group == g]) if group.max() else moments(x) for g in range(int(group.max()) + 1)]
+    pairs = [val.moments(x[group == g]) if group.max() else val.moments(x) for g in range(int(group.max()) + 1)]
     return np.stack([m for m, _ in pairs]), np.stack([s for _, s in pairs])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from . import values as val
-from .components import EXACT
+from .components import PCA
 from .subsample import uniform
 
 if TYPE_CHECKING:
@@ -63,19 +63,11 @@ def features(section: Section, run: Run | None) -> tuple[NDArray[np.float32], st
 
 
 def measured_components(section: Section, k: int = COMPONENTS) -> NDArray[np.float32]:
-    """(cells, at most k) principal components of the log-normalised values: by the eigenvectors of their covariance, or of more than 1,000 genes by Arnoldi iteration."""
+    """(cells, at most k) principal components of the log-normalised values."""
     if not section.genes:
         raise DataError(f"{section.name} holds no measured genes, only predictions of a run: cells cannot be placed by them. Open what was measured.")
     values = val.lognormalise(section.matrix, section.values.kind)
-    if min(values.shape) > EXACT:
-        from sklearn.decomposition import PCA
-
-        return np.asarray(PCA(k, svd_solver="arpack", random_state=0).fit_transform(values), dtype=np.float32)
-    mean = np.asarray(values.mean(0)).ravel()
-    covariance = (values.T @ values).toarray() / values.shape[0] - np.outer(mean, mean)
-    vector = np.linalg.eigh(covariance)[1][:, ::-1][:, : min(k, values.shape[1])]
-    out: NDArray[np.float32] = np.asarray(values @ vector - mean @ vector, dtype=np.float32)
-    return out
+    return PCA.fit(values, k).transform(values).astype(np.float32)
 
 
 def pca(x: NDArray[np.floating[Any]], source: str) -> Embedding:

@@ -11,7 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .components import axes
+from .components import PCA
 from .inflation import inflation, moran, neighbours
 from .predict import Predictor
 from .readout import GeneProcess, Wanted
@@ -20,7 +20,7 @@ from .stages import stage
 
 if TYPE_CHECKING:
     from .config import Config
-    from .run import Run
+    from .run_model import ImputationModel
 
 FEATURES = (
     "detection",
@@ -70,7 +70,7 @@ class GeneTrust:
         return pd.concat([self.measured, self.table]).rename(columns={"predicted_pcc": "foreseen"}).reindex(columns=["foreseen", "moran", "moran_flag"])
 
 
-def of_run(run: Run, genes: Sequence[str]) -> GeneTrust:
+def of_run(run: ImputationModel, genes: Sequence[str], scores: NDArray[np.float64]) -> GeneTrust:
     """What can be told of genes that the section of a run lacks: foreseen scores, and whether imputing made them smoother than genes are."""
     n, predictor = run.panel.n_shared, run.predictor
     learned = run.plan.table("reference").part("components")
@@ -79,7 +79,7 @@ def of_run(run: Run, genes: Sequence[str]) -> GeneTrust:
     graph = neighbours(run.section.xy[run.anchors])
     features = gene_features(predictor, positions, components, graph)
     alike = np.vstack([predictor.genes.wanted(part).to_shared.T for part in np.split(positions, range(CHUNK, len(positions), CHUNK))])
-    trust = foresee(features[:n], run.scores["pcc"].to_numpy(), features[n:], list(genes), run.config.seed, alike=alike)
+    trust = foresee(features[:n], scores, features[n:], list(genes), run.config.seed, alike=alike)
     smooth = inflation(
         features[:, FEATURES.index("spatial pattern")], moran(run.measured_shared(run.anchors), graph), np.log(predictor.levels.mean[positions] + 1e-9)
     )
@@ -89,9 +89,7 @@ def of_run(run: Run, genes: Sequence[str]) -> GeneTrust:
 
 def _components(values: NDArray[np.floating[Any]], config: Config) -> NDArray[np.floating[Any]]:
     """(cells, components) leading principal components."""
-    centred = values - values.mean(0)
-    out: NDArray[np.floating[Any]] = centred @ axes(centred, config.components, config.seed)
-    return out
+    return PCA.fit(values, config.components, config.seed).transform(values)
 
 
 def gene_features(predictor: Predictor, features: NDArray[np.intp], components: NDArray[np.floating[Any]], graph: sp.csr_matrix) -> NDArray[np.float64]:

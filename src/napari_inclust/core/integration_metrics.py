@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .components import PCA
 from .obs import classes_of, text
 from .subsample import uniform
 
@@ -158,8 +159,6 @@ def components(plan: Plan, at: Codes, seed: int) -> NDArray[np.float32] | None:
     at
         The cells wanted, ascending, counted through the tables.
     """
-    from sklearn.decomposition import PCA
-
     every = np.all([t.measured(len(plan.features)) for t in plan.tables], axis=0)
     if not every.any():
         return None
@@ -171,8 +170,7 @@ def components(plan: Plan, at: Codes, seed: int) -> NDArray[np.float32] | None:
         rows.append(np.hstack(wanted)[:, order])
         start += t.n_cells
     values = np.concatenate(rows)
-    out: NDArray[np.float32] = PCA(min(COMPONENTS, *values.shape), svd_solver="randomized", random_state=seed).fit_transform(values)
-    return out
+    return PCA.fit(values, COMPONENTS, seed).transform(values).astype(np.float32)
 
 
 def _groups(plan: Plan) -> dict[str, Codes]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .attention import attention, unit
 from .latent import Cells
-from .readout import attention, unit
 from .stages import stage
 
 Matrix = NDArray[np.floating[Any]]

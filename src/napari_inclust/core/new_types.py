@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .cell_trust import resemblance
+from .components import PCA
 from .novelty import CHUNK, MOST, Codes, Matrix, Novelty, features
 from .rows import chunks
 from .subsample import uniform
@@ -97,10 +98,9 @@ def communities(x: Matrix, seed: int) -> Codes:
     Of more than 5,000 cells as many are drawn by the seed; the others follow the nearest of these.
     """
     import networkx as nx  # type: ignore[import-untyped]
-    from sklearn.decomposition import PCA
     from sklearn.neighbors import NearestNeighbors, kneighbors_graph
 
-    z = PCA(min(COMPONENTS, len(x) - 1, x.shape[1]), svd_solver="randomized", random_state=seed).fit_transform(x)
+    z = PCA.fit(x, min(COMPONENTS, len(x) - 1), seed).transform(x)
     at = uniform(len(z), MOST, seed)
     edges = kneighbors_graph(z[at], min(NEIGHBOURS, len(at) - 1))
     found = nx.community.louvain_communities(nx.from_scipy_sparse_array(edges.maximum(edges.T)), seed=seed)

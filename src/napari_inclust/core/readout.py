@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,21 +16,19 @@ import torch
 from numpy.typing import NDArray
 from scipy.linalg import lu_factor, lu_solve
 
+from .attention import attention, unit
 from .formula import Source
 from .latent import Cells
+from .likeness import Likeness
 from .plan import Plan
 from .trainer import Trainer
 from .values import moments
-
-if TYPE_CHECKING:
-    from .likeness import Likeness
 
 Matrix = NDArray[np.floating[Any]]
 MOST_SHOWN = 1000  # genes that readouts look at directly
 OUTLIER = 4.0  # standard deviations at which a reference value is cut
 PROCESSES = ((1.0, 0.1, 0.0), (3.0, 0.05, 0.1), (3.0, 0.05, 0.3))  # noise, common factor and level of each process over genes
 PENALTY = 1.0  # of the decoder's last layer
-AT_ONCE = 512  # cells whose attention is computed together
 
 
 class Genes:
@@ -223,25 +221,6 @@ class Head:
     def vectors(self, member: int, wanted: Wanted) -> Matrix:
         """Which output each gene is."""
         return np.eye(self.outputs, dtype=np.float32)[:, wanted.features]
-
-
-def attention(cells: Matrix, anchors: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    """Weights (cells, anchors), rows sum to 1: softmax(cosine / temperature); the anchors' rows have length 1. A few cells at once: what stays in the cache is three times as fast."""
-    placed, scaled = unit(cells), np.ascontiguousarray(anchors.T / np.float32(temperature))
-    out, ones = np.empty((len(placed), len(anchors)), dtype=np.float32), np.ones(len(anchors), dtype=np.float32)
-    for start in range(0, len(placed), AT_ONCE):
-        w = out[start : start + AT_ONCE]
-        np.matmul(placed[start : start + AT_ONCE], scaled, out=w)
-        w -= np.float32(1 / temperature)  # the largest that there can be
-        np.exp(w, out=w)
-        w /= (w @ ones)[:, None]
-    return out
-
-
-def unit(a: Matrix) -> NDArray[np.float32]:
-    """Rows of length 1."""
-    out: NDArray[np.float32] = (a / np.maximum(np.linalg.norm(a, axis=1, keepdims=True), 1e-8)).astype(np.float32)
-    return out
 
 
 def shown_genes(plan: Plan, genes: Genes) -> list[NDArray[np.intp]]:

@@ -18,11 +18,35 @@ from .predicted import Predicted, split
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from .subsample import Drawn
-
 UNITS = {"micrometre": 1.0, "nanometre": 1e-3, "millimetre": 1e3}
 _NOT_STATED, _IN_PIXELS = "unit not stated in the file", "distances are in pixels"  # in unit notes
 PIXEL_SIZE = "spatial_pixel_size"  # in uns: micrometres per unit of obsm["spatial"], in files of ours whose section was read with one
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """How the cells of a reference were chosen from all of its file; enough to choose them again.
+
+    Attributes
+    ----------
+    cells
+        In the file.
+    most
+        That were kept.
+    labels
+        Column of `obs` whose types were kept in balance, if any.
+    seed
+        Of the draw.
+    """
+
+    cells: int
+    most: int
+    labels: str | None
+    seed: int
+
+    def __str__(self) -> str:
+        by = f", by type ({self.labels})" if self.labels else ""
+        return f"{self.most:,} of {self.cells:,} cells drawn for training{by}, seed {self.seed}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,9 +1,8 @@
-"""A run to a file, and back with its data: whole, or as the source of a mapping."""
+"""A saved run back with its data: whole, or as the source of a mapping."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from .mapping import Source, restricted
 from .panel import align
 from .predict import Choices
 from .run import Run
-from .run_file import Parts, epochs_from, epochs_table, fill, read, settings, table, write
+from .run_file import Parts, epochs_from, fill, read, settings, table
 from .scale import Shape
 from .subsample import drawn
 from .trainer import Trainer
@@ -24,22 +23,6 @@ if TYPE_CHECKING:
     from .config import Config
     from .section import Reference, Section
     from .table import Mask
-
-
-def save(run: Run, path: str | Path) -> Path:
-    """Write a run; an existing file is replaced only when the new one is complete.
-
-    Raises
-    ------
-    OutputError
-        A place that cannot be written to.
-    """
-    about = {
-        "choices": asdict(run.choices), "provenance": run.provenance, "panel": list(run.panel.genes), "classes": list(run.plan.classes),
-        "covariates": list(run.plan.covariates), "folds": run.plan.hidden[:, : run.panel.n_shared].argmax(0).tolist(),
-    }  # fmt: skip
-    tables = {"scores": run.scores.reset_index(), "history": epochs_table(run.history)}
-    return write(Path(path), "run", about, tables, run.trainer.model.state_dict())
 
 
 def describe(path: str | Path) -> dict[str, Any]:

@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .section import Reference
+from .section import Drawn, Reference
 
 MOST = 50_000  # cells that training takes
 LEAST = 200  # cells of each type that are kept, where it has so many
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """How the cells of a reference were chosen from all of its file; enough to choose them again.
-
-    Attributes
-    ----------
-    cells
-        In the file.
-    most
-        That were kept.
-    labels
-        Column of `obs` whose types were kept in balance, if any.
-    seed
-        Of the draw.
-    """
-
-    cells: int
-    most: int
-    labels: str | None
-    seed: int
-
-    def __str__(self) -> str:
-        by = f", by type ({self.labels})" if self.labels else ""
-        return f"{self.most:,} of {self.cells:,} cells drawn for training{by}, seed {self.seed}"
 
 
 def uniform(n: int, most: int, seed: int) -> NDArray[np.intp]:

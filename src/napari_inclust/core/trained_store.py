@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import ConfigError, RunError
 from .compose import compose
 from .dataset import Dataset
-from .recipe import Recipe
+from .plan import Recipe
 from .run_file import Parts, epochs_from, epochs_table, fill, read, settings, table, write
 from .trained import Trained
 from .trainer import Trainer

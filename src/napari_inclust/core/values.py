@@ -18,6 +18,7 @@ MEANING: dict[Kind, str] = {
     "linear": "values on a linear scale (counts per volume, intensities)",
     "lognorm": "log-normalised values",
 }
+_ROWS = 65_536  # of a matrix, summed at once
 _SAMPLE = 500  # cells looked at to tell what the numbers are
 _LOGARITHMS = (2.5, 25.0)  # between these lies the largest of any logarithm of normalised expression, whatever its base; intensities from 0 to 1 lie below
 _SKEW = 3.5  # of values above zero, at most, when they are logarithms; on a linear scale expression has a far longer tail
@@ -174,7 +175,30 @@ def lognormalise(matrix: sp.csr_matrix, kind: Kind, total: NDArray[np.float64] |
 
 
 def moments(matrix: sp.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each column of a sparse matrix, without densifying it."""
-    mean = np.asarray(matrix.mean(0), dtype=np.float64).ravel()
-    square = np.asarray(matrix.multiply(matrix).mean(0), dtype=np.float64).ravel()
-    return mean, np.sqrt(np.maximum(square - mean**2, 0))
+    """Mean and standard deviation of each column of a sparse matrix, without densifying it.
+
+    Sums are taken in float64 and around the value of the first row, so that a constant column has spread 0 at any number of cells and at any level.
+
+    Parameters
+    ----------
+    matrix : (cells, features) CSR
+
+    Returns
+    -------
+    mean, sd : (features,) float64
+    """
+    n, features = matrix.shape
+    origin = np.zeros(features)
+    everywhere = matrix.getnnz(0) == n  # a column with absent zeros is constant at 0 only
+    first = slice(0, matrix.indptr[1])
+    origin[matrix.indices[first]] = matrix.data[first]
+    origin[~everywhere] = 0
+    total, square = np.zeros((2, features))
+    for start in range(0, n, _ROWS):
+        part = slice(matrix.indptr[start], matrix.indptr[min(start + _ROWS, n)])
+        column = matrix.indices[part]
+        off = matrix.data[part].astype(np.float64) - origin[column]
+        total += np.bincount(column, off, features)
+        square += np.bincount(column, off * off, features)
+    mean = total / n
+    return mean + origin, np.sqrt(np.maximum(square / n - mean**2, 0))

@@ -28,7 +28,7 @@ Steps = Callable[..., Generator[Any, None, Any]]
 
 def real_steps(*args: Any, **kwargs: Any) -> Generator[Any, None, Any]:
     """`core.train.epochs`, and one gene read from the new run so that the first click is fast. Imported here: torch takes seconds."""
-    from ..core.train import epochs
+    from ..core.fit import epochs
 
     run = yield from epochs(*args, **kwargs)
     run.impute(run.panel.shared[0])

@@ -59,7 +59,8 @@ def write_values(path: Path, section: Section, painted: CellValues, provenance: 
     import numpy as np
 
     from ..errors import DataError
-    from ..io.imputed import OneGene, write_one
+    from ..io.imputation import OneGene
+    from ..io.imputed import write_one
     from ..io.write import check_output
 
     if len(painted.values) != section.n_cells:

@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 
 from ..errors import OutputError
+from .imputation import fill
 from .write import opened, replacing
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from .imputed import Imputation
+    from .imputation import Imputation
 
 _BANNER = "MuData (format-version=0.1.0;creator=napari-inclust)"
 _MEASURED = "measured"
@@ -32,8 +33,6 @@ def write_h5mu(path: Path, found: Imputation, name: str, progress: Callable[[int
         The section's file has a modality of that name, or the place cannot be written.
     """
     from anndata.io import write_elem
-
-    from .imputed import fill
 
     source = found.section.path
     with ExitStack() as stack:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core.config import Config
 from ..core.dataset import Dataset, apart
-from ..core.recipe import Recipe
+from ..core.plan import Recipe
 from ..errors import ConfigError
 from .datasets import read_dataset
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError
+from .imputation import fill
 from .sink import uninterrupted
 from .write import as_output_error, opened, replacing
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .imputed import Imputation
+    from .imputation import Imputation
 
 WAIT = 60.0  # seconds for another process that is writing the index
 _CELLS, _ELEMENT, _INSTANCE = "cells", "inclust_element", "inclust_instance"  # of such a store: its shapes or labels, and the columns that point to them
@@ -100,7 +101,6 @@ def _fill(
     store: Path, found: Imputation, attributes: dict[str, Any], name: str, progress: Callable[[int], None], columns: Mapping[str, Any] | None = None
 ) -> None:
     """Imputed genes as a table of the elements that the attributes name, with more columns of `obs` when they are given."""
-    from .imputed import fill
 
     with _adding(store, "tables", name) as (part, zarr_format), opened(part, store, zarr_format=zarr_format) as (group, writing):
         fill(group, writing, found, found.uns | {"spatialdata_attrs": attributes}, progress, columns)

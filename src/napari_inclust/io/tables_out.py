@@ -14,7 +14,7 @@ from ..errors import OutputError
 from .write import as_output_error, replacing
 
 if TYPE_CHECKING:
-    from .imputed import Imputation
+    from .imputation import Imputation
 
 _ROWS = 4096  # cells held in memory at once
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..core.integrated import SETTINGS
 from ..core.section import PIXEL_SIZE
 from ..core.transfer import transfer
-from .imputed import category_colours
+from .imputation import category_colours
 from .mudata_out import write_modalities
 from .types_out import put_types
 from .write import as_output_error, replacing, storable
