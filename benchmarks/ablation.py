@@ -33,7 +33,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 def measure(name: str) -> Iterator[dict[str, Any]]:
     """Train on a pair with one setting changed at a time; medians and means over the shared genes."""
     from napari_inclust import Config, fit
-    from napari_inclust.core.run import Run
+    from napari_inclust.imputation.run import Run
 
     section, reference, labels = pair(name)
 

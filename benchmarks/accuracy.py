@@ -18,9 +18,9 @@ PAIRS = ("hypothalamus", "drosophila", "osmfish", "merfish_visp")
 
 def pair(name: str) -> tuple[Any, Any, str | None]:
     """Section, reference and label column of a pair: unresolved classes and control probes left out. "hypothalamus" is the embedded demo's."""
-    from napari_inclust.core.section import Reference, Section
+    from napari_inclust.data.section import Reference, Section
     from napari_inclust.io import demo
-    from napari_inclust.io.read import read_adata
+    from napari_inclust.io.readers.dispatch import read_adata
 
     if name == "hypothalamus":
         return demo.demo_section(), demo.demo_reference(), "cell_type"

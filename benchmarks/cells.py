@@ -33,11 +33,11 @@ def measure(n: int) -> dict[str, float]:
     import napari
     from qtpy.QtWidgets import QApplication
 
-    from napari_inclust.core.embed import measured_components, pca
-    from napari_inclust.core.regions import inside
-    from napari_inclust.gui.bench import bench_of
-    from napari_inclust.gui.latent_view import of_types
-    from napari_inclust.gui.point_plot import PointPlot
+    from napari_inclust.gui.docks.latent import of_types
+    from napari_inclust.gui.plots.points import PointPlot
+    from napari_inclust.gui.viewer_context import bench_of
+    from napari_inclust.imputation.embedding import measured_components, pca
+    from napari_inclust.spatial.regions import inside
 
     section = tiled(n)
     viewer = napari.Viewer(show=True)

@@ -33,7 +33,7 @@ def judged(imputed: np.ndarray, truth: np.ndarray, in_a: np.ndarray, spread: np.
     """One row a gene of one pair of groups."""
     from scipy import stats
 
-    from napari_inclust.core.compare import Hidden, Welch, assess
+    from napari_inclust.imputation.differential_expression import Hidden, Welch, assess
 
     hidden, measured, out = Hidden.of(imputed, truth, in_a, spread), Welch.of(truth, in_a), []
     for m in np.unique(fold):

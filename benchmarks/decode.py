@@ -27,7 +27,7 @@ def measure(n: int) -> dict[str, Any]:
     from anndata import AnnData
 
     from napari_inclust import Config, Section, fit
-    from napari_inclust.core.latent import encode
+    from napari_inclust.training.inference import encode
 
     small, reference, labels = pair("merfish_visp")
     rng = np.random.default_rng(0)

@@ -30,7 +30,7 @@ def whole(name: str) -> Any:
     """A paired data set."""
     import anndata as ad
 
-    from napari_inclust.core.dataset import Dataset
+    from napari_inclust.data.dataset import Dataset
 
     if not name.startswith("snare"):
         file = {"teaseq": "teaseq_pbmc_rna_adt", "citeseq": "citeseq_pbmc_10x"}[name.split()[0]]
@@ -43,7 +43,7 @@ def whole(name: str) -> Any:
 
 def truth_of(data: Any, block: str, features: Any) -> Any:
     """(cells, features) measured values, on the scale on which they are generated."""
-    from napari_inclust.core import values as val
+    from napari_inclust.data import normalize as val
 
     m = data.modality(block)
     columns = [m.features.index(f) for f in features]
@@ -58,8 +58,8 @@ def baselines(reference: Any, target: Any, block: str, known: Any) -> dict[str, 
     from sklearn.linear_model import RidgeCV
     from sklearn.neighbors import NearestNeighbors
 
-    from napari_inclust.core import values as val
-    from napari_inclust.core.score import zscore
+    from napari_inclust.data import normalize as val
+    from napari_inclust.evaluation.metrics import zscore
 
     shown = next(b for b in reference.blocks if b != block)
     common = sorted(set(reference.modality(shown).features) & set(target.modality(shown).features))
@@ -78,8 +78,8 @@ def baselines(reference: Any, target: Any, block: str, known: Any) -> dict[str, 
 def split(name: str, seed: int) -> tuple[str, Any, Any]:
     """What is generated, the cells that have it, and those that lend their truth."""
     if name in ACROSS:
-        from napari_inclust.core.dataset import Dataset
-        from napari_inclust.core.naming import common_names
+        from napari_inclust.data.dataset import Dataset
+        from napari_inclust.data.feature_names import common_names
 
         sets = {side: whole(f"{n} protein") for side, n in zip(("reference", "target"), ACROSS[name], strict=True)}
         called = {b: common_names(sets, b)[0] for b in ("rna", "protein")}
@@ -94,10 +94,10 @@ def split(name: str, seed: int) -> tuple[str, Any, Any]:
 def measure(name: str, seed: int = 0, likelihood: str = "squared") -> dict[str, Any]:
     """Median and mean Pearson over the features that vary in the held-out cells."""
     from napari_inclust import Config
-    from napari_inclust.core.compose import compose
-    from napari_inclust.core.generate import generate
-    from napari_inclust.core.score import pearson
-    from napari_inclust.core.trained import fit_plan
+    from napari_inclust.evaluation.metrics import pearson
+    from napari_inclust.multimodal.generate import generate
+    from napari_inclust.training.build_plan import compose
+    from napari_inclust.training.trained import fit_plan
 
     block, reference, held = split(name, seed)
     target = held.without(block)

@@ -26,7 +26,7 @@ NONE = ("Ambiguous", "Unstable", "Mis", "unassigned", "DC.Myeloid", "Platelets")
 
 def pair(name: str) -> list[Any]:
     """Two AnnData, the types of both in obs["type"], "" for none."""
-    from napari_inclust.io.read import read_adata
+    from napari_inclust.io.readers.dispatch import read_adata
 
     if name in ("hypothalamus", "starmap"):
         found = list(labelled(name))
@@ -67,11 +67,11 @@ def rows(name: str, hidden: str | None = None) -> list[dict[str, Any]]:
     from sklearn.neighbors import NearestNeighbors
 
     from napari_inclust import Config
-    from napari_inclust.core.compose import compose
-    from napari_inclust.core.dataset import Dataset
-    from napari_inclust.core.integrated import integrated
-    from napari_inclust.core.integration_metrics import compared
-    from napari_inclust.core.trained import fit_plan
+    from napari_inclust.data.dataset import Dataset
+    from napari_inclust.multimodal.batch_correction import integrated
+    from napari_inclust.multimodal.integration_metrics import compared
+    from napari_inclust.training.build_plan import compose
+    from napari_inclust.training.trained import fit_plan
 
     one, two = pair(name)
     two = two[(two.obs["type"] != hidden).to_numpy()].copy()

@@ -27,7 +27,7 @@ TYPES: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {  # names in 
 
 def pair(name: str) -> tuple[Any, Any]:
     """Section and reference as AnnData, the types of both in obs["type"]; unresolved classes left out."""
-    from napari_inclust.io.read import read_adata
+    from napari_inclust.io.readers.dispatch import read_adata
 
     if name == "hypothalamus":
         section, reference = labelled("hypothalamus")
@@ -47,12 +47,12 @@ def measure(section: Any, reference: Any, without: tuple[str, ...], mine: tuple[
     """Area under the curve by resemblance alone and by cell trust, without labels too; shares of all cells that the check names, by finding."""
     from sklearn.metrics import roc_auc_score
 
-    from napari_inclust.core import cell_trust, covariation
-    from napari_inclust.core import values as val
-    from napari_inclust.core.panel import align
-    from napari_inclust.core.reference_check import check
-    from napari_inclust.core.score import zscore
-    from napari_inclust.core.section import Reference, Section
+    from napari_inclust.data import normalize as val
+    from napari_inclust.data.panel import align
+    from napari_inclust.data.section import Reference, Section
+    from napari_inclust.evaluation import cell_reliability, covariation
+    from napari_inclust.evaluation.metrics import zscore
+    from napari_inclust.qc.reference_check import check
 
     kept = reference[~reference.obs["type"].isin(without)].copy()
     s, r = Section.from_adata(section), Reference.from_adata(kept)
@@ -61,12 +61,12 @@ def measure(section: Any, reference: Any, without: tuple[str, ...], mine: tuple[
     ours, theirs = (np.clip(zscore(val.lognormalise(d.matrix[:, c[: panel.n_shared]], d.values.kind).toarray()), -4, 4) for d, c in columns)
     truth = section.obs["type"].to_numpy().astype(str)
     told, unknown = ~np.isin(truth, ["", "unassigned"]), np.isin(truth, mine)
-    near = cell_trust.Neighbourhood(ours, 0)
+    near = cell_reliability.Neighbourhood(ours, 0)
     lack = covariation.lacking(near.groups, near.sizes, ours, theirs)
     row: dict[str, Any] = {"without": " ".join(without) or "none", "cells": int(unknown.sum())}
     labels = {"labels": np.unique(kept.obs["type"], return_inverse=True)[1], "no labels": np.full(kept.n_obs, -1)}
     for name, codes in labels.items() if mine else ():
-        profiles = cell_trust.kinds(theirs, codes, 0)
+        profiles = cell_reliability.kinds(theirs, codes, 0)
         strange, group = near.strangeness(ours, profiles)
         for what, value in (("resemblance", strange), ("trust", strange + lack[group])):
             row[f"{what}, {name}"] = roc_auc_score(unknown[told], value[told])

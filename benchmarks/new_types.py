@@ -29,7 +29,7 @@ LARGE = {
 
 def pair(name: str) -> tuple[Any, Any]:
     """Target and reference, the types of both in obs["type"]."""
-    from napari_inclust.io.read import read_adata
+    from napari_inclust.io.readers.dispatch import read_adata
 
     if name == "hypothalamus":
         target, reference = (read_adata(DATA / f"{file}.h5ad") for file in ("merfish_hypothalamus", "scrna_hypothalamus"))
@@ -47,9 +47,9 @@ def pair(name: str) -> tuple[Any, Any]:
 def trained(name: str, hidden: str | None, **settings: Any) -> Any:
     """A plan of the pair, without a type in the reference."""
     from napari_inclust import Config
-    from napari_inclust.core.compose import compose
-    from napari_inclust.core.dataset import Dataset
-    from napari_inclust.core.trained import fit_plan
+    from napari_inclust.data.dataset import Dataset
+    from napari_inclust.training.build_plan import compose
+    from napari_inclust.training.trained import fit_plan
 
     target, reference = pair(name)
     reference = reference[(reference.obs["type"] != hidden).to_numpy()].copy()
@@ -60,8 +60,8 @@ def trained(name: str, hidden: str | None, **settings: Any) -> Any:
 
 def found(name: str, hidden: str | None) -> dict[str, Any]:
     """Recall and precision of the new type that holds most of the hidden cells; the networks hardly matter, so they are trained for one epoch."""
-    from napari_inclust.core.new_types import new_types
-    from napari_inclust.core.novelty import novelty
+    from napari_inclust.multimodal.novel_types import new_types
+    from napari_inclust.multimodal.novelty import novelty
 
     plan = trained(name, hidden, epochs=1, members=2)
     truth = plan.data("target").obs["type"].to_numpy().astype(str)
@@ -84,7 +84,7 @@ def found(name: str, hidden: str | None) -> dict[str, Any]:
 
 def scores(name: str) -> dict[str, Any]:
     """Types given with default settings, against the truth."""
-    from napari_inclust.core.transfer import transfer
+    from napari_inclust.multimodal.label_transfer import transfer
 
     plan = trained(name, None)
     types = transfer(plan, "target")

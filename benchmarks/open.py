@@ -54,8 +54,8 @@ def peak() -> float:
 
 def measure(n: int, kind: str) -> dict[str, Any]:
     """Open the file as the Data dock does."""
-    from napari_inclust.gui.session import Session
-    from napari_inclust.io.read import read_section
+    from napari_inclust.gui.state.session import Session
+    from napari_inclust.io.readers.dispatch import read_section
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"cells.{kind}"

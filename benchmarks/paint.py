@@ -35,7 +35,7 @@ def tiled(n: int) -> Any:
     import scipy.sparse as sp
     from anndata import AnnData
 
-    from napari_inclust.core.section import Section
+    from napari_inclust.data.section import Section
     from napari_inclust.io.demo import demo_section
 
     demo = demo_section()
@@ -59,9 +59,9 @@ def measure(n: int) -> dict[str, float]:
     import napari
     from qtpy.QtWidgets import QApplication
 
-    from napari_inclust.gui.scene import types_of
+    from napari_inclust.gui.controllers.scene import types_of
+    from napari_inclust.paint.layers.painter import Painter
     from napari_inclust.paint.limits import Percentile
-    from napari_inclust.paint.painter import Painter
     from napari_inclust.paint.values import CellTypes, CellValues, palette
 
     section = tiled(n)

@@ -36,9 +36,9 @@ def measure(n: int) -> dict[str, Any]:
     import napari
     from qtpy.QtWidgets import QApplication
 
-    from napari_inclust.gui.bench import bench_of
-    from napari_inclust.gui.gene_source import log_measured
-    from napari_inclust.io.read import read_section
+    from napari_inclust.gui.state.gene_source import log_measured
+    from napari_inclust.gui.viewer_context import bench_of
+    from napari_inclust.io.readers.dispatch import read_section
 
     with tempfile.TemporaryDirectory() as folder:
         path, cells = Path(folder) / "section.h5ad", Path(folder) / "cells.parquet"

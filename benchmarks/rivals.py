@@ -76,7 +76,7 @@ def environment(method: str, folder: Path) -> Path:
 
 def simple(method: str, spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], labels: str | None) -> np.ndarray:
     """Predictors that need no package: nearest neighbours in joint principal components, ridge regression, the mean of the nearest type, SpaGE."""
-    from napari_inclust.core.baselines import knn_weights
+    from napari_inclust.evaluation.baselines import knn_weights
 
     from .rival_methods import both_scaled, spage
 
@@ -129,7 +129,7 @@ def spent() -> float:
 
 def judge(method: str, spatial: ad.AnnData, reference: ad.AnnData, folds: list[list[str]], labels: str | None, environments: Path) -> dict[str, Any]:
     """One row: medians over genes, seconds a fold, or why there is nothing."""
-    from napari_inclust.core.score import metrics
+    from napari_inclust.evaluation.metrics import metrics
 
     from .rival_methods import lognormal
 

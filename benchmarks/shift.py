@@ -17,10 +17,10 @@ def measure() -> dict[str, Any]:
     import anndata as ad
 
     from napari_inclust import Config
-    from napari_inclust.core.compose import compose
-    from napari_inclust.core.dataset import Dataset
-    from napari_inclust.core.trained import fit_plan
-    from napari_inclust.core.translate import shift
+    from napari_inclust.data.dataset import Dataset
+    from napari_inclust.multimodal.translate import shift
+    from napari_inclust.training.build_plan import compose
+    from napari_inclust.training.trained import fit_plan
 
     adata = ad.read_h5ad(DATA / "starmap_mpfc.h5ad")
     mouse, layer = (adata.obs[c].astype(str).to_numpy() for c in ("sample", "layer"))

@@ -54,7 +54,7 @@ def settings() -> Any:
 
 def headless(go: Any, told: Any) -> None:
     """The same training without a window, in a process of its own."""
-    from napari_inclust.core.fit import epochs
+    from napari_inclust.imputation.fit import epochs
     from napari_inclust.io import demo
 
     for _ in Turns(epochs, go, told.put)(demo.demo_section(), demo.demo_reference(), settings(), labels="cell_type"):
@@ -69,10 +69,10 @@ def measure() -> dict[str, Any]:
     from qtpy.QtCore import QTimer
     from qtpy.QtWidgets import QApplication
 
-    from napari_inclust.gui.bench import bench_of
-    from napari_inclust.gui.training import DONE
+    from napari_inclust.gui.controllers.training import DONE
+    from napari_inclust.gui.viewer_context import bench_of
     from napari_inclust.io import demo
-    from napari_inclust.paint import canvas
+    from napari_inclust.paint.layers import canvas
 
     context = multiprocessing.get_context("spawn")
     theirs, mine, queue = context.Event(), threading.Event(), context.Queue()

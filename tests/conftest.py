@@ -72,3 +72,46 @@ def inclust():
         return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
 
     return run
+
+
+@pytest.fixture
+def section_adata():
+    from tests.synthetic import N_SHARED, make_adata
+
+    return make_adata(300, 1, 1.0, slice(0, N_SHARED))
+
+
+@pytest.fixture
+def reference_adata():
+    from tests.synthetic import N_EXTRA, N_SHARED, make_adata
+
+    return make_adata(240, 2, 2.0, slice(0, N_SHARED + N_EXTRA))
+
+
+@pytest.fixture
+def section(section_adata):
+    from napari_inclust.data.section import Section
+
+    return Section.from_adata(section_adata)
+
+
+@pytest.fixture
+def reference(reference_adata):
+    from napari_inclust.data.section import Reference
+
+    return Reference.from_adata(reference_adata)
+
+
+@pytest.fixture
+def truth():
+    """Counts of the genes that the section lacks, for its own cells: (cells, N_EXTRA)."""
+    from tests.synthetic import N_EXTRA, N_SHARED, make_adata
+
+    return make_adata(300, 1, 1.0, slice(N_SHARED, N_SHARED + N_EXTRA)).X.toarray()
+
+
+@pytest.fixture
+def config():
+    from napari_inclust.training.config import Config
+
+    return Config.preset("fast", members=3, epochs=4, steps=20, batch=64, hidden=(32,), decoder_hidden=(32,), latent=8, threads=1)

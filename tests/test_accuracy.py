@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from napari_inclust import Config, fit
-from napari_inclust.core.section import Reference, Section
+from napari_inclust.data.section import Reference, Section
 from napari_inclust.io import demo
-from napari_inclust.io.read import read_adata
+from napari_inclust.io.readers.dispatch import read_adata
 
 
 @pytest.fixture(scope="module")

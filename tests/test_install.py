@@ -28,7 +28,7 @@ from napari_inclust.io.demo import demo_section
 there = files("napari_inclust")
 (script,) = (e for e in entry_points(group="console_scripts") if e.name == "inclust")
 print(json.dumps({"where": str(Path(napari_inclust.__file__).parent), "commands": len(commands), "widgets": len(manifest.contributions.widgets),
-    "cells": demo_section().n_cells, "typed": (there / "py.typed").is_file(), "terms": (there / "data" / "README.md").is_file(), "script": script.value}))
+    "cells": demo_section().n_cells, "typed": (there / "py.typed").is_file(), "terms": (there / "demo_data" / "README.md").is_file(), "script": script.value}))
 """
 
 

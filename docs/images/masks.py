@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from napari_inclust.core.compose import compose, imputation
-from napari_inclust.core.dataset import Dataset
-from napari_inclust.core.panel import align
-from napari_inclust.core.section import Reference, Section
-from napari_inclust.paint.masks import Masks, draw
+from napari_inclust.data.dataset import Dataset
+from napari_inclust.data.panel import align
+from napari_inclust.data.section import Reference, Section
+from napari_inclust.paint.figures.masks import Masks, draw
+from napari_inclust.training.build_plan import compose, imputation
 
 CELLS = 60
 

@@ -17,9 +17,9 @@ from napari.settings import get_settings
 from qtpy.QtTest import QTest
 
 import napari_inclust
-from napari_inclust.core.regions import Region
-from napari_inclust.gui.bench import bench_of
+from napari_inclust.gui.viewer_context import bench_of
 from napari_inclust.io import demo
+from napari_inclust.spatial.regions import Region
 
 HERE = Path(__file__).parent
 

@@ -11,19 +11,19 @@ from typing import Any
 __version__ = "0.1.0"
 
 _WHERE = {
-    "Config": "core.config",
-    "Panel": "core.panel",
-    "Reference": "core.section",
-    "Run": "core.run",
-    "Section": "core.section",
-    "Domains": "core.domain_result",
-    "align": "core.panel",
-    "domains": "core.domains",
-    "fit": "core.fit",
-    "load_run": "io.runs",
-    "load_trained": "io.trained",
-    "read_reference": "io.read",
-    "read_section": "io.read",
+    "Config": "training.config",
+    "Panel": "data.panel",
+    "Reference": "data.section",
+    "Run": "imputation.run",
+    "Section": "data.section",
+    "Domains": "spatial_domains.result",
+    "align": "data.panel",
+    "domains": "spatial_domains.find",
+    "fit": "imputation.fit",
+    "load_run": "io.runs.imputation_runs",
+    "load_trained": "io.runs.trained_runs",
+    "read_reference": "io.readers.dispatch",
+    "read_section": "io.readers.dispatch",
     "InclustError": "errors",
 }
 __all__ = [*_WHERE, "__version__"]

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_inclust.gui import bench as benches
-from napari_inclust.gui.bench import Workbench
-from napari_inclust.gui.finding import real_find
-from napari_inclust.gui.heavy import heavy
-from napari_inclust.gui.main_dock import MainDock
-from napari_inclust.paint import canvas
+from napari_inclust.gui import viewer_context as benches
+from napari_inclust.gui.controllers.domain_controller import real_find
+from napari_inclust.gui.docks.main import MainDock
+from napari_inclust.gui.viewer_context import Workbench
+from napari_inclust.gui.workers.imports import heavy
+from napari_inclust.paint.layers import canvas
 
 from .fakes import fake_steps
 

@@ -1,4 +1,4 @@
-"""A run and a training that take no time: the shape of core.run.Run and core.train.epochs, without a network."""
+"""A run and a training that take no time: the shape of imputation.run.Run and training.loop.epochs, without a network."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_inclust.core.config import Config
-from napari_inclust.core.panel import align
-from napari_inclust.core.section import Reference, Section
+from napari_inclust.data.panel import align
+from napari_inclust.data.section import Reference, Section
+from napari_inclust.training.config import Config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +110,7 @@ class FakeRun:
 
     def compare(self, a: Any, b: Any, genes: Any) -> Any:
         """A test that errs by nothing: every measured difference was as imputed."""
-        from napari_inclust.core.compare import COLUMNS, Comparison, Hidden, assess
+        from napari_inclust.imputation.differential_expression import COLUMNS, Comparison, Hidden, assess
 
         ten = np.ones(10)
         hidden = Hidden(ten, ten, 0 * ten, 0 * ten)
@@ -128,7 +128,7 @@ class FakeRun:
         return path
 
     def measured(self, gene: str) -> Any:
-        from napari_inclust.core.values import lognormalise
+        from napari_inclust.data.normalize import lognormalise
 
         if gene not in self.section.genes:
             return None
@@ -136,7 +136,7 @@ class FakeRun:
 
 
 def fake_steps(epochs: int = 5, seconds: float = 0.0, fail: Exception | None = None) -> Any:
-    """A stand-in for core.train.epochs."""
+    """A stand-in for training.loop.epochs."""
 
     def steps(section: Section, reference: Reference, config: Config, *, labels: str | None = None, batch: str | None = None, checkpoint: Any = None) -> Any:
         start = int(checkpoint.read_text()) if checkpoint is not None and checkpoint.exists() else 0
@@ -187,11 +187,11 @@ def small_reference(n: int = 50, genes: int = 40, seed: int = 1) -> Reference:
 
 
 def fake_find(steps: int = 3, seconds: float = 0.0, fail: Exception | None = None) -> Any:
-    """A stand-in for core.domains.steps: stripes of cells, the third fifth of them unsure."""
+    """A stand-in for spatial_domains.find.steps: stripes of cells, the third fifth of them unsure."""
 
     def find(section: Section, n_domains: int | None, *, method: str, section_key: str | None, run: Any, graph: Any = None) -> Any:
-        from napari_inclust.core.domain_edit import Segmentation
-        from napari_inclust.core.domains import Domains, Step
+        from napari_inclust.spatial_domains.edit import Segmentation
+        from napari_inclust.spatial_domains.find import Domains, Step
 
         for i in range(steps):
             time.sleep(seconds)

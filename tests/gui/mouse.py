@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
-from napari_inclust.paint import canvas
+from napari_inclust.paint.layers import canvas
 
 LEFT = Qt.MouseButton.LeftButton
 

@@ -29,10 +29,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_inclust.core.regions import Region
-from napari_inclust.gui.flow import Flow, Fold
-from napari_inclust.gui.form_layout import Form
-from napari_inclust.gui.widgets import Wrapped
+from napari_inclust.gui.widgets.common import Wrapped
+from napari_inclust.gui.widgets.flow import Flow, Fold
+from napari_inclust.gui.widgets.form_layout import Form
+from napari_inclust.spatial.regions import Region
 
 from .fakes import FakeRun, fake_find, small_reference, small_section
 

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from napari_inclust.io.imputed import write_imputed
-from napari_inclust.io.read import read_section
-from tests.test_round_trip import make_store
-from tests.test_write import FakeRun
-from tests.vendor_folders import write_store
+from napari_inclust.io.readers.dispatch import read_section
+from napari_inclust.io.writers.imputed import write_imputed
+from tests.io.test_round_trip import make_store
+from tests.io.test_write import FakeRun
+from tests.io.vendor_folders import write_store
 
 from .mouse import pick
 

@@ -12,7 +12,7 @@ import pytest
 from npe2 import PluginManifest
 
 from napari_inclust.gui.reader import get_reader
-from tests.vendor_folders import write_store, write_tenx_h5
+from tests.io.vendor_folders import write_store, write_tenx_h5
 
 from .fakes import small_section
 
@@ -55,7 +55,7 @@ def test_every_dock_opens(viewer: Any, qtbot: Any, name: str) -> None:
 
 
 def test_importing_the_docks_loads_nothing_heavy() -> None:
-    code = f"import sys, napari_inclust.gui.plugin, napari_inclust.gui.main_dock; print([m for m in {HEAVY} if m in sys.modules])"
+    code = f"import sys, napari_inclust.gui.plugin, napari_inclust.gui.docks.main; print([m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -133,7 +133,7 @@ def test_the_reader_without_a_viewer_gives_layers(tmp_path: Path) -> None:
 
 
 def test_the_sample_data_is_the_demo_and_brings_the_dock(viewer: Any, qtbot: Any) -> None:
-    from napari_inclust.gui.bench import bench_of
+    from napari_inclust.gui.viewer_context import bench_of
 
     viewer.open_sample("napari-inclust", "demo")
     bench = bench_of(viewer)

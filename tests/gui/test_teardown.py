@@ -6,7 +6,7 @@ import gc
 import weakref
 from typing import Any
 
-from napari_inclust.gui.bench import bench_of
+from napari_inclust.gui.viewer_context import bench_of
 
 from .fakes import FakeRun, small_reference, small_section
 

@@ -15,9 +15,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
 from napari_inclust.errors import InclustError
-from napari_inclust.gui.gene_table import GENE, STAR
-from napari_inclust.gui.training import CRASHED, DONE, STOPPED
-from napari_inclust.paint import canvas
+from napari_inclust.gui.controllers.training import CRASHED, DONE, STOPPED
+from napari_inclust.gui.widgets.gene_table import GENE, STAR
+from napari_inclust.paint.layers import canvas
 
 from .conftest import expected_colour, pixel_of, still_there
 from .fakes import fake_steps, small_reference, small_section

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_inclust.paint.cloud import Cloud
-from napari_inclust.paint.edges import borders, marked_pyramid, outline_pyramid, pixels_across
-from napari_inclust.paint.raster import CentroidRaster, SegmentationRaster
+from napari_inclust.paint.raster.cell_raster import CentroidRaster, SegmentationRaster
+from napari_inclust.paint.raster.edges import borders, marked_pyramid, outline_pyramid, pixels_across
+from napari_inclust.paint.raster.point_raster import Cloud
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 
-from napari_inclust.core.compose import compose, imputation
-from napari_inclust.core.dataset import Dataset
-from napari_inclust.core.panel import align
-from napari_inclust.paint.masks import DECODER, ENCODER, Masks, draw
+from napari_inclust.data.dataset import Dataset
+from napari_inclust.data.panel import align
+from napari_inclust.paint.figures.masks import DECODER, ENCODER, Masks, draw
+from napari_inclust.training.build_plan import compose, imputation
 
 from ..gui.fakes import small_reference, small_section
 

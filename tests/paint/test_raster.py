@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from napari_inclust.paint.raster import TILE, CentroidRaster, SegmentationRaster, default_radius
-from napari_inclust.paint.tiles import TableLevel, code_pyramid, value_pyramid
+from napari_inclust.paint.raster.cell_raster import TILE, CentroidRaster, SegmentationRaster, default_radius
+from napari_inclust.paint.raster.tiles import TableLevel, code_pyramid, value_pyramid
 
 
 @pytest.fixture

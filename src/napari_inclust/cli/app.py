@@ -9,21 +9,21 @@ from rich.table import Table
 
 from .. import __version__
 from . import console
-from .check import check
-from .compare import compare
-from .demo import demo
-from .domains import domains
-from .export import export
-from .figure import figure
-from .impute import impute
-from .info import info
-from .map import map_
-from .report import report
-from .score import score
-from .tasks import generate, integrate, plan
-from .train import train
-from .transfer import transfer
-from .translate import translate
+from .commands.check import check
+from .commands.compare import compare
+from .commands.demo import demo
+from .commands.domains import domains
+from .commands.export import export
+from .commands.figure import figure
+from .commands.impute import impute
+from .commands.info import info
+from .commands.map import map_
+from .commands.report import report
+from .commands.score import score
+from .commands.tasks import generate, integrate, plan
+from .commands.train import train
+from .commands.transfer import transfer
+from .commands.translate import translate
 
 app = typer.Typer(
     name="inclust", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
@@ -43,7 +43,7 @@ def inclust(version: Annotated[bool, typer.Option("--version", callback=_version
 
 def presets() -> None:
     """List the named settings and how each differs from the default."""
-    from ..core.config import PRESETS
+    from ..training.config import PRESETS
 
     table = Table("preset", "what for", "settings", box=None, pad_edge=False)
     for name, preset in PRESETS.items():

@@ -17,8 +17,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from ..core.stages import followed
 from ..errors import InclustError, OutputError
+from ..utils.progress import followed
+from ..utils.text import duration
 from . import INTERRUPTED
 from .interrupt import interrupts
 
@@ -95,7 +96,7 @@ class Talk:
     def progress(self, what: str, total: int) -> Iterator[Callable[..., None]]:
         """A bar on stderr, or now and then a line where stderr is a file; call the yielded function with the steps done, the seconds left and a text.
 
-        Stages of the computation inside (`core.stages`) take the bar's place while they last; each begins with a line.
+        Stages of the computation inside (`utils.progress`) take the bar's place while they last; each begins with a line.
         """
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TextColumn("{task.fields[text]}"))
         with Progress(*columns, console=err, disable=self.quiet or not err.is_terminal) as bar:
@@ -115,18 +116,6 @@ class Talk:
 
             with followed(show):
                 yield update
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people: 8 s, 2 min 05 s, 1 h 10 min."""
-    s = max(0, round(seconds))
-    if s < 60:
-        return f"{s} s"
-    return f"{s // 60} min {s % 60:02d} s" if s < 3600 else f"{s // 3600} h {s % 3600 // 60:02d} min"
-
-
-def plural(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _jsonable(value: Any) -> Any:

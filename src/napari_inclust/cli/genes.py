@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError, PanelError
 
 if TYPE_CHECKING:
-    from ..core.panel import Panel
+    from ..data.panel import Panel
 
 
 def requested(genes: str | None, genes_file: Path | None) -> list[str] | None:

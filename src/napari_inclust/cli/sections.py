@@ -15,16 +15,17 @@ import typer
 
 from .. import __version__
 from ..errors import ConfigError, InclustError, OutputError
-from .console import Talk, duration, plural
+from ..utils.text import duration, plural
+from .console import Talk
 from .genes import genes_to_impute
 from .training import Data, announce, command_line, medians, open_data, train
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..core.config import Config
-    from ..core.run import Run
-    from ..core.section import Reference, Section
+    from ..data.section import Reference, Section
+    from ..imputation.run import Run
+    from ..training.config import Config
 
 SECTION = "inclust_section"  # column of obs with the name of the section, the batches of a shared model
 TABLE = "runs.csv"
@@ -60,8 +61,8 @@ def impute_sections(spatial: Sequence[Path], reference: Path, folder: Path, want
     OutputError
         A folder that cannot be made or written.
     """
-    from ..io.read import read_reference
-    from ..io.write import check_output
+    from ..io.readers.dispatch import read_reference
+    from ..io.writers.atomic import check_output
 
     start, outputs = time.perf_counter(), {name: folder / f"{name}.h5ad" for name in names(spatial)}
     try:
@@ -117,7 +118,7 @@ def digest(wanted: Wanted, sections: Sequence[Section], reference: Reference, ge
 
 def _each(spatial: dict[str, Path], outputs: dict[str, Path], reference: Reference, wanted: Wanted, talk: Talk) -> Iterator[dict[str, Any]]:
     """One model a section."""
-    from ..io.imputed import requested, write_run
+    from ..io.writers.imputed import requested, write_run
 
     for number, (name, path) in enumerate(spatial.items(), 1):
         start = time.perf_counter()
@@ -139,10 +140,10 @@ def _each(spatial: dict[str, Path], outputs: dict[str, Path], reference: Referen
 
 def _together(spatial: dict[str, Path], outputs: dict[str, Path], reference: Reference, wanted: Wanted, talk: Talk) -> Iterator[dict[str, Any]]:
     """One model of all sections that can be read, which are batches of it."""
-    from ..core.panel import align
-    from ..io.imputed import requested, write_imputed
-    from ..io.read import read_section
-    from ..io.stored import Stored, joined
+    from ..data.panel import align
+    from ..io.readers.dispatch import read_section
+    from ..io.readers.multi_section import Stored, joined
+    from ..io.writers.imputed import requested, write_imputed
 
     sections: dict[str, Section] = {}
     for name, path in spatial.items():
@@ -210,7 +211,7 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _write_table(folder: Path, rows: list[dict[str, Any]]) -> None:
-    from ..io.write import write_csv
+    from ..io.writers.atomic import write_csv
 
     if rows:
         write_csv(_table(rows), folder / TABLE)

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ConfigError
-from .console import Talk, plural
+from ..utils.text import plural
+from .console import Talk
 from .training import under_bar
 
 if TYPE_CHECKING:
-    from ..core.config import Config
-    from ..core.dataset import Dataset
-    from ..core.plan import Plan
-    from ..core.trained import Trained
+    from ..data.dataset import Dataset
+    from ..training.config import Config
+    from ..training.plan import Plan
+    from ..training.trained import Trained
 
 Data = Annotated[
     list[str],
@@ -34,9 +35,9 @@ Likelihoods = Annotated[
 def composed(
     task: str, data: list[str], covariates: list[str] | None, labels: list[str] | None, likelihoods: list[str] | None, talk: Talk | None = None
 ) -> tuple[list[Dataset], Plan]:
-    from ..core.compose import compose
-    from ..core.dataset import apart
-    from ..io.datasets import open_datasets
+    from ..data.dataset import apart
+    from ..io.readers.datasets import open_datasets
+    from ..training.build_plan import compose
 
     sets = open_datasets(data)
     if task == "separate":
@@ -65,7 +66,7 @@ def columns_of(given: list[str] | None, option: str, sets: list[Dataset]) -> dic
     ConfigError, DataError
         Another form, a data set or a column that is not there.
     """
-    from ..core.obs import text
+    from ..data.obs import text
 
     found, by_name = pairs(given, option, "NAME:KEY"), {s.name: s for s in sets}
     for name, key in found.items():
@@ -84,6 +85,6 @@ def pairs(given: list[str] | None, option: str, form: str) -> dict[str, str]:
 
 
 def trained(made: Plan, sets: list[Dataset], config: Config, talk: Talk) -> Trained:
-    from ..core.trained import train_plan
+    from ..training.trained import train_plan
 
     return under_bar(train_plan(made, sets, config), config.epochs, talk)

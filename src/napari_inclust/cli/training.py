@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import InclustWarning, OutputError
-from .console import Talk, plural
+from ..utils.text import plural
+from .console import Talk
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from ..core.config import Config
-    from ..core.panel import Panel
-    from ..core.reference_check import ReferenceCheck
-    from ..core.run import Run
-    from ..core.section import Reference, Section
-    from ..core.train import Epoch
+    from ..data.panel import Panel
+    from ..data.section import Reference, Section
+    from ..imputation.run import Run
+    from ..qc.reference_check import ReferenceCheck
+    from ..training.config import Config
+    from ..training.loop import Epoch
 
 T = TypeVar("T")
 
@@ -52,8 +53,8 @@ def open_data(
 
     Imputation needs no places, so three-dimensional ones are no obstacle.
     """
-    from ..core.panel import align
-    from ..io.read import read_reference, read_section
+    from ..data.panel import align
+    from ..io.readers.dispatch import read_reference, read_section
 
     section = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True, table=table, system=system, columns=columns)
     ref = read_reference(reference, values=reference_values) if isinstance(reference, Path) else reference
@@ -64,7 +65,7 @@ def open_data(
 
 def announce(data: Data, talk: Talk) -> None:
     """Say what was found: cells, genes, what the values are, how the genes fit together."""
-    from ..core.units import unit_question
+    from ..data.units import unit_question
 
     panel = data.panel
     for data_set in (data.section, data.reference):
@@ -79,7 +80,7 @@ def announce(data: Data, talk: Talk) -> None:
 
 def settings(preset: str | None, config_file: Path | None, **changes: Any) -> Config:
     """The preset, then the file, then the options that were given."""
-    from ..core.config import Config
+    from ..training.config import Config
 
     given = {name: value for name, value in changes.items() if value is not None}
     if config_file is not None:
@@ -89,8 +90,8 @@ def settings(preset: str | None, config_file: Path | None, **changes: Any) -> Co
 
 def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, batch: str | None = None, checkpoint: Path | None = None) -> Run:
     """Train with a progress bar; Ctrl-C ends it at once, and the checkpoint (if asked for) stays."""
-    from ..core.compose import with_batches
-    from ..core.fit import epochs
+    from ..imputation.fit import epochs
+    from ..training.build_plan import with_batches
 
     if batch is not None:
         with_batches(data.section, data.reference, batch)  # told now rather than after the check
@@ -116,7 +117,7 @@ def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, 
 
 def checked(data: Data, talk: Talk, *, labels: str | None = None, section_labels: str | None = None) -> ReferenceCheck:
     """The reference check, under a progress bar: with thousands of shared genes it takes a minute."""
-    from ..core.reference_check import check
+    from ..qc.reference_check import check
 
     with talk.progress("comparing section and reference", 1):
         return check(data.section, data.reference, data.panel, labels=labels, section_labels=section_labels)
@@ -124,7 +125,7 @@ def checked(data: Data, talk: Talk, *, labels: str | None = None, section_labels
 
 def under_bar(steps: Generator[Epoch, None, T], most: int, talk: Talk) -> T:
     """What a training returns, after its epochs under a progress bar."""
-    from ..core.generators import driven
+    from ..utils.generators import driven
 
     with talk.progress("training", most) as update:
         return driven(steps, lambda epoch: update(epoch.number, epoch.remaining, f"loss {epoch.terms['loss']:.3f}" if "loss" in epoch.terms else epoch.stage))
@@ -132,9 +133,9 @@ def under_bar(steps: Generator[Epoch, None, T], most: int, talk: Talk) -> T:
 
 def load(path: Path, data: Data) -> Run:
     """A saved run with the data it was trained on."""
-    from ..core import store
+    from ..io.runs import imputation_archive
 
-    return store.load(path, data.section, data.reference)
+    return imputation_archive.load(path, data.section, data.reference)
 
 
 def save(run: Run, path: Path | None) -> None:
@@ -144,7 +145,7 @@ def save(run: Run, path: Path | None) -> None:
 
 def check_run_path(path: Path | None) -> None:
     """Refuse a place for a run or a checkpoint that cannot be written, or that holds data, before training."""
-    from ..io.read import kind_of
+    from ..io.readers.dispatch import kind_of
 
     if path is None:
         return

@@ -1,1 +1,1 @@
-"""The docks: qtpy, superqt and napari. No arithmetic here, and no torch, scanpy or squidpy at import time."""
+"""The napari plugin: docks, their state and their controllers. No arithmetic, and no torch at import time."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..io import demo
-from ..io.read import read_adata
-from ..paint import canvas
+from ..io.readers.dispatch import read_adata
+from ..paint.layers import canvas
+from ..paint.layers.painter import Painter
 from ..paint.limits import Percentile, anchored, join
-from ..paint.painter import Painter
 from ..paint.values import CellValues
 
 if TYPE_CHECKING:
@@ -77,14 +77,14 @@ def furnish(viewer: napari.Viewer, folder: Path) -> None:
     folder
         Has run.inclust.
     """
-    from ..core import store
-    from .bench import bench_of
+    from ..io.runs import imputation_archive
+    from .viewer_context import bench_of
 
     viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
     session, section, reference = bench_of(viewer).session, demo.demo_section(), demo.demo_reference()
     session.open_section(section)
     session.open_reference(reference, demo.LABELS)
-    session.set_run(store.load(folder / "run.inclust", section, reference))
+    session.set_run(imputation_archive.load(folder / "run.inclust", section, reference))
     session.choose(demo.hidden_genes()[0])
 
 

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 if TYPE_CHECKING:
     import napari
 
-    from .bench import Workbench
+    from .viewer_context import Workbench
 
 _LEAST, _WISHED = 360, 430  # pixels: at napari's own font nothing breaks into a second row
 LayerData = tuple[Any, dict[str, Any], str]
@@ -23,8 +23,8 @@ class _Dock(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
-        from .bench import bench_of
-        from .scrolled import Scrolled
+        from .viewer_context import bench_of
+        from .widgets.scrolled import Scrolled
 
         self.bench = bench_of(napari_viewer)
         self.bench.docks.add(self)
@@ -68,7 +68,7 @@ class DataPlugin(_Dock):
     """Plugins > inClust+ > Data."""
 
     def make(self, bench: Workbench) -> QWidget:
-        from .data_dock import DataDock
+        from .docks.data import DataDock
 
         return DataDock(bench)
 
@@ -77,7 +77,7 @@ class TrainPlugin(_Dock):
     """Plugins > inClust+ > Train."""
 
     def make(self, bench: Workbench) -> QWidget:
-        from .train_dock import TrainDock
+        from .docks.train import TrainDock
 
         return TrainDock(bench)
 
@@ -86,7 +86,7 @@ class GenesPlugin(_Dock):
     """Plugins > inClust+ > Genes."""
 
     def make(self, bench: Workbench) -> QWidget:
-        from .genes_dock import GenesDock
+        from .docks.genes import GenesDock
 
         return GenesDock(bench)
 
@@ -95,7 +95,7 @@ class QualityPlugin(_Dock):
     """Plugins > inClust+ > Quality."""
 
     def make(self, bench: Workbench) -> QWidget:
-        from .quality_dock import QualityDock
+        from .docks.quality import QualityDock
 
         return QualityDock(bench)
 
@@ -104,7 +104,7 @@ class DomainsPlugin(_Dock):
     """Plugins > inClust+ > Domains."""
 
     def make(self, bench: Workbench) -> QWidget:
-        from .domains_dock import DomainsDock
+        from .docks.domains import DomainsDock
 
         return DomainsDock(bench)
 
@@ -113,7 +113,7 @@ class CellsPlugin(_Dock):
     """Plugins > inClust+ > Cells."""
 
     def make(self, bench: Workbench) -> QWidget:
-        from .cells_dock import CellsDock
+        from .docks.cells import CellsDock
 
         return CellsDock(bench)
 
@@ -124,7 +124,7 @@ class LatentPlugin(_Dock):
     scrolls = False  # the wheel zooms
 
     def make(self, bench: Workbench) -> QWidget:
-        from .latent_view import LatentView
+        from .docks.latent import LatentView
 
         return LatentView(bench)
 
@@ -133,7 +133,7 @@ class RegionsPlugin(_Dock):
     """Plugins > inClust+ > Regions."""
 
     def make(self, bench: Workbench) -> QWidget:
-        from .regions_dock import RegionsDock
+        from .docks.regions import RegionsDock
 
         return RegionsDock(bench)
 
@@ -142,7 +142,7 @@ class FigurePlugin(_Dock):
     """Plugins > inClust+ > Figure."""
 
     def make(self, bench: Workbench) -> QWidget:
-        from .figure_dock import FigureDock
+        from .docks.figure import FigureDock
 
         return FigureDock(bench)
 
@@ -151,7 +151,7 @@ class SessionPlugin(_Dock):
     """Plugins > inClust+ > Session."""
 
     def make(self, bench: Workbench) -> QWidget:
-        from .session_bar import SessionDock
+        from .docks.session import SessionDock
 
         return SessionDock(bench)
 
@@ -160,7 +160,7 @@ class SavePlugin(_Dock):
     """Plugins > inClust+ > Export."""
 
     def make(self, bench: Workbench) -> QWidget:
-        from .save_dock import SaveDock
+        from .docks.save import SaveDock
 
         return SaveDock(bench)
 
@@ -171,20 +171,20 @@ class MainPlugin(_Dock):
     scrolls = False  # each step does
 
     def make(self, bench: Workbench) -> QWidget:
-        from .main_dock import MainDock
+        from .docks.main import MainDock
 
         return MainDock(bench)
 
 
 def section_layers(section: Any) -> list[LayerData]:
     """The cells as plain layers, for a viewer without docks: a label image of the types, or of the first gene."""
-    from ..paint.layers import GeneLayer, TypeLayer
+    from ..paint.layers.cell_layers import GeneLayer, TypeLayer
     from ..paint.limits import Percentile
-    from ..paint.raster import section_raster
+    from ..paint.raster.cell_raster import section_raster
     from ..paint.values import CellValues
-    from .columns import likely_types
-    from .gene_source import log_measured
-    from .scene import types_of
+    from .controllers.scene import types_of
+    from .state.columns import likely_types
+    from .state.gene_source import log_measured
 
     raster, names, key = section_raster(section), section.adata.obs_names, likely_types(section.adata.obs)
     if key is not None:
@@ -215,8 +215,8 @@ def open_demo() -> list[LayerData]:
 
 
 def _take_over(viewer: Any, bench: Workbench, section: Any, reference: Any) -> None:
-    from .columns import likely_types
-    from .loading import DEMO
+    from .controllers.loading import DEMO
+    from .state.columns import likely_types
 
     for layer in [x for x in viewer.layers if x.source.sample == ("napari-inclust", "demo")]:
         viewer.layers.remove(layer)
@@ -236,7 +236,7 @@ def current_bench() -> Workbench | None:
     """The workbench of the viewer that napari shows, if any."""
     import napari
 
-    from .bench import bench_of
+    from .viewer_context import bench_of
 
     viewer = napari.current_viewer()
     return None if viewer is None else bench_of(viewer)

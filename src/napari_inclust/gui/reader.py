@@ -31,7 +31,7 @@ def read_cells(path: str | list[str]) -> list[LayerData]:
     name = path[0] if isinstance(path, list) else path
     bench = current_bench()
     if bench is None:
-        from ..io.read import read_section
+        from ..io.readers.dispatch import read_section
 
         return section_layers(read_section(name, flatten=True))
     show_docks(napari.current_viewer(), bench)
@@ -42,8 +42,8 @@ def read_cells(path: str | list[str]) -> list[LayerData]:
 def _has_cells(path: Path) -> bool:
     """By name, and by the header of a table: a table without places may be anything."""
     from ..errors import InclustError
-    from ..io import tables
-    from ..io.read import kind_of
+    from ..io.readers import tables
+    from ..io.readers.dispatch import kind_of
 
     try:
         kind = kind_of(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..core.section import Section
+    from ..data.section import Section
     from ..paint.values import CellTypes, CellValues
 
 
@@ -26,8 +26,8 @@ def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     from napari.utils.notifications import show_error
 
     from ..errors import InclustError
-    from ..paint.layers import GeneLayer, TypeLayer
-    from .bench import bench_of
+    from ..paint.layers.cell_layers import GeneLayer, TypeLayer
+    from .viewer_context import bench_of
 
     viewer = napari.current_viewer()
     layer = None if viewer is None else next((x for x in viewer.layers if x.name == meta.get("name") and isinstance(x, (GeneLayer, TypeLayer))), None)
@@ -59,9 +59,9 @@ def write_values(path: Path, section: Section, painted: CellValues, provenance: 
     import numpy as np
 
     from ..errors import DataError
-    from ..io.imputation import OneGene
-    from ..io.imputed import write_one
-    from ..io.write import check_output
+    from ..io.writers.atomic import check_output
+    from ..io.writers.imputation import OneGene
+    from ..io.writers.imputed import write_one
 
     if len(painted.values) != section.n_cells:
         raise DataError(f"{painted.name} has {len(painted.values)} values, but the section {section.n_cells} cells: the layer is of another section.")
@@ -77,8 +77,8 @@ def write_types(path: Path, section: Section, types: CellTypes) -> None:
     from matplotlib.colors import to_hex
 
     from ..errors import DataError
-    from ..io.annotate import write_annotated
-    from ..io.write import check_output, write_csv
+    from ..io.writers.annotate import write_annotated
+    from ..io.writers.atomic import check_output, write_csv
 
     if len(types.codes) != section.n_cells:
         raise DataError(f"{types.name} has {len(types.codes)} cells, but the section {section.n_cells}: the layer is of another section.")

@@ -1,1 +1,1 @@
-"""Files to `Section` and `Reference`, results to files. Never napari or Qt."""
+"""Files to data sets, and results to files. Never napari or Qt."""

@@ -1,4 +1,4 @@
-"""The small real data set inside the package: a MERFISH section of the mouse hypothalamus and its scRNA-seq reference (data/README.md)."""
+"""The small real data set inside the package: a MERFISH section of the mouse hypothalamus and its scRNA-seq reference (demo_data/README.md)."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from ..core import baselines
-from ..core.score import metrics, zscore
-from ..core.section import Reference, Section
-from ..core.values import library_size, lognormalise
-from .read import read_adata, read_reference, read_section
-from .write import as_output_error, replacing
+from ..data.normalize import library_size, lognormalise
+from ..data.section import Reference, Section
+from ..evaluation import baselines
+from ..evaluation.metrics import metrics, zscore
+from .readers.dispatch import read_adata, read_reference, read_section
+from .writers.atomic import as_output_error, replacing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from anndata import AnnData
 
-    from ..core.run import Run
+    from ..imputation.run import Run
 
 LABELS = "cell_type"  # obs column of the reference
 HIDDEN_EVERY = 5
@@ -113,5 +113,5 @@ def _reference() -> AnnData:
 
 
 def _read(name: str) -> AnnData:
-    with as_file(files("napari_inclust") / "data" / name) as path:
+    with as_file(files("napari_inclust") / "demo_data" / name) as path:
         return read_adata(path)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.regions import Region
 from ..errors import DataError
-from .write import as_output_error, replacing
+from ..spatial.regions import Region
+from .writers.atomic import as_output_error, replacing
 
 
 def write_regions(path: Path, regions: Sequence[Region]) -> None:

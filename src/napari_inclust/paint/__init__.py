@@ -1,1 +1,1 @@
-"""Values of cells to pixels: the cell raster, colour limits and napari layers. Never Qt."""
+"""Values of cells as pixels: cell raster, colour limits, napari layers, figures. Never Qt."""

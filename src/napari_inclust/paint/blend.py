@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import canvas
 from .colours import CHANNELS
-from .layers import Describe, GeneLayer
-from .owned import Owned
-from .raster import CellRaster
+from .layers import canvas
+from .layers.cell_layers import Describe, GeneLayer
+from .layers.owned import Owned
+from .raster.cell_raster import CellRaster
 from .values import CellValues
 
 

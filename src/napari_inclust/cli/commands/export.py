@@ -1,0 +1,92 @@
+"""`inclust export`: a result for another tool."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...errors import ConfigError
+from ...utils.text import duration, plural
+from .. import options as o
+from ..console import Talk
+
+if TYPE_CHECKING:
+    from ...io.export.result import Result
+
+SUFFIXES = {"qupath": (".geojson", ".json"), "xenium-explorer": (".csv",), "cellxgene": (".h5ad",)}  # vitessce: a folder
+MOST_GENES = 100  # that become measurements without being named
+
+
+def export(
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="What impute, domains or generate wrote: .h5ad, .zarr, .h5mu or a SpatialData zarr.")],
+    to: Annotated[str, typer.Option("--to", metavar="TOOL", help="qupath, xenium-explorer, vitessce or cellxgene.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="qupath: .geojson; xenium-explorer: .csv; cellxgene: .h5ad; vitessce: a new folder.")
+    ],
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="KEY", help="Column of obs with the groups (default: the domains, else the predicted types).")
+    ] = None,
+    genes: Annotated[
+        str | None, typer.Option("--genes", metavar="A,B", help=f"Genes that become measurements in QuPath (default: all, when at most {MOST_GENES}).")
+    ] = None,
+    outlines: Annotated[
+        Path | None, typer.Option("--outlines", metavar="SECTION", help="The section that RESULT was made from, for the outlines of its cells.")
+    ] = None,
+    image_pixel: Annotated[float, typer.Option("--image-pixel", metavar="UM", help="Micrometres per pixel of the image in QuPath.")] = 1.0,
+    url: Annotated[str, typer.Option("--url", metavar="URL", help="Where Vitessce will find the folder.")] = "http://localhost:8000",
+    table: o.Table = None,
+    pixel_size: o.PixelSize = None,
+    quiet: o.Quiet = False,
+    json: o.Json = False,
+) -> None:
+    """Write a result in the form that another tool opens. Imputed genes are named so."""
+    from ...io.export.result import open_result
+    from ...io.writers.atomic import check_output
+
+    start, talk = time.perf_counter(), Talk(quiet, json)
+    if to not in (*SUFFIXES, "vitessce"):
+        raise ConfigError(f"unknown tool {to!r}; expected {', '.join(SUFFIXES)} or vitessce.")
+    if not image_pixel > 0:
+        raise ConfigError(f"the pixel size must be above 0 micrometres, found {image_pixel}.")
+    check_output(output, SUFFIXES.get(to, ("",)), inputs=[p for p in (result, outlines) if p is not None])
+    opened = open_result(result, table=table, outlines=outlines, pixel_size=pixel_size)
+    if to in ("cellxgene", "vitessce") and opened.crowded:
+        talk.note(f"left out, since they name single cells rather than groups: {', '.join(opened.crowded)}.")
+    if to == "qupath":
+        from ...io.export.qupath import write_qupath
+
+        if opened.raster is None:
+            talk.note("no outlines of the cells are known: each is a disc. --outlines SECTION gives them.")
+        write_qupath(output, opened, _genes(opened, genes), group=group, pixel_size=image_pixel)
+    elif to == "xenium-explorer":
+        from ...io.export.xenium_explorer import write_cell_groups
+
+        write_cell_groups(output, opened, group=group)
+    elif to == "cellxgene":
+        from ...io.export.cellxgene import write_cellxgene
+
+        write_cellxgene(output, opened)
+    else:
+        from ...io.export.vitessce import write_vitessce
+
+        write_vitessce(output, opened, group=group, url=url)
+    seconds, cells = time.perf_counter() - start, opened.adata.n_obs
+    facts = {"output": str(output), "to": to, "cells": cells, "seconds": round(seconds, 2)}
+    talk.summary(facts, f"{plural(cells, 'cell')} for {to} in {output}  ({duration(seconds)})")
+
+
+def _genes(opened: Result, asked: str | None) -> list[str]:
+    """The genes asked for, or all of a few."""
+    there = opened.adata.var_names
+    if asked is None:
+        if len(there) > MOST_GENES:
+            raise ConfigError(f"{opened.name} has {len(there)} genes, too many for measurements of every cell. Name some with --genes.")
+        return list(there)
+    names = [name.strip() for name in asked.split(",") if name.strip()]
+    missing = [name for name in names if name not in there]
+    if missing or not names:
+        raise ConfigError(f"{opened.name} has no gene {', '.join(missing) or 'named'}; it has {', '.join(there[:5])}{', ...' if len(there) > 5 else ''}.")
+    return names

@@ -1,0 +1,1 @@
+"""Checked data sets: sections, references, feature names, panels, normalisation, observations."""

@@ -1,0 +1,1 @@
+"""How good predictions are: metrics, baselines, conformal intervals, autocorrelation, reliability of cells."""

@@ -1,0 +1,50 @@
+"""Simple predictors, always shown beside the model: a method that does not beat them has learnt nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..utils.pca import PCA
+
+Matrix = NDArray[np.floating[Any]]
+NEIGHBOURS = 50
+COMPONENTS = 30
+
+
+def knn_weights(target: Matrix, reference: Matrix, seed: int) -> sp.csr_matrix:
+    """Weights (target cells, reference cells) of the Gaussian-weighted nearest neighbours in joint PCs of the z-scored shared genes; rows sum to 1.
+
+    Parameters
+    ----------
+    target, reference : (cells, shared genes)
+        z-scored within each data set.
+    """
+    both = np.vstack([target, reference])
+    pcs = PCA.fit(both, min(COMPONENTS, both.shape[1] - 1), seed).transform(both)
+    return _neighbour_weights(pcs[: len(target)], pcs[len(target) :])
+
+
+def _neighbour_weights(target: Matrix, reference: Matrix) -> sp.csr_matrix:
+    """The bandwidth of a cell is its median distance."""
+    from sklearn.neighbors import NearestNeighbors
+
+    k = min(NEIGHBOURS, len(reference))
+    distance, index = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(reference).kneighbors(target)
+    width = np.maximum(np.median(distance, axis=1, keepdims=True), 1e-12)
+    weight = np.exp(-0.5 * (distance / width) ** 2)
+    weight /= weight.sum(1, keepdims=True)
+    rows = np.arange(0, k * len(target) + 1, k)
+    return sp.csr_matrix((weight.ravel().astype(np.float32), index.ravel(), rows), shape=(len(target), len(reference)))
+
+
+def type_means(reference: sp.csr_matrix, labels: NDArray[np.intp], n_types: int) -> Matrix:
+    """(types, genes): mean of the reference cells of each type; the overall mean where a type has no cell."""
+    hot = sp.csr_matrix((np.ones(int((labels >= 0).sum())), (labels[labels >= 0], np.flatnonzero(labels >= 0))), shape=(n_types, reference.shape[0]))
+    count = np.asarray(hot.sum(1)).ravel()
+    means: Matrix = np.asarray((hot @ reference).todense()) / np.maximum(count, 1)[:, None]
+    means[count == 0] = np.asarray(reference.mean(0)).ravel()
+    return means

@@ -1,0 +1,1 @@
+"""What happens when the state changes or the user acts. No widgets."""

@@ -1,0 +1,114 @@
+"""All genes of a session as arrays: what the tables of genes show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ...data.section import Section
+    from ...imputation.run import Run
+
+
+@dataclass(frozen=True, eq=False)
+class GeneTable:
+    """All genes that can be painted.
+
+    Attributes
+    ----------
+    names : (genes,) str
+    imputed : (genes,) bool
+    scores : (genes,) float32
+        Held-out Pearson, NaN where there is none.
+    foreseen : (genes,) float32, optional
+        Foreseen Pearson of genes that were not measured, NaN where there is none.
+    reasons : (genes,) str, optional
+        Why nothing is foreseen of a gene.
+    moran : (genes,) float32, optional
+        Moran's I of the imputed values.
+    inflated : (genes,) bool, optional
+        Whether it lies far above what imputing does to measured genes.
+    baselines
+        Held-out Pearson of "knn" and "type_mean", (genes,) each.
+    added
+        What the rows at the end are that come from neither section nor run: "generated", or of predictions in the section's file "imputed", "held-out".
+    """
+
+    names: NDArray[np.str_]
+    imputed: NDArray[np.bool_]
+    scores: NDArray[np.float32]
+    foreseen: NDArray[np.float32] | None = None
+    reasons: NDArray[np.object_] | None = None
+    moran: NDArray[np.float32] | None = None
+    inflated: NDArray[np.bool_] | None = None
+    baselines: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    added: tuple[str, ...] = ()
+
+    @classmethod
+    def unscored(cls, names: tuple[str, ...]) -> GeneTable:
+        """Measured genes before any run."""
+        return cls(np.array(names, dtype=np.str_), np.zeros(len(names), dtype=bool), np.full(len(names), np.nan, dtype=np.float32))
+
+    @classmethod
+    def of(cls, section: Section | None, run: Run | None, foreseen: Any = None) -> GeneTable:
+        """Genes that can be painted: measured ones, and with a run those that it imputes.
+
+        Parameters
+        ----------
+        foreseen
+            Table of the run: `predicted_pcc`, `reason`, `moran` and `moran_flag` of each unmeasured gene.
+        """
+        if section is None or run is None:
+            return cls.unscored(() if section is None else tuple(section.genes))
+        panel = run.panel
+        known = set(panel.genes)
+        names = np.array([*panel.genes, *(g for g in section.genes if g not in known)], dtype=np.str_)  # controls: measured, never imputed
+        imputed = np.zeros(len(names), dtype=bool)
+        imputed[panel.n_shared + panel.n_target_only : len(panel.genes)] = True
+        scores = run.scores.reindex(list(panel.shared))
+
+        def held_out(column: str) -> NDArray[np.float32]:
+            out = np.full(len(names), np.nan, dtype=np.float32)
+            if column in scores:
+                out[: panel.n_shared] = scores[column]
+            return out
+
+        beside = {name: held_out(f"pcc_{name}") for name in ("knn", "type_mean")}
+        if foreseen is None:
+            return cls(names, imputed, held_out("pcc"), baselines=beside)
+        table = foreseen.reindex(names)
+        reasons = table["reason"].fillna("").to_numpy(dtype=object)
+        moran, inflated = table["moran"].to_numpy(dtype=np.float32), (table["moran_flag"] == True).to_numpy()  # noqa: E712 - missing is False
+        return cls(names, imputed, held_out("pcc"), table["predicted_pcc"].to_numpy(dtype=np.float32), reasons, moran, inflated, beside)
+
+    def plus(self, kinds: Mapping[str, str], scores: Mapping[str, float | None]) -> GeneTable:
+        """The same with features that come from neither section nor run: what each is, and its held-out Pearson; those that are there already stay as they are."""
+        known = set(self.names)
+        new = [name for name in kinds if name not in known]
+        if not new:
+            return self
+        nothing = np.full(len(new), np.nan, dtype=np.float32)
+        given = np.array([np.nan if (score := scores[name]) is None else score for name in new], dtype=np.float32)
+        return replace(
+            self,
+            names=np.concatenate([self.names, np.array(new, dtype=np.str_)]),
+            imputed=np.concatenate([self.imputed, np.ones(len(new), dtype=bool)]),
+            scores=np.concatenate([self.scores, given]),
+            foreseen=None if self.foreseen is None else np.concatenate([self.foreseen, nothing]),
+            reasons=None if self.reasons is None else np.concatenate([self.reasons, np.full(len(new), "", dtype=object)]),
+            moran=None if self.moran is None else np.concatenate([self.moran, nothing]),
+            inflated=None if self.inflated is None else np.concatenate([self.inflated, np.zeros(len(new), dtype=bool)]),
+            baselines={name: np.concatenate([values, nothing]) for name, values in self.baselines.items()},
+            added=(*self.added, *(kinds[name] for name in new)),
+        )
+
+    def kind(self, row: int) -> str:
+        """Measured, imputed, held-out or generated."""
+        past = row - (len(self.names) - len(self.added))
+        if past >= 0:
+            return self.added[past]
+        return "imputed" if self.imputed[row] else "measured"

@@ -1,0 +1,131 @@
+"""A modality that only the reference has, generated for the cells of the section. No widgets here; torch is imported in the thread."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...paint.values import GENERATED, CellValues
+
+if TYPE_CHECKING:
+    from ...data.dataset import Dataset
+    from ...data.section import Reference, Section
+    from ...training.config import Config
+    from ...training.trained import Trained
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What was generated.
+
+    Attributes
+    ----------
+    values
+        By "feature (modality)": each over the cells of the section.
+    trained
+        The trained plan, and `generated` what it gave: what goes into a file.
+    """
+
+    section: Section
+    block: str
+    values: dict[str, CellValues]
+    trained: Any
+    generated: Any
+
+    @property
+    def best(self) -> str:
+        """The feature with the highest score on held-out cells of the reference."""
+        return max(self.values, key=lambda name: np.nan_to_num(self.values[name].score or 0.0, nan=-1.0))
+
+    def write(self, path: Path) -> str:
+        """A file of all of it; returns what to tell. Raises OutputError."""
+        from ...io.writers.atomic import check_output
+        from ...io.writers.tasks import write_generated
+
+        check_output(path, (".h5ad",), inputs=[p for p in (self.section.path,) if p is not None])
+        write_generated(path, self.trained, self.trained.sets[0].name, self.generated, command=f"napari: generate {self.block}")
+        return f"{len(self.values)} generated features of {self.block} are in {path}, with the score of each in var."
+
+
+def modalities(reference: Reference | None) -> tuple[str, ...]:
+    """Names of the modalities of a reference; quick, without reading values."""
+    from ...data.dataset import PROTEINS
+
+    if reference is None:
+        return ()
+    if reference.path is not None and reference.path.suffix == ".h5mu":
+        from ...io.readers.tenx import modalities as of_file
+
+        return tuple(of_file(reference.path))
+    return ("rna", "protein") if any(key in reference.adata.obsm for key in PROTEINS) else ("rna",)
+
+
+def datasets(section: Section, reference: Reference) -> tuple[Dataset, Dataset]:
+    """Section and reference with all modalities.
+
+    Raises
+    ------
+    DataError
+        A reference whose modalities cannot be read.
+    """
+    from ...data.dataset import Dataset
+    from ...io.readers.datasets import read_dataset
+
+    tissue = Dataset.from_adata(section.adata, name=section.name, path=section.path)
+    name = reference.name if reference.name != section.name else f"{reference.name} (reference)"
+    if reference.path is not None and reference.path.suffix == ".h5mu":
+        return tissue, read_dataset([reference.path], name)
+    return tissue, Dataset.from_adata(reference.adata, name=name, path=reference.path)
+
+
+def real_generate(
+    section: Section, reference: Reference, config: Config, *, block: str, labels: str | None = None, batch: str | None = None, checkpoint: Path | None = None
+) -> Generator[Any, None, Made]:
+    """Train the plan of `generate` and decode a modality: yields epochs, returns what was made.
+
+    Raises
+    ------
+    InclustError
+        Data sets that nothing connects; a modality that nobody measures.
+    """
+    from ...training.build_plan import compose
+    from ...training.trained import train_plan
+
+    sets = datasets(section, reference)
+    covariates = (batch,) if batch is not None else ()
+    plan = compose("generate", sets, covariates=covariates, labels={} if labels is None else {sets[1].name: labels})
+    plan.block(block)
+    trained = yield from train_plan(plan, sets, config, checkpoint=checkpoint)
+    yield replace(trained.history[-1], stage="scoring")
+    return _made(section, trained, block)
+
+
+def reopened(section: Section, reference: Reference, path: Path, block: str) -> Made:
+    """What a saved plan generates: the same values again.
+
+    Raises
+    ------
+    InclustError
+        A plan that is damaged, or was trained on other data.
+    """
+    from ...io.runs.trained_archive import load
+
+    return _made(section, load(path, datasets(section, reference)), block)
+
+
+def _made(section: Section, trained: Trained, block: str) -> Made:
+    from ...multimodal.generate import generate
+
+    tissue, reference = trained.sets[0], trained.sets[1]
+    made = generate(trained, tissue.name, block)
+    scores = made.scores["pcc"]
+    unit = "share of open cells" if reference.modality(block).normalise == "binary" else f"log1p of normalised {block}"
+    values = {
+        f"{feature} ({block})": CellValues(f"{feature} ({block})", made.values[:, i], GENERATED, made.spread[:, i], float(scores.iloc[i]), unit)
+        for i, feature in enumerate(made.features)
+    }
+    return Made(section, block, values, trained, made)

@@ -1,0 +1,48 @@
+"""The test of group A against group B: Welch's for measured genes, the calibrated one for imputed genes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Mask = NDArray[np.bool_]
+MEASURED = "Measured genes: Welch's t-test over cells, which are not independent in one tissue: use p to rank genes, not as proof."
+IMPUTED = "Imputed genes (italics): p counts the error of imputing; Plain p takes imputed values for measured ones: do not report it. Judged by"
+
+UNTESTED = "{}: means only, no p. How far the means of groups err is known neither for generated features nor for predictions of the file."
+
+
+def compared(session: Any, a: Mask, b: Mask, imputed: Sequence[str], means: Sequence[str] = ()) -> tuple[pd.DataFrame, str]:
+    """All measured genes and some imputed ones, group A against B; of some features the means alone. And what the test is."""
+    import pandas as pd
+
+    from ...spatial.regions import welch
+
+    section = session.section
+    tables, notes = [], []
+    if section.genes:
+        tables.append(welch(a, b, session.measured(), section.genes, ["measured"] * len(section.genes)))
+        notes.append(MEASURED)
+    if imputed:
+        found = session.run.compare(a, b, imputed)
+        tables.append(found.table.drop(columns=["measured_difference", "p_measured"]))
+        notes.append(f"{IMPUTED} what was {found.line}.")
+    if means:
+        tables.append(pd.DataFrame([_means(session, a, b, feature) for feature in means]))
+        notes.append(UNTESTED.format(", ".join(means[:3]) + (" …" if len(means) > 3 else "")))
+    both = pd.concat(tables, ignore_index=True)
+    return both.sort_values("p", kind="stable", ignore_index=True), " ".join(notes)
+
+
+def _means(session: Any, a: Mask, b: Mask, feature: str) -> dict[str, Any]:
+    """A row without a test."""
+    found = session.values_of(feature, imputed=True)
+    mean_a, mean_b = float(found.values[a].mean()), float(found.values[b].mean())
+    row = {"gene": feature, "kind": found.kind, "imputed": True, "mean_a": mean_a, "mean_b": mean_b, "difference": mean_a - mean_b}
+    return row | {"p": np.nan, "p_adjusted": np.nan}

@@ -1,0 +1,1 @@
+"""Parts of docks: forms, lists and legends."""

@@ -1,0 +1,1 @@
+"""Widgets and layouts without knowledge of the session."""

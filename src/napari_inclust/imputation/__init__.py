@@ -1,0 +1,1 @@
+"""Imputed genes: base predictors on a trained model, stacking, rescaling, reliability, runs."""

@@ -1,0 +1,82 @@
+"""Imputation from two data sets: match the genes, make the plan, train it, score the held-out genes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..data.panel import align
+from ..data.section import Reference, Section
+from ..data.subsample import drawn
+from ..errors import InclustWarning
+from ..training.build_plan import imputation
+from ..training.config import Config
+from ..training.loop import Epoch, kept, steps
+from ..training.trainer import Trainer
+from ..utils import device as dev
+from ..utils.generators import driven
+from .run import Run
+
+
+def epochs(
+    section: Section,
+    reference: Reference,
+    config: Config | None = None,
+    *,
+    labels: str | None = None,
+    batch: str | None = None,
+    checkpoint: str | Path | None = None,
+) -> Generator[Epoch, None, Run]:
+    """Train on a section and a reference: yields an `Epoch` after each, returns the `Run`.
+
+    Parameters
+    ----------
+    labels
+        Column of the reference's obs with cell types. The section's own labels are never used. Of a reference with more than `subsample.MOST` cells
+        as many are drawn, by type; the run's provenance says so.
+    batch
+        Column of either obs with batches, an added covariate.
+    checkpoint
+        File that keeps the state when training is stopped (Ctrl-C, cancel, a crash), and from which it goes on to the bit. Removed at the end.
+
+    Raises
+    ------
+    InclustError
+        Data, settings or a checkpoint that cannot be used, before anything trains.
+    """
+    config = config or Config()
+    reference = drawn(reference, labels, config.seed)
+    panel = align(section, reference)
+    members = min(config.members, panel.n_shared // 2)
+    if members < config.members:
+        said = f"{panel.n_shared} shared genes are too few for {config.members} folds, which need {2 * config.members}: {members} folds are used instead."
+        panel = replace(panel, notes=(*panel.notes, said))
+        warnings.warn(said, InclustWarning, stacklevel=2)
+    plan = imputation(section, reference, panel, members=members, seed=config.seed, components=config.components, labels=labels, batch=batch)
+    trainer = Trainer(plan, config)
+    with dev.threads(config.threads), kept(trainer, checkpoint) as keep:
+        history = yield from steps(trainer, keep)
+        return Run.finish(section, reference, panel, trainer, history, labels=labels, batch=batch)
+
+
+def fit(section: Section, reference: Reference, config: Config | None = None, *, progress: bool = False, **options: Any) -> Run:
+    """Train without a loop of one's own: the generator of `epochs` driven to its end.
+
+    Parameters
+    ----------
+    progress
+        Print a line for each epoch.
+    options
+        As for `epochs`: labels, batch, checkpoint.
+    """
+
+    def tell(epoch: Epoch) -> None:
+        if progress and epoch.terms:
+            print(f"{epoch.stage} {epoch.number}/{epoch.total}  loss {epoch.terms['loss']:.3f}  {epoch.remaining:.0f} s left")
+        elif progress:
+            print(epoch.stage)
+
+    return driven(epochs(section, reference, config, **options), tell)

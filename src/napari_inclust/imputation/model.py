@@ -1,0 +1,197 @@
+"""A trained imputation with its data: which cells and genes it works on, and the exact prediction of any gene of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..data import normalize as val
+from ..data import subsample
+from ..errors import PanelError
+from ..training.batches import chunks
+from ..training.inference import Cells, encode
+from ..utils.parallel import in_threads
+from .ensemble import Choices, Predictor
+from .predictors import Genes, build_readouts, shown_genes
+from .rescale import Levels
+from .similarity import Likeness
+
+if TYPE_CHECKING:
+    from ..data.panel import Panel
+    from ..data.section import Reference, Section
+    from ..training.config import Config
+    from ..training.loop import Epoch
+    from ..training.plan import Plan
+    from ..training.table import Part
+    from ..training.trainer import Trainer
+
+SAMPLED_CELLS, SAMPLED_VALUES = (1000, 5000), 1_500_000  # cells on which genes are scored: within these, fewer with a large panel
+ANCHORS = 1000  # cells over which a prediction is standardised
+GROUP = 8192  # cells encoded at once
+PART = 1024  # cells predicted at once in each thread
+REFERENCE_CELLS = 4000  # reference cells that readouts look at
+
+
+@dataclass(frozen=True, eq=False)
+class ImputationModel:
+    """Trained networks with the two data sets. `Run` adds scores, reliability and fast decoding.
+
+    Attributes
+    ----------
+    choices
+        What the held-out genes decided: weights of the readouts and the shape of the values.
+    """
+
+    section: Section
+    reference: Reference
+    panel: Panel
+    trainer: Trainer
+    history: list[Epoch]
+    labels: str | None
+    batch: str | None
+    choices: Choices = field(default_factory=Choices)
+
+    @property
+    def config(self) -> Config:
+        return self.trainer.config
+
+    @property
+    def plan(self) -> Plan:
+        return self.trainer.plan
+
+    @property
+    def genes(self) -> tuple[str, ...]:
+        """Every gene that can be shown: measured ones first, then those to impute."""
+        return self.panel.genes
+
+    def kind(self, gene: str) -> str:
+        """ "measured" or "imputed"."""
+        return "measured" if self.panel.index(gene) < self.panel.n_shared + self.panel.n_target_only else "imputed"
+
+    @cached_property
+    def sample(self) -> NDArray[np.intp]:
+        """Rows of the section on which choices are made and genes scored: all, or a seeded sample of a large section."""
+        most = int(np.clip(SAMPLED_VALUES // self.panel.n_shared, *SAMPLED_CELLS))
+        return subsample.uniform(self.section.n_cells, most, self.config.seed)
+
+    @cached_property
+    def _anchored(self) -> NDArray[np.intp]:
+        """Which of the sampled cells are the anchors, over which a prediction is standardised."""
+        return subsample.uniform(len(self.sample), ANCHORS, self.config.seed)
+
+    @property
+    def anchors(self) -> NDArray[np.intp]:
+        """Rows of the section over which a prediction is standardised."""
+        return self.sample[self._anchored]
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The sampled cells of the section."""
+        return encode(self.trainer, "section", self.sample)
+
+    @cached_property
+    def predicted_type(self) -> NDArray[np.str_] | None:
+        """(cells,) the class with the highest mean probability over the members; None without labels."""
+        if not self.plan.classes:
+            return None
+        codes = np.concatenate([encode(self.trainer, "section", rows).classes.mean(0).argmax(1) for rows in chunks(self.section.n_cells, GROUP)])
+        names: NDArray[np.str_] = np.array(self.plan.classes)[codes]
+        return names
+
+    @property
+    def _section_part(self) -> Part:
+        part = self.plan.table("section").part("genes")
+        assert part is not None
+        return part
+
+    def type_probabilities(self, rows: NDArray[np.intp]) -> pd.DataFrame | None:
+        """(rows, classes) mean over the members of what the networks make of some cells of the section; None without labels."""
+        if not self.plan.classes:
+            return None
+        return pd.DataFrame(encode(self.trainer, "section", rows).classes.mean(0), index=self.section.adata.obs_names[rows], columns=list(self.plan.classes))
+
+    @cached_property
+    def _measured(self) -> sp.csr_matrix:
+        """(cells, shared genes) log-normalised."""
+        return self._section_part.lognormalised()
+
+    @cached_property
+    def _fold(self) -> NDArray[np.intp]:
+        """(shared genes,) the member that each was hidden from."""
+        fold: NDArray[np.intp] = self.plan.hidden[:, : self.panel.n_shared].argmax(0)
+        return fold
+
+    @cached_property
+    def _genes(self) -> Genes:
+        values = val.lognormalise(self.reference.matrix[:, self.panel.reference_columns], self.reference.values.kind, val.library_size(self.reference.matrix))
+        return Genes(values, self.panel.n_shared, self._reference_rows)
+
+    @cached_property
+    def _reference_rows(self) -> NDArray[np.intp]:
+        """Reference cells that readouts look at: all, or a seeded sample of a large reference that keeps rare types."""
+        labels = self.plan.table("reference").labels
+        return subsample.rows(labels, REFERENCE_CELLS, self.config.seed)
+
+    @cached_property
+    def _undecided(self) -> Predictor:
+        """The predictor before any choice."""
+        anchors = encode(self.trainer, "section", self.anchors)
+        reference = encode(self.trainer, "reference", self._genes.rows)
+        mean, sd = val.moments(self._measured)
+        likeness = Likeness.find(anchors, reference, shown_genes(self.plan, self._genes))
+        readouts, levels = build_readouts(self.trainer, self._genes, reference, likeness), Levels(self._genes.mean, self._genes.sd, mean, sd, self._fold)
+        return Predictor(readouts, self._genes, levels, likeness, self._fold, Choices())
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        return self._undecided.choosing(self.choices)
+
+    def measured(self, gene: str) -> NDArray[np.float32] | None:
+        """(cells,) log-normalised measured values; None for a gene that the section lacks."""
+        i = self.panel.index(gene)
+        if i < self.panel.n_shared:
+            return np.asarray(self._measured[:, [i]].toarray().ravel())
+        if i >= self.panel.n_shared + self.panel.n_target_only:
+            return None
+        total = val.library_size(self.section.matrix[:, self.panel.target_columns[: self.panel.n_shared]])
+        return np.asarray(val.lognormalise(self.section.matrix[:, [self.panel.target_columns[i]]], self.section.values.kind, total).toarray().ravel())
+
+    def measured_shared(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """(rows, shared genes) log-normalised measured values of some cells."""
+        values: NDArray[np.float32] = self._measured[rows].toarray()
+        return values
+
+    def _everywhere(self, features: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Values and spread of all cells, group by group."""
+        values, spread = np.zeros((2, self.section.n_cells, len(features)), dtype=np.float32)
+        prediction = self.predictor.prepared(features)
+        parts = list(chunks(self.section.n_cells, PART))
+        with closing(in_threads(lambda rows: prediction.values(encode(self.trainer, "section", rows)), parts)) as found:
+            for rows, made in zip(parts, found, strict=True):
+                values[rows], spread[rows] = made
+        return values, spread
+
+    @property
+    def _imputable(self) -> tuple[str, ...]:
+        return self.panel.shared + self.panel.reference_only
+
+    def positions(self, genes: Sequence[str]) -> NDArray[np.intp]:
+        """(genes,) among those that the reference has: shared, then reference-only."""
+        return np.array([self._feature(g) for g in genes], dtype=np.intp)
+
+    def _feature(self, gene: str) -> int:
+        """Position of a gene among those that the reference has: shared, then reference-only."""
+        i = self.panel.index(gene)
+        if i < self.panel.n_shared:
+            return i
+        if i < self.panel.n_shared + self.panel.n_target_only:
+            raise PanelError(f"{gene} is measured in the section but the reference lacks it, so it cannot be imputed. `run.measured` gives its values.")
+        return i - self.panel.n_target_only

@@ -1,0 +1,200 @@
+"""Query mapping: a saved run takes a new section, with a panel or batch of its own. Every old weight stays; only the new section's covariate is trained.
+
+As in scArches (Lotfollahi et al., Nature Biotechnology 2022, 10.1038/s41587-021-01001-7). A gene that the new section lacks is masked at the input: its row of
+the first layer is left out, which is the same. Its shared genes keep the folds in which the networks were trained, so their held-out scores stay honest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..data.panel import MIN_SHARED, Panel, align
+from ..errors import PanelError, RunError
+from ..training.build_plan import imputation
+from ..training.trainer import Trainer
+from ..utils import device as dev
+from .run import Run
+
+if TYPE_CHECKING:
+    from ..data.section import Reference, Section
+    from ..training.config import Config
+    from ..training.loop import Epoch
+    from ..training.plan import Plan
+    from ..training.table import Mask
+
+EPOCHS, LEARNING_RATE = 10, 0.02  # one vector a network is trained
+SECTION = "platform: section"
+
+Weights = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What mapping takes from a saved run.
+
+    Attributes
+    ----------
+    shared
+        Genes that the networks saw, in the order of their inputs.
+    hidden : (members, shared) bool
+        Which of them each member never saw; without the last member, which saw all.
+    covariates
+        Names, in the order of the weights.
+    provenance
+        Where the run came from, for the mapped one's provenance.
+    """
+
+    weights: Weights
+    config: Config
+    shared: tuple[str, ...]
+    hidden: Mask
+    covariates: tuple[str, ...]
+    labels: str | None
+    batch: str | None
+    provenance: dict[str, Any]
+
+    @property
+    def components(self) -> int:
+        """Outputs beside the shared genes."""
+        return int(self.weights["head.weight"].shape[2]) - len(self.shared)
+
+
+def map_section(source: Source, section: Section, reference: Reference, *, trained: bool = True) -> Generator[Epoch, None, Run]:
+    """Map a new section onto a saved run: yields an `Epoch` after each, returns the `Run` of the new section.
+
+    Parameters
+    ----------
+    source
+        As `store.source` reads it from a saved run.
+    reference
+        The reference that the run was trained on. Where the run has batches and the section has their column too, its levels are new covariates.
+    trained
+        Train the new covariates' embeddings; otherwise the new section takes the old one's as it is, and nothing at all is trained.
+
+    Raises
+    ------
+    PanelError
+        Too few of the genes that the networks know.
+    """
+    from ..training.loop import steps
+
+    panel = restricted(align(section, reference), source.shared, section.name)
+    at = positions(panel.shared, source.shared)
+    hidden = source.hidden[:, at]
+    kept = np.flatnonzero(hidden.any(1))  # a member whose whole fold the new section lacks scores nothing: it is left out
+    plan = imputation(
+        section, reference, panel, members=len(kept), seed=source.config.seed, components=source.components,
+        labels=source.labels, batch=source.batch, hidden=hidden[kept],
+    )  # fmt: skip
+    config = source.config.replace(device="auto", epochs=EPOCHS, learning_rate=LEARNING_RATE, patience=EPOCHS)
+    trainer = Trainer(plan, config)
+    new = load_mapped(trainer, source, at, kept)
+    with dev.threads(config.threads):
+        history: list[Epoch] = []
+        if trained:
+            trainer.train_only_covariates(new)
+            history = yield from steps(trainer, lambda: None)
+        run = Run.finish(section, reference, panel, trainer, history, labels=source.labels, batch=source.batch)
+    run.provenance["mapped"] = {"trained": [plan.covariates[i] for i in new] if trained else [], "from": source.provenance}
+    return run
+
+
+def restricted(panel: Panel, known: Sequence[str], name: str) -> Panel:
+    """The panel with the shared genes that the networks know, in their spelling; the others the section measures and the networks never see.
+
+    Raises
+    ------
+    PanelError
+        Fewer than `panel.MIN_SHARED` of them.
+    """
+    there = {g.lower() for g in known}
+    stay = [i for i, g in enumerate(panel.shared) if g.lower() in there]
+    if len(stay) < MIN_SHARED:
+        raise PanelError(
+            f"{name} measures {len(stay)} of the {len(known)} genes that the run's networks know ({', '.join(known[:3])}, ...); at least {MIN_SHARED} are "
+            "needed to map it. Train a run of its own: inclust impute."
+        )
+    go = [i for i in range(panel.n_shared) if i not in set(stay)]
+    own = range(panel.n_shared, panel.n_shared + panel.n_target_only)
+    order = [*stay, *go, *own]
+    notes = panel.notes
+    if go:
+        notes += (f"{len(go)} genes that both sets have are new to the run's networks ({panel.genes[go[0]]}, ...): not used as input.",)
+    lacking = len(known) - len(stay)
+    if lacking:
+        notes += (f"{lacking} of the {len(known)} genes that the run's networks know are not measured here: masked, and imputed.",)
+    return Panel(
+        genes=tuple(panel.genes[i] for i in order) + panel.reference_only,
+        n_shared=len(stay),
+        n_target_only=len(go) + panel.n_target_only,
+        n_reference_only=panel.n_reference_only,
+        target_columns=panel.target_columns[order],
+        reference_columns=np.concatenate([panel.reference_columns[stay], panel.reference_columns[panel.n_shared :]]),
+        controls=panel.controls,
+        notes=notes,
+    )
+
+
+def load_mapped(trainer: Trainer, source: Source, genes: Sequence[int], members: NDArray[np.intp]) -> list[int]:
+    """Put a run's weights into the networks of a plan over some of its genes; returns the covariates that the run did not know.
+
+    Parameters
+    ----------
+    genes
+        Position of each shared gene of the plan among the run's.
+    members
+        The run's members that stay; its last one, which saw every gene, always does.
+
+    Raises
+    ------
+    RunError
+        Weights that do not fit.
+    """
+    n_old, variants = len(source.hidden) + 1, trainer.variants
+    networks = np.concatenate([v * n_old + np.append(members, n_old - 1) for v in range(variants)])
+    inputs = np.asarray(genes, dtype=np.intp)
+    outputs = np.concatenate([inputs, len(source.shared) + np.arange(len(trainer.outputs) - len(inputs))])
+    new: list[int] = []
+    state = {}
+    for name, value in source.weights.items():
+        chosen = value[networks]
+        if name == "encoder.layers.0.weight":
+            chosen = chosen[:, inputs]
+        elif name in ("head.weight", "head.bias", "spread"):
+            chosen = chosen[..., outputs]
+        elif name == "covariate.weight":
+            chosen, new = _embedding(chosen, source.covariates, trainer.plan)
+        state[name] = torch.from_numpy(np.ascontiguousarray(chosen))
+    try:
+        trainer.model.load_state_dict(state)
+    except RuntimeError as error:
+        raise RunError(
+            f"the run's weights do not fit this reference: {str(error).splitlines()[-1].strip()} Open the reference that it was trained on."
+        ) from None
+    return new
+
+
+def _embedding(old: NDArray[np.float32], names: Sequence[str], plan: Plan) -> tuple[NDArray[np.float32], list[int]]:
+    """Rows of the covariates that the run knows; the new section and its batches start from the old ones of these names."""
+    out = np.zeros((len(old), len(plan.covariates), old.shape[2]), dtype=np.float32)
+    new = []
+    for i, name in enumerate(plan.covariates):
+        known = name in names
+        if known:
+            out[:, i] = old[:, names.index(name)]
+        if not known or name == SECTION or name.endswith("(section)"):
+            new.append(i)
+    return out, new
+
+
+def positions(genes: Sequence[str], known: Sequence[str]) -> list[int]:
+    """Where each gene stands among the known ones: by its name, else without regard to case."""
+    exact = {name: i for i, name in enumerate(known)}
+    any_case = {name.lower(): i for name, i in reversed(exact.items())}
+    return [exact[gene] if gene in exact else any_case[gene.lower()] for gene in genes]

@@ -1,0 +1,1 @@
+"""Results for other tools: CELLxGENE, QuPath, Vitessce, Xenium Explorer."""

@@ -1,0 +1,103 @@
+"""A `.h5ad` that CELLxGENE Annotate opens: its documented requirements, met and checked."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ...errors import DataError
+from ..writers.atomic import opened, replacing, storable
+from .result import Result
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def write_cellxgene(path: Path, result: Result) -> None:
+    """The cells with their places as the embedding "spatial", groups as categories, and genes named as imputed where they are.
+
+    Raises
+    ------
+    DataError
+        What would still not open.
+    OutputError
+        The disk is full or the place cannot be written.
+    """
+    from anndata.io import write_elem
+
+    adata = prepared(result)
+    wrong = problems(adata)
+    if wrong:
+        raise DataError(f"{result.name} cannot be shown by CELLxGENE: {'; '.join(wrong)}.")
+    with replacing(path) as part, opened(part, path) as (store, writing), writing(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # anndata's notes on column types
+        store.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+        for name in ("X", "obs", "var"):
+            write_elem(store, name, getattr(adata, name))
+        for name in ("layers", "obsm", "varm", "obsp", "varp", "uns"):
+            write_elem(store, name, dict(getattr(adata, name)))
+
+
+def prepared(result: Result) -> AnnData:
+    """A copy in the form that `problems` asks for, as these viewers draw it.
+
+    Their y points up, ours down: `obsm["X_spatial"]` has (x, -y), so that the tissue lies as it does in napari; `obsm["spatial"]` has the micrometres as
+    they are. Columns in `Result.crowded` are left out.
+    """
+    import anndata
+    import scipy.sparse as sp
+
+    given = result.adata
+    obs = pd.DataFrame(index=given.obs_names.astype(str))
+    colours: dict[str, Any] = {}
+    for name, column in given.obs.drop(columns=result.crowded).items():
+        if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
+            obs[str(name)] = column.astype(object).where(column.notna(), "unknown").astype(str).astype("category")
+            kept = given.uns.get(f"{name}_colors")
+            if kept is not None and len(kept) == len(obs[str(name)].cat.categories):
+                colours[f"{name}_colors"] = np.asarray(kept, dtype=object)
+        else:
+            obs[str(name)] = column.astype(np.float32 if pd.api.types.is_float_dtype(column) else np.int32)
+    var = given.var.set_axis([result.label(gene) for gene in given.var_names])
+    x = sp.csc_matrix(given.X, dtype=np.float32) if sp.issparse(given.X) else np.asarray(given.X, dtype=np.float32)
+    uns = {"title": result.name} | colours | storable({k: given.uns[k] for k in ("value_type", "inclust") if k in given.uns})
+    embeddings = {k: np.asarray(v, dtype=np.float32) for k, v in given.obsm.items() if k.startswith("X_")}
+    places = {} if result.xy is None else {"spatial": result.xy, "X_spatial": (result.xy * (1, -1)).astype(np.float32)}
+    return anndata.AnnData(x, obs=obs, var=var, uns=uns, obsm=embeddings | places)
+
+
+def problems(adata: AnnData) -> list[str]:
+    """What CELLxGENE Annotate would not open, by its documented requirements; empty when all is well.
+
+    Values in X (float32); at least one embedding in obsm named `X_*`, cells x 2 or more, no NaN of a whole row or infinite numbers; unique names of cells and
+    genes; text in obs as categories; colours in uns for existing categories, one each, as matplotlib reads them.
+    """
+    from matplotlib.colors import is_color_like
+
+    wrong = []
+    if adata.X is None or adata.X.dtype != np.float32:
+        wrong.append(f"X holds {'nothing' if adata.X is None else adata.X.dtype}, expected float32")
+    for what, index in (("cells", adata.obs_names), ("genes", adata.var_names)):
+        if not index.is_unique:
+            wrong.append(f"the names of {what} are not unique")
+    embeddings = {k: np.asarray(v) for k, v in adata.obsm.items() if k.startswith("X_")}
+    if not embeddings:
+        wrong.append("obsm has no embedding named X_*")
+    for name, values in embeddings.items():
+        if values.ndim != 2 or values.shape[1] < 2 or values.dtype.kind != "f":
+            wrong.append(f"obsm[{name!r}] is {values.shape} {values.dtype}, expected numbers, cells x 2")
+        elif np.isinf(values).any() or np.isnan(values).all():
+            wrong.append(f"obsm[{name!r}] has infinite values, or none at all")
+    for name, column in adata.obs.items():
+        if not isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.kind not in "fi":
+            wrong.append(f"obs[{name!r}] is {column.dtype}, expected categories or numbers")
+    for key, value in adata.uns.items():
+        if key.endswith("_colors"):
+            column = adata.obs.get(key.removesuffix("_colors"))
+            if column is None or len(column.cat.categories) != len(value) or not all(is_color_like(c) for c in value):
+                wrong.append(f"uns[{key!r}] does not give one colour to each category")
+    return wrong

@@ -1,0 +1,135 @@
+"""CosMx folders: tables with global centroids in pixels, and fields of view with label images and composites of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...errors import DataError
+from .loaded_cells import Asked, Opened
+from .merscope_xenium import together
+from .outlines import LARGEST, Raster, pixel_affine, relabel
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+PIXEL = 0.12028  # micrometres, the instrument's; early public data have 0.18
+LOCAL, GLOBAL = ["CenterX_local_px", "CenterY_local_px"], ["CenterX_global_px", "CenterY_global_px"]
+_FIELD = re.compile(r".*_F(\d+)\.(tiff?|jpe?g|png)$", re.I)
+
+
+def is_cosmx(path: Path) -> bool:
+    return path.is_dir() and any(path.glob("*exprMat_file.csv*"))
+
+
+def open_cosmx(path: Path, asked: Asked) -> Opened:
+    """The cells of all fields of view in one frame, with the label images in CellLabels as segmentation."""
+    pixel = asked.pixel_size or PIXEL
+    adata = _cells(path, pixel)
+    used = f"{pixel:g} um per pixel, as given" if asked.pixel_size else f"{PIXEL:g} um per pixel, as CosMx instruments have; --pixel-size says otherwise"
+    return Opened(adata, _raster(path, adata, pixel), used)
+
+
+def fields(path: Path, folder: str, pixel_size: float | None = None) -> Iterator[tuple[int, Path, NDArray[np.float64], bool]]:
+    """The pictures of a folder ("CellComposite", "CellLabels"), by field of view.
+
+    Where a field lies follows from its cells, whose centroids are known in its own pixels and in global ones.
+
+    Yields
+    ------
+    number of the field, file, (3, 3) from pixel corners (x, y) to micrometres (x, y), whether the rows of the file run upwards
+    """
+    files = {int(m[1]): p for p in sorted((path / folder).glob("*")) if (m := _FIELD.match(p.name))}
+    metadata = _metadata(path) if files else None
+    if metadata is None:
+        return
+    cells = pd.read_csv(metadata)
+    if not {*LOCAL, *GLOBAL} <= set(cells):
+        raise DataError(f"{metadata} has no columns {', '.join(LOCAL)}, so the pictures in {folder} have no place.")
+    upside_down = _upside_down(path, cells)
+    scale = pixel_size or PIXEL
+    for fov, table in cells.groupby("fov"):
+        if fov in files:
+            yield int(fov), files[int(fov)], np.diag([scale, scale, 1.0]) @ _placed(table), upside_down
+
+
+def _cells(path: Path, pixel: float) -> AnnData:
+    """*exprMat_file.csv and *metadata_file.csv; what lies in no cell (cell_ID 0) is left out."""
+    counts = pd.read_csv(min(path.glob("*exprMat_file.csv*")))
+    metadata = _metadata(path)
+    if metadata is None:
+        raise DataError(f"the CosMx folder {path} has no *metadata_file.csv.")
+    cells = pd.read_csv(metadata)
+    for table in (counts, cells):
+        table.index = pd.Index([f"{cell}_{fov}" for cell, fov in zip(table["cell_ID"], table["fov"], strict=True)], dtype=object)
+    counts = counts.drop(columns=[c for c in ("fov", "cell_ID", "cell") if c in counts])
+    counts = counts[~counts.index.str.startswith("0_")]
+    adata = together(counts, cells, (GLOBAL[0], GLOBAL[1]), path)
+    adata.obsm["spatial"] *= pixel
+    return adata
+
+
+def _metadata(path: Path) -> Path | None:
+    return min(path.glob("*metadata_file.csv*"), default=None)
+
+
+def _placed(cells: pd.DataFrame) -> NDArray[np.float64]:
+    """(3, 3) from local to global pixels (x, y), from the cells of a field: a shift, and mirrored axes where the cells say so."""
+    local, far = cells[LOCAL].to_numpy(dtype=np.float64), cells[GLOBAL].to_numpy(dtype=np.float64)
+    out = np.eye(3)
+    for axis in (0, 1):
+        spread = local[:, axis] - local[:, axis].mean()
+        out[axis, axis] = -1.0 if spread @ (far[:, axis] - far[:, axis].mean()) < 0 else 1.0
+        out[axis, 2] = np.median(far[:, axis] - out[axis, axis] * local[:, axis])
+    return out
+
+
+def _upside_down(path: Path, cells: pd.DataFrame) -> bool:
+    """Whether row 0 of the pictures is the top of the field: told by the labels that lie under the centroids; as the instrument writes them without labels."""
+    votes = np.zeros(2, dtype=int)
+    for file in sorted((path / "CellLabels").glob("*")):
+        match = _FIELD.match(file.name)
+        table = cells[cells["fov"] == int(match[1])] if match else cells[:0]
+        if not len(table):
+            continue
+        image = _labels(file)
+        column, row = (np.clip(table[c].to_numpy(dtype=np.float64).astype(int), 0, n - 1) for c, n in zip(LOCAL, image.shape[::-1], strict=True))
+        votes += [int((image[r, column] == table["cell_ID"]).sum()) for r in (row, image.shape[0] - 1 - row)]
+        if votes.max() > 100:
+            break
+    return bool(votes[1] >= votes[0])
+
+
+def _labels(file: Path) -> NDArray[Any]:
+    from .image_pyramid import open_pixels
+
+    return np.asarray(open_pixels(file).levels[0][0, 0])
+
+
+def _raster(path: Path, adata: AnnData, pixel: float) -> Raster | None:
+    """The label images of all fields in one raster, not finer than `LARGEST` allows."""
+    placed = [(fov, _labels(file)[::-1] if flip else _labels(file), to_um) for fov, file, to_um, flip in fields(path, "CellLabels", pixel)]
+    if not placed:
+        return None
+    ends = [(to_um @ [[0, image.shape[1]], [0, image.shape[0]], [1, 1]])[:2].T for _, image, to_um in placed]
+    low, high = np.min([e.min(0) for e in ends], axis=0), np.max([e.max(0) for e in ends], axis=0)
+    step = max(pixel, float((high - low).max()) / LARGEST)
+    width, height = (int(n) for n in np.ceil((high - low) / step))
+    out = np.zeros((height, width), dtype=np.int32)
+    for (fov, image, to_um), corners in zip(placed, ends, strict=True):
+        (left, top), (right, bottom) = (np.clip(np.round((c - low) / step).astype(int), 0, (width, height)) for c in (corners.min(0), corners.max(0)))
+        back = np.linalg.inv(to_um)
+        x, y = low[0] + (np.arange(left, right) + 0.5) * step, low[1] + (np.arange(top, bottom) + 0.5) * step
+        columns = np.clip((back[0, 0] * x + back[0, 2]).astype(int), 0, image.shape[1] - 1)
+        rows = np.clip((back[1, 1] * y + back[1, 2]).astype(int), 0, image.shape[0] - 1)
+        own = np.flatnonzero(adata.obs["fov"].to_numpy() == fov)
+        if len(own):
+            found = relabel(image[np.ix_(rows, columns)], adata.obs["cell_ID"].to_numpy()[own])
+            out[top:bottom, left:right] = np.where(found > 0, np.r_[0, own + 1][found], out[top:bottom, left:right])
+    return out, pixel_affine(np.array([[step, 0, low[0]], [0, step, low[1]], [0, 0, 1.0]]))

@@ -1,0 +1,236 @@
+"""Tissue images of a section: channels and planes with their place in micrometres, not read until they are looked at."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import DataError
+from . import cosmx, spatialdata_zarr, visium
+from .image_pyramid import Pixels, open_pixels
+from .loaded_cells import Asked
+from .outlines import pixel_affine
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+_MOSAIC = re.compile(r"mosaic_(?P<channel>.+)_z(?P<z>\d+)\.tiff?$")
+
+
+@dataclass(frozen=True, eq=False)
+class TissueImage:
+    """One channel of one plane.
+
+    Attributes
+    ----------
+    name
+        The channel.
+    levels
+        Finest first, each (rows, columns), or (rows, columns, 3 or 4) for a colour picture; dask arrays.
+    transform : (3, 3)
+        (row, column) of a pixel centre of the finest level to micrometres (y, x).
+    z
+        Number of the plane, where there are several.
+    """
+
+    name: str
+    levels: tuple[da.Array, ...]
+    transform: NDArray[np.float64]
+    z: int | None = None
+
+    @property
+    def coloured(self) -> bool:
+        return bool(self.levels[0].ndim == 3)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return int(self.levels[0].shape[0]), int(self.levels[0].shape[1])
+
+    @property
+    def pixel(self) -> float:
+        """Micrometres per pixel."""
+        return float(np.sqrt(abs(np.linalg.det(self.transform[:2, :2]))))
+
+
+def find_images(path: Path, *, system: str | None = None, pixel_size: float | None = None) -> list[TissueImage]:
+    """The images that lie with a section.
+
+    Parameters
+    ----------
+    path
+        A SpatialData zarr, or a MERSCOPE, Xenium, CosMx, Visium or Visium HD folder; other kinds hold none.
+    system
+        Coordinate system of a SpatialData zarr.
+    pixel_size
+        As for `read_section`: the images lie where its cells do.
+
+    Raises
+    ------
+    DataError
+        Images that are there but damaged.
+    """
+    from .dispatch import careful, recognise
+
+    read = _READERS.get(recognise(path).name)
+    asked = Asked(system=system, pixel_size=pixel_size)
+    found: list[TissueImage] = [] if read is None else careful(path, lambda p: list(read(p, asked)), "images")
+    return found
+
+
+def open_image(path: Path, *, pixel_size: float | None = None) -> list[TissueImage]:
+    """A picture of the user's own, its first pixel at the origin.
+
+    Parameters
+    ----------
+    path
+        TIFF, OME-TIFF, PNG, JPEG, a zarr array or an OME-zarr.
+    pixel_size
+        Micrometres per pixel; needed when the file does not say.
+
+    Raises
+    ------
+    DataError
+        A kind that is not known, damage, or an unknown pixel size.
+    """
+    from .dispatch import careful
+
+    if not path.exists():
+        raise DataError(f"no file {path}. Check the name.")
+    pixels = careful(path, open_pixels, "an image")
+    size = (pixel_size, pixel_size) if pixel_size else pixels.size
+    if size is None:
+        raise DataError(f"{path} does not say how large its pixels are. Give the micrometres per pixel.")
+    return list(split(pixels, np.diag([size[1], size[0], 1.0]), path.name.split(".")[0]))
+
+
+def split(pixels: Pixels, to_um: NDArray[np.float64], name: str) -> Iterator[TissueImage]:
+    """One image a channel and plane.
+
+    Parameters
+    ----------
+    to_um : (3, 3)
+        Pixel corners (x, y) to micrometres (x, y).
+    name
+        For channels without a name.
+    """
+    place = pixel_affine(to_um)
+    if pixels.coloured:
+        yield TissueImage(name, tuple(level[0, 0] for level in pixels.levels), place)
+        return
+    n_channels, n_planes = pixels.levels[0].shape[:2]
+    named = len(pixels.channels) == n_channels and all(pixels.channels)
+    for c in range(n_channels):
+        channel = pixels.channels[c] if named else name if n_channels == 1 else f"{name} {c}"
+        for z in range(n_planes):
+            yield TissueImage(channel, tuple(level[c, z] for level in pixels.levels), place, z if n_planes > 1 else None)
+
+
+def _merscope(path: Path, asked: Asked) -> Iterator[TissueImage]:
+    """images/mosaic_<channel>_z<plane>.tif, placed by micron_to_mosaic_pixel_transform.csv."""
+    file = path / "images" / "micron_to_mosaic_pixel_transform.csv"
+    found = sorted((m["channel"], int(m["z"]), p) for p in (path / "images").glob("mosaic_*") if (m := _MOSAIC.match(p.name)))
+    if not found:
+        return
+    if not file.is_file():
+        raise DataError(f"{path / 'images'} lacks {file.name}, so its mosaics have no place.")
+    to_um = np.linalg.inv(np.loadtxt(file))
+    for channel, z, p in found:
+        for image in split(open_pixels(p), to_um, channel):
+            yield TissueImage(channel, image.levels, image.transform, z)
+
+
+def _xenium(path: Path, asked: Asked) -> Iterator[TissueImage]:
+    """morphology_focus (a folder since version 2) and morphology.ome.tif, a stack; micrometres per pixel from experiment.xenium."""
+    said = json.loads((path / "experiment.xenium").read_text(encoding="utf-8"))
+    size = float(said.get("pixel_size", 0.2125))
+    to_um = np.diag([size, size, 1.0])
+    focus = sorted((path / "morphology_focus").glob("*.ome.tif"))
+    files = [*focus, *(path / n for n in ("morphology_focus.ome.tif", "morphology_mip.ome.tif", "morphology.ome.tif"))]
+    seen: set[str] = set()
+    for file in files:
+        if not file.is_file():
+            continue
+        pixels = open_pixels(file)
+        for image in split(pixels, to_um, file.name.split(".")[0]):
+            name = image.name if file in focus or not pixels.channels else f"{file.name.split('.')[0]} {image.name}"
+            if file not in focus or name not in seen:  # the files of one picture name each other: the first holds all channels
+                yield TissueImage(name, image.levels, image.transform, image.z)
+        if file in focus:
+            seen |= set(pixels.channels)
+
+
+def _cosmx(path: Path, asked: Asked) -> Iterator[TissueImage]:
+    """CellComposite/*_F<fov>: each field of view placed by its cells."""
+    for fov, file, to_um, upside_down in cosmx.fields(path, "CellComposite", asked.pixel_size):
+        pixels = open_pixels(file)
+        if upside_down:
+            rows = -3 if pixels.coloured else -2
+            pixels = Pixels(tuple(level[(..., slice(None, None, -1), *[slice(None)] * (-rows - 1))] for level in pixels.levels), pixels.channels)
+        yield from split(pixels, to_um, f"composite, field {fov}")
+
+
+def _visium(path: Path, asked: Asked) -> Iterator[TissueImage]:
+    """spatial/tissue_hires_image.png (or lowres), in pixels of the whole picture times its scale factor."""
+    for name, file, to_um in visium.pictures(path, asked.pixel_size):
+        yield from split(open_pixels(file), to_um, name)
+
+
+def _spatialdata(path: Path, asked: Asked) -> Iterator[TissueImage]:
+    return images_of(spatialdata_zarr.opened(path, ("images",)), path, asked)
+
+
+def images_of(data: Any, path: Path | str, asked: Asked) -> Iterator[TissueImage]:
+    """Images of a SpatialData object that lie in the coordinate system of its cells.
+
+    Parameters
+    ----------
+    data : spatialdata.SpatialData
+    asked
+        Coordinate system, and micrometres per unit of it.
+    """
+    from spatialdata.transformations import get_transformation
+
+    system = spatialdata_zarr.one("coordinate system", list(data.coordinate_systems), asked.system, path, "global") if data.images else ""
+    scale = asked.pixel_size or 1.0
+    for name, element in data.images.items():
+        levels = [next(iter(level.values())) for level in element.values()] if hasattr(element, "children") else [element]
+        transforms = get_transformation(element, get_all=True)
+        if system not in transforms:
+            continue
+        to_um = np.diag([scale, scale, 1.0]) @ transforms[system].to_affine_matrix(("x", "y"), ("x", "y"))
+        axes = levels[0].dims
+        channels = tuple(str(c) for c in np.asarray(levels[0].coords["c"])) if "c" in levels[0].coords else ()
+        several = len(data.images) > 1
+        if "z" not in axes and len(channels) in (3, 4) and levels[0].dtype == np.uint8 and _colours(channels):
+            arrays = tuple(level.transpose("y", "x", "c").data[None, None] for level in levels)
+            yield from split(Pixels(arrays, ()), to_um, name)
+            continue
+        arrays = tuple((level.expand_dims("z") if "z" not in axes else level).transpose("c", "z", "y", "x").data for level in levels)
+        named = tuple(c if not c.isdigit() else f"{name} {c}" for c in channels)
+        if len(channels) == 1:
+            named = (name,)
+        elif several:
+            named = tuple(n if n.startswith(name) else f"{name} {n}" for n in named)
+        yield from split(Pixels(arrays, named), to_um, name)
+
+
+def _colours(channels: tuple[str, ...]) -> bool:
+    """Whether channels are called as those of a colour picture."""
+    return "".join(c.lower()[:1] for c in channels) in ("rgb", "rgba", "012", "0123")
+
+
+_READERS: dict[str, Callable[[Path, Asked], Iterator[TissueImage]]] = {
+    "SpatialData": _spatialdata,
+    "MERSCOPE folder": _merscope,
+    "Xenium folder": _xenium,
+    "CosMx folder": _cosmx,
+    "Visium folder": _visium,
+    "Visium HD folder": _visium,
+}

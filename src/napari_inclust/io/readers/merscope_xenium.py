@@ -1,0 +1,102 @@
+"""Output folders of MERSCOPE and Xenium, read in their documented layout: values, centroids in micrometres and outlines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...errors import DataError
+from .tenx import is_mtx_folder, read_mtx_folder, read_tenx_h5
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def is_merscope(path: Path) -> bool:
+    return (path / "cell_by_gene.csv").is_file()
+
+
+def read_merscope(path: Path) -> AnnData:
+    """Vizgen MERSCOPE: cell_by_gene.csv, and cell_metadata.csv with centroids in micrometres."""
+    counts = pd.read_csv(path / "cell_by_gene.csv", index_col=0, dtype={0: str})
+    cells = pd.read_csv(path / "cell_metadata.csv", index_col=0, dtype={0: str})
+    return together(counts, cells, ("center_x", "center_y"), path)
+
+
+def merscope_rings(path: Path, adata: AnnData) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Outlines from cell_boundaries.parquet, of each cell on the lowest z that has one."""
+    file = next((p for p in (path / "cell_boundaries.parquet", path / "cellpose_micron_space.parquet") if p.is_file()), None)
+    if file is None:
+        return
+    import shapely
+
+    from .outlines import rings_of
+
+    table = pd.read_parquet(file)
+    if "ZIndex" in table:
+        table = table[table["Geometry"].notna()].sort_values("ZIndex", kind="stable").drop_duplicates("EntityID")
+    rows = adata.obs_names.get_indexer(table["EntityID"].astype(str))
+    yield from rings_of(rows, shapely.from_wkb(table["Geometry"].to_numpy()))
+
+
+def is_xenium(path: Path) -> bool:
+    return (path / "experiment.xenium").is_file()
+
+
+def read_xenium(path: Path) -> AnnData:
+    """10x Xenium: cell_feature_matrix (.h5 or folder), and cells.parquet with centroids in micrometres."""
+    folder = path / "cell_feature_matrix"
+    adata = read_tenx_h5(path / "cell_feature_matrix.h5") if (path / "cell_feature_matrix.h5").is_file() else None
+    if adata is None and is_mtx_folder(folder):
+        adata = read_mtx_folder(folder)
+    if adata is None:
+        raise DataError(f"the Xenium folder {path} has no cell_feature_matrix.h5 and no folder cell_feature_matrix.")
+    cells = pd.read_parquet(path / "cells.parquet") if (path / "cells.parquet").is_file() else pd.read_csv(path / "cells.csv.gz")
+    cells = cells.set_index(_names(cells.pop("cell_id"))).reindex(adata.obs_names)
+    adata.obs = cells.drop(columns=["x_centroid", "y_centroid"])
+    adata.obsm["spatial"] = cells[["x_centroid", "y_centroid"]].to_numpy(dtype=np.float64)
+    adata.uns["spatial_unit"] = "micrometre"
+    adata.uns["xenium"] = {k: v for k, v in json.loads((path / "experiment.xenium").read_text()).items() if isinstance(v, (str, int, float))}
+    return adata
+
+
+def xenium_rings(path: Path, adata: AnnData) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Outlines from cell_boundaries.parquet, whose vertices are in micrometres."""
+    file = path / "cell_boundaries.parquet"
+    if not file.is_file():
+        return
+    table = pd.read_parquet(file, columns=["cell_id", "vertex_x", "vertex_y"])
+    rows = adata.obs_names.get_indexer(_names(table["cell_id"]))
+    points = table[["vertex_x", "vertex_y"]].to_numpy(dtype=np.float64)
+    starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
+    for start, ring in zip(starts, np.split(points, starts[1:]), strict=True):
+        if rows[start] >= 0:
+            yield int(rows[start]), ring
+
+
+def together(counts: pd.DataFrame, cells: pd.DataFrame, xy: tuple[str, str], path: Path) -> AnnData:
+    """One AnnData of a table of values and a table of cells, matched by name."""
+    import anndata
+    import scipy.sparse as sp
+
+    counts.index, cells.index = _names(counts.index), _names(cells.index)
+    missing = ~counts.index.isin(cells.index)
+    if missing.any():
+        raise DataError(
+            f"{int(missing.sum())} of {len(counts)} cells of {path} are in the table of values but not in the table of cells (such as {counts.index[missing][0]})."
+        )
+    cells = cells.loc[counts.index]
+    adata = anndata.AnnData(sp.csr_matrix(counts.to_numpy(dtype=np.float32)), obs=cells.drop(columns=list(xy)), var=pd.DataFrame(index=_names(counts.columns)))
+    adata.obsm["spatial"] = cells[list(xy)].to_numpy(dtype=np.float64)
+    adata.uns["spatial_unit"] = "micrometre"
+    return adata
+
+
+def _names(values: pd.Series | pd.Index) -> pd.Index:
+    return pd.Index([v.decode() if isinstance(v, bytes) else str(v) for v in values], dtype=object)

@@ -1,0 +1,199 @@
+"""Plain tables: cells x genes as CSV, TSV or Parquet, with the places in the same table or in a second one beside it."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ...data.predicted import KINDS
+from ...errors import DataError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+Chosen = Sequence[str]  # columns with x, y and the names of the cells; the third, or all, may be left out; "" is what is known by its name
+_MOST_COLUMNS, _LONGEST_LINE = 2000, 2**24
+_LIKE_PLACES = re.compile(r"(^|[\W_])[xy]([\W_\d]|$)|cent|coord|posi?(tion)?([^a-z]|$)|pixel|pxl", re.I)
+_OF_MOLECULES, _FEWEST_COLUMNS = {"gene", "target", "feature_name"}, 12  # columns of tables of transcripts; of a table of cells with ten genes and x, y
+PLACES = (("x", "y"), ("center_x", "center_y"), ("x_centroid", "y_centroid"), ("centroid_x", "centroid_y"), ("x_um", "y_um"), ("spatial_x", "spatial_y"))
+
+
+def is_table(path: Path) -> bool:
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def is_table_folder(path: Path) -> bool:
+    return path.is_dir() and len(_tables(path)) == 2
+
+
+def read_table_folder(path: Path, chosen: Chosen = ()) -> AnnData:
+    """A folder with two tables: values (cells x genes), and cells with x and y.
+
+    Parameters
+    ----------
+    chosen
+        Columns with x, y and (third, if given) the names of the cells, when they are not known by their names; see `PLACES`.
+
+    Raises
+    ------
+    DataError
+        Neither table has places, cells of the one that the other lacks, or values that are not numbers.
+    """
+    first, second = (_read(p, chosen) for p in _tables(path))
+    if places(second, chosen) is None:
+        first, second = second, first
+    if places(second, chosen) is None:
+        raise DataError(unplaced(path, chosen))
+    absent = ~first.index.isin(second.index)
+    if absent.any():
+        raise DataError(
+            f"{int(absent.sum())} of {len(first)} cells of the table of values in {path} have no place in the other (such as {first.index[absent][0]}; that one "
+            f"has names like {second.index[0] if len(second) else 'none'}). If another column holds the names of the cells, choose it: --columns X,Y,NAMES."
+        )
+    return _adata(first, second.loc[first.index], path, chosen)
+
+
+def read_table(path: Path, chosen: Chosen = ()) -> AnnData:
+    """One table: genes as number columns; columns of places and text columns describe the cells.
+
+    In a table that this package wrote (`tables_out`), columns such as `Sox2_imputed` are the genes, and all others describe the cells.
+
+    Parameters
+    ----------
+    chosen
+        As for `read_table_folder`.
+
+    Raises
+    ------
+    DataError
+        Molecules instead of cells, columns that are not there, or places that are not numbers.
+    """
+    _refuse_molecules(path)
+    table = _read(path, chosen)
+    found = places(table, chosen) or ()
+    if _named(chosen) and not found:
+        raise DataError(unplaced(path, chosen))
+    predicted = [c for c in table if _kind(str(c)) is not None]
+    describes = [c for c in table if (c not in predicted if predicted else c in found or not pd.api.types.is_numeric_dtype(table[c]))]
+    adata = _adata(table.drop(columns=describes), table[describes], path, chosen)
+    if predicted:
+        kinds = [_kind(str(c)) or "" for c in predicted]
+        adata.var_names = pd.Index([str(c)[: -len(kind) - 1] for c, kind in zip(predicted, kinds, strict=True)], dtype=object)
+        adata.var["kind"] = kinds
+    return adata
+
+
+def _refuse_molecules(path: Path) -> None:
+    header = _header(path)
+    gene = next((name for name in header if name.lower() in _OF_MOLECULES), None)
+    if gene is not None and len(header) < _FEWEST_COLUMNS:
+        raise DataError(f"{path} has a row a molecule (with its gene in {gene!r}), not a row a cell. Expected cells x genes: give the table of counts.")
+
+
+def _kind(column: str) -> str | None:
+    """ "held-out" for `Gad1_held_out`; None for a column that is not named as a prediction."""
+    return next((kind for kind in KINDS if column.endswith("_" + kind.replace("-", "_"))), None)
+
+
+def places(table: pd.DataFrame, chosen: Chosen = ()) -> tuple[str, str] | None:
+    """The columns with x and y: those chosen, else by their usual names."""
+    if _named(chosen):
+        return (chosen[0], chosen[1]) if {chosen[0], chosen[1]} <= set(map(str, table)) else None
+    lower = {str(c).lower(): str(c) for c in table}
+    return next(((lower[x], lower[y]) for x, y in PLACES if x in lower and y in lower), None)
+
+
+def has_places(path: Path) -> bool:
+    """Whether the header of a table names columns with places; the rest of it is not read."""
+    return places(pd.DataFrame(columns=_header(path))) is not None
+
+
+def columns(path: Path) -> list[str]:
+    """Columns of a table, or of both of a pair, by their headers alone: those that sound like places come first. No more than 2,000."""
+    headers = sorted((_header(p) for p in ([path] if path.is_file() else _tables(path))), key=len)
+    names = dict.fromkeys(name for header in headers for name in header if not name.startswith(("Unnamed: ", "__index_level_")))
+    return sorted(names, key=lambda name: _LIKE_PLACES.search(name) is None)[:_MOST_COLUMNS]
+
+
+def unplaced(path: Path, chosen: Chosen = ()) -> str:
+    """What to say of tables without places."""
+    there = columns(path)
+    some = f"It has {', '.join(there[:6])}{', ...' if len(there) > 6 else ''}"
+    if _named(chosen):
+        return f"{path} has no columns {' and '.join(chosen[:2])} in one table. {some}."
+    usual = " or ".join(", ".join(p) for p in PLACES[:3])
+    return f"{path} has no columns that are known as the places of the cells (such as {usual}). {some}: choose those with x and y, --columns X,Y."
+
+
+def _named(chosen: Chosen) -> bool:
+    return any(chosen[:2])
+
+
+def _header(path: Path) -> list[str]:
+    """Names of the columns; empty for what is no table after all."""
+    import pyarrow.parquet
+
+    try:
+        if path.suffix == ".parquet":
+            return list(map(str, pyarrow.parquet.read_schema(path).names))
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig") as file:
+            names = pd.read_csv(io.StringIO(file.readline(_LONGEST_LINE)), sep=_separator(path), nrows=0).columns
+    except (OSError, ValueError, EOFError, zlib.error):
+        return []
+    return [str(name) for name in names]
+
+
+def _separator(path: Path) -> str:
+    return "\t" if ".tsv" in path.name.lower() else ","
+
+
+def _tables(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if is_table(p))
+
+
+def _read(path: Path, chosen: Chosen) -> pd.DataFrame:
+    """A table by the names of its cells: the column that was chosen, else the first, unless that holds places."""
+    header = _header(path)
+    named = chosen[2] if len(chosen) == 3 and chosen[2] in header else None
+    if path.suffix == ".parquet":
+        table = pd.read_parquet(path)
+        first = table.columns[0]
+        if named in table:
+            table = table.set_index(named)
+        elif isinstance(table.index, pd.RangeIndex) and not pd.api.types.is_float_dtype(table[first]) and table[first].is_unique:
+            table = table.set_index(first)
+    else:
+        found = places(pd.DataFrame(columns=header), chosen)
+        no_names = found is not None and header[0] in found
+        table = pd.read_csv(path, sep=_separator(path), index_col=named or (False if no_names else 0))
+    table.index = pd.Index(table.index.astype(str), dtype=object)
+    return table
+
+
+def _adata(values: pd.DataFrame, cells: pd.DataFrame, path: Path, chosen: Chosen) -> AnnData:
+    import anndata
+    import scipy.sparse as sp
+
+    words = [str(c) for c in values if not pd.api.types.is_numeric_dtype(values[c])]
+    if words:
+        raise DataError(f"the table of values {path} has columns that are not numbers: {', '.join(words[:5])}. Expected cells x genes.")
+    names = pd.Index([str(c) for c in values.columns], dtype=object)
+    found = places(cells, chosen)
+    apart = [c for c in found or () if not pd.api.types.is_numeric_dtype(cells[c])]
+    if apart:
+        raise DataError(f"the column {apart[0]!r} of {path} holds no numbers (such as {cells[apart[0]].iloc[0]!r}); expected the places of the cells.")
+    adata = anndata.AnnData(sp.csr_matrix(values.to_numpy(dtype=np.float32)), obs=cells.drop(columns=list(found or ())), var=pd.DataFrame(index=names))
+    if found:
+        adata.obsm["spatial"] = cells[list(found)].to_numpy(dtype=np.float64)
+        if found == ("x_um", "y_um"):
+            adata.uns["spatial_unit"] = "micrometre"
+    return adata

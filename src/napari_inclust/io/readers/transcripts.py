@@ -1,0 +1,147 @@
+"""Molecules of chosen genes, read from where they are: the table is searched, never loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import cosmx, spatialdata_zarr
+from .loaded_cells import Asked
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
+
+
+@dataclass(frozen=True, eq=False)
+class Transcripts:
+    """A table with one row a molecule.
+
+    Attributes
+    ----------
+    file
+        Where it is.
+    kind
+        "csv" or "parquet".
+    gene, x, y
+        Names of its columns.
+    to_um : (3, 3)
+        (x, y) of the table to micrometres (x, y).
+    """
+
+    file: Path
+    kind: str
+    gene: str
+    x: str
+    y: str
+    to_um: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
+
+    def of(self, genes: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Places of the molecules of some genes.
+
+        Parameters
+        ----------
+        genes
+            As the file names them.
+
+        Returns
+        -------
+        gene -> (molecules, 2)
+            (x, y) in micrometres; an empty array for a gene without molecules.
+
+        Raises
+        ------
+        DataError
+            A file that is damaged, or without the columns that the instrument writes.
+        """
+        from .dispatch import careful
+
+        table: Any = careful(self.file, lambda p: self._search(list(genes)), "transcripts")
+        names = np.asarray(table["gene"].to_pylist(), dtype=object)
+        xy = np.c_[table["x"].to_numpy(), table["y"].to_numpy(), np.ones(len(names))] @ self.to_um.T
+        return {gene: xy[names == gene, :2].astype(np.float32) for gene in genes}
+
+    @property
+    def count(self) -> int | None:
+        """Number of molecules where the file tells it without being read (Parquet)."""
+        return int(self._dataset().count_rows()) if self.kind == "parquet" else None
+
+    def _search(self, genes: list[str]) -> Any:
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+
+        gene = ds.field(self.gene).cast(pa.string())
+        return self._dataset().to_table(columns={"gene": gene, "x": ds.field(self.x), "y": ds.field(self.y)}, filter=gene.isin(genes))
+
+    def _dataset(self) -> ds.Dataset:
+        import pyarrow.dataset as ds
+
+        return ds.dataset(self.file, format=self.kind)
+
+
+def find_transcripts(path: Path, *, system: str | None = None, pixel_size: float | None = None) -> Transcripts | None:
+    """The table of molecules that lies with a section, or None.
+
+    Parameters
+    ----------
+    path
+        A SpatialData zarr, or a MERSCOPE, Xenium or CosMx folder; other kinds hold none.
+    system, pixel_size
+        As for `read_section`.
+
+    Raises
+    ------
+    DataError
+        As `recognise`; a SpatialData store that is damaged.
+    """
+    from .dispatch import careful, recognise
+
+    find = _FINDERS.get(recognise(path).name)
+    found: Transcripts | None = None if find is None else careful(path, lambda p: find(p, Asked(system=system, pixel_size=pixel_size)), "transcripts")
+    return found
+
+
+def _merscope(path: Path, asked: Asked) -> Transcripts | None:
+    file = path / "detected_transcripts.csv"
+    return Transcripts(file, "csv", "gene", "global_x", "global_y") if file.is_file() else None
+
+
+def _xenium(path: Path, asked: Asked) -> Transcripts | None:
+    file = path / "transcripts.parquet"
+    return Transcripts(file, "parquet", "feature_name", "x_location", "y_location") if file.is_file() else None
+
+
+def _cosmx(path: Path, asked: Asked) -> Transcripts | None:
+    file = min(path.glob("*tx_file.csv*"), default=None)
+    scale = asked.pixel_size or cosmx.PIXEL
+    return None if file is None else Transcripts(file, "csv", "target", "x_global_px", "y_global_px", np.diag([scale, scale, 1.0]))
+
+
+def _spatialdata(path: Path, asked: Asked) -> Transcripts | None:
+    """The points element that names its genes, when it lies in the coordinate system of the cells."""
+    from spatialdata.transformations import get_transformation
+
+    if not spatialdata_zarr.contents(path)["points"]:
+        return None
+    data = spatialdata_zarr.opened(path, ("points",))
+    scale = asked.pixel_size or 1.0
+    for name, element in data.points.items():
+        gene = element.attrs.get("spatialdata_attrs", {}).get("feature_key")
+        transforms = get_transformation(element, get_all=True)
+        system = asked.system or ("global" if "global" in transforms else next(iter(transforms)))
+        if gene is not None and system in transforms:
+            to_um = np.diag([scale, scale, 1.0]) @ transforms[system].to_affine_matrix(("x", "y"), ("x", "y"))
+            return Transcripts(path / "points" / name / "points.parquet", "parquet", gene, "x", "y", to_um)
+    return None
+
+
+_FINDERS: dict[str, Callable[[Path, Asked], Transcripts | None]] = {
+    "SpatialData": _spatialdata,
+    "MERSCOPE folder": _merscope,
+    "Xenium folder": _xenium,
+    "CosMx folder": _cosmx,
+}

@@ -1,0 +1,1 @@
+"""Saved runs, plans and domains, opened with the data that they were made from."""

@@ -1,0 +1,1 @@
+"""Results written completely or not at all."""

@@ -1,0 +1,184 @@
+"""Write results: complete or not at all. Everything goes to a temporary name beside the target and is renamed over it at the end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...errors import OutputError
+from ..readers.spatialdata_zarr import is_spatialdata
+from .hdf5_sink import Sink, uninterrupted
+
+ANNDATA_SUFFIXES = (".h5ad", ".zarr")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_OURS = ".ours"  # in a temporary folder since it was made
+Writing = Callable[[], AbstractContextManager[None]]
+
+
+def check_output(path: str | Path, suffixes: Sequence[str] = ANNDATA_SUFFIXES, *, inputs: Iterable[str | Path] = ()) -> Path:
+    """Refuse, before any work is done, a target that could not be written at its end.
+
+    Raises
+    ------
+    OutputError
+        Another suffix, a folder that is missing or read-only, a file where a folder is due or the reverse, one of the inputs, or a SpatialData store,
+        which may hold images and much else: it gets new elements (`spatialdata_out`) and is never replaced.
+    """
+    path = Path(path)
+    if path.suffix not in suffixes:
+        raise OutputError(f"{path} has the suffix {path.suffix!r}; expected {' or '.join(suffixes)}.")
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise OutputError(f"the folder {parent} does not exist. Make it first.")
+    if not os.access(parent, os.W_OK):
+        raise OutputError(f"the folder {parent} is read-only. Choose another place for {path.name}.")
+    if path.exists():
+        if any(Path(given).exists() and os.path.samefile(path, given) for given in inputs):
+            raise OutputError(f"{path} is also an input; it would be replaced. Choose another name.")
+        if path.is_dir() and not (path.suffix == ".zarr" and _is_zarr(path)):
+            raise OutputError(f"{path} is a folder that is not ours to replace. Choose another name.")
+        if is_spatialdata(path):
+            raise OutputError(f"{path} is a SpatialData store that is not the section's own; it would be replaced. Choose another name.")
+    return path
+
+
+@contextmanager
+def replacing(path: Path, *, beside: Path | None = None, new: bool = False) -> Iterator[Path]:
+    """A temporary path, which takes the place of `path` when the block ends well and vanishes when it does not.
+
+    Parameters
+    ----------
+    path
+        Of the result.
+    beside
+        The temporary path is made in the folder that holds this; default `path`. Must be of the same file system.
+    new
+        Refuse to replace anything: something that appeared at `path` meanwhile stays.
+
+    Raises
+    ------
+    OutputError
+        The disk is full, the place cannot be written or vanished; `path` is as it was.
+    """
+    path, where = path.absolute(), (beside or path).absolute()
+    with as_output_error(path):
+        folder = Path(tempfile.mkdtemp(prefix=f".{where.stem}-", suffix=".part", dir=where.parent))
+        (folder / _OURS).touch()
+    part = folder / path.name
+    try:
+        yield part
+        with as_output_error(path):
+            if not (folder / _OURS).exists():  # zarr makes a folder anew that vanished, with a part of the result
+                raise FileNotFoundError(errno.ENOENT, "its folder vanished while it was written")
+            if new and path.exists():
+                raise FileExistsError(errno.EEXIST, "something of that name appeared while it was written")
+            if path.is_dir():  # a folder cannot be renamed over a full one
+                path.rename(folder / "before")
+            try:
+                part.replace(path)
+            except BaseException:
+                if not path.exists() and (folder / "before").exists():
+                    (folder / "before").rename(path)
+                raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """A table as CSV, its index as the first column."""
+    with replacing(path) as part, as_output_error(path):
+        table.to_csv(part, float_format="%.6g")
+
+
+def storable(value: Any) -> Any:
+    """Nested dictionaries without what AnnData files cannot keep: None is left out, lists become arrays."""
+    if isinstance(value, dict):
+        return {str(k): storable(v) for k, v in value.items() if v is not None}
+    return np.array(value) if isinstance(value, (list, tuple)) else value
+
+
+@contextmanager
+def opened(part: Path, path: Path, *, zarr_format: int | None = None, banner: str = "") -> Iterator[tuple[Any, Writing]]:
+    """An empty HDF5 file or zarr group at `part`, and the context in which to write to it: not interrupted, and failures named after `path`.
+
+    Parameters
+    ----------
+    part, path
+        Where it is made, and the name that errors tell.
+    zarr_format
+        2 or 3: a zarr group, whatever the suffix. Default: zarr of format 2 when the suffix is `.zarr`, else HDF5.
+    banner
+        Text before the HDF5 part of the file, in a block of 512 bytes.
+    """
+    if zarr_format is not None or part.suffix == ".zarr":
+        import zarr
+
+        try:
+            with _writing(path):
+                group = zarr.open_group(part, mode="w", zarr_format=3 if zarr_format == 3 else 2)
+            yield group, lambda: _writing(path)
+        except BaseException:
+            _settle()
+            raise
+        return
+    import h5py
+
+    with _writing(path):
+        sink = Sink(part)
+        file = h5py.File(sink, "w", userblock_size=512 if banner else 0)
+    try:
+        yield file, lambda: _writing(path, sink)
+    finally:
+        with uninterrupted():
+            file.close()
+            if banner:
+                sink.seek(0)
+                sink.write(banner.encode().ljust(512, b"\0"))
+            sink.close()
+    with _writing(path, sink):  # what closing wrote
+        pass
+
+
+def _settle() -> None:
+    """Wait for what zarr still writes in its own thread after one of several writes failed: it would make the folder anew."""
+    import asyncio
+
+    from zarr.core.sync import sync
+
+    async def others() -> None:
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        if rest:
+            await asyncio.wait(rest, timeout=30)
+
+    sync(others())
+
+
+@contextmanager
+def _writing(path: Path, sink: Sink | None = None) -> Iterator[None]:
+    with uninterrupted(), as_output_error(path):
+        yield
+        if sink is not None and sink.failed is not None:
+            raise sink.failed
+
+
+def _is_zarr(path: Path) -> bool:
+    return any((path / name).exists() for name in (".zgroup", "zarr.json"))
+
+
+@contextmanager
+def as_output_error(path: Path) -> Iterator[None]:
+    """Say in plain words why a file could not be written."""
+    try:
+        yield
+    except OSError as error:
+        why = "the disk is full" if error.errno in _FULL else error.strerror or str(error)
+        raise OutputError(f"{path} could not be written: {why}. Nothing half-written was left; choose another place or free some space.") from error

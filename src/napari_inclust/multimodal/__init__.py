@@ -1,0 +1,1 @@
+"""Tasks beside imputation: generated modalities, translation, integration, label transfer, novel cell types."""

@@ -1,0 +1,1 @@
+"""napari layers over the cell raster of a section."""

@@ -1,0 +1,74 @@
+"""Domains as a labels layer: their codes over the cell raster, some of them highlighted, confidence as opacity."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
+
+from ..raster.cell_raster import CellRaster
+from ..raster.tiles import code_pyramid
+from ..values import CellTypes
+from .cell_layers import Describe, TypeLayer
+
+FAINT = 0.15  # opacity of domains that are not selected while others are
+LEVELS = 8  # of confidence
+
+
+class DomainLayer(TypeLayer):
+    """Domains of the cells. Labels are 1 to k; while confidence is shown, each is split in `LEVELS` shades.
+
+    Parameters
+    ----------
+    confidence : (cells,)
+        0 to 1; told by hovering, and drawn as opacity on demand.
+    """
+
+    def __init__(
+        self, raster: CellRaster, types: CellTypes, confidence: NDArray[np.floating[Any]], describe: Describe, unit: str = "um", **kwargs: Any
+    ) -> None:
+        self.confidence = confidence
+        self._shaded = False
+        super().__init__(raster, types, describe, unit, **kwargs)
+
+    def describe(self, row: int) -> str:
+        """Cell, its domain, and how sure that is."""
+        return f"{super().describe(row)} (confidence {self.confidence[row]:.2f})"
+
+    def draw(self, types: CellTypes, confidence: NDArray[np.floating[Any]], selected: frozenset[int] = frozenset(), *, shaded: bool = False) -> None:
+        """Draw domains, in place; values are only replaced when they differ.
+
+        Parameters
+        ----------
+        selected
+            Codes that are highlighted: the others become faint. None: all are drawn in full.
+        shaded
+            Whether cells of low confidence are drawn transparent.
+        """
+        levels = min(LEVELS, 254 // max(1, len(types.categories))) if shaded else 1
+        shaded = levels > 1
+        other = types.codes is not self.types.codes or shaded != self._shaded or (shaded and confidence is not self.confidence)
+        self.types, self.confidence, self._shaded = types, confidence, shaded
+        with self.held() if other else nullcontext():
+            self.colormap = _colormap(types, selected, levels)
+        if other:
+            codes = types.codes * levels + np.minimum(confidence * levels, levels - 1).astype(np.int32) if shaded else types.codes
+            self.data = code_pyramid(self.raster, codes)  # type: ignore[assignment]
+        self.name = types.name
+
+    def hide(self, hidden: set[int]) -> None:
+        """Draw only the others in full."""
+        self.draw(self.types, self.confidence, frozenset(range(len(self.types.categories))) - frozenset(hidden), shaded=self._shaded)
+
+
+def _colormap(types: CellTypes, selected: frozenset[int], levels: int) -> DirectLabelColormap:
+    colours: dict[int | None, Any] = {0: "transparent", None: "transparent"}
+    for i, (r, g, b, a) in enumerate(types.colours):
+        faint = FAINT if selected and i not in selected else 1.0
+        for level in range(levels):
+            share = 1.0 if levels == 1 else 0.1 + 0.9 * level / (levels - 1)
+            colours[1 + i * levels + level] = (r, g, b, a * faint * share)
+    return DirectLabelColormap(color_dict=colours)

@@ -1,0 +1,1 @@
+"""Cells and points as integer rasters, coloured by lookup tables."""

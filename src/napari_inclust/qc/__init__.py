@@ -1,0 +1,1 @@
+"""Checks of a section and a reference before training."""

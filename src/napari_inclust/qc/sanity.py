@@ -1,0 +1,83 @@
+"""Genes whose answer is known beforehand: genes of one sex, and probes that bind nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..data.panel import Panel
+    from ..data.section import Reference
+
+# Transcribed from the inactive X chromosome, and from the Y chromosome's single-copy genes (Tukiainen et al., Nature 550:244, 2017; Bellott et al., Nature 508:494, 2014)
+FEMALE = ("xist", "tsix")
+MALE = ("ddx3y", "uty", "eif2s3y", "kdm5d", "usp9y", "rps4y1", "eif1ay", "zfy", "sry", "nlgn4y", "tmsb4y")
+EXPRESSED = 0.02  # share of cells above which a sex gene counts as expressed
+MIN_CELLS = 50
+
+
+@dataclass(frozen=True)
+class Sanity:
+    """What the sanity genes say.
+
+    Attributes
+    ----------
+    sex_genes
+        Genes of one sex that either data set has, in the reference's spelling where it has them.
+    section_sex, reference_sex
+        "female", "male", "both", or "" where the genes do not tell.
+    controls
+        Blank and negative-control probes of the section: never imputed.
+    note
+        A sentence; "" where there is nothing to say.
+    """
+
+    sex_genes: tuple[str, ...]
+    section_sex: str
+    reference_sex: str
+    controls: tuple[str, ...]
+    note: str
+
+    @property
+    def opposed(self) -> bool:
+        """Whether section and reference are of different sexes."""
+        return {self.section_sex, self.reference_sex} == {"female", "male"}
+
+
+def is_sex_gene(gene: str) -> bool:
+    """Whether a gene (human or mouse symbol) is expressed in one sex alone."""
+    return gene.lower() in FEMALE or gene.lower() in MALE
+
+
+def sanity(section: Reference, reference: Reference, panel: Panel) -> Sanity:
+    """Sex genes of both sides and control probes of the section."""
+    known = [g for g in panel.genes if is_sex_gene(g)]
+    ours, theirs = _sex(section), _sex(reference)
+    said = []
+    imputed = [g for g in panel.reference_only if is_sex_gene(g)]
+    if ours and theirs:
+        said.append(f"by their sex genes the section is {ours}, the reference {theirs}")
+    elif theirs:
+        said.append(f"by its sex genes the reference is {theirs}")
+    if imputed:
+        said.append(f"imputed {', '.join(imputed)} tell the sex of the reference, not of the section")
+    if panel.controls:
+        one = len(panel.controls) == 1
+        said.append(f"{len(panel.controls)} control probe{'' if one else 's'} ({panel.controls[0]}{'' if one else ', ...'}) never imputed")
+    return Sanity(tuple(known), ours, theirs, panel.controls, "; ".join(said))
+
+
+def _sex(data: Reference) -> str:
+    """From the share of cells that express the genes of each; "" without genes of either, or where none is expressed."""
+    names = [g.lower() for g in data.genes]
+    if data.n_cells < MIN_CELLS:
+        return ""
+
+    def expressed(genes: tuple[str, ...]) -> bool:
+        columns = [i for i, g in enumerate(names) if g in genes and g != "tsix"]
+        return bool(columns) and float((np.asarray(data.matrix[:, columns].sum(1)).ravel() > 0).mean()) > EXPRESSED
+
+    female, male = expressed(FEMALE), expressed(MALE)
+    return "both" if female and male else "female" if female else "male" if male else ""

@@ -1,0 +1,1 @@
+"""Positions of cells: neighbour graphs and drawn regions."""

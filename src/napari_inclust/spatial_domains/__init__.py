@@ -1,0 +1,1 @@
+"""Spatial domains: found, edited, described and scored."""

@@ -1,0 +1,136 @@
+"""One clustering from many: mixtures of several tables, aligned with each other and averaged."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from ..spatial.neighbors import Codes
+
+Matrix = NDArray[np.float32]
+_CHUNK = 65_536
+_ROUNDS = 8  # of aligning at most
+_STARTS = 10  # members that the others are aligned with
+_CELLS_A_DOMAIN = 10  # a half with fewer is not drawn: members see all rows
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A Gaussian mixture with one covariance, fitted on some rows of a table."""
+
+    model: Any
+    unit: float
+
+    @classmethod
+    def fit(cls, table: Matrix, k: int, seed: int, at: Codes) -> Mixture:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.mixture import GaussianMixture
+
+        unit = float(np.sqrt(table.var(0).mean() + 1e-12))
+        model = GaussianMixture(k, covariance_type="tied", reg_covar=1e-4, random_state=seed, max_iter=200)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the last step is as good a member as any
+            try:
+                model.fit(table[at] / unit)
+            except ValueError:  # directions without any spread: rounding makes the covariance indefinite
+                model.set_params(reg_covar=1e-2).fit(table[at].astype(np.float64) / unit)
+        return cls(model, unit)
+
+    def membership(self, table: Matrix) -> Matrix:
+        """(rows, k) probabilities."""
+        found: Matrix = self.model.predict_proba(table / self.unit).astype(np.float32)
+        return found
+
+
+def agreement(labels: Sequence[Codes], k: int) -> NDArray[np.float64]:
+    """(members, members) adjusted Rand index of every two, by one product of their one-hot codes."""
+    n, members = len(labels[0]), len(labels)
+    hot = np.hstack([np.eye(k, dtype=np.float32)[y] for y in labels])
+
+    def pairs(count: NDArray[np.float64]) -> NDArray[np.float64]:
+        return count * (count - 1) / 2
+
+    both = pairs((hot.T @ hot).astype(np.float64).reshape(members, k, members, k)).sum((1, 3))
+    own = pairs(hot.sum(0).astype(np.float64).reshape(members, k)).sum(1)
+    chance = own[:, None] * own / max(float(n * (n - 1) / 2), 1.0)
+    most = (own[:, None] + own) / 2
+    out: NDArray[np.float64] = np.where(most - chance > 1e-9, (both - chance) / np.maximum(most - chance, 1e-9), 1.0)
+    return out
+
+
+def stability(labels: Sequence[Codes], k: int) -> float:
+    """Mean adjusted Rand index between members; 1 for a single one."""
+    if len(labels) < 2:
+        return 1.0
+    return float(agreement(labels, k)[np.triu_indices(len(labels), 1)].mean())
+
+
+def order_like(reference: NDArray[Any], other: NDArray[Any]) -> Codes:
+    """Columns of `other` in the order that overlaps most with `reference` (cells, k)."""
+    order: Codes = linear_sum_assignment(-(reference.T @ other))[1]
+    return order
+
+
+def align(members: Sequence[Matrix], start: int) -> tuple[list[Codes], Matrix]:
+    """Order of each member's columns, first like the member `start`, then like their own mean; and the mean."""
+    mean = members[start]
+    for _ in range(_ROUNDS):
+        orders = [order_like(mean, q) for q in members]
+        new: Matrix = np.stack([q[:, o] for q, o in zip(members, orders, strict=True)]).mean(0)
+        moved = (new.argmax(1) != mean.argmax(1)).mean()
+        mean = new
+        if moved < 1e-3:
+            break
+    return [order_like(mean, q) for q in members], mean
+
+
+def best_alignment(members: Sequence[Matrix], labels: Sequence[Codes], k: int) -> list[Codes]:
+    """Order of each member's columns: started from members that agree much, middling and little with the others, the one by which the mean is most decided.
+
+    Aligning only finds the nearest optimum; with many domains a single start made the result depend on the seed.
+    """
+    ranked = np.argsort(-agreement(labels, k).mean(1), kind="stable")
+    starts = ranked[:: max(1, len(members) // _STARTS)][:_STARTS]
+    found = [align(members, int(start)) for start in starts]
+    return max(found, key=lambda orders_mean: float(orders_mean[1].max(1).mean()))[0]
+
+
+def vote(tables: Sequence[Matrix], k: int, restarts: int, rng: np.random.Generator, at: Codes, few: int) -> Generator[float, None, tuple[Matrix, float]]:
+    """Mixtures of every table, put to a vote: yields the fraction done, returns the mean membership (cells, k) and the members' agreement.
+
+    Parameters
+    ----------
+    at
+        Rows on which mixtures are fitted and aligned; the others only get their membership, a table at a time: memory does not grow with the members.
+        Each member is fitted on a random half of them, so that their agreement is over subsamples as well as seeds; a single member on all.
+    few
+        Rows among these on which members are aligned and their agreement is counted.
+    """
+    fitted: list[tuple[int, Mixture]] = []
+    all_fitted = len(at) == len(tables[0])
+    halves = len(tables) * restarts > 1 and len(at) // 2 >= _CELLS_A_DOMAIN * k
+    for t, table in enumerate(tables):
+        for _ in range(restarts):
+            rows = np.sort(rng.choice(at, len(at) // 2, replace=False)) if halves else at
+            fitted.append((t, Mixture.fit(table, k, int(rng.integers(2**31)), rows)))
+            yield len(fitted) / (len(tables) * restarts) * (1 if all_fitted else 0.5)
+    members = [mixture.membership(tables[t][at]) for t, mixture in fitted]
+    step = max(1, len(at) // few)
+    labels = [q[::step].argmax(1) for q in members]
+    orders = best_alignment([q[::step] for q in members], labels, k)
+    if all_fitted:
+        mean = np.mean([q[:, order] for q, order in zip(members, orders, strict=True)], axis=0)
+    else:
+        mean = np.zeros((len(tables[0]), k), dtype=np.float32)
+        for i, ((t, mixture), order) in enumerate(zip(fitted, orders, strict=True)):
+            yield 0.5 + 0.5 * i / len(fitted)
+            for start in range(0, len(mean), _CHUNK):
+                mean[start : start + _CHUNK] += mixture.membership(tables[t][start : start + _CHUNK])[:, order]
+        mean /= len(fitted)
+    return mean, stability(labels, k)

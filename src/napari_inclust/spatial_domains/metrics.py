@@ -1,0 +1,47 @@
+"""How good a segmentation is, with and without a truth."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from ..data.obs import has_label
+from ..spatial.neighbors import Codes, Float, Index
+
+NEIGHBOURS = 10  # of PAS
+TRUTH = ("ari", "nmi", "homogeneity", "completeness")
+
+
+def chaos(xy: Float, labels: Codes, sections: Codes) -> float:
+    """Mean distance to the nearest cell of the same domain, places standardised in each section (Shang and Zhou, Nature Communications 2022, 13:7203).
+
+    Low is smooth. NaN when no domain has two cells in one section.
+    """
+    total, n = 0.0, 0
+    for s in range(int(sections.max()) + 1):
+        here = sections == s
+        z = (xy[here] - xy[here].mean(0)) / (xy[here].std(0) + 1e-12)
+        for label in np.unique(labels[here]):
+            p = z[labels[here] == label]
+            if len(p) > 1:
+                total, n = total + float(cKDTree(p).query(p, 2)[0][:, 1].sum()), n + len(p)
+    return total / n if n else float("nan")
+
+
+def pas(labels: Codes, near: Index) -> float:
+    """Share of cells with more than half of their 10 nearest in other domains (the same source). Low is smooth."""
+    around = near[:, 1 : NEIGHBOURS + 1]
+    if not around.shape[1]:
+        return 0.0
+    return float(((labels[around] != labels[:, None]).mean(1) > 0.5).mean())
+
+
+def against(truth: NDArray[np.str_], labels: Codes) -> dict[str, float]:
+    """ARI, NMI, homogeneity and completeness over the cells that have a truth, and their number."""
+    from sklearn import metrics
+
+    known = has_label(truth)
+    t, y = truth[known], labels[known]
+    values = metrics.adjusted_rand_score(t, y), metrics.normalized_mutual_info_score(t, y), metrics.homogeneity_score(t, y), metrics.completeness_score(t, y)
+    return dict(zip(TRUTH, map(float, values), strict=True)) | {"cells": int(known.sum())}

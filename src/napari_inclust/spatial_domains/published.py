@@ -1,0 +1,89 @@
+"""The published form of inClust's spatial domains (Wang et al., Cell Reports Methods 2023): cells and the mean of their neighbours through one encoder, added.
+
+50 principal components, 6 neighbours, tanh, 20 outputs of which some stay spare, no labels; the domain is the largest output of the classifier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..spatial.neighbors import Codes, Float, Graph, nearest, spatial_graph
+from ..training.batches import chunks
+from ..training.config import Config
+from ..training.inference import encode
+from ..training.loop import steps
+from ..training.plan import Block, Plan, Presentation
+from ..training.table import Part, Table
+from ..training.trainer import UNLABELLED_CLASSES, Trainer
+from .edit import Segmentation
+
+COMPONENTS, NEIGHBOURS = 50, 6
+PUBLISHED_BATCH = 500  # cells; an epoch is as many steps as there are such batches
+
+Matrix = NDArray[np.float32]
+
+
+def neighbour_mean(p: Matrix, xy: Float, sections: Codes, graph: Graph) -> Matrix:
+    """(cells, components) mean of each cell's neighbours, itself left out; a cell without neighbours stands for its own."""
+    if graph.kind == "knn":  # the same sets as squidpy's, and each cell is never its own neighbour where places are shared
+        near = nearest(xy, min(graph.neighbours, max(1, len(p) - 1)), sections)[:, 1:]
+        mean: Matrix = p[near].mean(1)
+        return mean
+    adjacency = spatial_graph(xy, sections, graph)
+    degree = np.asarray(adjacency.sum(1)).ravel()
+    total: Matrix = (adjacency @ p) / np.maximum(degree, 1)[:, None]
+    return np.where(degree[:, None] > 0, total, p).astype(np.float32)
+
+
+def domain_plan(p: Matrix, around: Matrix) -> Plan:
+    """Cells -> themselves, unlabelled, the covariate a feature vector through the shared encoder: components (cells, d) and those of the neighbourhood."""
+    d = p.shape[1]
+    everything = np.ones(d, dtype=bool)
+    part = Part("components", p.astype(np.float32), np.arange(d), ready=True)
+    return Plan(
+        task="domains",
+        blocks=(Block("components", 0, d),),
+        features=tuple(f"component {i + 1}" for i in range(d)),
+        tables=(Table("cells", (part,), around.astype(np.float32), np.full(len(p), -1, dtype=np.intp)),),
+        presentations=(Presentation("cells", everything, everything),),
+        hidden=np.zeros((1, d), dtype=bool),
+        classes=(),
+        covariates=(),
+        decode_as="cells",
+        shared_encoder=True,
+    )
+
+
+def train(p: Matrix, around: Matrix, seed: int) -> Generator[tuple[int, int], None, tuple[Matrix, Matrix]]:
+    """Train on components and those of the neighbourhood: yields (epoch, epochs), returns the latent (cells, 50) and the outputs (cells, 20)."""
+    c = Config.preset("as-published", arithmetic="plus", output="tanh", activation="tanh", steps=-(-len(p) // PUBLISHED_BATCH), seed=seed, device="cpu")
+    trainer = Trainer(domain_plan(p, around), c)
+    for epoch in steps(trainer, lambda: None):
+        if epoch.stage == "training":
+            yield epoch.number, epoch.total
+    z, q = np.empty((len(p), c.latent), np.float32), np.empty((len(p), UNLABELLED_CLASSES), np.float32)
+    for rows in chunks(len(p)):
+        cells = encode(trainer, "cells", rows)
+        z[rows], q[rows] = cells.z[0], cells.classes[0]
+    return z, q
+
+
+def merged(z: Matrix, q: Matrix, k: int) -> Segmentation:
+    """Arg-max of the outputs; while there are more clusters than `k`, the two are merged whose union adds least to the squared distances to the means in the
+    latent (Ward's rule). Fewer stay fewer."""
+    groups = [np.flatnonzero(q.argmax(1) == j) for j in range(q.shape[1])]
+    groups = [g for g in groups if len(g)]
+    outputs = [[int(q[g[0]].argmax())] for g in groups]
+    while len(groups) > k:
+        mean, size = np.stack([z[g].mean(0) for g in groups]), np.array([len(g) for g in groups], dtype=float)
+        cost = ((mean[:, None] - mean) ** 2).sum(-1) * size[:, None] * size / (size[:, None] + size)
+        cost[np.tril_indices(len(groups))] = np.inf
+        a, b = divmod(int(cost.argmin()), len(groups))
+        groups[a], outputs[a] = np.concatenate([groups[a], groups.pop(b)]), outputs[a] + outputs.pop(b)
+    labels, confidence = np.empty(len(z), dtype=np.intp), np.empty(len(z), dtype=np.float32)
+    for i, (g, own) in enumerate(zip(groups, outputs, strict=True)):
+        labels[g], confidence[g] = i, q[g][:, own].sum(1)
+    return Segmentation.of(labels, confidence)

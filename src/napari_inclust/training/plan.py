@@ -1,0 +1,324 @@
+"""A task is a mask plan: which rows are presented with which input features and which output features. Nothing else differs between tasks.
+
+Masks are drawn from blocks (genes, proteins, peaks). An arrow presents one data set: the blocks that the encoder sees (of each, the features that every set with
+the block measures) and the blocks that the decoder is judged on (of each, all that this set measures).
+
+=============  ===================================================================================================================
+task           arrows
+=============  ===================================================================================================================
+impute         reference: shared -> shared + its own; section: shared -> shared, each member's fold hidden (`compose.imputation`)
+integrate      every set: all its blocks -> the same; with genes of its own this is imputation both ways
+transfer       as integrate; labels of the references only
+pair           every set: a -> b for all its blocks a and b
+generate       every set: the block that all share -> that block, and each other that the set has
+bridge         as generate, and each other block -> itself: three modalities through the shared one
+separate       every set: each block -> itself; nothing is shared, the latents are aligned by transport and labels
+=============  ===================================================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import ConfigError, DataError
+from .losses import LIKELIHOODS
+from .table import Mask, Table
+
+MIN_CELLS = 20
+Blocks = tuple[str, ...]
+
+
+def check_cells(name: str, n_cells: int) -> None:
+    """Refuse a data set that is too small to train on. Raises DataError."""
+    if n_cells < MIN_CELLS:
+        raise DataError(f"{name} has {n_cells} cell{'' if n_cells == 1 else 's'}; at least {MIN_CELLS} are needed to train.")
+
+
+class Arrow(NamedTuple):
+    """One presentation, by names."""
+
+    data: str
+    inputs: Blocks
+    outputs: Blocks
+
+
+Sets = Mapping[str, Blocks]  # the blocks of each data set
+
+
+def _shared(sets: Sets) -> str:
+    """The block that all sets have; the first where there are several.
+
+    Raises
+    ------
+    ConfigError
+        No such block.
+    """
+    common = [b for b in next(iter(sets.values())) if all(b in blocks for blocks in sets.values())]
+    if not common:
+        have = "; ".join(f"{name} has {', '.join(blocks)}" for name, blocks in sets.items())
+        raise ConfigError(f"no modality is measured by every data set ({have}), so nothing connects them. Without one, only `separate` aligns them.")
+    return common[0]
+
+
+def integrate(sets: Sets) -> list[Arrow]:
+    return [Arrow(name, blocks, blocks) for name, blocks in sets.items()]
+
+
+def pair(sets: Sets) -> list[Arrow]:
+    return [Arrow(name, (a,), (b,)) for name, blocks in sets.items() for a in blocks for b in blocks]
+
+
+def generate(sets: Sets) -> list[Arrow]:
+    shared = _shared(sets)
+    return [Arrow(name, (shared,), (b,)) for name, blocks in sets.items() for b in blocks]
+
+
+def bridge(sets: Sets) -> list[Arrow]:
+    shared = _shared(sets)
+    return generate(sets) + [Arrow(name, (b,), (b,)) for name, blocks in sets.items() for b in blocks if b != shared]
+
+
+def separate(sets: Sets) -> list[Arrow]:
+    return [Arrow(name, (b,), (b,)) for name, blocks in sets.items() for b in blocks]
+
+
+TASKS: dict[str, Callable[[Sets], list[Arrow]]] = {
+    "integrate": integrate, "transfer": integrate, "pair": pair, "generate": generate, "bridge": bridge, "separate": separate,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Block:
+    """Features of one kind: `start` to `stop` of the plan's features, judged by one likelihood (`likelihood.LIKELIHOODS`)."""
+
+    name: str
+    start: int
+    stop: int
+    likelihood: str = "squared"
+
+    def __post_init__(self) -> None:
+        if self.likelihood not in LIKELIHOODS:
+            raise ConfigError(f"the likelihood of {self.name} is {self.likelihood!r}; expected one of {', '.join(LIKELIHOODS)}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Presentation:
+    """Rows of one table, shown with an input mask and judged with an output mask: a view, never a copy.
+
+    Attributes
+    ----------
+    inputs, outputs : (features,) bool
+    hides : bool
+        Whether a feature hidden from a member is dropped from this presentation's output too (it is dropped from every input).
+    """
+
+    table: str
+    inputs: Mask
+    outputs: Mask
+    hides: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that training and inference know of a task.
+
+    Attributes
+    ----------
+    hidden : (members, features) bool
+        Features that a member never sees as input, nor as output where the presentation `hides`: its fold.
+    classes
+        Names of the outputs of the classifier; empty when nothing is labelled.
+    spare
+        Further outputs of the classifier, for kinds that no label names.
+    decode_as
+        The table with whose covariate is decoded: it measures what is asked for.
+    shared_encoder
+        Covariates are feature vectors that go through the encoder themselves.
+    recipe
+        What `compose` was asked for, when it made the plan.
+    notes
+        What a user should know: features matched by another name.
+
+    Raises
+    ------
+    ConfigError
+        A presentation of what its table does not measure, a feature that no presentation trains, blocks that do not cover the features.
+    """
+
+    task: str
+    blocks: tuple[Block, ...]
+    features: tuple[str, ...]
+    tables: tuple[Table, ...]
+    presentations: tuple[Presentation, ...]
+    hidden: Mask
+    classes: tuple[str, ...]
+    covariates: tuple[str, ...]
+    decode_as: str
+    spare: int = 0
+    shared_encoder: bool = False
+    recipe: Recipe | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        edges = [0, *(b.stop for b in self.blocks)]
+        if [b.start for b in self.blocks] != edges[:-1] or edges[-1] != len(self.features):
+            raise ConfigError(f"the blocks end at {edges[-1]} and have gaps or overlaps; they must cover the plan's {len(self.features)} features in order.")
+        for p in self.presentations:
+            measured = self.table(p.table).measured(len(self.features))
+            if (p.outputs & ~measured).any():
+                raise ConfigError(f"{p.table} does not measure {self.named(p.outputs & ~measured)}, but the plan asks for it as output.")
+            if not (p.inputs & measured).any():
+                raise ConfigError(f"the plan shows nothing of {p.table} to the encoder: its input mask and what it measures have no feature in common.")
+        untrained = ~np.any([p.outputs for p in self.presentations], axis=0)
+        if untrained.any():
+            raise ConfigError(f"no presentation trains {self.named(untrained)}: every output mask leaves it out. Drop it from the plan, or ask for it.")
+        for t in self.tables:
+            if not any(p.table == t.name for p in self.presentations):
+                raise ConfigError(f"no presentation shows {t.name}. Leave the data set out, or add an arrow for it.")
+
+    def named(self, mask: Mask) -> str:
+        """A few features for a message."""
+        names = [self.features[i] for i in np.flatnonzero(mask)[:1]]
+        more = int(mask.sum()) - 1
+        return f"{names[0]} and {more} more" if more else names[0]
+
+    def table(self, name: str) -> Table:
+        return next(t for t in self.tables if t.name == name)
+
+    def block(self, name: str) -> Block:
+        """A block by its name.
+
+        Raises
+        ------
+        ConfigError
+            No such block, with those that there are.
+        """
+        for b in self.blocks:
+            if b.name == name:
+                return b
+        raise ConfigError(f"no data set of this run measures {name!r}; it has {', '.join(b.name for b in self.blocks)}.")
+
+    @property
+    def members(self) -> int:
+        return int(self.hidden.shape[0])
+
+    @property
+    def folds(self) -> int:
+        """Members that have a fold hidden from them."""
+        return int(self.hidden.any(1).sum())
+
+    @property
+    def n_classes(self) -> int:
+        """Outputs of the classifier that labels ask for; 0 when nothing is labelled."""
+        return len(self.classes) + self.spare
+
+    @property
+    def inputs(self) -> Mask:
+        """(features,) bool: shown to the encoder in any presentation."""
+        shown: Mask = np.any([p.inputs for p in self.presentations], axis=0)
+        return shown
+
+
+class Stretch(NamedTuple):
+    """Neighbouring features that every presentation treats alike."""
+
+    block: str
+    features: int
+    inputs: tuple[bool, ...]  # by presentation
+    outputs: tuple[bool, ...]
+
+
+def stretches(plan: Plan) -> list[Stretch]:
+    """The masks of a plan in as few pieces as there are patterns: what a table or a picture of it shows."""
+    out: list[Stretch] = []
+    for block in plan.blocks:
+        here = slice(block.start, block.stop)
+        pattern = np.stack([m[here] for p in plan.presentations for m in (p.inputs, p.outputs)], 1)
+        kinds, which = np.unique(pattern, axis=0, return_inverse=True)
+        order: Sequence[int] = sorted(range(len(kinds)), key=lambda k: -int(kinds[k][::2].sum()))
+        out += [Stretch(block.name, int((which.ravel() == k).sum()), tuple(map(bool, kinds[k][::2])), tuple(map(bool, kinds[k][1::2]))) for k in order]
+    return out
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The arguments of `compose.compose` beside the data; see there."""
+
+    task: str
+    arrows: tuple[Arrow, ...] | None = None
+    covariates: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    spare: int = 0
+    likelihoods: Mapping[str, str] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()
+    members: int = 1
+    decode_as: str | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments of `compose.compose`."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "task"}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON and TOML; what is not set is left out."""
+        out: dict[str, Any] = {"task": self.task}
+        for name, value in self.options.items():
+            if name == "arrows" and value is not None:
+                out[name] = [{"data": a.data, "inputs": list(a.inputs), "outputs": list(a.outputs)} for a in value]
+            elif value or name == "members":
+                out[name] = dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
+        return out
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any], where: str = "the plan") -> Recipe:
+        """A recipe from what was written.
+
+        Raises
+        ------
+        ConfigError
+            An entry that is missing, unknown or of the wrong kind.
+        """
+        known = [f.name for f in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise ConfigError(f"{where} has an entry {name!r}; expected {', '.join(known)}.")
+        if not isinstance(given.get("task"), str):
+            raise ConfigError(f'{where} names no task; expected a line like task = "integrate".')
+        checked = {name: _checked(name, value, where) for name, value in given.items()}
+        return cls(**checked)
+
+
+def _checked(name: str, value: Any, where: str) -> Any:
+    if name in ("task", "decode_as"):
+        ok, form, out = isinstance(value, str), "a text", value
+    elif name in ("spare", "members"):
+        ok, form, out = isinstance(value, int) and not isinstance(value, bool) and value >= (name == "members"), "a whole number", value
+    elif name in ("covariates", "keep"):
+        ok, form = _texts(value), "a list of texts"
+        out = tuple(value) if ok else ()
+    elif name in ("labels", "likelihoods"):
+        ok, form = isinstance(value, dict) and _texts(list(value.values())), "a table of texts"
+        out = value
+    else:
+        ok, form = isinstance(value, list) and all(_is_arrow(a) for a in value), 'tables like data = "pbmc", inputs = ["rna"], outputs = ["rna", "protein"]'
+        out = tuple(Arrow(a["data"], tuple(a["inputs"]), tuple(a["outputs"])) for a in value) if ok else ()
+    if not ok:
+        raise ConfigError(f"{name} of {where} is {value!r}; expected {form}.")
+    return out
+
+
+def _is_arrow(given: Any) -> bool:
+    return (
+        isinstance(given, dict)
+        and set(given) == {"data", "inputs", "outputs"}
+        and isinstance(given["data"], str)
+        and all(map(_texts, (given["inputs"], given["outputs"])))
+    )
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(v, str) for v in value)

@@ -1,0 +1,269 @@
+"""The networks of a plan and one epoch of their training. Nothing here knows of any task; rows are shown to the networks as the plan's masks say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import ConfigError, RunError
+from ..utils import device as dev
+from . import losses as lik
+from .alignment import transport
+from .batches import Rows
+from .config import Config
+from .network import Inclust, cross_entropy, entropy, mixture_kl
+from .plan import Block, Plan, Presentation
+
+WARM_UP = 0.3  # fraction of the steps over which the KL weight grows
+UNLABELLED_CLASSES = 20  # outputs of the classifier when nothing is labelled, as published
+VALIDATION = 0.1  # fraction of the cells of each table that no gradient sees
+_MAX_VALIDATION = 500
+
+
+class Trainer:
+    """The networks of a plan, their optimiser and their random state: all that a checkpoint must hold.
+
+    There is one network for each member and each candidate KL weight (network v * members + m has weight v): which of them to believe is decided after training,
+    by the held-out genes.
+    """
+
+    def __init__(self, plan: Plan, config: Config) -> None:
+        self.plan, self.config = plan, config
+        self.device = dev.choose(config.device)
+        self.inputs = np.flatnonzero(plan.inputs)
+        self.outputs = np.flatnonzero(np.any([p.outputs for p in plan.presentations], axis=0))
+        self.random = torch.Generator().manual_seed(config.seed)
+        self.variants = len(config.kl_weights)
+        self.networks = plan.members * self.variants
+        self.kl_weights = torch.tensor(config.kl_weights).repeat_interleave(plan.members).to(self.device)
+        used = {b.likelihood for b in plan.blocks}
+        if used & lik.RAW and config.output != "linear":
+            raise ConfigError(f"the likelihoods {', '.join(sorted(used & lik.RAW))} need the output 'linear'; it is {config.output!r}.")
+        self.model = Inclust(
+            len(self.inputs),
+            len(self.outputs),
+            len(self.inputs) if plan.shared_encoder else len(plan.covariates),
+            plan.n_classes or UNLABELLED_CLASSES,
+            config,
+            members=self.networks,
+            shared_encoder=plan.shared_encoder,
+            spread=bool(used & lik.SPREAD),
+        )
+        self.model.reset(self.random)
+        self.model.to(self.device)
+        self.columns = np.union1d(self.inputs, self.outputs)
+        self.rows = {t.name: Rows(t, self.columns, plan.hidden, config.scale, config.clip, self.device) for t in plan.tables}
+        self.decoded = {b.name: self._decoded(b) for b in plan.blocks}
+        self.squared = used == {"squared"}
+        self.covariates = {t.name: torch.from_numpy(t.covariates).to(self.device) for t in plan.tables}
+        self.labels = {t.name: torch.from_numpy(t.labels.astype(np.int64)).to(self.device) for t in plan.tables}
+        self.train_rows, self.validation_rows = {}, {}
+        for t in plan.tables:
+            order = torch.randperm(t.n_cells, generator=self.random).numpy()
+            held = min(int(VALIDATION * t.n_cells), _MAX_VALIDATION)
+            self.validation_rows[t.name], self.train_rows[t.name] = np.sort(order[:held]), np.sort(order[held:])
+        self.total_steps = config.epochs * config.steps
+        self._optimise(self.model.parameters(), config.weight_decay)
+        self.epoch = 0
+        self.best, self.best_epoch = float("inf"), 0
+        self.best_weights = self._weights()
+
+    def _decoded(self, block: Block) -> slice:
+        """Where a block stands among the outputs."""
+        start, stop = np.searchsorted(self.outputs, [block.start, block.stop])
+        return slice(int(start), int(stop))
+
+    def train_only_covariates(self, which: Sequence[int]) -> None:
+        """From now on train the embeddings of some covariates and nothing else: every other weight stays, to the bit.
+
+        Raises
+        ------
+        ConfigError
+            Covariates that go through the shared encoder have no embedding of their own.
+        """
+        if self.model.covariate is None:
+            raise ConfigError("with a shared encoder the covariates have no weights of their own to train.")
+        for p in self.model.parameters():
+            p.requires_grad_(False)
+        weight = self.model.covariate.weight.requires_grad_(True)
+        chosen = torch.zeros_like(weight)
+        chosen[:, list(which)] = 1
+        weight.register_hook(lambda gradient: gradient * chosen)  # type: ignore[no-untyped-call]
+        self._optimise([weight], weight_decay=0.0)
+
+    def _optimise(self, parameters: Iterable[Tensor], weight_decay: float) -> None:
+        self.optimiser = torch.optim.AdamW(parameters, lr=self.config.learning_rate, weight_decay=weight_decay, fused=self.device.type != "mps")
+        schedules = torch.optim.lr_scheduler
+        if self.config.schedule == "constant":
+            self.schedule: torch.optim.lr_scheduler.LRScheduler = schedules.ConstantLR(self.optimiser, factor=1.0)
+        else:
+            self.schedule = schedules.OneCycleLR(self.optimiser, self.config.learning_rate, total_steps=self.total_steps + 1)
+
+    def masks(self, p: Presentation) -> tuple[Tensor, Tensor]:
+        """Input (networks, 1, F) and output (networks, 1, G) masks of a presentation: each member lacks its fold.
+
+        Without `mask_input` (as published) it lacks it only where the presentation `hides`: such a table stands for one that does not measure those features.
+        """
+        hidden = self.plan.hidden if self.config.mask_input or p.hides else np.zeros_like(self.plan.hidden)
+        inputs = (p.inputs & ~hidden)[:, None, self.inputs]
+        outputs = (p.outputs & ~self.plan.hidden if p.hides else np.broadcast_to(p.outputs, hidden.shape))[:, None, self.outputs]
+        m_in, m_out = (torch.from_numpy(m.astype(np.float32)).to(self.device).repeat(self.variants, 1, 1) for m in (inputs, outputs))
+        return m_in, m_out
+
+    def take(self, table: str, rows: NDArray[np.intp]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Inputs (networks, B, F), targets (networks, B, G), covariates (B, C), labels (B,) of some rows."""
+        index = torch.from_numpy(rows).to(self.device)
+        both = self.rows[table].take(rows)
+        both = both.expand(self.networks, -1, -1) if len(both) == 1 or self.variants == 1 else both.repeat(self.variants, 1, 1)
+        x, y = both, both
+        if len(self.inputs) < len(self.columns):
+            x = both[..., np.searchsorted(self.columns, self.inputs)]
+        if len(self.outputs) < len(self.columns):
+            y = both[..., np.searchsorted(self.columns, self.outputs)]
+        return x, y, self.covariates[table][index], self.labels[table][index]
+
+    def _uniform(self, *shape: int) -> Tensor:
+        return torch.rand(*shape, generator=self.random).to(self.device)
+
+    def _normal(self, *shape: int) -> Tensor:
+        return torch.randn(*shape, generator=self.random).to(self.device)
+
+    def loss(self, rows: dict[str, NDArray[np.intp]], warm_up: float, *, noisy: bool) -> dict[str, Tensor]:
+        """Weighted loss terms (networks,) on the given rows of each table."""
+        c, xs, ys, covariates, labels, outs = self.config, [], [], [], [], []
+        for p in self.plan.presentations:
+            x, y, cov, lab = self.take(p.table, rows[p.table])
+            m_in, m_out = self.masks(p)
+            if noisy and c.noise:
+                x = x + c.noise * self._normal(*x.shape)
+            if noisy and c.masking:
+                m_in = m_in * (self._uniform(*x.shape) > c.masking * self._uniform(*x.shape[:2], 1))
+            xs.append(x * m_in)
+            ys.append(y)
+            outs.append(m_out.expand(-1, y.shape[1], -1))
+            covariates.append(cov)
+            labels.append(lab)
+        encoded = self.model.encode(torch.cat(xs, 1), torch.cat(covariates).expand(self.networks, -1, -1))
+        logits = self.model.classify(encoded.z)
+        sample = encoded.mu + self._normal(*encoded.mu.shape) * (0.5 * encoded.logvar).exp() if noisy else encoded.mu
+        x_hat, target, mask = self.model.decode(sample), torch.cat(ys, 1), torch.cat(outs, 1)
+        reconstruction = lik.squared(target, x_hat, mask) if self.squared else self._reconstruction(target, x_hat, mask, rows)
+        terms = {
+            "reconstruction": c.reconstruction_weight * reconstruction,
+            "prior": warm_up * self.kl_weights * mixture_kl(encoded, self.model.centres, logits),
+        }
+        if self.plan.classes:
+            terms["labels"] = c.label_weight * cross_entropy(logits, torch.cat(labels))
+        else:
+            terms["entropy"] = c.entropy_weight * entropy(logits)
+        if c.align_weight:
+            terms["alignment"] = warm_up * c.align_weight * self._alignment(encoded.z, [x.shape[1] for x in xs])
+        return terms
+
+    def _reconstruction(self, target: Tensor, x_hat: Tensor, mask: Tensor, rows: dict[str, NDArray[np.intp]]) -> Tensor:
+        """Each block by its own likelihood: (networks,)."""
+        total = x_hat.new_zeros(self.networks)
+        for block in self.plan.blocks:
+            here = self.decoded[block.name]
+            hat, m = x_hat[..., here], mask[..., here]
+            spread = self.model.spread[..., here] if self.model.spread is not None else hat
+            if block.likelihood in lik.RAW:
+                counts, depth = self._raw(block, rows)
+            if block.likelihood == "squared":
+                total = total + lik.squared(target[..., here], hat, m)
+            elif block.likelihood == "gaussian":
+                total = total + lik.gaussian(target[..., here], hat, m, spread)
+            elif block.likelihood == "nb":
+                total = total + lik.negative_binomial(counts, hat, m, spread, depth)
+            else:
+                total = total + lik.bernoulli(counts, hat, m)
+        return total
+
+    def _raw(self, block: Block, rows: dict[str, NDArray[np.intp]]) -> tuple[Tensor, Tensor]:
+        """Values as they came (B, columns of the block) and depths (B, 1), presentation after presentation."""
+        values, depths = [], []
+        first = int(self.outputs[self.decoded[block.name].start])
+        for p in self.plan.presentations:
+            at, found, depth = self.rows[p.table].raw(block.name, rows[p.table])
+            out = found.new_zeros(len(found), self.decoded[block.name].stop - self.decoded[block.name].start)
+            out[:, at - int(np.searchsorted(self.columns, first))] = found
+            values.append(out)
+            depths.append(depth)
+        return torch.cat(values), torch.cat(depths)
+
+    def _alignment(self, z: Tensor, sizes: list[int]) -> Tensor:
+        """Unbalanced transport between the latents of the first table and of each other one: (networks,)."""
+        clouds: dict[str, list[Tensor]] = {}
+        for p, part in zip(self.plan.presentations, torch.split(z, sizes, 1), strict=True):
+            clouds.setdefault(p.table, []).append(part)
+        first, *others = (torch.cat(c, 1) for c in clouds.values())
+        return sum((transport(first, other) for other in others), z.new_zeros(self.networks))
+
+    def run_epoch(self) -> tuple[dict[str, float], float, bool]:
+        """One epoch: steps, then validation. Returns the terms (mean over the steps), the validation loss and whether it is the best so far."""
+        c = self.config
+        totals: dict[str, float] = {}
+        for step in range(self.epoch * c.steps, (self.epoch + 1) * c.steps):
+            rows = {}
+            for p in self.plan.presentations:
+                pool = self.train_rows[p.table]
+                rows[p.table] = pool[torch.randint(len(pool), (c.batch,), generator=self.random).numpy()]
+            terms = self.loss(rows, min(1.0, (step + 1) / max(1.0, WARM_UP * self.total_steps)), noisy=True)
+            self.optimiser.zero_grad(set_to_none=True)
+            torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+            self.schedule.step()
+            for name, value in terms.items():
+                totals[name] = totals.get(name, 0.0) + float(value.detach().mean()) / c.steps
+        self.epoch += 1
+        with torch.no_grad():
+            validation = sum(float(v.mean()) for v in self.loss(self.validation_rows, 1.0, noisy=False).values())
+        if not np.isfinite(validation):
+            raise RunError(f"training diverged in epoch {self.epoch}: the loss is not a number. Use a lower learning_rate than {c.learning_rate:g}.")
+        better = validation < self.best
+        if better:
+            self.best, self.best_epoch, self.best_weights = validation, self.epoch, self._weights()
+        totals["loss"] = sum(totals.values())
+        return totals, validation, better
+
+    @property
+    def done(self) -> bool:
+        return self.epoch >= self.config.epochs or self.epoch - self.best_epoch >= self.config.patience
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next epoch depends on."""
+        return {
+            "config": self.config.to_dict(), "model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(), "schedule": self.schedule.state_dict(),
+            "random": self.random.get_state(), "epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch, "best_weights": self.best_weights,
+            "features": list(self.plan.features),
+        }  # fmt: skip
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state()`; the next epochs are then the same to the bit.
+
+        Raises
+        ------
+        RunError
+            The checkpoint was made with other settings or another panel.
+        """
+        ours = self.config.to_dict()
+        other = [k for k, v in state["config"].items() if k not in ("device", "threads") and ours.get(k) != v]
+        if other:
+            raise RunError(
+                f"the checkpoint was made with another {other[0]} ({state['config'][other[0]]!r}, now {ours.get(other[0])!r}). Use its settings, or start afresh."
+            )
+        if state["features"] != list(self.plan.features):
+            raise RunError("the checkpoint was made with another panel of genes. Use the same files, or start afresh.")
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.random.set_state(state["random"])
+        self.epoch, self.best, self.best_epoch, self.best_weights = state["epoch"], state["best"], state["best_epoch"], state["best_weights"]

@@ -1,0 +1,1 @@
+"""Tools without any biology: progress, threads, device, principal components, attention weights, provenance."""

@@ -1,0 +1,122 @@
+"""The Figure dock: what is drawn, where it is written, what is refused."""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
+from ..conftest import still_there
+from ..fakes import FakeRun, small_reference, small_section
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+def pick(box: Any, data: Any) -> None:
+    box.setCurrentIndex(box.findData(data))
+    box.activated.emit(box.currentIndex())
+
+
+@pytest.fixture
+def figure(opened: Any, qtbot: Any) -> Any:
+    """Viewer, bench and the Figure dock with a fake run."""
+    viewer, bench, dock = opened
+    bench.session.open_section(small_section())
+    bench.session.open_reference(small_reference())
+    bench.session.set_run(FakeRun(bench.session.section, bench.session.reference))
+    dock.tabs.setCurrentIndex(dock.titles.index("Figure"))
+    return viewer, bench, dock.figure
+
+
+def save(bench: Any, dock: Any, path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), "SVG (*.svg)"))
+    qtbot.mouseClick(dock.save, LEFT)
+    qtbot.waitUntil(lambda: not bench.figures.busy, timeout=20_000)
+    return str(dock.message.text())
+
+
+def test_a_list_of_genes_becomes_one_figure(figure: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, bench, dock = figure
+    pick(dock.what, "list")
+    assert not dock.save.isEnabled()
+    assert "Type the names" in dock.save.toolTip()
+    qtbot.keyClicks(dock.genes, "gene10, Gene31")
+    dock.dpi.setValue(60)
+    said = save(bench, dock, tmp_path / "genes", qtbot, monkeypatch)
+    assert said == f"The figure with 3 pictures is in {tmp_path / 'genes.svg'}."
+    text = (tmp_path / "genes.svg").read_text()
+    assert text.count("imputed, held out (score") == 1
+    assert "measured" in text
+    assert "imputed (" in text
+    assert "µm" in text
+    assert "log-normalised" in text
+
+
+def test_what_is_shown_with_its_limits_and_the_preview(figure: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_inclust.gui.controllers.figures import panes
+
+    _, bench, dock = figure
+    s = bench.session
+    s.set_view("measured")
+    s.choose("Gene10")
+    s.look.set_manual(s.shown()[0], 0.25, 0.75)
+    assert panes(s, dock.wish())[0].bar == ("viridis", 0.25, 0.75, "log-normalised")
+    qtbot.mouseClick(dock.look, LEFT)
+    qtbot.waitUntil(lambda: not dock.picture.pixmap().isNull(), timeout=20_000)
+    assert dock.picture.pixmap().width() > 150
+    s.set_view("difference")
+    assert panes(s, dock.wish())[0].title.startswith("Gene10 difference\nimputed - measured")
+    pick(dock.what, "cell types")
+    assert "3 pictures" not in save(bench, dock, tmp_path / "types.png", qtbot, monkeypatch)
+    assert (tmp_path / "types.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_blend_stars_and_what_cannot_be_drawn(figure: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, bench, dock = figure
+    pick(dock.what, "blend")
+    assert "The blend is empty" in dock.save.toolTip()
+    bench.session.set_view("measured")
+    bench.session.choose("Gene10")
+    bench.session.put("green")
+    assert dock.save.isEnabled()
+    pick(dock.what, "stars")
+    assert "No gene has a star" in dock.look.toolTip()
+    bench.session.star("Gene5")
+    assert dock.wish().genes == ("Gene5",)
+    pick(dock.what, "list")
+    qtbot.keyClicks(dock.genes, "Nothing")
+    assert "Nothing can be neither" in save(bench, dock, tmp_path / "a.pdf", qtbot, monkeypatch)
+    assert list(tmp_path.iterdir()) == []
+    said = save(bench, dock, tmp_path / "absent" / "a.pdf", qtbot, monkeypatch)
+    assert "does not exist" in said
+    assert np.array(bench.figures.wrong)
+
+
+def test_closing_while_a_figure_is_drawn_lets_everything_die(make_napari_viewer: Any, qtbot: Any) -> None:
+    viewer = make_napari_viewer(show=True)
+    plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")[1]
+    bench, dock = plugin.bench, plugin.dock
+    bench.session.open_section(small_section())
+    bench.session.open_reference(small_reference())
+    bench.session.set_run(FakeRun(bench.session.section, bench.session.reference))
+    bench.session.set_view("measured")
+    bench.session.choose("Gene10")
+    dock.genes.sets.toggleButton().click()
+    dock.genes.sets.text.setPlainText("Gene5, Gene6")
+    dock.genes.sets.paint.click()
+    dock.train.runs.toggleButton().click()
+    dock.genes.compare.flicker.click()
+    dock.figure.look.click()
+    gone = [
+        weakref.ref(x) for x in (plugin, dock, dock.genes, dock.figure, dock.train, bench, bench.session, bench.figures, bench.restore, bench.scene.painter)
+    ]
+    del plugin, bench, dock
+    viewer.close()
+    del viewer
+    qtbot.wait(200)
+    assert still_there(gone, qtbot) == []

@@ -1,0 +1,69 @@
+"""Heavy packages in threads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_inclust.gui.controllers import decoding, regions, saving
+from napari_inclust.gui.sessions import session_io
+from napari_inclust.spatial.regions import Region
+
+from ..fakes import FakeRun, small_reference, small_section
+
+CODE = """
+import threading
+from napari_inclust.gui.workers.imports import heavy
+
+found, together = [], threading.Barrier(4)
+
+def work(n):
+    def use():
+        from sklearn.utils.extmath import randomized_svd
+        from sklearn.ensemble import RandomForestRegressor
+        import torch
+        return n
+    return use
+
+def thread(n):
+    together.wait()
+    found.append(heavy(work(n))())
+
+threads = [threading.Thread(target=thread, args=(n,)) for n in range(4)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+print(sorted(found))
+"""
+
+
+def test_threads_that_begin_together_all_find_the_packages_whole() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[0, 1, 2, 3]", done.stderr
+
+
+def test_whatever_reads_a_run_in_a_thread_waits_for_the_packages(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, bench, _ = opened
+    s = bench.session
+    s.open_section(replace(small_section(), path=tmp_path / "section.h5ad"))
+    s.open_reference(replace(small_reference(), path=tmp_path / "reference.h5ad"))
+    s.set_run(FakeRun(s.section, s.reference))
+    square = np.array([(0.0, 0.0), (50, 0), (50, 100), (0, 100)])
+    qtbot.waitUntil(lambda: bench.scene.painter.gene_layer() is not None)
+    jobs = {
+        decoding: (lambda: bench.scene.decoding.ask(s.run, "Gene31"), lambda: "Gene31" in s._kept),
+        saving: (lambda: bench.saving.scores(tmp_path / "scores.csv"), lambda: not bench.saving.running),
+        regions: (lambda: bench.regions.add([Region("left", square)]), lambda: bench.regions.facts is not None),
+        session_io: (lambda: bench.restore.save(tmp_path / "mine.inclust.json"), lambda: not bench.restore.busy),
+    }
+    for module, (start, ended) in jobs.items():
+        waited: list[Any] = []
+        monkeypatch.setattr(module, "heavy", lambda job, waited=waited: waited.append(job) or job)
+        start()
+        qtbot.waitUntil(ended, timeout=20_000)
+        assert waited, module.__name__

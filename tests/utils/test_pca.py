@@ -1,0 +1,34 @@
+"""Principal components, exact and randomised."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from napari_inclust.utils import pca
+from napari_inclust.utils.pca import PCA
+
+
+def test_axes_of_many_features_are_those_of_few_and_the_same_for_the_same_seed(monkeypatch):
+    rng = np.random.default_rng(0)
+    values = 2 + rng.normal(size=(300, 3)) * (9, 5, 3) @ rng.normal(size=(3, 80)) + 0.1 * rng.normal(size=(300, 80))
+    exact, sparse = PCA.fit(values, 3), PCA.fit(sp.csr_matrix(values), 3)
+    monkeypatch.setattr(pca, "EXACT", 10)
+    randomised, arnoldi = PCA.fit(values, 3), PCA.fit(sp.csr_matrix(values), 3)
+    for other in (sparse, randomised, arnoldi):
+        assert (exact.axes * other.axes).sum(0) == pytest.approx(np.ones(3), abs=1e-3)
+        assert other.transform(values) == pytest.approx(exact.transform(values), abs=0.1)
+    assert np.array_equal(randomised.axes, PCA.fit(values, 3).axes)
+
+
+def test_projections_have_mean_zero_and_the_variance_of_the_leading_axes():
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(400, 6)) * (7, 5, 3, 1, 1, 1) + 4
+    projected = PCA.fit(values, 3).transform(values)
+    assert projected.mean(0) == pytest.approx(np.zeros(3), abs=1e-9)
+    assert projected.var(0) == pytest.approx(np.sort(np.linalg.eigvalsh(np.cov(values.T, bias=True)))[::-1][:3])
+
+
+def test_there_are_never_more_axes_than_cells_or_features():
+    assert PCA.fit(np.random.default_rng(0).normal(size=(4, 9)), 20).axes.shape == (9, 4)

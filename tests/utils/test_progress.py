@@ -1,0 +1,39 @@
+"""What a computation is at, told to whoever follows it."""
+
+from __future__ import annotations
+
+from napari_inclust.imputation.fit import fit
+from napari_inclust.training.config import Config
+from napari_inclust.utils.progress import followed, stage
+
+
+def test_steps_are_told_before_they_are_worked_on_and_only_while_followed():
+    told = []
+    with followed(lambda *step: told.append(step)):
+        assert list(stage("counting", "ab")) == ["a", "b"]
+    assert list(stage("counting", "ab")) == ["a", "b"]
+    assert told == [("counting", 0, 2), ("counting", 1, 2)]
+
+
+def test_all_that_follows_the_training_says_how_far_it_is(section, reference):
+    told = []
+    with followed(lambda *step: told.append(step)):
+        run = fit(section, reference, Config(epochs=1, members=2, steps=2, batch=32, latent=4, hidden=(8,), decoder_hidden=(8,)))
+        run.foreseen(run.panel.reference_only)
+        run.about_cells()
+    assert list(dict.fromkeys(what for what, _, _ in told)) == [
+        "finding cells that are alike",
+        "predicting the hidden genes",
+        "refining these predictions",
+        "predicting them with the baselines",
+        "foreseeing scores",
+        "foreseeing known scores",
+        "judging the cells",
+    ]
+    assert [step[1:] for step in told if step[0] == "predicting the hidden genes"] == [(0, 2), (1, 2)]
+
+
+def test_python_can_print_the_progress_of_a_training(section, reference, capsys):
+    fit(section, reference, Config(epochs=2, members=2, steps=2, batch=32, latent=4, hidden=(8,), decoder_hidden=(8,)), progress=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines] == [["training", "1/2"], ["training", "2/2"], ["scoring"]]
