@@ -26,7 +26,9 @@ def row(module: str, *arguments: str) -> dict[str, Any]:
         or not shutil.which("xvfb-run")
         else ["xvfb-run", "-a"]
     )
-    done = subprocess.run([*display, sys.executable, "-m", module, *arguments], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [*display, sys.executable, "-m", module, *arguments], check=True, capture_output=True, text=True
+    )
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
@@ -51,7 +53,8 @@ def main(small: bool) -> None:
         f"Measured on {platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; trust ratios more than seconds.",
         "### Training and held-out accuracy (medians over the shared genes)",
         table(
-            [row("benchmarks.accuracy", p) for p in pairs] + [row("benchmarks.accuracy", PAIRS[0], preset) for preset in ("fast", "thorough", "as-published")]
+            [row("benchmarks.accuracy", p) for p in pairs]
+            + [row("benchmarks.accuracy", PAIRS[0], preset) for preset in ("fast", "thorough", "as-published")]
         ),
         "### Opening a section (100 of 500 genes in each cell)",
         table([row("benchmarks.open", n, kind) for n in sizes for kind in ("h5ad", "zarr")]),

@@ -45,10 +45,21 @@ def measure(name: str) -> Iterator[dict[str, Any]]:
     run = fit(section, reference, config, labels=labels)
     for change, readouts in READOUTS.items():
         run.trainer.config = replace(config, readouts=readouts)
-        yield row(change, Run.finish(section, reference, run.panel, run.trainer, run.history, labels=labels, batch=None))
+        yield row(
+            change,
+            Run.from_training(section, reference, run.panel, run.trainer, run.history, labels=labels, batch=None),
+        )
     for change, settings in CHANGES.items():
         if change != "without labels" or labels is not None:
-            yield row(change, fit(section, reference, config.replace(**settings), labels=None if change == "without labels" else labels))
+            yield row(
+                change,
+                fit(
+                    section,
+                    reference,
+                    config.replace(**settings),
+                    labels=None if change == "without labels" else labels,
+                ),
+            )
 
 
 if __name__ == "__main__":

@@ -33,31 +33,31 @@ def measure(n: int) -> dict[str, float]:
     import napari
     from qtpy.QtWidgets import QApplication
 
-    from napari_inclust.gui.docks.latent import of_types
+    from napari_inclust.gui.docks.latent import category_colours
     from napari_inclust.gui.plots.points import PointPlot
-    from napari_inclust.gui.viewer_context import bench_of
+    from napari_inclust.gui.viewer_context import get_viewer_context
     from napari_inclust.imputation.embedding import measured_components, pca
-    from napari_inclust.spatial.regions import inside
+    from napari_inclust.spatial.regions import points_in_polygon
 
     section = tiled(n)
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1280, 800)
-    bench = bench_of(viewer)
+    bench = get_viewer_context(viewer)
     bench.session.open_section(section)
     viewer.screenshot(flash=False)
     angle = np.linspace(0, 2 * np.pi, 200, endpoint=False)
     lasso = section.xy.mean(0) + np.c_[np.cos(angle), np.sin(angle)] * np.ptp(section.xy, axis=0) * 0.4
-    marked = [inside(lasso, section.xy), inside(lasso + 20, section.xy)]
+    marked = [points_in_polygon(lasso, section.xy), points_in_polygon(lasso + 20, section.xy)]
     select, drawn = [], []
     for k in range(TIMES):
         start = time.perf_counter()
-        bench.selection.select(marked[k % 2], "lasso")
+        bench.selected_cells.select(marked[k % 2], "lasso")
         select.append(time.perf_counter() - start)
         for _ in range(3):
             QApplication.processEvents()
         drawn.append(time.perf_counter() - start)
-    within = _median(lambda k: inside(lasso, section.xy))
-    outlined = _median(lambda k: (bench.marking.outline(k % 2 == 0), QApplication.processEvents()))
+    within = _median(lambda k: points_in_polygon(lasso, section.xy))
+    outlined = _median(lambda k: (bench.cell_selection.show_outlines(k % 2 == 0), QApplication.processEvents()))
     start = time.perf_counter()
     found = pca(measured_components(section), "the measured genes")
     placed = time.perf_counter() - start
@@ -65,9 +65,12 @@ def measure(n: int) -> dict[str, float]:
     plot.resize(500, 400)
     plot.show()
     plot.show_points(found.xy)
-    colours = [of_types(bench.session.types), of_types(bench.session.types)[:, ::-1].copy()]
-    on_top = _median(lambda k: (plot.paint(colours[0], marked[k % 2]), QApplication.processEvents()))
-    recolour = _median(lambda k: (plot.paint(colours[k % 2], marked[0]), QApplication.processEvents()))
+    colours = [
+        category_colours(bench.session.cell_categories),
+        category_colours(bench.session.cell_categories)[:, ::-1].copy(),
+    ]
+    on_top = _median(lambda k: (plot.set_colours(colours[0], marked[k % 2]), QApplication.processEvents()))
+    recolour = _median(lambda k: (plot.set_colours(colours[k % 2], marked[0]), QApplication.processEvents()))
     plot.close()
     viewer.close()
     QApplication.processEvents()

@@ -21,7 +21,13 @@ AREAS, RANDOM = 20, 40  # groups made at random
 def groups(section: Any, seed: int = 0) -> dict[str, list[np.ndarray]]:
     """Masks of cells by kind: annotated groups, round areas of the tissue, cells at random; each is compared with all other cells."""
     random, obs, n = np.random.default_rng(seed), section.adata.obs, section.n_cells
-    annotated = [np.asarray(obs[k] == level) for k in KEYS if k in obs for level, size in obs[k].value_counts().items() if 50 <= size <= n - 50]
+    annotated = [
+        np.asarray(obs[k] == level)
+        for k in KEYS
+        if k in obs
+        for level, size in obs[k].value_counts().items()
+        if 50 <= size <= n - 50
+    ]
     areas = []
     for _ in range(AREAS):
         away = ((section.xy - section.xy[random.integers(n)]) ** 2).sum(1)
@@ -29,19 +35,31 @@ def groups(section: Any, seed: int = 0) -> dict[str, list[np.ndarray]]:
     return {"annotated": annotated, "areas": areas, "random": [random.random(n) < 0.2 for _ in range(RANDOM)]}
 
 
-def judged(imputed: np.ndarray, truth: np.ndarray, in_a: np.ndarray, spread: np.ndarray, fold: np.ndarray) -> pd.DataFrame:
+def judged(
+    imputed: np.ndarray, truth: np.ndarray, in_a: np.ndarray, spread: np.ndarray, fold: np.ndarray
+) -> pd.DataFrame:
     """One row a gene of one pair of groups."""
     from scipy import stats
 
-    from napari_inclust.imputation.differential_expression import Hidden, Welch, assess
+    from napari_inclust.imputation.differential_expression import HeldOutDifferences, WelchTest, difference_table
 
-    hidden, measured, out = Hidden.of(imputed, truth, in_a, spread), Welch.of(truth, in_a), []
+    hidden, measured, out = (
+        HeldOutDifferences.from_values(imputed, truth, in_a, spread),
+        WelchTest.from_values(truth, in_a),
+        [],
+    )
     for m in np.unique(fold):
-        here, others = fold == m, hidden.only(fold != m)
-        table = assess(imputed[:, here], in_a, spread[here], others)
-        error = hidden.measured[here] - hidden.imputed[here]
-        width = stats.t.ppf(0.975, others.error.degrees) * np.sqrt(others.error.variance + hidden.noise[here])
-        out.append(table.assign(measured=measured.difference[here], p_measured=measured.p[here], covered=np.abs(error) <= width))
+        here, others = fold == m, hidden.subset(fold != m)
+        table = difference_table(imputed[:, here], in_a, spread[here], others)
+        error = hidden.measured_difference[here] - hidden.imputed_difference[here]
+        width = stats.t.ppf(0.975, others.between_variance.degrees_of_freedom) * np.sqrt(
+            others.between_variance.variance + hidden.sampling_variance[here]
+        )
+        out.append(
+            table.assign(
+                measured=measured.difference[here], p_measured=measured.p[here], covered=np.abs(error) <= width
+            )
+        )
     return pd.concat(out)
 
 
@@ -49,7 +67,11 @@ def row(name: str, kind: str, table: pd.DataFrame, n: int) -> dict[str, Any]:
     """What is told of one kind of groups."""
     agrees = (np.sign(table["difference"]) == np.sign(table["measured"])) & (table["p_measured"] < 0.05)
     same = table["p_measured"] > 0.3
-    facts: dict[str, Any] = {"pair": name, "groups": f"{kind} ({n})", "differ when measured": float((table["p_measured"] < 0.05).mean())}
+    facts: dict[str, Any] = {
+        "pair": name,
+        "groups": f"{kind} ({n})",
+        "differ when measured": float((table["p_measured"] < 0.05).mean()),
+    }
     for test in ("p", "p_plain"):
         called = table[test] < 0.05
         facts |= {f"{test}: called": float(called.mean()), f"{test}: called where none was measured": float(called[same].mean()), f"{test}: confirmed of those called": float(agrees[called].mean()) if called.any() else None}  # fmt: skip
@@ -73,7 +95,9 @@ def measure(name: str) -> list[dict[str, Any]]:
     rows = []
     for kind, masks in groups(section).items():
         if masks:
-            table = pd.concat([judged(imputed, truth, mask, spread, run.predictor.fold) for mask in masks], ignore_index=True)
+            table = pd.concat(
+                [judged(imputed, truth, mask, spread, run.predictor.fold) for mask in masks], ignore_index=True
+            )
             rows.append(row(name, kind, table, len(masks)))
     return rows
 

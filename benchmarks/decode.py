@@ -27,7 +27,7 @@ def measure(n: int) -> dict[str, Any]:
     from anndata import AnnData
 
     from napari_inclust import Config, Section, fit
-    from napari_inclust.training.inference import encode
+    from napari_inclust.training.inference import encode_cells
 
     small, reference, labels = pair("merfish_visp")
     rng = np.random.default_rng(0)
@@ -42,7 +42,7 @@ def measure(n: int) -> dict[str, Any]:
     made = time.perf_counter() - start
     features = run.panel.n_shared + rng.permutation(run.panel.n_reference_only)[:GENES]
     rows = np.sort(rng.permutation(n)[:EXACT])
-    exact = run.predictor.predict(features, encode(run.trainer, "section", rows))[0]
+    exact = run.predictor.predict(features, encode_cells(run.trainer, "section", rows))[0]
     seconds, said, errors = [], [], []
     before = 0.0
     for k, feature in enumerate(features):

@@ -22,7 +22,10 @@ PAIRS = {  # what is generated, and the share of the cells that have it
     "snare atac": ("atac", 0.65),
     "snare rna": ("rna", 0.65),
 }
-ACROSS = {"teaseq to citeseq": ("teaseq", "citeseq"), "citeseq to teaseq": ("citeseq", "teaseq")}  # proteins of one experiment from another
+ACROSS = {
+    "teaseq to citeseq": ("teaseq", "citeseq"),
+    "citeseq to teaseq": ("citeseq", "teaseq"),
+}  # proteins of one experiment from another
 SNARE_CELLS, SNARE_PEAKS = 4000, 3000  # drawn; most often open
 
 
@@ -67,7 +70,7 @@ def baselines(reference: Any, target: Any, block: str, known: Any) -> dict[str, 
     for d in (reference, target):
         m = d.modality(shown)
         logs.append(val.lognormalise(m.shown, "counts", m.size)[:, [m.features.index(f) for f in common]])
-    top = np.argsort(-val.moments(logs[0])[1], kind="stable")[:2000]
+    top = np.argsort(-val.column_mean_and_sd(logs[0])[1], kind="stable")[:2000]
     ours, theirs = (zscore(x[:, top].toarray()) for x in logs)
     pca = PCA(50, random_state=0, svd_solver="randomized").fit(ours)
     near = NearestNeighbors(n_neighbors=30).fit(pca.transform(ours)).kneighbors(pca.transform(theirs))[1]
@@ -79,11 +82,14 @@ def split(name: str, seed: int) -> tuple[str, Any, Any]:
     """What is generated, the cells that have it, and those that lend their truth."""
     if name in ACROSS:
         from napari_inclust.data.dataset import Dataset
-        from napari_inclust.data.feature_names import common_names
+        from napari_inclust.data.feature_names import harmonise_feature_names
 
         sets = {side: whole(f"{n} protein") for side, n in zip(("reference", "target"), ACROSS[name], strict=True)}
-        called = {b: common_names(sets, b)[0] for b in ("rna", "protein")}
-        made = [Dataset(side, s.adata, tuple(replace(m, features=called[m.name][side]) for m in s.modalities)) for side, s in sets.items()]
+        called = {b: harmonise_feature_names(sets, b)[0] for b in ("rna", "protein")}
+        made = [
+            Dataset(side, s.adata, tuple(replace(m, features=called[m.name][side]) for m in s.modalities))
+            for side, s in sets.items()
+        ]
         return "protein", *made
     data, (block, share) = whole(name), PAIRS[name]
     order = np.random.default_rng(seed).permutation(data.n_cells)
@@ -96,17 +102,21 @@ def measure(name: str, seed: int = 0, likelihood: str = "squared") -> dict[str, 
     from napari_inclust import Config
     from napari_inclust.evaluation.metrics import pearson
     from napari_inclust.multimodal.generate import generate
-    from napari_inclust.training.build_plan import compose
+    from napari_inclust.training.build_plan import build_plan
     from napari_inclust.training.trained import fit_plan
 
     block, reference, held = split(name, seed)
-    target = held.without(block)
+    target = held.without_modalities(block)
     start = time.perf_counter()
-    trained = fit_plan(compose("generate", [target, reference], likelihoods={block: likelihood}), [target, reference], Config(seed=seed))
+    trained = fit_plan(
+        build_plan("generate", [target, reference], likelihoods={block: likelihood}),
+        [target, reference],
+        Config(seed=seed),
+    )
     found = generate(trained, "target", block)
     seconds = time.perf_counter() - start
     both = [f for f in found.features if f in held.modality(block).features]
-    found = found.only(both)
+    found = found.subset(both)
     truth = truth_of(held, block, both)
     simple = baselines(reference, target, block, truth_of(reference, block, both))
     varied = truth.std(0) > 0

@@ -31,13 +31,21 @@ def pair(name: str) -> list[Any]:
     if name in ("hypothalamus", "starmap"):
         found = list(labelled(name))
     else:
-        files = {"blood": ("teaseq_pbmc_rna_adt", "citeseq_pbmc_10x"), "visp": ("merfish_visp", "snare_cortex_rna")}[name]
+        files = {"blood": ("teaseq_pbmc_rna_adt", "citeseq_pbmc_10x"), "visp": ("merfish_visp", "snare_cortex_rna")}[
+            name
+        ]
         found = [read_adata(DATA / f"{file}.h5ad") for file in files]
         if name == "blood":
-            found[0].obs["type"] = [".".join(part for part in t.split(".") if part not in BLOOD) for t in found[0].obs["cell_type"].astype(str)]
+            found[0].obs["type"] = [
+                ".".join(part for part in t.split(".") if part not in BLOOD)
+                for t in found[0].obs["cell_type"].astype(str)
+            ]
             found[1].obs["type"] = gated(found[1].obsm["protein_counts"])
         else:
-            found[0].obs["type"], found[1].obs["type"] = found[0].obs["subclass_geom_mean"].astype(str), found[1].obs["cell_type"].astype(str)
+            found[0].obs["type"], found[1].obs["type"] = (
+                found[0].obs["subclass_geom_mean"].astype(str),
+                found[1].obs["cell_type"].astype(str),
+            )
     for adata in found:
         adata.obsm.clear()
         adata.obs["type"] = ["" if t in NONE else COARSE.get(t, t) for t in adata.obs["type"]]
@@ -68,19 +76,19 @@ def rows(name: str, hidden: str | None = None) -> list[dict[str, Any]]:
 
     from napari_inclust import Config
     from napari_inclust.data.dataset import Dataset
-    from napari_inclust.multimodal.batch_correction import integrated
-    from napari_inclust.multimodal.integration_metrics import compared
-    from napari_inclust.training.build_plan import compose
+    from napari_inclust.multimodal.batch_correction import corrected_latent
+    from napari_inclust.multimodal.integration_metrics import compare_integration
+    from napari_inclust.training.build_plan import build_plan
     from napari_inclust.training.trained import fit_plan
 
     one, two = pair(name)
     two = two[(two.obs["type"] != hidden).to_numpy()].copy()
     sets = [Dataset.from_adata(one, name="one"), Dataset.from_adata(two, name="two")]
-    trained = fit_plan(compose("integrate", sets), sets, Config(device="cpu", threads=1))
+    trained = fit_plan(build_plan("integrate", sets), sets, Config(device="cpu", threads=1))
     plain = np.concatenate([trained.latent(s.name) for s in sets])
     out = []
-    for kind, z in (("network", plain), ("corrected", integrated(trained))):
-        found = compared(trained, {"one": "type", "two": "type"}, z).set_index("metric")
+    for kind, z in (("network", plain), ("corrected", corrected_latent(trained))):
+        found = compare_integration(trained, {"one": "type", "two": "type"}, z).set_index("metric")
         row = {
             "pair": name,
             "hidden": hidden or "none",
@@ -91,7 +99,10 @@ def rows(name: str, hidden: str | None = None) -> list[dict[str, Any]]:
         if hidden:
             mine = np.append((one.obs["type"] == hidden).to_numpy(), np.zeros(two.n_obs, dtype=bool))
             near = NearestNeighbors(n_neighbors=NEAREST).fit(z).kneighbors(z[mine])[1]
-            row |= {"of the type": round(float(mine[near].mean()), 3), "of the other set": round(float((near >= one.n_obs).mean()), 3)}
+            row |= {
+                "of the type": round(float(mine[near].mean()), 3),
+                "of the other set": round(float((near >= one.n_obs).mean()), 3),
+            }
         out.append(row)
     return out
 

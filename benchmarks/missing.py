@@ -52,25 +52,28 @@ def measure(section: Any, reference: Any, without: tuple[str, ...], mine: tuple[
     from napari_inclust.data.section import Reference, Section
     from napari_inclust.evaluation import cell_reliability, covariation
     from napari_inclust.evaluation.metrics import zscore
-    from napari_inclust.qc.reference_check import check
+    from napari_inclust.qc.reference_check import check_reference
 
     kept = reference[~reference.obs["type"].isin(without)].copy()
     s, r = Section.from_adata(section), Reference.from_adata(kept)
     panel = align(s, r)
     columns = ((s, panel.target_columns), (r, panel.reference_columns))
-    ours, theirs = (np.clip(zscore(val.lognormalise(d.matrix[:, c[: panel.n_shared]], d.values.kind).toarray()), -4, 4) for d, c in columns)
+    ours, theirs = (
+        np.clip(zscore(val.lognormalise(d.matrix[:, c[: panel.n_shared]], d.values.kind).toarray()), -4, 4)
+        for d, c in columns
+    )
     truth = section.obs["type"].to_numpy().astype(str)
     told, unknown = ~np.isin(truth, ["", "unassigned"]), np.isin(truth, mine)
-    near = cell_reliability.Neighbourhood(ours, 0)
-    lack = covariation.lacking(near.groups, near.sizes, ours, theirs)
+    near = cell_reliability.SmoothedCells(ours, 0)
+    lack = covariation.missing_covariation(near.group_profiles, near.group_sizes, ours, theirs)
     row: dict[str, Any] = {"without": " ".join(without) or "none", "cells": int(unknown.sum())}
     labels = {"labels": np.unique(kept.obs["type"], return_inverse=True)[1], "no labels": np.full(kept.n_obs, -1)}
     for name, codes in labels.items() if mine else ():
-        profiles = cell_reliability.kinds(theirs, codes, 0)
-        strange, group = near.strangeness(ours, profiles)
+        profiles = cell_reliability.type_profiles(theirs, codes, 0)
+        strange, group = near.novelty_scores(ours, profiles)
         for what, value in (("resemblance", strange), ("trust", strange + lack[group])):
             row[f"{what}, {name}"] = roc_auc_score(unknown[told], value[told])
-    groups = check(s, r, panel, labels="type", section_labels=None).groups
+    groups = check_reference(s, r, panel, labels="type", section_labels=None).groups
     for finding in ("missing", "unknown", "doubtful"):
         row[f"share {finding}"] = float(groups.loc[groups["finding"] == finding, "share"].sum())
     return row

@@ -21,7 +21,15 @@ IN_REFERENCE = {  # names of the section's classes in the reference; others are 
     "Endothelial 2": "Endothelial 2", "Endothelial 3": "Endothelial 3", "Pericytes": "Mural", "Microglia": "Microglia", "Ependymal": "Ependymal",
 }  # fmt: skip
 LARGE = {
-    "hypothalamus": ("Inhibitory", "Mature oligodendrocyte", "Astrocytes", "Excitatory", "Endothelial", "Immature oligodendrocyte", "Microglia"),
+    "hypothalamus": (
+        "Inhibitory",
+        "Mature oligodendrocyte",
+        "Astrocytes",
+        "Excitatory",
+        "Endothelial",
+        "Immature oligodendrocyte",
+        "Microglia",
+    ),
     "starmap": ("eL6-1", "eL5-3", "eL2/3", "L5-1", "Smc", "Astro", "Endo", "Oligo"),
     "blood": ("T.CD4.Memory", "T.CD4.Naive", "B.Naive", "Mono.CD14", "T.CD8.Effector"),
 }
@@ -32,7 +40,9 @@ def pair(name: str) -> tuple[Any, Any]:
     from napari_inclust.io.readers.dispatch import read_adata
 
     if name == "hypothalamus":
-        target, reference = (read_adata(DATA / f"{file}.h5ad") for file in ("merfish_hypothalamus", "scrna_hypothalamus"))
+        target, reference = (
+            read_adata(DATA / f"{file}.h5ad") for file in ("merfish_hypothalamus", "scrna_hypothalamus")
+        )
         target = target[:, ~target.var_names.str.startswith("Blank") & (target.var_names != "Fos")].copy()
         target.obs["type"] = [IN_REFERENCE.get(c, "") for c in target.obs["cell_class"].astype(str)]
         reference.obs["type"] = reference.obs["cell_type"].astype(str)
@@ -40,7 +50,11 @@ def pair(name: str) -> tuple[Any, Any]:
     whole = read_adata(DATA / ("starmap_mpfc.h5ad" if name == "starmap" else "teaseq_pbmc_rna_adt.h5ad"))
     whole.obsm.clear()
     whole.obs["type"] = whole.obs["cell_type"].astype(str)
-    first = (whole.obs["sample"] == "BZ5").to_numpy() if name == "starmap" else np.random.default_rng(0).permutation(whole.n_obs) < whole.n_obs // 2
+    first = (
+        (whole.obs["sample"] == "BZ5").to_numpy()
+        if name == "starmap"
+        else np.random.default_rng(0).permutation(whole.n_obs) < whole.n_obs // 2
+    )
     return whole[first].copy(), whole[~first].copy()
 
 
@@ -48,24 +62,24 @@ def trained(name: str, hidden: str | None, **settings: Any) -> Any:
     """A plan of the pair, without a type in the reference."""
     from napari_inclust import Config
     from napari_inclust.data.dataset import Dataset
-    from napari_inclust.training.build_plan import compose
+    from napari_inclust.training.build_plan import build_plan
     from napari_inclust.training.trained import fit_plan
 
     target, reference = pair(name)
     reference = reference[(reference.obs["type"] != hidden).to_numpy()].copy()
     sets = [Dataset.from_adata(target, name="target"), Dataset.from_adata(reference, name="reference")]
     config = Config.preset(device="cpu", **settings)
-    return fit_plan(compose("transfer", sets, labels={"reference": "type"}, members=config.members), sets, config)
+    return fit_plan(build_plan("transfer", sets, labels={"reference": "type"}, members=config.members), sets, config)
 
 
 def found(name: str, hidden: str | None) -> dict[str, Any]:
     """Recall and precision of the new type that holds most of the hidden cells; the networks hardly matter, so they are trained for one epoch."""
-    from napari_inclust.multimodal.novel_types import new_types
-    from napari_inclust.multimodal.novelty import novelty
+    from napari_inclust.multimodal.novel_types import find_novel_types
+    from napari_inclust.multimodal.novelty import score_novelty
 
     plan = trained(name, hidden, epochs=1, members=2)
     truth = plan.data("target").obs["type"].to_numpy().astype(str)
-    code = new_types(plan, "target", novelty(plan, "target", ["reference"])).code
+    code = find_novel_types(plan, "target", score_novelty(plan, "target", ["reference"])).group_codes
     known, mine = np.isin(truth, plan.plan.classes), truth == hidden
     row = {
         "pair": name,
@@ -79,16 +93,24 @@ def found(name: str, hidden: str | None) -> dict[str, Any]:
     best = np.bincount(code[mine & (code >= 0)]).argmax() if (code[mine] >= 0).any() else -2
     group = code == best
     share = float(mine[group].mean()) if group.any() else 0.0
-    return row | {"in any new type": float((code[mine] >= 0).mean()), "recall": float(group[mine].mean()), "precision": share}
+    return row | {
+        "in any new type": float((code[mine] >= 0).mean()),
+        "recall": float(group[mine].mean()),
+        "precision": share,
+    }
 
 
 def scores(name: str) -> dict[str, Any]:
     """Types given with default settings, against the truth."""
-    from napari_inclust.multimodal.label_transfer import transfer
+    from napari_inclust.multimodal.label_transfer import transfer_labels
 
     plan = trained(name, None)
-    types = transfer(plan, "target")
-    return {"pair": name, "held-out": types.held_out_accuracy, **types.score(plan.data("target").obs["type"].to_numpy().astype(str))}
+    types = transfer_labels(plan, "target")
+    return {
+        "pair": name,
+        "held-out": types.held_out_accuracy,
+        **types.score(plan.data("target").obs["type"].to_numpy().astype(str)),
+    }
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ def write(path: Path, n: int) -> None:
     step = GENES // VALUES
     indices = (np.arange(VALUES, dtype=np.int32) * step + random.integers(0, step, (n, VALUES), dtype=np.int32)).ravel()
     data = (random.geometric(0.5, n * VALUES)).astype(np.float32)
-    adata = AnnData(sp.csr_matrix((data, indices, np.arange(0, n * VALUES + 1, VALUES, dtype=np.int32)), shape=(n, GENES)))
+    adata = AnnData(
+        sp.csr_matrix((data, indices, np.arange(0, n * VALUES + 1, VALUES, dtype=np.int32)), shape=(n, GENES))
+    )
     adata.var_names = [f"Gene{i}" for i in range(GENES)]
     adata.obs_names = np.arange(n).astype(str)
     times = -(-n // demo.n_cells)
@@ -69,8 +71,8 @@ def measure(n: int, kind: str) -> dict[str, Any]:
         session.open_section(section)
         seconds, before = time.perf_counter() - start, peak()
         start = time.perf_counter()
-        session.choose(section.genes[0])
-        session.shown()
+        session.select_gene(section.genes[0])
+        session.displayed_values()
         return dict(zip(COLUMNS, (n, kind, size, seconds, time.perf_counter() - start, before, peak()), strict=True))
 
 

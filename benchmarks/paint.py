@@ -59,10 +59,10 @@ def measure(n: int) -> dict[str, float]:
     import napari
     from qtpy.QtWidgets import QApplication
 
-    from napari_inclust.gui.controllers.scene import types_of
+    from napari_inclust.gui.controllers.scene import categories_from_column
     from napari_inclust.paint.layers.painter import Painter
-    from napari_inclust.paint.limits import Percentile
-    from napari_inclust.paint.values import CellTypes, CellValues, palette
+    from napari_inclust.paint.limits import PercentileLimits
+    from napari_inclust.paint.values import CellCategories, CellValues, category_palette
 
     section = tiled(n)
     viewer = napari.Viewer(show=True)
@@ -70,10 +70,10 @@ def measure(n: int) -> dict[str, float]:
     QApplication.processEvents()
     random = np.random.default_rng(0)
     genes = [CellValues(f"gene {k}", random.gamma(2, 1, n).astype(np.float32), "imputed", None, 0.5) for k in range(3)]
-    limits = [Percentile().get_limits(g.values) for g in genes]
+    limits = [PercentileLimits().get_limits(g.values) for g in genes]
     start = time.perf_counter()
     painter = Painter(viewer, section)
-    painter.paint([genes[0]], [limits[0]])
+    painter.show_genes([genes[0]], [limits[0]])
     viewer.screenshot(flash=False)
     opened = time.perf_counter() - start
     grown = 0.0
@@ -94,34 +94,45 @@ def measure(n: int) -> dict[str, float]:
         grown = resident() - grown
         return alone[2:], seen[2:]
 
-    setter, switched = drawn(lambda k: painter.paint([genes[k % 3]], [limits[k % 3]]))
+    setter, switched = drawn(lambda k: painter.show_genes([genes[k % 3]], [limits[k % 3]]))
     growth = grown
     channels = ("red", "green", "blue")
 
     def blended(k: int) -> None:
         turned = {c: (i + k) % 3 for i, c in enumerate(channels)}
-        painter.blend.show({c: genes[i] for c, i in turned.items()}, {c: limits[i] for c, i in turned.items()}, painter.describe)
-        painter.bring("blend")
+        painter.blend_layers.show(
+            {c: genes[i] for c, i in turned.items()}, {c: limits[i] for c, i in turned.items()}, painter.describe
+        )
+        painter.bring_to_front("blend")
 
     _, blend = drawn(blended)
-    painter.blend.show({}, {}, painter.describe)
+    painter.blend_layers.show({}, {}, painter.describe)
     codes = [random.integers(0, 7, n).astype(np.int32) for _ in range(2)]
-    domains = [CellTypes("domains (7)", c, tuple("1234567"), palette(7)) for c in codes]
+    domains = [CellCategories("domains (7)", c, tuple("1234567"), category_palette(7)) for c in codes]
     sure = np.ones(n, dtype=np.float32)
 
     def found(k: int) -> None:
         painter.show_domains(domains[k % 2], sure, frozenset(), shaded=False)
-        painter.bring("domains")
+        painter.bring_to_front("domains")
 
     _, segmented = drawn(found)
-    types = types_of(section, "cell_class")
-    painter.paint_types(types)
+    types = categories_from_column(section, "cell_class")
+    painter.show_categories(types)
     start = time.perf_counter()
-    painter.paint_types(types)
+    painter.show_categories(types)
     recolour = time.perf_counter() - start
     viewer.close()
     QApplication.processEvents()
-    seconds = (opened, np.median(setter), max(setter), np.median(switched), np.median(blend), np.median(segmented), recolour, lookup(genes[0].values))
+    seconds = (
+        opened,
+        np.median(setter),
+        max(setter),
+        np.median(switched),
+        np.median(blend),
+        np.median(segmented),
+        recolour,
+        lookup(genes[0].values),
+    )
     return dict(zip(COLUMNS, (n, *(s * 1e3 for s in seconds), growth), strict=True))
 
 

@@ -16,7 +16,14 @@ import numpy as np
 
 from .open import write
 
-COLUMNS = ("cells", "read with outlines, s", "first gene on the screen, s", "together, s", "processor time, s", "cells without a pixel")
+COLUMNS = (
+    "cells",
+    "read with outlines, s",
+    "first gene on the screen, s",
+    "together, s",
+    "processor time, s",
+    "cells without a pixel",
+)
 
 
 def outlines(section: Any, path: Path) -> None:
@@ -36,8 +43,8 @@ def measure(n: int) -> dict[str, Any]:
     import napari
     from qtpy.QtWidgets import QApplication
 
-    from napari_inclust.gui.state.gene_source import log_measured
-    from napari_inclust.gui.viewer_context import bench_of
+    from napari_inclust.gui.state.gene_source import lognormalised_genes
+    from napari_inclust.gui.viewer_context import get_viewer_context
     from napari_inclust.io.readers.dispatch import read_section
 
     with tempfile.TemporaryDirectory() as folder:
@@ -45,14 +52,14 @@ def measure(n: int) -> dict[str, Any]:
         write(path, n)
         outlines(read_section(path), cells)
         viewer = napari.Viewer(show=True)
-        bench = bench_of(viewer)
+        bench = get_viewer_context(viewer)
         QApplication.processEvents()
         start, used = time.perf_counter(), time.process_time()
         section = read_section(path, segmentation=cells)
-        measured = log_measured(section)
+        measured = lognormalised_genes(section)
         read = time.perf_counter() - start
         bench.session.open_section(section, measured)
-        bench.session.choose(section.genes[0])
+        bench.session.select_gene(section.genes[0])
         viewer.screenshot(flash=False)
         together, used = time.perf_counter() - start, time.process_time() - used
         drawn = len(np.unique(section.raster)) - 1

@@ -27,10 +27,17 @@ def lognormal(adata: ad.AnnData, size: float | None = None) -> ad.AnnData:
     """Library sizes made equal (to their median, or to `size`), then log1p."""
     x = dense(adata.X)
     total = x.sum(1, keepdims=True)
-    return ad.AnnData(np.log1p(x / np.maximum(total, 1) * (size or np.median(total))), obs=adata.obs, var=adata.var[[]], obsm=dict(adata.obsm))
+    return ad.AnnData(
+        np.log1p(x / np.maximum(total, 1) * (size or np.median(total))),
+        obs=adata.obs,
+        var=adata.var[[]],
+        obsm=dict(adata.obsm),
+    )
 
 
-def tangram(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int, labels: str | None = None) -> np.ndarray:
+def tangram(
+    spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int, labels: str | None = None
+) -> np.ndarray:
     """Cells mode (Biancalani et al., Nature Methods 2021)."""
     import tangram as tg
 
@@ -41,7 +48,9 @@ def tangram(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: 
     return dense(found[:, [g.lower() for g in genes]].X)
 
 
-def tangram_clusters(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int, labels: str | None = None) -> np.ndarray:
+def tangram_clusters(
+    spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int, labels: str | None = None
+) -> np.ndarray:
     """Clusters mode: a mean profile of each type is mapped."""
     import tangram as tg
 
@@ -50,12 +59,16 @@ def tangram_clusters(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str
     kept = reference.obs[labels].notna().to_numpy()
     spatial, reference = lognormal(spatial), lognormal(reference[kept])
     tg.pp_adatas(reference, spatial, genes=[g for g in spatial.var_names if g in set(reference.var_names)])
-    mapped = tg.map_cells_to_space(reference, spatial, mode="clusters", cluster_label=labels, device="cpu", random_state=seed)
+    mapped = tg.map_cells_to_space(
+        reference, spatial, mode="clusters", cluster_label=labels, device="cpu", random_state=seed
+    )
     found = tg.project_genes(mapped, reference, cluster_label=labels)
     return dense(found[:, [g.lower() for g in genes]].X)
 
 
-def both_scaled(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def both_scaled(
+    spatial: ad.AnnData, reference: ad.AnnData, genes: list[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Shared genes of the section and of the reference, log-normalised and z-scored within each; the wanted genes of the reference, log-normalised."""
     shared = [g for g in spatial.var_names if g in set(reference.var_names)]
     reference = lognormal(reference, SIZE)
@@ -68,11 +81,17 @@ def nearest(ours: np.ndarray, theirs: np.ndarray, metric: str) -> tuple[np.ndarr
     """Distances and rows of the 50 nearest cells of the reference."""
     from sklearn.neighbors import NearestNeighbors
 
-    found: tuple[np.ndarray, np.ndarray] = NearestNeighbors(n_neighbors=min(50, len(theirs)), metric=metric, algorithm="brute").fit(theirs).kneighbors(ours)
+    found: tuple[np.ndarray, np.ndarray] = (
+        NearestNeighbors(n_neighbors=min(50, len(theirs)), metric=metric, algorithm="brute")
+        .fit(theirs)
+        .kneighbors(ours)
+    )
     return found
 
 
-def knn_harmony(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int, labels: str | None = None) -> np.ndarray:
+def knn_harmony(
+    spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int, labels: str | None = None
+) -> np.ndarray:
     """Gaussian-weighted nearest neighbours in joint principal components, aligned by Harmony (Korsunsky et al., Nature Methods 2019)."""
     import harmonypy
     import pandas as pd
@@ -89,7 +108,9 @@ def knn_harmony(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], se
     return np.einsum("cn,cng->cg", weight / weight.sum(1, keepdims=True), wanted[rows])
 
 
-def spage(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int, labels: str | None = None) -> np.ndarray:
+def spage(
+    spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int, labels: str | None = None
+) -> np.ndarray:
     """SpaGE (Abdelaal et al., Nucleic Acids Research 2020), written anew from the paper's formulas since the method is not on PyPI.
 
     Principal components of either set are turned into principal vectors (singular vectors of their cross product); the reference's vectors of a cosine similarity above 0.3
@@ -103,11 +124,15 @@ def spage(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: in
     distance, rows = nearest(ours @ vectors, theirs @ vectors, "cosine")
     counted = distance < 1
     near = np.where(counted, distance, 0)
-    weight = np.where(counted, 1 - near / np.maximum(near.sum(1, keepdims=True), 1e-12), 0) / np.maximum(counted.sum(1, keepdims=True) - 1, 1)
+    weight = np.where(counted, 1 - near / np.maximum(near.sum(1, keepdims=True), 1e-12), 0) / np.maximum(
+        counted.sum(1, keepdims=True) - 1, 1
+    )
     return np.einsum("cn,cng->cg", weight, wanted[rows])
 
 
-def gimvi(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int, labels: str | None = None) -> np.ndarray:
+def gimvi(
+    spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int, labels: str | None = None
+) -> np.ndarray:
     """gimVI (Lopez et al., 2019)."""
     import scvi
     from scvi.external import GIMVI
@@ -123,7 +148,9 @@ def gimvi(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: in
     return np.asarray(model.get_imputed_values(normalized=True)[1])[:, len(shared) :]
 
 
-def envi(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int, labels: str | None = None) -> np.ndarray:
+def envi(
+    spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int, labels: str | None = None
+) -> np.ndarray:
     """ENVI (Haviv et al., Nature Biotechnology 2024); ENVI_STEPS in the environment sets the steps of its training."""
     import scenvi
 
@@ -137,7 +164,9 @@ def envi(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int
     return np.asarray(model.spatial_data.obsm["imputation"][genes])
 
 
-def uniport(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int, labels: str | None = None) -> np.ndarray:
+def uniport(
+    spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: int, labels: str | None = None
+) -> np.ndarray:
     """uniPort (Cao et al., Nature Communications 2022)."""
     import uniport as up
 
@@ -150,15 +179,26 @@ def uniport(spatial: ad.AnnData, reference: ad.AnnData, genes: list[str], seed: 
         adata.X = adata.X / np.maximum(adata.X.max(0), 1e-6)
     both = ad.concat([spatial, reference[:, shared].copy()])
     both.obs["domain_id"] = both.obs["domain_id"].astype("category")
-    up.Run(adatas=[spatial, reference], adata_cm=both, lambda_kl=5.0, model_info=False, seed=seed, outdir=str(Path.cwd() / "uniport"))
+    up.Run(
+        adatas=[spatial, reference],
+        adata_cm=both,
+        lambda_kl=5.0,
+        model_info=False,
+        seed=seed,
+        outdir=str(Path.cwd() / "uniport"),
+    )
     found = up.Run(adata_cm=spatial, out="predict", pred_id=1, outdir=str(Path.cwd() / "uniport"))
     return np.asarray(found.obsm["predict"])[:, len(shared) :]
 
 
-METHODS: dict[str, Callable[..., np.ndarray]] = {f.__name__: f for f in (tangram, tangram_clusters, knn_harmony, spage, gimvi, envi, uniport)}
+METHODS: dict[str, Callable[..., np.ndarray]] = {
+    f.__name__: f for f in (tangram, tangram_clusters, knn_harmony, spage, gimvi, envi, uniport)
+}
 
 if __name__ == "__main__":
     name, spatial, reference, genes, out = sys.argv[1:6]
     labels = sys.argv[6] if len(sys.argv) > 6 else None
-    found = METHODS[name](ad.read_h5ad(spatial), ad.read_h5ad(reference), Path(genes).read_text().split("\n"), 0, labels)
+    found = METHODS[name](
+        ad.read_h5ad(spatial), ad.read_h5ad(reference), Path(genes).read_text().split("\n"), 0, labels
+    )
     np.save(out, found.astype(np.float32))

@@ -40,7 +40,9 @@ LEAST = 10  # cells of either set that express a gene
 COUNTS = 5  # of a cell
 
 
-def prepared(spatial: ad.AnnData, reference: ad.AnnData, cells: int, reference_cells: int, folds: int) -> tuple[ad.AnnData, ad.AnnData, list[list[str]]]:
+def prepared(
+    spatial: ad.AnnData, reference: ad.AnnData, cells: int, reference_cells: int, folds: int
+) -> tuple[ad.AnnData, ad.AnnData, list[list[str]]]:
     """Cells that can be judged, at most so many of either set, and the genes of each fold."""
     from .rival_methods import dense
 
@@ -64,8 +66,14 @@ def environment(method: str, folder: Path) -> Path:
     python = folder / method / "bin" / "python"
     if not (folder / method / "ready").exists():
         venv.create(folder / method, clear=True)
-        pins = {"torch": next(line for line in (HERE.parent / "constraints.txt").read_text().split() if line.startswith("torch=="))}
-        first = [pins[p] for p in PACKAGES[method] if p in pins]  # pinned and before the others, so that pip does not take a build of several GB
+        pins = {
+            "torch": next(
+                line for line in (HERE.parent / "constraints.txt").read_text().split() if line.startswith("torch==")
+            )
+        }
+        first = [
+            pins[p] for p in PACKAGES[method] if p in pins
+        ]  # pinned and before the others, so that pip does not take a build of several GB
         for packages in (first, PACKAGES[method]):
             if packages:
                 words = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", *packages]
@@ -95,10 +103,18 @@ def simple(method: str, spatial: ad.AnnData, reference: ad.AnnData, genes: list[
     return np.asarray(means[np.argmax(ours @ (profiles / np.linalg.norm(profiles, axis=1, keepdims=True)).T, axis=1)])
 
 
-def run_fold(method: str, files: dict[str, Path], genes: list[str], labels: str | None, python: Path | None) -> np.ndarray:
+def run_fold(
+    method: str, files: dict[str, Path], genes: list[str], labels: str | None, python: Path | None
+) -> np.ndarray:
     """Predictions (cells, genes) of one fold, from files."""
     files["genes"].write_text("\n".join(genes))
-    quiet: dict[str, Any] = {"check": True, "capture_output": True, "text": True, "env": os.environ | ONE_THREAD, "cwd": files["genes"].parent}
+    quiet: dict[str, Any] = {
+        "check": True,
+        "capture_output": True,
+        "text": True,
+        "env": os.environ | ONE_THREAD,
+        "cwd": files["genes"].parent,
+    }
     if method in SIMPLE:
         return simple(method, ad.read_h5ad(files["spatial"]), ad.read_h5ad(files["reference"]), genes, labels)
     if method == OURS:
@@ -116,7 +132,16 @@ def run_fold(method: str, files: dict[str, Path], genes: list[str], labels: str 
         subprocess.run([Path(sys.executable).with_name("inclust"), *words], **quiet)
         return np.asarray(ad.read_h5ad(files["out"])[:, genes].X)
     subprocess.run(
-        [python, HERE / "rival_methods.py", method, files["spatial"], files["reference"], files["genes"], files["array"], *([labels] if labels else [])],
+        [
+            python,
+            HERE / "rival_methods.py",
+            method,
+            files["spatial"],
+            files["reference"],
+            files["genes"],
+            files["array"],
+            *([labels] if labels else []),
+        ],
         **quiet,
     )
     return np.load(files["array"])
@@ -124,12 +149,21 @@ def run_fold(method: str, files: dict[str, Path], genes: list[str], labels: str 
 
 def spent() -> float:
     """CPU seconds of this process and its finished children."""
-    return sum(u.ru_utime + u.ru_stime for u in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+    return sum(
+        u.ru_utime + u.ru_stime for u in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
-def judge(method: str, spatial: ad.AnnData, reference: ad.AnnData, folds: list[list[str]], labels: str | None, environments: Path) -> dict[str, Any]:
+def judge(
+    method: str,
+    spatial: ad.AnnData,
+    reference: ad.AnnData,
+    folds: list[list[str]],
+    labels: str | None,
+    environments: Path,
+) -> dict[str, Any]:
     """One row: medians over genes, seconds a fold, or why there is nothing."""
-    from napari_inclust.evaluation.metrics import metrics
+    from napari_inclust.evaluation.metrics import gene_metrics
 
     from .rival_methods import lognormal
 
@@ -142,7 +176,13 @@ def judge(method: str, spatial: ad.AnnData, reference: ad.AnnData, folds: list[l
         with tempfile.TemporaryDirectory() as folder:
             files = {
                 name: Path(folder) / file
-                for name, file in (("spatial", "s.h5ad"), ("reference", "r.h5ad"), ("genes", "g.txt"), ("out", "o.h5ad"), ("array", "o.npy"))
+                for name, file in (
+                    ("spatial", "s.h5ad"),
+                    ("reference", "r.h5ad"),
+                    ("genes", "g.txt"),
+                    ("out", "o.h5ad"),
+                    ("array", "o.npy"),
+                )
             }
             reference.write_h5ad(files["reference"])
             for fold in folds:
@@ -152,8 +192,14 @@ def judge(method: str, spatial: ad.AnnData, reference: ad.AnnData, folds: list[l
     except (subprocess.CalledProcessError, ValueError) as error:
         said = [line for line in (getattr(error, "stderr", "") or str(error)).strip().splitlines() if line.strip()]
         return {"method": method, "genes": 0, "failed": said[-1][:200] if said else str(error)}
-    table = metrics(truth, np.hstack(predicted))
-    peak = max(resource.getrusage(r).ru_maxrss for r in ([resource.RUSAGE_SELF] if method in SIMPLE else [resource.RUSAGE_CHILDREN])) / 1024
+    table = gene_metrics(truth, np.hstack(predicted))
+    peak = (
+        max(
+            resource.getrusage(r).ru_maxrss
+            for r in ([resource.RUSAGE_SELF] if method in SIMPLE else [resource.RUSAGE_CHILDREN])
+        )
+        / 1024
+    )
     return {
         "method": method, "genes": len(genes), **{m: float(table[m].median()) for m in SHOWN}, "mean pcc": float(table["pcc"].mean()), "CPU seconds a fold": (spent() - cpu) / len(folds),
         "seconds a fold": (time.perf_counter() - start) / len(folds), "peak MB so far": peak,
@@ -170,16 +216,25 @@ def main() -> None:
     options.add_argument("--folds-run", type=int, help="only the first so many folds")
     options.add_argument("--cells", type=int, default=2500)
     options.add_argument("--reference-cells", type=int, default=4000)
-    options.add_argument("--environments", type=Path, default=Path.home() / ".cache" / "inclust-rivals", help="where the environments are kept")
+    options.add_argument(
+        "--environments",
+        type=Path,
+        default=Path.home() / ".cache" / "inclust-rivals",
+        help="where the environments are kept",
+    )
     options.add_argument("-o", "--output", type=Path)
     given = options.parse_args()
-    spatial, reference, folds = prepared(ad.read_h5ad(given.spatial), ad.read_h5ad(given.reference), given.cells, given.reference_cells, given.folds)
+    spatial, reference, folds = prepared(
+        ad.read_h5ad(given.spatial), ad.read_h5ad(given.reference), given.cells, given.reference_cells, given.folds
+    )
     rows = []
     for method in given.methods.split(","):
         if method not in (OURS, *SIMPLE, *PACKAGES):
             options.error(f"unknown method {method!r}; expected some of {', '.join((OURS, *SIMPLE, *PACKAGES))}")
         rows.append(judge(method, spatial, reference, folds[: given.folds_run], given.labels, given.environments))
-        print(", ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in rows[-1].items()), flush=True)
+        print(
+            ", ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in rows[-1].items()), flush=True
+        )
     if given.output is not None:
         pd.DataFrame(rows).to_csv(given.output, index=False)
 

@@ -29,19 +29,19 @@ class Turns:
     """
 
     def __init__(self, steps: Callable[..., Generator[Any, None, Any]], go: Any, tell: Callable[[float], None]) -> None:
-        self._steps, self._go, self._tell = steps, go, tell
+        self._steps, self._train, self._emit_changed = steps, go, tell
 
     def __call__(self, *args: Any, **kwargs: Any) -> Generator[Any, None, Any]:
         steps = self._steps(*args, **kwargs)
         while True:
-            self._go.wait()
+            self._train.wait()
             start = time.perf_counter()
             try:
                 epoch = next(steps)
             except StopIteration as end:
                 return end.value
             if epoch.stage == "training":
-                self._tell(time.perf_counter() - start)
+                self._emit_changed(time.perf_counter() - start)
             yield epoch
 
 
@@ -54,10 +54,12 @@ def settings() -> Any:
 
 def headless(go: Any, told: Any) -> None:
     """The same training without a window, in a process of its own."""
-    from napari_inclust.imputation.fit import epochs
+    from napari_inclust.imputation.fit import fit_epochs
     from napari_inclust.io import demo
 
-    for _ in Turns(epochs, go, told.put)(demo.demo_section(), demo.demo_reference(), settings(), labels="cell_type"):
+    for _ in Turns(fit_epochs, go, told.put)(
+        demo.demo_section(), demo.demo_reference(), settings(), labels="cell_type"
+    ):
         pass
 
 
@@ -70,7 +72,7 @@ def measure() -> dict[str, Any]:
     from qtpy.QtWidgets import QApplication
 
     from napari_inclust.gui.controllers.training import DONE
-    from napari_inclust.gui.viewer_context import bench_of
+    from napari_inclust.gui.viewer_context import get_viewer_context
     from napari_inclust.io import demo
     from napari_inclust.paint.layers import canvas
 
@@ -83,12 +85,12 @@ def measure() -> dict[str, Any]:
     _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
     QApplication.processEvents()
     opening = time.perf_counter() - start
-    bench = bench_of(viewer)
+    bench = get_viewer_context(viewer)
     bench.session.open_section(demo.demo_section())
     bench.session.open_reference(demo.demo_reference(), "cell_type")
     plugin.dock.tabs.setCurrentIndex(plugin.dock.titles.index("Train"))  # where the losses are drawn
     taken: list[float] = []
-    bench.training.steps = Turns(bench.training.steps, mine, taken.append)
+    bench.training_controller.train = Turns(bench.training_controller.train, mine, taken.append)
     beats: list[float] = []
     timer = QTimer()
     timer.setInterval(10)
@@ -132,21 +134,28 @@ def measure() -> dict[str, Any]:
 
     wait(until(1), panned=True)
     idle = wait(until(3), panned=True)
-    bench.training.start(settings())
+    bench.training_controller.start(settings())
     for go in (mine, theirs):
         turn(go, panned=False, n=1)
-    kinds = {(who, panned): (go, list[float](), list[float]()) for who, go in (("worker", mine), ("process", theirs)) for panned in (False, True)}
+    kinds = {
+        (who, panned): (go, list[float](), list[float]())
+        for who, go in (("worker", mine), ("process", theirs))
+        for panned in (False, True)
+    }
     for _ in range(TURNS):
         for (_who, panned), (go, seconds, gaps) in kinds.items():
             for all_of, found in zip((seconds, gaps), turn(go, panned=panned), strict=True):
                 all_of += found
     other.kill()
     mine.set()
-    scoring = wait(lambda: bench.training.state == DONE, panned=True)
+    scoring = wait(lambda: bench.training_controller.state == DONE, panned=True)
     timer.stop()
     viewer.close()
     epoch = {kind: float(np.median(seconds)) for kind, (_, seconds, _) in kinds.items()}
-    p99 = {name: float(np.percentile(gaps, 99)) for name, gaps in (("idle", idle), ("training", kinds["worker", True][2]), ("scoring", scoring))}
+    p99 = {
+        name: float(np.percentile(gaps, 99))
+        for name, gaps in (("idle", idle), ("training", kinds["worker", True][2]), ("scoring", scoring))
+    }
     return {
         "opening the dock, ms": opening * 1e3, "panning: idle p99, ms": p99["idle"], "training p99, ms": p99["training"], "training p99 / idle": p99["training"] / p99["idle"],
         "training longest, ms": max(kinds["worker", True][2]), "scoring p99, ms": p99["scoring"], "scoring longest, ms": max(scoring),

@@ -114,4 +114,6 @@ def truth():
 def config():
     from napari_inclust.training.config import Config
 
-    return Config.preset("fast", members=3, epochs=4, steps=20, batch=64, hidden=(32,), decoder_hidden=(32,), latent=8, threads=1)
+    return Config.preset(
+        "fast", members=3, epochs=4, steps=20, batch=64, hidden=(32,), decoder_hidden=(32,), latent=8, threads=1
+    )

@@ -13,7 +13,9 @@ from napari_inclust.io.readers.dispatch import read_adata
 @pytest.fixture(scope="module")
 def hypothalamus():
     """The embedded pair with its labels, with the default settings."""
-    return fit(demo.demo_section(with_hidden=True), demo.demo_reference(), Config.preset("balanced"), labels="cell_type")
+    return fit(
+        demo.demo_section(with_hidden=True), demo.demo_reference(), Config.preset("balanced"), labels="cell_type"
+    )
 
 
 def test_the_hypothalamus_is_predicted_well_above_its_baselines(hypothalamus):
@@ -39,7 +41,9 @@ def test_scores_of_unmeasured_genes_can_be_foreseen(hypothalamus):
 
 def test_the_embryo_is_predicted_at_least_as_well_as_by_its_nearest_neighbours_with_intervals_that_hold(shared):
     section = Section.from_adata(read_adata(shared / "data" / "insitu_drosophila.h5ad"), plane=(0, 1))
-    run = fit(section, Reference.from_adata(read_adata(shared / "data" / "scrna_drosophila.h5ad")), Config.preset("balanced"))
+    run = fit(
+        section, Reference.from_adata(read_adata(shared / "data" / "scrna_drosophila.h5ad")), Config.preset("balanced")
+    )
     median = run.scores.median()
     assert median["pcc"] >= median["pcc_knn"]
     assert median["pcc"] > median["pcc_gene_mean"]

@@ -26,8 +26,20 @@ def test_a_skip_of_any_kind_is_a_failure_in_ci_and_only_there(tmp_path, ci, coun
     for name, body in SKIPS.items():
         (tmp_path / f"test_{name}.py").write_text(f"import pytest\n{body}\n")
     plain = [word for name in ("napari", "xvfb", "pytest-qt", "cacheprovider") for word in ("-p", f"no:{name}")]
-    command = [sys.executable, "-m", "pytest", "-q", "-W", "ignore", "--continue-on-collection-errors", *plain, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=os.environ | {"CI": ci})
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-W",
+        "ignore",
+        "--continue-on-collection-errors",
+        *plain,
+        str(tmp_path),
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=tmp_path, env=os.environ | {"CI": ci}
+    )
     assert counted in done.stdout
     assert (done.returncode == 1) == bool(ci), done.stdout
 
@@ -39,11 +51,17 @@ def test_a_second_make_only_runs_the_command(tmp_path):
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / ".ready").touch()
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}  # the tests may run under make themselves
-    planned = subprocess.run(["make", "-n", "demo"], capture_output=True, text=True, check=True, cwd=tmp_path, env=env).stdout
+    env = {
+        k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))
+    }  # the tests may run under make themselves
+    planned = subprocess.run(
+        ["make", "-n", "demo"], capture_output=True, text=True, check=True, cwd=tmp_path, env=env
+    ).stdout
     assert planned.strip() == ".venv/bin/inclust demo"
     os.utime(tmp_path / "constraints.txt", (2e9, 2e9))
-    planned = subprocess.run(["make", "-n", "demo"], capture_output=True, text=True, check=True, cwd=tmp_path, env=env).stdout
+    planned = subprocess.run(
+        ["make", "-n", "demo"], capture_output=True, text=True, check=True, cwd=tmp_path, env=env
+    ).stdout
     assert "pip install" in planned
     assert planned.index("torch") < planned.index("[all,test]")
 
@@ -53,6 +71,8 @@ def test_every_package_that_is_installed_for_the_tests_is_pinned():
 
     from packaging.requirements import Requirement
 
-    pinned = {line.split("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    pinned = {
+        line.split("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().splitlines()
+    }
     needed = {Requirement(r).name.lower().replace("_", "-") for r in requires("napari-inclust")}
     assert needed <= pinned

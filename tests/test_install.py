@@ -44,7 +44,19 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dist")
     _run(sys.executable, "-m", "build", "--no-isolation", "--sdist", "--wheel", "--outdir", folder, ROOT)
     (sdist,) = folder.glob("*.tar.gz")
-    _run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder / "from-sdist", sdist)
+    _run(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "--wheel-dir",
+        folder / "from-sdist",
+        sdist,
+    )
     return {"wheel": next(folder.glob("*.whl")), "sdist": next((folder / "from-sdist").glob("*.whl"))}
 
 
@@ -85,7 +97,11 @@ def test_version_is_the_same_everywhere():
 
 
 def test_no_path_of_a_machine_and_no_registry_host_is_in_the_project():
-    files = [ROOT / name for name in _run("git", "ls-files", cwd=ROOT).splitlines()] if (ROOT / ".git").exists() else list(ROOT.rglob("*"))
+    files = (
+        [ROOT / name for name in _run("git", "ls-files", cwd=ROOT).splitlines()]
+        if (ROOT / ".git").exists()
+        else list(ROOT.rglob("*"))
+    )
     texts = {
         f: f.read_text(encoding="utf-8")
         for f in files

@@ -55,7 +55,9 @@ def test_the_truth_is_lognormalised_over_the_shared_genes(prepared, tmp_path, mo
     x = spatial[:, genes].X.toarray()
     truth = np.log1p(x / x.sum(1, keepdims=True) * np.median(x.sum(1)))
     at = {g: i for i, g in enumerate(genes)}
-    monkeypatch.setattr(rivals, "run_fold", lambda method, files, wanted, labels, python: truth[:, [at[g] for g in wanted]])
+    monkeypatch.setattr(
+        rivals, "run_fold", lambda method, files, wanted, labels, python: truth[:, [at[g] for g in wanted]]
+    )
     assert rivals.judge("knn", spatial, reference, folds, None, tmp_path)["pcc"] == pytest.approx(1, abs=1e-5)
 
 
@@ -84,7 +86,9 @@ def test_an_environment_is_made_on_demand_and_only_once(tmp_path, monkeypatch):
         z.writestr(f"{about}/RECORD", "")
     monkeypatch.setitem(rivals.PACKAGES, "tiny", ["--no-index", str(wheel)])
     python = rivals.environment("tiny", tmp_path / "made")
-    said = subprocess.run([python, "-c", "import tiny_method; print(tiny_method.said)"], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run(
+        [python, "-c", "import tiny_method; print(tiny_method.said)"], check=True, capture_output=True, text=True
+    ).stdout
     assert said == "here\n"
     wheel.unlink()
     assert rivals.environment("tiny", tmp_path / "made") == python

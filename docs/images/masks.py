@@ -12,8 +12,8 @@ from anndata import AnnData
 from napari_inclust.data.dataset import Dataset
 from napari_inclust.data.panel import align
 from napari_inclust.data.section import Reference, Section
-from napari_inclust.paint.figures.masks import Masks, draw
-from napari_inclust.training.build_plan import compose, imputation
+from napari_inclust.paint.figures.masks import MaskDiagram, draw_masks
+from napari_inclust.training.build_plan import build_plan, build_imputation_plan
 
 CELLS = 60
 
@@ -37,16 +37,16 @@ def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
     section = Section.from_adata(cells(names(0, 180)), name="section")
     reference = Reference.from_adata(cells(names(30, 1500), seed=1), name="reference")
-    plans = {"impute": imputation(section, reference, align(section, reference), members=5, seed=0)}
+    plans = {"impute": build_imputation_plan(section, reference, align(section, reference), members=5, seed=0)}
     tissue, rna = Dataset.from_adata(section.adata, name="section"), Dataset.from_adata(reference.adata, name="reference")
     cite = Dataset.from_adata(cells(names(0, 1500), proteins=40, seed=2), name="CITE-seq")
     multiome = Dataset.from_modalities({"rna": cells(names(0, 1500), seed=3), "atac": cells(names(0, 1800), peaks=True, seed=4)}, name="multiome")
-    plans["integrate"] = compose("integrate", [tissue, rna])
-    plans["generate"] = compose("generate", [tissue, cite])
-    plans["pair"] = compose("pair", [multiome])
-    plans["bridge"] = compose("bridge", [cite, multiome])
+    plans["integrate"] = build_plan("integrate", [tissue, rna])
+    plans["generate"] = build_plan("generate", [tissue, cite])
+    plans["pair"] = build_plan("pair", [multiome])
+    plans["bridge"] = build_plan("bridge", [cite, multiome])
     for name, plan in plans.items():
-        draw(Masks.of(plan), title=name).savefig(folder / f"masks-{name}.png", dpi=150)
+        draw_masks(MaskDiagram.from_plan(plan), title=name).savefig(folder / f"masks-{name}.png", dpi=150)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from napari.settings import get_settings
 from qtpy.QtTest import QTest
 
 import napari_inclust
-from napari_inclust.gui.viewer_context import bench_of
+from napari_inclust.gui.viewer_context import get_viewer_context
 from napari_inclust.io import demo
 from napari_inclust.spatial.regions import Region
 
@@ -46,7 +46,7 @@ def main():
     viewer = napari.Viewer()
     viewer.window.resize(1280, 860)
     _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
-    bench, dock = bench_of(viewer), plugin.dock
+    bench, dock = get_viewer_context(viewer), plugin.dock
     session, section, reference = bench.session, demo.demo_section(), demo.demo_reference()
     QTest.qWait(300)
 
@@ -60,25 +60,25 @@ def main():
 
     def show(gene, view):
         session.set_view(view)
-        session.choose(gene)
-        wait(lambda: bench.judging.about is not None and bench.judging.about.imputed.name == gene and not session.must_wait)
+        session.select_gene(gene)
+        wait(lambda: bench.reliability_controller.gene_interval is not None and bench.reliability_controller.gene_interval.imputed.name == gene and not session.needs_imputation)
 
     session.open_section(section)
-    session.open_reference(reference, demo.LABELS)
+    session.open_reference(reference, demo.LABEL_COLUMN)
     shot("Data")
     dock.tabs.setCurrentIndex(dock.titles.index("Domains"))
     dock.domains.start.click()
-    wait(lambda: bench.finding.found is not None)
-    bench.finding.choose(7)
-    bench.finding.outline(True)
-    wait(lambda: bench.finding.lines is not None)
+    wait(lambda: bench.domain_controller.domains is not None)
+    bench.domain_controller.select_solution(7)
+    bench.domain_controller.show_outlines(True)
+    wait(lambda: bench.domain_controller.outline_segments is not None)
     shot("Domains")
-    bench.finding.outline(False)
-    bench.training.start(napari_inclust.Config.preset("fast"))
+    bench.domain_controller.show_outlines(False)
+    bench.training_controller.start(napari_inclust.Config.preset("fast"))
     wait(lambda: session.run is not None)
-    bench.training.start(napari_inclust.Config.preset("balanced"))
+    bench.training_controller.start(napari_inclust.Config.preset("balanced"))
     wait(lambda: len(session.runs) == 2)
-    wait(lambda: bench.judging.cells is not None)
+    wait(lambda: bench.reliability_controller.cell_reliability is not None)
     dock.train.task.masks.toggleButton().click()
     wait(lambda: dock.train.task.picture.masks is not None)
     dock.train.runs.toggleButton().click()
@@ -92,11 +92,11 @@ def main():
     show(gene, "imputed")
     dock.quality.intervals.toggleButton().click()
     shot("Quality")
-    bench.marking.pin(200)
+    bench.cell_selection.pin(200)
     shot("Cells")
     low, high = section.xy.min(0), section.xy.max(0)
     corners = [np.array([(0.1, 0.1), (0.45, 0.15), (0.4, 0.5), (0.1, 0.45)]), np.array([(0.55, 0.5), (0.9, 0.55), (0.85, 0.9), (0.5, 0.85)])]
-    bench.regions.add([Region(name, low + c * (high - low)) for name, c in zip(("dorsal left", "ventral right"), corners, strict=True)])
+    bench.region_controller.add([Region(name, low + c * (high - low)) for name, c in zip(("dorsal left", "ventral right"), corners, strict=True)])
     QTest.qWait(500)
     shot("Regions")
     dock.tabs.setCurrentIndex(dock.titles.index("Figure"))
@@ -105,7 +105,7 @@ def main():
     dock.figure.what.activated.emit(1)
     dock.figure.genes.setText(gene)
     dock.figure.look.click()
-    wait(lambda: not bench.figures.busy)
+    wait(lambda: not bench.figure_controller.busy)
     shot("Figure")
     shot("Export")
     viewer.close()

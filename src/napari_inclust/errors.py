@@ -4,7 +4,8 @@
 class InclustError(Exception):
     """A mistake in the input or the settings.
 
-    The command line prints the message alone (no traceback) and ends with `exit_code`; napari shows it as a notification.
+    The command line prints the message alone (no traceback) and ends with `exit_code`; napari shows it as a
+    notification.
     """
 
     exit_code = 2

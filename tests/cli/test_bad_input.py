@@ -17,7 +17,9 @@ def refused(inclust, pair, tmp_path):
     """Run `inclust impute` on the small pair, check that it is refused cleanly, and give what it said."""
 
     def run(*words, code=3):
-        result = inclust("impute", pair[0], pair[1], "-o", tmp_path / "out.h5ad", "--config", pair[2], "--genes", "Gad1", *words)
+        result = inclust(
+            "impute", pair[0], pair[1], "-o", tmp_path / "out.h5ad", "--config", pair[2], "--genes", "Gad1", *words
+        )
         assert result.exit_code == code, result.stderr
         last = result.stderr.splitlines()[-1]
         assert last.startswith("error: ")
@@ -202,7 +204,19 @@ def test_labels_with_missing_values_are_used_where_they_are_known(inclust, pair,
         adata.obs["cell_type"] = pd.Categorical(types)
 
     changed(forget, 1)
-    result = inclust("impute", pair[0], pair[1], "-o", tmp_path / "o.h5ad", "--config", pair[2], "--genes", "Gad1", "--labels", "cell_type")
+    result = inclust(
+        "impute",
+        pair[0],
+        pair[1],
+        "-o",
+        tmp_path / "o.h5ad",
+        "--config",
+        pair[2],
+        "--genes",
+        "Gad1",
+        "--labels",
+        "cell_type",
+    )
     assert result.exit_code == 0, result.stderr
     assert np.isfinite(ad.read_h5ad(tmp_path / "o.h5ad").X).all()
 
@@ -211,7 +225,9 @@ def test_values_declared_as_what_they_are_not_are_refused(refused):
     assert "not whole numbers" in refused("--values", "counts")
 
 
-@pytest.mark.parametrize(("option", "word"), [("--plane", "xq"), ("--values", "count"), ("--reference-values", "count")])
+@pytest.mark.parametrize(
+    ("option", "word"), [("--plane", "xq"), ("--values", "count"), ("--reference-values", "count")]
+)
 def test_an_option_with_an_unknown_word_is_refused_as_one(refused, option, word):
     assert f"'{word}'" in refused(option, word, code=2)
 
@@ -227,7 +243,22 @@ def test_a_settings_file_with_mistakes_is_refused(inclust, pair, text, tmp_path)
 @pytest.fixture
 def saved(inclust, pair, tmp_path):
     path = tmp_path / "a.inclust"
-    assert inclust("impute", pair[0], pair[1], "-o", tmp_path / "o.h5ad", "--config", pair[2], "--genes", "Gad1", "--save-run", path).exit_code == 0
+    assert (
+        inclust(
+            "impute",
+            pair[0],
+            pair[1],
+            "-o",
+            tmp_path / "o.h5ad",
+            "--config",
+            pair[2],
+            "--genes",
+            "Gad1",
+            "--save-run",
+            path,
+        ).exit_code
+        == 0
+    )
     return path
 
 
@@ -267,13 +298,27 @@ def test_a_saved_run_that_is_truncated_is_refused(inclust, pair, saved, tmp_path
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint"])
 def test_a_damaged_checkpoint_is_refused(inclust, pair, tmp_path, content):
     (tmp_path / "state").write_bytes(content)
-    result = inclust("impute", pair[0], pair[1], "-o", tmp_path / "o.h5ad", "--config", pair[2], "--resume", tmp_path / "state", "--genes", "Gad1")
+    result = inclust(
+        "impute",
+        pair[0],
+        pair[1],
+        "-o",
+        tmp_path / "o.h5ad",
+        "--config",
+        pair[2],
+        "--resume",
+        tmp_path / "state",
+        "--genes",
+        "Gad1",
+    )
     assert result.exit_code == 4
     assert "damaged" in result.stderr
     assert (tmp_path / "state").read_bytes() == content
 
 
-def test_too_few_genes_for_the_folds_make_fewer_folds_and_say_how_many_are_needed(inclust, pair, changed, small_pair, tmp_path):
+def test_too_few_genes_for_the_folds_make_fewer_folds_and_say_how_many_are_needed(
+    inclust, pair, changed, small_pair, tmp_path
+):
     shared = [g for g in small_pair[0].var_names if g in set(small_pair[1].var_names)]
     changed(lambda a: a[:, shared[:14]].copy())
     said = inclust("score", pair[0], pair[1], "-o", tmp_path / "s.csv", "--config", pair[2], "--folds", "9")
@@ -292,7 +337,7 @@ def test_python_warns_of_fewer_folds_and_keeps_it_with_the_run(small_pair):
     with pytest.warns(InclustWarning, match="too few for 8 folds, which need 16: 6 folds"):
         run = fit(Section.from_adata(small_pair[0][:, shared].copy()), Reference.from_adata(small_pair[1].copy()), tiny)
     assert any("6 folds are used" in note for note in run.panel.notes)
-    assert run.plan.members == 7  # and one that sees all
+    assert run.plan.n_members == 7  # and one that sees all
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -315,7 +360,10 @@ def test_a_gene_that_never_varies_is_named_and_gives_no_nan(inclust, pair, chang
 @pytest.mark.parametrize(("cells", "said"), [(15, "15 cells"), (1, "1 cell")])
 def test_a_section_too_small_to_train_is_refused(inclust, pair, changed, tmp_path, cells, said):
     changed(lambda a: a[:cells].copy())
-    for words in (("score", pair[0], pair[1], "-o", tmp_path / "s.csv", "--config", pair[2]), ("check", pair[0], pair[1])):
+    for words in (
+        ("score", pair[0], pair[1], "-o", tmp_path / "s.csv", "--config", pair[2]),
+        ("check", pair[0], pair[1]),
+    ):
         refused = inclust(*words)
         assert refused.exit_code == 3
         assert f"{said}; at least 20 are needed" in refused.stderr
@@ -326,10 +374,13 @@ def test_a_small_section_is_calibrated_on_all_its_genes(inclust, pair, changed, 
 
     changed(lambda a: a[:21, :80].copy())
     kept = tmp_path / "r.inclust"
-    assert inclust("score", pair[0], pair[1], "-o", tmp_path / "s.csv", "--config", pair[2], "--save-run", kept).exit_code == 0
+    assert (
+        inclust("score", pair[0], pair[1], "-o", tmp_path / "s.csv", "--config", pair[2], "--save-run", kept).exit_code
+        == 0
+    )
     calibration = load_run(kept).calibration
-    assert "9 of 9 strata hold fewer than 200 values" in calibration.thin
-    assert (np.ptp(calibration.low, axis=0) == 0).all()  # the same for every group of genes
+    assert "9 of 9 strata hold fewer than 200 values" in calibration.small_strata_note
+    assert (np.ptp(calibration.lower_quantiles, axis=0) == 0).all()  # the same for every group of genes
     assert calibration.coverage["coverage"][0] == pytest.approx(0.9, abs=0.1)
 
 

@@ -19,7 +19,7 @@ def test_the_demo_leaves_out_what_is_no_truth():
     assert section.n_cells == 4832
     assert not any(gene.startswith("Blank") for gene in section.genes)
     assert "Ambiguous" not in set(section.adata.obs["cell_class"])
-    assert not {"Ambiguous", "Unstable"} & set(reference.adata.obs[demo.LABELS])
+    assert not {"Ambiguous", "Unstable"} & set(reference.adata.obs[demo.LABEL_COLUMN])
     assert section.unit_note == "the file says micrometre"
 
 
@@ -40,7 +40,22 @@ def made(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("demo") / "results"
     result = CliRunner().invoke(
-        app, ["demo", "-o", str(folder), "--no-window", "--preset", "fast", "--epochs", "3", "--members", "2", "--json", "--quiet"], catch_exceptions=False
+        app,
+        [
+            "demo",
+            "-o",
+            str(folder),
+            "--no-window",
+            "--preset",
+            "fast",
+            "--epochs",
+            "3",
+            "--members",
+            "2",
+            "--json",
+            "--quiet",
+        ],
+        catch_exceptions=False,
     )
     return folder, result
 
@@ -49,7 +64,9 @@ def test_demo_writes_genes_scores_and_picture_and_says_how_well_it_did(made):
     folder, result = made
     assert result.exit_code == 0, result.stderr
     summary = json.loads(result.stdout)
-    assert {summary["imputed"], summary["scores"], summary["picture"]} == {str(folder / name) for name in ("imputed.h5ad", "scores.csv", "tissue.png")}
+    assert {summary["imputed"], summary["scores"], summary["picture"]} == {
+        str(folder / name) for name in ("imputed.h5ad", "scores.csv", "tissue.png")
+    }
     assert set(summary["median_hidden_scores"]) >= {"pcc", "pcc_gene_mean", "pcc_type_mean", "pcc_knn"}
     assert summary["seconds"] > 0
     assert list(ad.read_h5ad(folder / "imputed.h5ad").var_names) == list(demo.hidden_genes())
@@ -70,7 +87,9 @@ def test_demo_scores_of_hidden_genes_are_against_the_truth(made):
     imputed, truth = ad.read_h5ad(made[0] / "imputed.h5ad"), demo.hidden_truth()
     assert scores["kind"].value_counts().to_dict() == {"held-out": 112, "hidden": len(truth.columns)}
     for gene in truth.columns[:5]:
-        assert scores.loc[gene, "pcc"] == pytest.approx(np.corrcoef(truth[gene], imputed[:, gene].X.ravel())[0, 1], abs=1e-4)
+        assert scores.loc[gene, "pcc"] == pytest.approx(
+            np.corrcoef(truth[gene], imputed[:, gene].X.ravel())[0, 1], abs=1e-4
+        )
 
 
 def test_demo_picture_shows_tissue_in_every_panel(made):
@@ -84,16 +103,18 @@ def test_demo_picture_shows_tissue_in_every_panel(made):
 
 
 def test_with_a_display_the_viewer_opens_with_the_docks_and_the_run(made, make_napari_viewer, qtbot):
-    from napari_inclust.gui.demo import furnish
-    from napari_inclust.gui.viewer_context import bench_of
+    from napari_inclust.gui.demo import open_demo_docks
+    from napari_inclust.gui.viewer_context import get_viewer_context
 
     viewer = make_napari_viewer()
-    furnish(viewer, made[0])
-    session = bench_of(viewer).session
+    open_demo_docks(viewer, made[0])
+    session = get_viewer_context(viewer).session
     assert any("inClust+" in name for name in viewer.window.dock_widgets)
     assert session.run is not None
-    qtbot.waitUntil(lambda: any(f"{demo.hidden_genes()[0]} · imputed" in layer.name for layer in viewer.layers), timeout=60_000)
-    (shown,) = session.shown()
+    qtbot.waitUntil(
+        lambda: any(f"{demo.hidden_genes()[0]} · imputed" in layer.name for layer in viewer.layers), timeout=60_000
+    )
+    (shown,) = session.displayed_values()
     assert (shown.name, shown.kind) == (demo.hidden_genes()[0], "imputed")
 
 

@@ -21,7 +21,8 @@ def spatial(tmp_path):
     adata = ad.AnnData(
         sp.csr_matrix(counts),
         obs=pd.DataFrame(
-            {"band": pd.Categorical(np.array(list("abcd"))[band]), "slice": np.where(xy[:, 1] > 100, "up", "down")}, index=[f"c{i}" for i in range(200)]
+            {"band": pd.Categorical(np.array(list("abcd"))[band]), "slice": np.where(xy[:, 1] > 100, "up", "down")},
+            index=[f"c{i}" for i in range(200)],
         ),
         var=pd.DataFrame({"length": np.arange(24)}, index=[f"Gene{i}" for i in range(24)]),
         obsm={"spatial": xy, "X_pca": xy.copy()},
@@ -38,7 +39,7 @@ def spatial(tmp_path):
 @pytest.fixture
 def found(inclust, spatial, tmp_path, monkeypatch):
     monkeypatch.setattr("napari_inclust.spatial_domains.methods.RESTARTS", 1)
-    monkeypatch.setattr("napari_inclust.spatial_domains.methods.MOST", 5)
+    monkeypatch.setattr("napari_inclust.spatial_domains.methods.MAX_DOMAINS", 5)
 
     def run(*words, out="out.h5ad"):
         return inclust("domains", spatial, "-o", tmp_path / out, *words)
@@ -63,7 +64,12 @@ def test_columns_are_added_and_everything_else_stays(found, spatial, tmp_path):
     pd.testing.assert_frame_equal(after.var, before.var)
     for part in ("layers", "obsm", "obsp", "varm"):
         assert set(getattr(after, part)) == set(getattr(before, part))
-    assert (after.X != before.X).nnz == (after.layers["twice"] != before.layers["twice"]).nnz == (after.raw.X != before.raw.X).nnz == 0
+    assert (
+        (after.X != before.X).nnz
+        == (after.layers["twice"] != before.layers["twice"]).nnz
+        == (after.raw.X != before.raw.X).nnz
+        == 0
+    )
     np.testing.assert_array_equal(after.obsm["spatial"], before.obsm["spatial"])
     assert list(after.uns["deep"]["er"]) == [1, 2]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.h5ad", "out.h5ad"]
@@ -76,7 +82,18 @@ def test_zarr_is_written_too(found, tmp_path):
 
 def test_several_results_live_in_one_file(found, inclust, tmp_path):
     assert found("--n-domains", 2).exit_code == 0
-    result = inclust("domains", tmp_path / "out.h5ad", "-o", tmp_path / "both.h5ad", "--n-domains", 3, "--key", "fine", "--method", "smoothed-pca")
+    result = inclust(
+        "domains",
+        tmp_path / "out.h5ad",
+        "-o",
+        tmp_path / "both.h5ad",
+        "--n-domains",
+        3,
+        "--key",
+        "fine",
+        "--method",
+        "smoothed-pca",
+    )
     assert result.exit_code == 0, result.stderr
     both = ad.read_h5ad(tmp_path / "both.h5ad")
     assert (both.obs["domain"].nunique(), both.obs["fine"].nunique()) == (2, 3)
@@ -165,19 +182,24 @@ def test_a_resolution_stands_for_a_number(found, tmp_path):
 
 
 def test_outlines_become_shapes_of_spatialdata(spatial):
-    from napari_inclust.io.writers.geojson import to_shapes
+    from napari_inclust.io.writers.geojson import to_spatialdata_shapes
     from napari_inclust.spatial_domains.find import domains
     from napari_inclust.spatial_domains.outlines import outlines
 
     found = domains(ad.read_h5ad(spatial), 2, restarts=1)
-    shapes = to_shapes(outlines(found.segmentation, found.xy, found.sections), found.segmentation)
+    shapes = to_spatialdata_shapes(outlines(found.segmentation, found.xy, found.sections), found.segmentation)
     assert list(shapes["name"]) == list(found.names)
 
 
 def test_a_run_of_the_section_adds_its_latent(inclust, pair, tmp_path, monkeypatch):
     monkeypatch.setattr("napari_inclust.spatial_domains.methods.RESTARTS", 1)
     run = tmp_path / "a.inclust"
-    assert inclust("impute", *pair[:2], "-o", tmp_path / "i.h5ad", "--config", pair[2], "--genes", "Gad1", "--save-run", run).exit_code == 0
+    assert (
+        inclust(
+            "impute", *pair[:2], "-o", tmp_path / "i.h5ad", "--config", pair[2], "--genes", "Gad1", "--save-run", run
+        ).exit_code
+        == 0
+    )
     result = inclust("domains", pair[0], "-o", tmp_path / "o.h5ad", "--n-domains", 3, "--run", run)
     assert result.exit_code == 0, result.stderr
     about = ad.read_h5ad(tmp_path / "o.h5ad").uns["domain_inclust"]

@@ -67,7 +67,9 @@ def test_genes_all_adds_held_out_predictions_of_the_shared_genes_and_marks_them(
 
 
 def test_genes_file_may_have_blank_lines_spaces_and_windows_ends(impute, tmp_path):
-    (tmp_path / "genes.txt").write_bytes(b"\xef\xbb\xbf" + f"{hidden_genes()[1]} \r\n\r\n{hidden_genes()[0]}\r\n".encode())
+    (tmp_path / "genes.txt").write_bytes(
+        b"\xef\xbb\xbf" + f"{hidden_genes()[1]} \r\n\r\n{hidden_genes()[0]}\r\n".encode()
+    )
     result, path = impute("--genes-file", tmp_path / "genes.txt")
     assert result.exit_code == 0, result.stderr
     assert list(ad.read_h5ad(path).var_names) == [hidden_genes()[1], hidden_genes()[0]]
@@ -161,7 +163,10 @@ def test_human_summary_names_the_file_and_the_score_beside_the_baselines(impute)
 
 
 def test_same_seed_gives_the_same_values_and_another_seed_others(impute):
-    first, again, other = (ad.read_h5ad(impute("--genes", hidden_genes()[0], "--seed", s, out=f"{i}.h5ad")[1]).X for i, s in enumerate((1, 1, 2)))
+    first, again, other = (
+        ad.read_h5ad(impute("--genes", hidden_genes()[0], "--seed", s, out=f"{i}.h5ad")[1]).X
+        for i, s in enumerate((1, 1, 2))
+    )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -190,7 +195,10 @@ def test_an_existing_zarr_is_replaced(impute):
     assert list(ad.read_zarr(path).var_names) == [hidden_genes()[1]]
 
 
-@pytest.mark.parametrize(("out", "says"), [("out.txt", "suffix"), ("no/such/folder/out.h5ad", "does not exist"), ("spatial.h5ad", "is also an input")])
+@pytest.mark.parametrize(
+    ("out", "says"),
+    [("out.txt", "suffix"), ("no/such/folder/out.h5ad", "does not exist"), ("spatial.h5ad", "is also an input")],
+)
 def test_a_target_that_cannot_be_written_is_refused_before_training(impute, out, says):
     result, _ = impute(out=out)
     assert result.exit_code == 5
@@ -199,7 +207,14 @@ def test_a_target_that_cannot_be_written_is_refused_before_training(impute, out,
 
 
 @pytest.mark.parametrize(
-    "words", [("--preset", "slow"), ("--members", "1"), ("--epochs", "0"), ("--device", "tpu"), ("--labels", "no_such_column", "--genes", "Gad1")]
+    "words",
+    [
+        ("--preset", "slow"),
+        ("--members", "1"),
+        ("--epochs", "0"),
+        ("--device", "tpu"),
+        ("--labels", "no_such_column", "--genes", "Gad1"),
+    ],
 )
 def test_wrong_settings_are_one_line_without_a_traceback(impute, words):
     result, _ = impute(*words)
@@ -272,13 +287,27 @@ def test_presets_are_listed(inclust):
 
 
 @pytest.mark.filterwarnings("ignore")  # spatialdata's, of its formats
-def test_a_section_from_spatialdata_gets_its_results_back_into_the_store_and_is_never_overwritten(inclust, pair, small_pair, tmp_path):
+def test_a_section_from_spatialdata_gets_its_results_back_into_the_store_and_is_never_overwritten(
+    inclust, pair, small_pair, tmp_path
+):
     import spatialdata
 
     from ..io.test_round_trip import make_store
 
     store = make_store(tmp_path / "s.zarr", small_pair[0])
-    words = ("impute", store, pair[1], "-o", store, "--config", pair[2], "--genes", hidden_genes()[0], "--labels", "cell_type")
+    words = (
+        "impute",
+        store,
+        pair[1],
+        "-o",
+        store,
+        "--config",
+        pair[2],
+        "--genes",
+        hidden_genes()[0],
+        "--labels",
+        "cell_type",
+    )
     done = inclust(*words)
     assert done.exit_code == 0, done.stderr
     found = spatialdata.read_zarr(store)["inclust_imputed"]

@@ -40,7 +40,9 @@ def test_info_of_a_broken_file_is_an_error(inclust, pair):
     assert result.stdout == ""
 
 
-def test_info_of_an_instrument_folder_says_its_images_and_transcripts_and_what_is_missing(inclust, shared, small_pair, tmp_path):
+def test_info_of_an_instrument_folder_says_its_images_and_transcripts_and_what_is_missing(
+    inclust, shared, small_pair, tmp_path
+):
     facts = json.loads(inclust("info", shared / "data" / "merscope_brain" / "region_0", "--json").stdout)
     assert facts["format"] == "MERSCOPE folder"
     assert facts["images"]["DAPI"] == "2,071 x 2,301 pixels of 0.2173 um, 3 resolutions, z 0, 1"
@@ -66,7 +68,11 @@ def test_info_of_a_spatialdata_store_says_its_systems_and_what_is_missing(inclus
 
 @pytest.mark.parametrize(
     ("name", "cells", "said"),
-    [("merfish_hypothalamus", 5584, "1 gene hold"), ("insitu_drosophila", 3039, "three-dimensional"), ("starmap_mpfc", 3190, "pixels")],
+    [
+        ("merfish_hypothalamus", 5584, "1 gene hold"),
+        ("insitu_drosophila", 3039, "three-dimensional"),
+        ("starmap_mpfc", 3190, "pixels"),
+    ],
 )
 def test_info_of_the_real_sets(inclust, shared, name, cells, said):
     result = inclust("info", shared / "data" / f"{name}.h5ad")

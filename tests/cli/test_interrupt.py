@@ -14,7 +14,19 @@ def _start(pair, out, *words):
     settings = pair[2].read_text().replace("epochs = 2", "epochs = 5000").replace("steps = 2", "steps = 20")
     pair[2].write_text(settings + "patience = 5000\n")
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); print(flush=True); from napari_inclust.cli import main; main()"  # a background job ignores it
-    command = [sys.executable, "-c", code, "impute", str(pair[0]), str(pair[1]), "-o", str(out), "--config", str(pair[2]), *words]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "impute",
+        str(pair[0]),
+        str(pair[1]),
+        "-o",
+        str(out),
+        "--config",
+        str(pair[2]),
+        *words,
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.stdout.readline()  # signals count from here on, however slow the machine
     return process
@@ -43,12 +55,12 @@ def test_ctrl_c_while_starting_and_reading_leaves_nothing(pair, tmp_path, delay)
 
 
 def test_ctrl_c_waits_until_a_write_is_over_and_then_counts():
-    from napari_inclust.io.writers.hdf5_sink import uninterrupted
+    from napari_inclust.io.writers.hdf5_sink import defer_interrupts
 
     done, before = [], signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def write():
-        with uninterrupted():
+        with defer_interrupts():
             signal.raise_signal(signal.SIGINT)
             done.append("whole")
 
@@ -62,30 +74,30 @@ def test_ctrl_c_waits_until_a_write_is_over_and_then_counts():
 
 
 def test_ctrl_c_that_a_library_swallowed_counts_at_the_next_step():
-    from napari_inclust.cli.console import Talk
-    from napari_inclust.cli.interrupt import interrupts
+    from napari_inclust.cli.console import Reporter
+    from napari_inclust.cli.interrupt import interrupt_handler
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        interrupts.listen()
+        interrupt_handler.install()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-        assert interrupts.asked  # a library may have caught it
-        with pytest.raises(KeyboardInterrupt), Talk(quiet=True).progress("training", 2) as update:
+        assert interrupt_handler.pending  # a library may have caught it
+        with pytest.raises(KeyboardInterrupt), Reporter(quiet=True).progress("training", 2) as update:
             update(1)
-        assert not interrupts.asked
-        with Talk(quiet=True).progress("training", 2) as update:
+        assert not interrupt_handler.pending
+        with Reporter(quiet=True).progress("training", 2) as update:
             update(1)
     finally:
         signal.signal(signal.SIGINT, before)
 
 
 def test_a_background_job_goes_on_ignoring_ctrl_c():
-    from napari_inclust.cli.interrupt import interrupts
+    from napari_inclust.cli.interrupt import interrupt_handler
 
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        interrupts.listen()
+        interrupt_handler.install()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)

@@ -10,7 +10,19 @@ import pytest
 def saved(pair, inclust, tmp_path):
     spatial, reference, tiny = pair
     run = tmp_path / "first run.inclust"
-    done = inclust("impute", spatial, reference, "--config", tiny, "--genes", "all", "-o", tmp_path / "first.h5ad", "--save-run", run)
+    done = inclust(
+        "impute",
+        spatial,
+        reference,
+        "--config",
+        tiny,
+        "--genes",
+        "all",
+        "-o",
+        tmp_path / "first.h5ad",
+        "--save-run",
+        run,
+    )
     assert done.exit_code == 0, done.output
     new = ad.read_h5ad(spatial)[50:, 4:].copy()
     new.obs_names = [f"new {n}" for n in new.obs_names]
@@ -45,6 +57,17 @@ def test_a_moved_reference_is_named_and_another_is_refused(saved, inclust, tmp_p
     wrong = inclust("map", run, new, "--reference", tmp_path / "other.h5ad", "-o", tmp_path / "out.h5ad")
     assert "trained on another reference" in wrong.stderr
     assert not (tmp_path / "out.h5ad").exists()
-    frozen = inclust("map", run, new, "--reference", moved, "--frozen", "-o", tmp_path / "out.h5ad", "--save-run", tmp_path / "mapped.inclust")
+    frozen = inclust(
+        "map",
+        run,
+        new,
+        "--reference",
+        moved,
+        "--frozen",
+        "-o",
+        tmp_path / "out.h5ad",
+        "--save-run",
+        tmp_path / "mapped.inclust",
+    )
     assert frozen.exit_code == 0, frozen.output
     assert ad.read_h5ad(tmp_path / "out.h5ad").n_obs == 150

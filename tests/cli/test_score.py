@@ -9,7 +9,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-COLUMNS = ["gene", "pcc", "spearman", "ssim", "rmse", "js", "pcc_within_type", "pcc_gene_mean", "pcc_type_mean", "pcc_knn"]
+COLUMNS = [
+    "gene",
+    "pcc",
+    "spearman",
+    "ssim",
+    "rmse",
+    "js",
+    "pcc_within_type",
+    "pcc_gene_mean",
+    "pcc_type_mean",
+    "pcc_knn",
+]
 
 
 @pytest.fixture
@@ -23,7 +34,11 @@ def score(inclust, pair, tmp_path):
 def test_table_has_a_row_for_each_shared_gene_and_predictions_are_those_that_were_scored(score, pair, tmp_path):
     result = score("--folds", 3, "--predictions", tmp_path / "p.h5ad", "--labels", "cell_type", "--quiet")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
-    table, predicted, given = pd.read_csv(tmp_path / "scores.csv"), ad.read_h5ad(tmp_path / "p.h5ad"), ad.read_h5ad(pair[0])
+    table, predicted, given = (
+        pd.read_csv(tmp_path / "scores.csv"),
+        ad.read_h5ad(tmp_path / "p.h5ad"),
+        ad.read_h5ad(pair[0]),
+    )
     assert list(table.columns) == COLUMNS
     assert len(table) == 112
     assert table.drop(columns="gene").notna().all().all()
@@ -37,7 +52,9 @@ def test_table_has_a_row_for_each_shared_gene_and_predictions_are_those_that_wer
     truth = np.log1p(truth / np.where(total > 0, total, 1) * np.median(total[total > 0]))
     for i, gene in enumerate(predicted.var_names[:20]):
         if truth[:, i].std() and predicted.X[:, i].std():
-            assert table.set_index("gene").loc[gene, "pcc"] == pytest.approx(np.corrcoef(truth[:, i], predicted.X[:, i])[0, 1], abs=1e-4)
+            assert table.set_index("gene").loc[gene, "pcc"] == pytest.approx(
+                np.corrcoef(truth[:, i], predicted.X[:, i])[0, 1], abs=1e-4
+            )
 
 
 def test_the_summary_counts_the_folds_that_were_asked_for(score):

@@ -28,7 +28,9 @@ def three(small_pair, pair, tmp_path):
 @pytest.fixture
 def impute(inclust, pair, tmp_path):
     def run(sections, *words):
-        return inclust("impute", *sections, pair[1], "-o", tmp_path / "out", "--config", pair[2], "--genes", GENES, *words), tmp_path / "out"
+        return inclust(
+            "impute", *sections, pair[1], "-o", tmp_path / "out", "--config", pair[2], "--genes", GENES, *words
+        ), tmp_path / "out"
 
     return run
 
@@ -94,7 +96,13 @@ def test_values_of_a_shared_model_are_those_of_its_cells(impute, three, monkeypa
 
     def numbered(self, genes, size=64):
         for names, values, spread, kinds, scores in real(self, genes, size):
-            yield names, np.broadcast_to(np.arange(len(values), dtype=np.float32)[:, None], values.shape), spread, kinds, scores
+            yield (
+                names,
+                np.broadcast_to(np.arange(len(values), dtype=np.float32)[:, None], values.shape),
+                spread,
+                kinds,
+                scores,
+            )
 
     monkeypatch.setattr(Run, "chunks", numbered)
     _, out = impute([three[2], three[0]], "--shared")
@@ -102,7 +110,10 @@ def test_values_of_a_shared_model_are_those_of_its_cells(impute, three, monkeypa
     np.testing.assert_array_equal(ad.read_h5ad(out / "a.h5ad").X[:, 1], 110 + np.arange(110))
 
 
-@pytest.mark.parametrize(("words", "says"), [(("--resume", "x"), "one section"), (("--run", "x"), "one section"), (("--shared", "--batch", "k"), "--batch")])
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [(("--resume", "x"), "one section"), (("--run", "x"), "one section"), (("--shared", "--batch", "k"), "--batch")],
+)
 def test_options_for_one_run_are_refused_for_several(impute, three, words, says):
     result, out = impute(three, *words)
     assert result.exit_code == 2
@@ -117,28 +128,35 @@ def test_a_file_cannot_hold_several_sections(inclust, three, pair, tmp_path):
 
 
 def test_sections_of_one_name_are_told_apart_by_their_folders(tmp_path):
-    from napari_inclust.cli.sections import names
+    from napari_inclust.cli.sections import section_names
     from napari_inclust.errors import ConfigError
 
-    assert names([tmp_path / "s1" / "region_0", tmp_path / "s2" / "region_0", tmp_path / "x.zarr"]) == ["s1_region_0", "s2_region_0", "x"]
+    assert section_names([tmp_path / "s1" / "region_0", tmp_path / "s2" / "region_0", tmp_path / "x.zarr"]) == [
+        "s1_region_0",
+        "s2_region_0",
+        "x",
+    ]
     with pytest.raises(ConfigError, match="name"):
-        names([tmp_path / "x.zarr", tmp_path / "x.zarr"])
+        section_names([tmp_path / "x.zarr", tmp_path / "x.zarr"])
 
 
 def test_a_fault_in_one_section_of_a_shared_model_is_told_of_that_one_alone(impute, three, monkeypatch):
-    from napari_inclust.io.readers.multi_section import Stored
+    from napari_inclust.io.readers.multi_section import StoredPredictions
 
-    real = Stored.chunks
+    real = StoredPredictions.chunks
 
     def breaks(self, genes, size):
         if self.section.name == "c":
             raise RuntimeError("odd")
         return real(self, genes, size)
 
-    monkeypatch.setattr(Stored, "chunks", breaks)
+    monkeypatch.setattr(StoredPredictions, "chunks", breaks)
     result, out = impute([three[0], three[2]], "--shared")
     assert result.exit_code == 1
-    assert [(row.section, row.state) for row in pd.read_csv(out / "runs.csv").itertuples()] == [("a", "done"), ("c", "failed")]
+    assert [(row.section, row.state) for row in pd.read_csv(out / "runs.csv").itertuples()] == [
+        ("a", "done"),
+        ("c", "failed"),
+    ]
 
 
 def test_a_fault_in_one_section_stops_no_other(impute, three, monkeypatch):

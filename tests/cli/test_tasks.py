@@ -147,7 +147,9 @@ def test_sets_that_share_no_feature_are_aligned_with_a_warning(files, tmp_path):
 
 def test_no_task_replaces_one_of_its_inputs(files, tmp_path):
     paired, target, _ = files
-    (tmp_path / "plan.toml").write_text(f'task = "integrate"\n[data.a]\nfiles = "{paired.name}"\n[data.b]\nfiles = "{target.name}"\n')
+    (tmp_path / "plan.toml").write_text(
+        f'task = "integrate"\n[data.a]\nfiles = "{paired.name}"\n[data.b]\nfiles = "{target.name}"\n'
+    )
     before = paired.read_bytes()
     for arguments in (
         ("integrate", f"one={target}", f"two={paired}"),

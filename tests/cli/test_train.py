@@ -77,7 +77,7 @@ def test_changed_data_and_other_files_are_refused(plan, inclust, tmp_path):
     run = tmp_path / "plan.inclust"
     assert inclust("train", "--plan", plan, "--save-run", run).exit_code == 0
     with pytest.raises(RunError, match=r"is a plan \(made by `inclust train`\), not a run"):
-        imputation_archive.describe(run)
+        imputation_archive.read_metadata(run)
     with pytest.raises(RunError, match="trained on a data set 'blood'"):
         trained_archive.load(run, [])
     changed = ad.read_h5ad(tmp_path / "b.h5ad")[:70].copy()
@@ -120,22 +120,32 @@ def test_a_plan_without_a_place_to_keep_it_is_refused(plan, inclust):
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=4), lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=4), x)
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+    lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=4), x),
 )
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    from napari_inclust.training.build_plan import compose
+    from napari_inclust.training.build_plan import build_plan
     from napari_inclust.training.config import Config
     from napari_inclust.training.trained import fit_plan
 
     sets = [cells(60, 0, name="a"), cells(50, 1, name="b")]
-    config = Config.preset("fast", epochs=1, steps=2, hidden=(8,), decoder_hidden=(8,), latent=4, device="cpu", threads=1)
-    return sets, trained_archive.save(fit_plan(compose("integrate", sets), sets, config), tmp_path_factory.mktemp("plan") / "a.inclust")
+    config = Config.preset(
+        "fast", epochs=1, steps=2, hidden=(8,), decoder_hidden=(8,), latent=4, device="cpu", threads=1
+    )
+    return sets, trained_archive.save(
+        fit_plan(build_plan("integrate", sets), sets, config), tmp_path_factory.mktemp("plan") / "a.inclust"
+    )
 
 
-@given(key=st.sampled_from(["recipe", "provenance", "features", "format", "provenance/data", "provenance/config", "recipe/task"]), value=JSON)
+@given(
+    key=st.sampled_from(
+        ["recipe", "provenance", "features", "format", "provenance/data", "provenance/config", "recipe/task"]
+    ),
+    value=JSON,
+)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_saved_plan_whose_entries_are_something_else_is_told(saved, key, value):
     from ..io.hostile import parts_of, rewritten

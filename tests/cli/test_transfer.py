@@ -48,7 +48,9 @@ def test_types_and_new_types_are_written_beside_what_the_target_held(files):
     assert about["transfer"]["error"] == 0.1
     assert about["score"]["unknown_of_missing"] > 0.9
     assert int(about["new_types"]["cells"].iloc[0]) == made.obs["inclust_new_type"].notna().sum()
-    assert set(about["new_type_markers"]["gene"]) <= {f"Gene{i}" for i in range(40) if i % 4 == 3}  # those of the missing type
+    assert set(about["new_type_markers"]["gene"]) <= {
+        f"Gene{i}" for i in range(40) if i % 4 == 3
+    }  # those of the missing type
     assert "at most 10% wrong" in result.stdout
     assert "1 new type:" in result.stdout
     assert "have a true type that no reference names (d)" in result.stderr
@@ -65,9 +67,12 @@ def test_the_summary_is_one_json_object(files):
 
 
 def test_a_score_that_cannot_be_told_is_left_out():
-    from napari_inclust.cli.commands.transfer import _scored
+    from napari_inclust.cli.commands.transfer import _score_line
 
-    assert _scored({"accuracy": 0.7, "wrong": float("nan"), "unknown": 1.0}) == "against the truth: most probable type right 0.700, unknown 1.000"
+    assert (
+        _score_line({"accuracy": 0.7, "wrong": float("nan"), "unknown": 1.0})
+        == "against the truth: most probable type right 0.700, unknown 1.000"
+    )
 
 
 def test_the_targets_own_labels_change_nothing_unless_they_are_asked_for(files):
@@ -78,10 +83,19 @@ def test_the_targets_own_labels_change_nothing_unless_they_are_asked_for(files):
             adata = anndata.read_h5ad(target)
             adata.obs["kind"] = np.random.default_rng(3).permutation(adata.obs["kind"].astype(str))
             adata.write_h5ad(target)
-        assert run(target, reference, "--labels", "kind", "--new-types", "--truth", "kind", "-o", out, *FAST).exit_code == 0
+        assert (
+            run(target, reference, "--labels", "kind", "--new-types", "--truth", "kind", "-o", out, *FAST).exit_code
+            == 0
+        )
         results.append(anndata.read_h5ad(out))
     one, two = results
-    for column in ("inclust_type", "inclust_type_best", "inclust_type_probability", "inclust_unlike_p", "inclust_new_type"):
+    for column in (
+        "inclust_type",
+        "inclust_type_best",
+        "inclust_type_probability",
+        "inclust_unlike_p",
+        "inclust_new_type",
+    ):
         assert one.obs[column].equals(two.obs[column])
     assert np.array_equal(one.obsm["X_inclust"], two.obsm["X_inclust"])
     assert one.uns["inclust"]["score"] != two.uns["inclust"]["score"]
@@ -95,13 +109,27 @@ def test_every_mode_and_weight_is_reached(files):
     assert result.exit_code == 0, result.output
     made = anndata.read_h5ad(out)
     assert json.loads(result.stdout)["clusters"] == made.obs["inclust_cluster"].nunique() > 1
-    weights = ("--label-weight", "3", "--prior-weight", "0.5", "--reconstruction-weight", "2", "--entropy-weight", "0.5")
+    weights = (
+        "--label-weight",
+        "3",
+        "--prior-weight",
+        "0.5",
+        "--reconstruction-weight",
+        "2",
+        "--entropy-weight",
+        "0.5",
+    )
     result = run(target, reference, "--labels", "reference:kind", "--spare", "2", *weights, "-o", out, *FAST)
     assert result.exit_code == 0, result.output
     made = anndata.read_h5ad(out)
     assert list(made.uns["inclust"]["transfer"]["classes"]) == ["a", "b", "c", "spare 1", "spare 2"]
     config = made.uns["inclust"]["config"]
-    assert (config["label_weight"], config["kl_weights"][0], config["reconstruction_weight"], config["entropy_weight"]) == (3, 0.5, 2, 0.5)
+    assert (
+        config["label_weight"],
+        config["kl_weights"][0],
+        config["reconstruction_weight"],
+        config["entropy_weight"],
+    ) == (3, 0.5, 2, 0.5)
 
 
 def test_what_cannot_be_run_is_told_and_nothing_is_written(files):

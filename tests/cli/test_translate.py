@@ -32,7 +32,20 @@ def files(tmp_path):
 
 def test_a_modality_is_translated_for_the_named_set(files, tmp_path):
     paired, tissue = files
-    result = run("translate", paired, tissue, "--from", "rna", "--to", "protein", "--set", "tissue", "-o", tmp_path / "out.h5ad", *FAST)
+    result = run(
+        "translate",
+        paired,
+        tissue,
+        "--from",
+        "rna",
+        "--to",
+        "protein",
+        "--set",
+        "tissue",
+        "-o",
+        tmp_path / "out.h5ad",
+        *FAST,
+    )
     assert result.exit_code == 0, result.output
     made = anndata.read_h5ad(tmp_path / "out.h5ad")
     assert made.shape == (80, 6)
@@ -88,7 +101,18 @@ def test_each_set_gets_the_genes_of_the_other(tmp_path):
     for name, whole in wholes.items():
         whole[:, [g for g in shared if g not in hidden[name]]].copy().write_h5ad(tmp_path / f"{name}.h5ad")
     out = tmp_path / "both.h5ad"
-    result = run("integrate", tmp_path / "section.h5ad", tmp_path / "reference.h5ad", "--impute", "-o", out, "--epochs", "8", "--device", "cpu")
+    result = run(
+        "integrate",
+        tmp_path / "section.h5ad",
+        tmp_path / "reference.h5ad",
+        "--impute",
+        "-o",
+        out,
+        "--epochs",
+        "8",
+        "--device",
+        "cpu",
+    )
     assert result.exit_code == 0, result.output
     made = anndata.read_h5ad(out)
     assert set(made.var_names) == {*hidden["section"], *hidden["reference"]}
@@ -98,7 +122,9 @@ def test_each_set_gets_the_genes_of_the_other(tmp_path):
         here = made[made.obs["inclust_data_set"] == name]
         assert (here[:, genes].layers["imputed"] == 1).all()
         assert (here[:, hidden[other]].layers["imputed"] == 0).all()
-        truth = val.lognormalise(val.as_csr(wholes[name][:, shared].X), "counts")[:, [shared.index(g) for g in genes]].toarray()
+        truth = val.lognormalise(val.as_csr(wholes[name][:, shared].X), "counts")[
+            :, [shared.index(g) for g in genes]
+        ].toarray()
         r = pearson(truth, np.asarray(here[:, genes].X))
         assert np.median(r) > 0.15
         assert made.var.loc[genes, f"heldout_pcc_for_{name}"].notna().all()
@@ -112,10 +138,19 @@ def test_what_cannot_be_run_is_told_before_training(files, tmp_path):
         ((*translate, "--from", "rna", "--to", "rna"), "--from and --to are both rna"),
         ((*translate, "--from", "rna", "--to", "atac"), "no data set of this run measures 'atac'"),
         ((*translate, "--from", "protein", "--to", "rna", "--set", "tissue"), "tissue does not measure 'protein'"),
-        ((*translate, "--from", "rna", "--to", "protein", "--set", "lung"), "no data set 'lung'; there are paired, tissue"),
+        (
+            (*translate, "--from", "rna", "--to", "protein", "--set", "lung"),
+            "no data set 'lung'; there are paired, tissue",
+        ),
         ((*translate, "--from", "rna", "--to", "rna", "--covariate-from", "batch:b1"), "they belong in pairs"),
-        ((*translate, "--from", "rna", "--to", "rna", "--covariate-from", "batch:b1", "--covariate-to", "kind:x"), "twice with the same KEY"),
-        ((*translate, "--from", "rna", "--to", "rna", "--covariate-from", "batch:b1", "--covariate-to", "batch:b9"), "no level 'batch: b9'"),
+        (
+            (*translate, "--from", "rna", "--to", "rna", "--covariate-from", "batch:b1", "--covariate-to", "kind:x"),
+            "twice with the same KEY",
+        ),
+        (
+            (*translate, "--from", "rna", "--to", "rna", "--covariate-from", "batch:b1", "--covariate-to", "batch:b9"),
+            "no level 'batch: b9'",
+        ),
         (("integrate", paired, tissue, "--impute", "-o", out), "nothing can be imputed both ways"),
         (("integrate", paired, tissue, "-o", tmp_path / "out.csv"), "expected .h5ad or .h5mu"),
     ):

@@ -8,12 +8,15 @@ import pandas as pd
 import pytest
 
 from napari_inclust.data.dataset import Dataset
-from napari_inclust.data.feature_names import common_names
-from napari_inclust.training.build_plan import compose
+from napari_inclust.data.feature_names import harmonise_feature_names
+from napari_inclust.training.build_plan import build_plan
 
 
 def named(names, data="one", **var):
-    adata = ad.AnnData(np.random.default_rng(0).poisson(3, (40, len(names))).astype(np.float32), var=pd.DataFrame(var, index=list(names)))
+    adata = ad.AnnData(
+        np.random.default_rng(0).poisson(3, (40, len(names))).astype(np.float32),
+        var=pd.DataFrame(var, index=list(names)),
+    )
     adata.obs_names = [f"{data}{i}" for i in range(40)]
     return Dataset.from_adata(adata, name=data)
 
@@ -33,24 +36,28 @@ SYMBOLS = [f"Gene{i}" for i in range(8)]
     ],
 )
 def test_names_that_mean_the_same_become_one(first, second, wanted):
-    plan = compose("integrate", [first, second])
+    plan = build_plan("integrate", [first, second])
     assert sorted(plan.features) == wanted
-    assert plan.presentations[0].inputs.all()
+    assert plan.presentations[0].input_mask.all()
 
 
 def test_what_was_matched_by_a_like_name_is_told():
-    names, notes = common_names({"one": named(SYMBOLS), "two": named([s.upper() for s in SYMBOLS[:2]] + SYMBOLS[2:], "two")}, "rna")
+    names, notes = harmonise_feature_names(
+        {"one": named(SYMBOLS), "two": named([s.upper() for s in SYMBOLS[:2]] + SYMBOLS[2:], "two")}, "rna"
+    )
     assert names["two"] == tuple(SYMBOLS)
     assert notes == ["two: 2 features of rna matched by a like name (GENE0 = Gene0, GENE1 = Gene1)."]
 
 
 def test_what_was_translated_is_told_in_the_order_of_the_data_sets():
     sets = {name: named(IDS, name, gene_symbol=SYMBOLS) for name in ("c", "a", "d", "b")} | {"e": named(SYMBOLS, "e")}
-    assert [note[-2] for note in common_names(sets, "rna")[1]] == ["c", "a", "d", "b"]
+    assert [note[-2] for note in harmonise_feature_names(sets, "rna")[1]] == ["c", "a", "d", "b"]
 
 
 def test_two_features_of_one_data_set_never_become_one():
-    names, notes = common_names({"one": named(["Abc", "x"]), "two": named(["ABC", "abc", "x"], "two")}, "rna")
+    names, notes = harmonise_feature_names(
+        {"one": named(["Abc", "x"]), "two": named(["ABC", "abc", "x"], "two")}, "rna"
+    )
     assert names["two"] == ("ABC", "abc", "x")
     assert notes == []
 
@@ -59,7 +66,7 @@ def test_names_in_two_languages_that_nothing_translates_are_refused_as_before():
     from napari_inclust.errors import DataError
 
     with pytest.raises(DataError, match="share 0 features of rna"):
-        compose("integrate", [named(IDS), named(SYMBOLS, "two")])
+        build_plan("integrate", [named(IDS), named(SYMBOLS, "two")])
 
 
 def test_proteins_of_two_real_panels_meet(shared):
@@ -67,5 +74,5 @@ def test_proteins_of_two_real_panels_meet(shared):
         name: Dataset.from_adata(ad.read_h5ad(shared / "data" / f"{file}.h5ad"), name=name)
         for name, file in (("teaseq", "teaseq_pbmc_rna_adt"), ("citeseq", "citeseq_pbmc_10x"))
     }
-    names, _ = common_names(sets, "protein")
+    names, _ = harmonise_feature_names(sets, "protein")
     assert {"CD3", "CD4", "CD8a", "CD14", "CD19"} <= set(names["teaseq"]) & set(names["citeseq"])

@@ -16,8 +16,8 @@ def test_a_gene_alone_is_the_column_of_the_whole(small_pair, monkeypatch, kind, 
     matrix.data[matrix.indptr[3] : matrix.indptr[4]] = 0  # a cell without values
     matrix.eliminate_zeros()
     if large:
-        monkeypatch.setattr(measured, "_MOST_TWICE", 0)
-    genes = measured.Measured(matrix, kind)
+        monkeypatch.setattr(measured, "_MAX_COPIED_VALUES", 0)
+    genes = measured.MeasuredExpression(matrix, kind)
     whole = val.lognormalise(matrix, kind).toarray()
     for gene in (0, 7, matrix.shape[1] - 1):
         np.testing.assert_allclose(genes.column(gene), whole[:, gene], rtol=1e-6)

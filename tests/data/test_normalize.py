@@ -17,19 +17,22 @@ def counts():
 
 
 def test_whole_numbers_are_counts(counts):
-    assert val.detect(counts) == val.Values("counts")
+    assert val.detect_value_kind(counts) == val.ValueInfo("counts")
 
 
 def test_log_normalised_counts_are_recognised_also_when_genes_were_dropped_afterwards(counts):
     normalised = val.lognormalise(counts, "counts")
-    assert val.detect(normalised).kind == "lognorm"
-    assert val.detect(sp.csr_matrix(normalised[:, :25])).kind == "lognorm"
+    assert val.detect_value_kind(normalised).kind == "lognorm"
+    assert val.detect_value_kind(sp.csr_matrix(normalised[:, :25])).kind == "lognorm"
 
 
 def test_counts_per_volume_and_intensities_are_linear(counts):
     volume = sp.csr_matrix(counts.multiply(np.random.default_rng(1).uniform(0.3, 9, (60, 1))), dtype=np.float32)
-    assert val.detect(volume).kind == "linear"
-    assert val.detect(sp.csr_matrix(np.random.default_rng(2).uniform(0, 1, (60, 40)).astype(np.float32))).kind == "linear"
+    assert val.detect_value_kind(volume).kind == "linear"
+    assert (
+        val.detect_value_kind(sp.csr_matrix(np.random.default_rng(2).uniform(0, 1, (60, 40)).astype(np.float32))).kind
+        == "linear"
+    )
 
 
 FORMS = {  # of raw counts, totals, volumes and gene lengths
@@ -43,28 +46,33 @@ FORMS = {  # of raw counts, totals, volumes and gene lengths
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", ["merfish_visp", "osmfish_cortex", "starmap_mpfc", "snare_cortex_rna", "scrna_cortex_33genes", "dlpfc_151673"])
+@pytest.mark.parametrize(
+    "name",
+    ["merfish_visp", "osmfish_cortex", "starmap_mpfc", "snare_cortex_rna", "scrna_cortex_33genes", "dlpfc_151673"],
+)
 def test_forms_in_which_real_counts_are_published_are_recognised(shared, name, form):
     kind, make = FORMS[form]
     x = read_adata(shared / "data" / f"{name}.h5ad")[:400].X.toarray().astype(np.float64)
     rng = np.random.default_rng(0)
-    made = make(x, np.maximum(x.sum(1, keepdims=True), 1), rng.gamma(4, 0.25, (len(x), 1)), rng.gamma(4, 0.5, (1, x.shape[1])))
-    assert val.detect(sp.csr_matrix(made.astype(np.float32))).kind == kind
+    made = make(
+        x, np.maximum(x.sum(1, keepdims=True), 1), rng.gamma(4, 0.25, (len(x), 1)), rng.gamma(4, 0.5, (1, x.shape[1]))
+    )
+    assert val.detect_value_kind(sp.csr_matrix(made.astype(np.float32))).kind == kind
 
 
 def test_published_values_of_real_sections_are_on_a_linear_scale(shared):
     for name in ("merfish_hypothalamus", "insitu_drosophila"):
-        assert val.detect(val.as_csr(read_adata(shared / "data" / f"{name}.h5ad").X)).kind == "linear"
+        assert val.detect_value_kind(val.as_csr(read_adata(shared / "data" / f"{name}.h5ad").X)).kind == "linear"
 
 
 def test_a_declared_kind_is_taken_but_checked(counts):
-    assert val.detect(counts, "linear") == val.Values("linear", declared=True)
+    assert val.detect_value_kind(counts, "linear") == val.ValueInfo("linear", declared=True)
     with pytest.raises(DataError, match=r"not whole numbers.*linear"):
-        val.detect(counts * 0.5, "counts")
+        val.detect_value_kind(counts * 0.5, "counts")
     with pytest.raises(DataError, match="reach 100; logarithms"):
-        val.detect(sp.csr_matrix(np.full((2, 2), 100.0)), "lognorm")
+        val.detect_value_kind(sp.csr_matrix(np.full((2, 2), 100.0)), "lognorm")
     with pytest.raises(ConfigError, match="expected one of counts, linear, lognorm"):
-        val.detect(counts, "tpm")
+        val.detect_value_kind(counts, "tpm")
 
 
 def test_lognormalise_scales_every_cell_to_the_median_total(counts):
@@ -81,20 +89,20 @@ def test_cells_without_counts_stay_zero_and_are_not_counted_in_the_median():
 def test_values_that_cannot_be_expression_are_refused_with_their_number_and_row(bad, word):
     matrix = sp.csr_matrix(np.array([[1.0, 0, 2], [0, 0, 0], [bad, 1, bad]], dtype=np.float32))
     with pytest.raises(DataError, match=rf"X of s holds 2 {word} values \(first in row 2\)"):
-        val.check_finite(matrix, "X of s")
+        val.check_values(matrix, "X of s")
 
 
 @pytest.mark.parametrize("n_cells", [10, 100_000])
 def test_a_constant_gene_has_spread_zero_at_any_number_of_cells(n_cells):
     constant = sp.csr_matrix(np.full((n_cells, 1), 3.3, dtype=np.float32))
     absent = sp.csr_matrix((n_cells, 1), dtype=np.float32)
-    mean, sd = val.moments(sp.hstack([constant, absent], format="csr"))
+    mean, sd = val.column_mean_and_sd(sp.hstack([constant, absent], format="csr"))
     assert mean == pytest.approx([3.3, 0])
     assert list(sd) == [0, 0]
 
 
 def test_moments_are_those_of_the_dense_matrix():
     dense = np.random.default_rng(0).poisson(0.7, (500, 6)).astype(np.float32)
-    mean, sd = val.moments(sp.csr_matrix(dense))
+    mean, sd = val.column_mean_and_sd(sp.csr_matrix(dense))
     assert mean == pytest.approx(dense.mean(0, dtype=np.float64))
     assert sd == pytest.approx(dense.std(0, dtype=np.float64))

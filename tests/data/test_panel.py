@@ -36,7 +36,9 @@ def test_shared_genes_come_first_then_target_only_then_reference_only():
 def test_names_that_differ_in_case_are_matched_and_reported():
     p = panel(SHARED, [g.upper() for g in SHARED])
     assert p.n_shared == 12
-    assert p.notes == ("12 genes matched ignoring case (as in Gene0 = GENE0): check that both sets are of one species.",)
+    assert p.notes == (
+        "12 genes matched ignoring case (as in Gene0 = GENE0): check that both sets are of one species.",
+    )
 
 
 def test_an_exact_name_wins_over_one_that_differs_in_case():

@@ -10,7 +10,7 @@ import pytest
 from napari_inclust.data.panel import align
 from napari_inclust.data.section import Reference, Section
 from napari_inclust.errors import DataError, PanelError
-from napari_inclust.spatial_domains.features import expression
+from napari_inclust.spatial_domains.features import normalised_expression
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ def test_predictions_are_no_genes_of_the_section(mixed, section_adata):
     np.testing.assert_array_equal(section.matrix.toarray(), section_adata.X[:, :12].toarray())
     assert list(section.adata.var_names) == section.genes
     predicted = section.predicted
-    assert predicted.said == "4 imputed, 1 held-out, 1 generated"
+    assert predicted.summary == "4 imputed, 1 held-out, 1 generated"
     assert predicted.values("Gene13")[5] == np.float32(-0.25)
     assert (predicted.spread("Gene17") == 2).all()
     assert predicted.scores["Gene16"] == 0.5
     assert predicted.scores["Gene13"] is None
-    assert predicted.foreseen["Gene13"] == 0.4
-    assert predicted.foreseen["Gene12"] is None
+    assert predicted.predicted_scores["Gene13"] == 0.4
+    assert predicted.predicted_scores["Gene12"] is None
     np.testing.assert_array_equal(mixed.X, before.X)
     assert mixed.shape == before.shape
 
@@ -58,10 +58,13 @@ def test_nothing_but_predictions_is_a_section_to_look_at_and_nothing_to_learn_fr
     assert section.genes == []
     assert section.matrix.shape == (300, 0)
     assert section.fingerprint != Section.from_adata(mixed[:200, 12:].copy()).fingerprint
-    with pytest.raises(PanelError, match=r"result holds no measured genes, only predictions of a run \(4 imputed, 1 held-out, 1 generated\)"):
+    with pytest.raises(
+        PanelError,
+        match=r"result holds no measured genes, only predictions of a run \(4 imputed, 1 held-out, 1 generated\)",
+    ):
         align(section, reference)
     with pytest.raises(DataError, match=r"result holds no measured genes, only predictions"):
-        expression(section)
+        normalised_expression(section)
     with pytest.raises(DataError, match="holds no measured features, only predictions"):
         Reference.from_adata(mixed[:, 12:].copy())
 
@@ -89,7 +92,12 @@ def test_another_meaning_of_the_column_kind_changes_nothing(section_adata):
 
 def test_the_pixel_size_of_a_result_is_that_of_its_section():
     cells = pd.DataFrame(index=["a", "b"])
-    adata = ad.AnnData(np.ones((2, 1), dtype=np.float32), obs=cells, var=pd.DataFrame(index=["g"]), obsm={"spatial": np.array([[0.0, 2.0], [4.0, 6.0]])})
+    adata = ad.AnnData(
+        np.ones((2, 1), dtype=np.float32),
+        obs=cells,
+        var=pd.DataFrame(index=["g"]),
+        obsm={"spatial": np.array([[0.0, 2.0], [4.0, 6.0]])},
+    )
     adata.uns["spatial_pixel_size"] = 0.5
     section = Section.from_adata(adata)
     np.testing.assert_array_equal(section.xy, [[0, 1], [2, 3]])

@@ -64,11 +64,11 @@ def test_counts_are_found_where_x_is_normalised_or_scaled(reference_adata):
     reference_adata.layers["counts"] = counts
     reference_adata.X = np.log1p(counts.toarray() / 3)
     found = Reference.from_adata(reference_adata)
-    assert found.source == "layers/counts"
+    assert found.values_source == "layers/counts"
     assert found.values.kind == "counts"
     assert (found.matrix != counts).nnz == 0
     reference_adata.X = counts.toarray() - 1.5
-    assert Reference.from_adata(reference_adata).source == "layers/counts"
+    assert Reference.from_adata(reference_adata).values_source == "layers/counts"
     del reference_adata.layers["counts"]
     with pytest.raises(DataError, match=r"negative values.*give raw counts"):
         Reference.from_adata(reference_adata)

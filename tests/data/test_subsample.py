@@ -13,7 +13,7 @@ from napari_inclust.training.config import Config
 
 def test_no_type_is_lost_and_common_ones_stay_the_larger_ones():
     labels = np.repeat([0, 1, 2], [90_000, 9_990, 10])
-    found = subsample.rows(labels, 1000, seed=0, least=5)
+    found = subsample.sample_balanced(labels, 1000, seed=0, min_per_label=5)
     assert len(found) == len(set(found)) == 1000
     counts = np.bincount(labels[found])
     assert counts[2] >= 5
@@ -25,24 +25,35 @@ def test_no_type_is_lost_and_common_ones_stay_the_larger_ones():
 
 def test_a_draw_is_the_same_for_a_seed_and_another_for_another():
     labels = np.repeat([0, 1], 5000)
-    np.testing.assert_array_equal(subsample.rows(labels, 100, 3), subsample.rows(labels, 100, 3))
-    assert (subsample.rows(labels, 100, 3) != subsample.rows(labels, 100, 4)).any()
-    np.testing.assert_array_equal(subsample.rows(labels, 20_000, 0), np.arange(10_000))
+    np.testing.assert_array_equal(subsample.sample_balanced(labels, 100, 3), subsample.sample_balanced(labels, 100, 3))
+    assert (subsample.sample_balanced(labels, 100, 3) != subsample.sample_balanced(labels, 100, 4)).any()
+    np.testing.assert_array_equal(subsample.sample_balanced(labels, 20_000, 0), np.arange(10_000))
 
 
 def test_a_small_reference_stays_what_it_is(small_pair):
     reference = Reference.from_adata(small_pair[1])
-    assert subsample.drawn(reference, "cell_type", 0) is reference
+    assert subsample.subsample_reference(reference, "cell_type", 0) is reference
 
 
 def test_a_run_on_a_drawn_reference_says_so_and_is_opened_again(small_pair, tmp_path, monkeypatch):
     from napari_inclust.io.readers.dispatch import read_reference, read_section
 
-    monkeypatch.setattr(subsample, "MOST", 100)
+    monkeypatch.setattr(subsample, "MAX_REFERENCE_CELLS", 100)
     for adata, name in zip(small_pair, ("s", "r"), strict=True):
         adata.write_h5ad(tmp_path / f"{name}.h5ad")
     section, reference = read_section(tmp_path / "s.h5ad"), read_reference(tmp_path / "r.h5ad")
-    config = Config(epochs=1, members=2, steps=2, batch=32, latent=4, hidden=(16,), decoder_hidden=(16,), threads=1, readouts=("decoder",), seed=5)
+    config = Config(
+        epochs=1,
+        members=2,
+        steps=2,
+        batch=32,
+        latent=4,
+        hidden=(16,),
+        decoder_hidden=(16,),
+        threads=1,
+        readouts=("decoder",),
+        seed=5,
+    )
     run = fit(section, reference, config, labels="cell_type")
     said = run.provenance["data"]["reference"]
     assert said["cells"] == 100 == run.reference.n_cells
@@ -53,4 +64,4 @@ def test_a_run_on_a_drawn_reference_says_so_and_is_opened_again(small_pair, tmp_
     gene = run.panel.reference_only[0]
     np.testing.assert_array_equal(again.impute(gene).values, run.impute(gene).values)
     assert isinstance(again.section, Section)
-    assert str(run.reference.drawn).startswith("100 of")
+    assert str(run.reference.subsample).startswith("100 of")

@@ -19,7 +19,7 @@ def pair():
 
 def test_pearson_spearman_and_jensen_shannon_equal_scipy(pair):
     truth, predicted = pair
-    table = metrics.metrics(truth, predicted)
+    table = metrics.gene_metrics(truth, predicted)
     for i in range(3):
         t, p = truth[:, i], predicted[:, i]
         assert table.pcc[i] == pytest.approx(pearsonr(t, p).statistic)
@@ -29,7 +29,7 @@ def test_pearson_spearman_and_jensen_shannon_equal_scipy(pair):
 
 
 def test_a_perfect_prediction_has_ssim_one_and_divergence_zero(pair):
-    table = metrics.metrics(pair[0], 3 * pair[0])
+    table = metrics.gene_metrics(pair[0], 3 * pair[0])
     assert np.allclose(table[["pcc", "spearman", "ssim"]], 1)
     assert np.allclose(table[["rmse", "js"]], 0, atol=1e-7)
 
@@ -37,7 +37,7 @@ def test_a_perfect_prediction_has_ssim_one_and_divergence_zero(pair):
 def test_a_constant_gene_scores_zero_and_never_nan(pair):
     truth, predicted = pair
     truth[:, 0], predicted[:, 1] = 0, 2
-    table = metrics.metrics(truth, predicted, np.zeros(80, dtype=int))
+    table = metrics.gene_metrics(truth, predicted, np.zeros(80, dtype=int))
     assert np.isfinite(table.to_numpy()).all()
     assert table.pcc[0] == table.pcc[1] == 0
 
@@ -52,6 +52,6 @@ def test_within_type_pearson_is_zero_for_a_prediction_that_knows_the_type_alone(
     rng = np.random.default_rng(1)
     types = np.repeat([0, 1, 2], 50)
     truth = types[:, None] * 2.0 + rng.normal(0, 1, (150, 1))
-    table = metrics.metrics(truth, types[:, None] * 1.0, types)
+    table = metrics.gene_metrics(truth, types[:, None] * 1.0, types)
     assert table.pcc[0] > 0.7
     assert table.pcc_within_type[0] == 0

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from napari_inclust.gui import viewer_context as benches
-from napari_inclust.gui.controllers.domain_controller import real_find
+from napari_inclust.gui.controllers.domain_controller import run_domain_search
 from napari_inclust.gui.docks.main import MainDock
-from napari_inclust.gui.viewer_context import Workbench
-from napari_inclust.gui.workers.imports import heavy
+from napari_inclust.gui.viewer_context import ViewerContext
+from napari_inclust.gui.workers.imports import with_heavy_imports
 from napari_inclust.paint.layers import canvas
 
 from .fakes import fake_steps
@@ -23,14 +23,14 @@ from .fakes import fake_steps
 @pytest.fixture(scope="session", autouse=True)
 def _packages() -> None:
     """Threads wait some seconds for the heavy packages: they are there before the first test."""
-    heavy(lambda: None)()
+    with_heavy_imports(lambda: None)()
 
 
 @pytest.fixture(autouse=True)
 def _fast_training(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Every workbench of a test trains the fake, unless the test is marked `real_core`."""
     if "real_core" not in request.fixturenames:
-        monkeypatch.setattr(benches.Workbench.__init__, "__defaults__", (fake_steps(), real_find))
+        monkeypatch.setattr(benches.ViewerContext.__init__, "__defaults__", (fake_steps(), run_domain_search))
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def viewer(make_napari_viewer: Callable[..., Any], qtbot: Any) -> Any:
 
 
 @pytest.fixture
-def opened(viewer: Any, qtbot: Any) -> tuple[Any, Workbench, MainDock]:
+def opened(viewer: Any, qtbot: Any) -> tuple[Any, ViewerContext, MainDock]:
     """The viewer with the composed dock, opened through the plugin menu's own way."""
     _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
     qtbot.wait(50)
@@ -66,7 +66,9 @@ def pixel_of(viewer: Any, y: float, x: float, qtbot: Any) -> np.ndarray:
 def expected_colour(layer: Any, value: float) -> np.ndarray:
     """What the layer's colormap makes of a value between its limits."""
     low, high = layer.contrast_limits
-    return np.round(layer.colormap.map(np.array([np.clip((value - low) / (high - low), 0, 1)]))[0, :3] * 255).astype(int)
+    return np.round(layer.colormap.map(np.array([np.clip((value - low) / (high - low), 0, 1)]))[0, :3] * 255).astype(
+        int
+    )
 
 
 def still_there(gone: Sequence[weakref.ref[Any]], qtbot: Any) -> list[Any]:

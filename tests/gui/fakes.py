@@ -49,7 +49,8 @@ class FakeRun:
         self.history: list[Any] = []
         n = self.panel.n_shared
         self.scores = pd.DataFrame(
-            {"pcc": np.linspace(-0.2, 0.9, n), "pcc_knn": 0.2, "pcc_type_mean": 0.1, "pcc_gene_mean": 0.0}, index=list(self.panel.shared)
+            {"pcc": np.linspace(-0.2, 0.9, n), "pcc_knn": 0.2, "pcc_type_mean": 0.1, "pcc_gene_mean": 0.0},
+            index=list(self.panel.shared),
         )
 
     @property
@@ -71,14 +72,22 @@ class FakeRun:
 
     def about_cells(self) -> pd.DataFrame:
         kinds = pd.Categorical(np.resize(["glia", "neuron"], self.section.n_cells))
-        return pd.DataFrame({"inclust_trust": self.cell_trust, "inclust_type": kinds}, index=self.section.adata.obs_names)
+        return pd.DataFrame(
+            {"inclust_trust": self.cell_trust, "inclust_type": kinds}, index=self.section.adata.obs_names
+        )
 
     @property
     def calibration(self) -> Any:
         rows = [("all", "all", 24_000, 0.902)] + [
-            (f"level {g} of 3", f"prediction {c} of 3", 2000, 0.85 + 0.01 * (g + c)) for g in range(1, 4) for c in range(1, 4)
+            (f"level {g} of 3", f"prediction {c} of 3", 2000, 0.85 + 0.01 * (g + c))
+            for g in range(1, 4)
+            for c in range(1, 4)
         ]
-        return SimpleNamespace(level=0.9, thin="", coverage=pd.DataFrame(rows, columns=["genes", "cells", "values", "coverage"]))
+        return SimpleNamespace(
+            level=0.9,
+            small_strata_note="",
+            coverage=pd.DataFrame(rows, columns=["genes", "cells", "values", "coverage"]),
+        )
 
     @property
     def cell_trust(self) -> Any:
@@ -95,7 +104,9 @@ class FakeRun:
         values = (np.arange(n, dtype=np.float32) / n + 1 + self.panel.index(gene) % 3).astype(np.float32)
         kind = "imputed" if gene in self.panel.reference_only else "held-out"
         score = float(self.scores.loc[gene, "pcc"]) if gene in self.panel.shared else None
-        return SimpleNamespace(gene=gene, values=values, spread=np.full(n, 0.25, dtype=np.float32), kind=kind, score=score)
+        return SimpleNamespace(
+            gene=gene, values=values, spread=np.full(n, 0.25, dtype=np.float32), kind=kind, score=score
+        )
 
     def chunks(self, genes: Any, size: int = 64) -> Any:
         for start in range(0, len(genes), size):
@@ -110,13 +121,26 @@ class FakeRun:
 
     def compare(self, a: Any, b: Any, genes: Any) -> Any:
         """A test that errs by nothing: every measured difference was as imputed."""
-        from napari_inclust.imputation.differential_expression import COLUMNS, Comparison, Hidden, assess
+        from napari_inclust.imputation.differential_expression import (
+            COLUMNS,
+            Comparison,
+            HeldOutDifferences,
+            difference_table,
+        )
 
         ten = np.ones(10)
-        hidden = Hidden(ten, ten, 0 * ten, 0 * ten)
+        hidden = HeldOutDifferences(ten, ten, 0 * ten, 0 * ten)
         values = np.stack([self.impute(g).values for g in genes], 1)[a | b]
-        table = assess(values, a[a | b], np.ones(len(genes)), hidden).assign(gene=list(genes), kind="imputed", imputed=True)
-        return Comparison(table.assign(p_adjusted=table["p"]).reindex(columns=COLUMNS), hidden, hidden.error, int(a.sum()), int(b.sum()))
+        table = difference_table(values, a[a | b], np.ones(len(genes)), hidden).assign(
+            gene=list(genes), kind="imputed", imputed=True
+        )
+        return Comparison(
+            table.assign(p_adjusted=table["p"]).reindex(columns=COLUMNS),
+            hidden,
+            hidden.between_variance,
+            int(a.sum()),
+            int(b.sum()),
+        )
 
     def type_probabilities(self, rows: Any) -> Any:
         return pd.DataFrame({"neuron": 0.15, "glia": 0.8, "vessel": 0.05}, index=self.section.adata.obs_names[rows])
@@ -132,13 +156,25 @@ class FakeRun:
 
         if gene not in self.section.genes:
             return None
-        return lognormalise(self.section.matrix, self.section.values.kind)[:, self.section.genes.index(gene)].toarray().ravel()
+        return (
+            lognormalise(self.section.matrix, self.section.values.kind)[:, self.section.genes.index(gene)]
+            .toarray()
+            .ravel()
+        )
 
 
 def fake_steps(epochs: int = 5, seconds: float = 0.0, fail: Exception | None = None) -> Any:
     """A stand-in for training.loop.epochs."""
 
-    def steps(section: Section, reference: Reference, config: Config, *, labels: str | None = None, batch: str | None = None, checkpoint: Any = None) -> Any:
+    def steps(
+        section: Section,
+        reference: Reference,
+        config: Config,
+        *,
+        labels: str | None = None,
+        batch: str | None = None,
+        checkpoint: Any = None,
+    ) -> Any:
         start = int(checkpoint.read_text()) if checkpoint is not None and checkpoint.exists() else 0
         done = start
         try:
@@ -148,7 +184,9 @@ def fake_steps(epochs: int = 5, seconds: float = 0.0, fail: Exception | None = N
                     raise fail
                 terms = {"reconstruction": 1 / number, "prior": 0.1, "labels": 0.2, "loss": 1 / number + 0.3}
                 done = number
-                yield FakeEpoch(number, epochs, number * seconds, (epochs - number) * seconds, "training", terms, 1.1 / number)
+                yield FakeEpoch(
+                    number, epochs, number * seconds, (epochs - number) * seconds, "training", terms, 1.1 / number
+                )
         except GeneratorExit:
             checkpoint.write_text(str(done))
             raise
@@ -189,24 +227,33 @@ def small_reference(n: int = 50, genes: int = 40, seed: int = 1) -> Reference:
 def fake_find(steps: int = 3, seconds: float = 0.0, fail: Exception | None = None) -> Any:
     """A stand-in for spatial_domains.find.steps: stripes of cells, the third fifth of them unsure."""
 
-    def find(section: Section, n_domains: int | None, *, method: str, section_key: str | None, run: Any, graph: Any = None) -> Any:
-        from napari_inclust.spatial_domains.edit import Segmentation
-        from napari_inclust.spatial_domains.find import Domains, Step
+    def find(
+        section: Section, n_domains: int | None, *, method: str, section_key: str | None, run: Any, graph: Any = None
+    ) -> Any:
+        from napari_inclust.spatial_domains.edit import DomainSegmentation
+        from napari_inclust.spatial_domains.find import Domains, SearchProgress
 
         for i in range(steps):
             time.sleep(seconds)
             if fail is not None:
                 raise fail
-            yield Step(i, steps, "3 domains")
+            yield SearchProgress(i, steps, "3 domains")
         n = section.n_cells
         sure = np.where((np.arange(n) >= 0.6 * n) & (np.arange(n) < 0.8 * n), 0.4, 1.0).astype(np.float32)
         numbers = [2, 3, 4] if n_domains is None else [n_domains]
-        solutions = {k: Segmentation.of(np.arange(n) * k // n, sure) for k in numbers}
+        solutions = {k: DomainSegmentation.from_labels(np.arange(n) * k // n, sure) for k in numbers}
         table = pd.DataFrame({"stability": {2: 0.5, 3: 0.9, 4: 0.7} if n_domains is None else {n_domains: 0.6}})
         table.index.name = "k"
         chosen = 3 if n_domains is None else n_domains
         space, sections = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32), np.zeros(n, dtype=np.intp)
-        facts = {"method": method, "section_key": section_key or "", "graph": str(graph or "nearest"), "data": section.fingerprint}
-        return Domains(section, method, solutions, chosen, table, solutions[chosen], space, section.xy, sections, (), facts)  # type: ignore[arg-type]
+        facts = {
+            "method": method,
+            "section_key": section_key or "",
+            "graph": str(graph or "nearest"),
+            "data": section.fingerprint,
+        }
+        return Domains(
+            section, method, solutions, chosen, table, solutions[chosen], space, section.xy, sections, (), facts
+        )  # type: ignore[arg-type]
 
     return find

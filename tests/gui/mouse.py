@@ -23,7 +23,9 @@ def at(viewer: Any, y: float, x: float) -> QPoint:
     """Where a place is on the canvas, in pixels."""
     camera, widget = canvas.camera(viewer), native(viewer)
     cy, cx = camera.center[-2:]
-    return QPoint(round(widget.width() / 2 + (x - cx) * camera.zoom), round(widget.height() / 2 + (y - cy) * camera.zoom))
+    return QPoint(
+        round(widget.width() / 2 + (x - cx) * camera.zoom), round(widget.height() / 2 + (y - cy) * camera.zoom)
+    )
 
 
 def click(viewer: Any, y: float, x: float, qtbot: Any) -> None:

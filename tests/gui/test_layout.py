@@ -29,16 +29,35 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_inclust.gui.widgets.common import Wrapped
-from napari_inclust.gui.widgets.flow import Flow, Fold
-from napari_inclust.gui.widgets.form_layout import Form
+from napari_inclust.gui.widgets.common import WrappedLabel
+from napari_inclust.gui.widgets.flow import Collapsible, FlowLayout
+from napari_inclust.gui.widgets.form_layout import FormLayout
 from napari_inclust.spatial.regions import Region
 
 from .fakes import FakeRun, fake_find, small_reference, small_section
 
-CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QTextEdit, QAbstractSlider, QAbstractItemView, QProgressBar)
+CONTROLS = (
+    QAbstractButton,
+    QComboBox,
+    QAbstractSpinBox,
+    QLineEdit,
+    QTextEdit,
+    QAbstractSlider,
+    QAbstractItemView,
+    QProgressBar,
+)
 # numbers that have no unit: a correlation by its prefix, settings by their names
-PURE = {"score ≥ ", "seed", "learning_rate", "weight_decay", "label_weight", "entropy_weight", "align_weight", "reconstruction_weight", "masking"}
+PURE = {
+    "score ≥ ",
+    "seed",
+    "learning_rate",
+    "weight_decay",
+    "label_weight",
+    "entropy_weight",
+    "align_weight",
+    "reconstruction_weight",
+    "masking",
+}
 
 
 @pytest.fixture
@@ -47,17 +66,22 @@ def full(opened: Any, qtbot: Any) -> Any:
     viewer, bench, dock = opened
     bench.session.open_section(small_section())
     bench.session.open_reference(small_reference())
-    bench.session.set_run(FakeRun(bench.session.section, bench.session.reference))
-    bench.finding.find = fake_find()
-    bench.finding.start(None)
-    bench.regions.add([Region("upper left of the tissue", np.array([[-12.0, -12], [152, -12], [152, 30], [-12, 30]]))])
-    bench.regions.set_genes(["Gene5", "Gene30"])
-    bench.marking.pin(3)
-    bench.session.choose("Gene5")
+    bench.session.add_run(FakeRun(bench.session.section, bench.session.reference))
+    bench.domain_controller.search = fake_find()
+    bench.domain_controller.start(None)
+    bench.region_controller.add(
+        [Region("upper left of the tissue", np.array([[-12.0, -12], [152, -12], [152, 30], [-12, 30]]))]
+    )
+    bench.region_controller.set_genes(["Gene5", "Gene30"])
+    bench.cell_selection.pin(3)
+    bench.session.select_gene("Gene5")
     bench.session.set_view("swipe")
-    for fold in dock.findChildren(Fold):
+    for fold in dock.findChildren(Collapsible):
         fold.expand()
-    qtbot.waitUntil(lambda: bench.finding.found is not None and bench.regions.facts is not None, timeout=20_000)
+    qtbot.waitUntil(
+        lambda: bench.domain_controller.domains is not None and bench.region_controller.statistics is not None,
+        timeout=20_000,
+    )
     return viewer, bench, dock
 
 
@@ -69,7 +93,9 @@ def controls(dock: QWidget) -> list[Any]:
         c
         for c in own
         if not isinstance(c, inner)
-        and not isinstance(c.parent(), (QAbstractSpinBox, QComboBox, QAbstractItemView, QHeaderView, QLineEdit, QTabBar))
+        and not isinstance(
+            c.parent(), (QAbstractSpinBox, QComboBox, QAbstractItemView, QHeaderView, QLineEdit, QTabBar)
+        )
         and not in_popup(c)
     ]
 
@@ -85,13 +111,17 @@ def in_popup(widget: Any) -> bool:
 def test_every_control_has_a_tooltip_and_every_number_a_unit(opened: Any) -> None:
     _, bench, dock = opened
     bench.session.open_section(small_section())
-    bench.session.choose("Gene5")
+    bench.session.select_gene("Gene5")
     found = controls(dock)
     assert len(found) > 100
     silent = [c for c in found if not c.toolTip()]
     assert "; ".join(f"{describe(c)} in {type(c.parent()).__name__}" for c in silent) == ""
-    pure = {control for name, control in dock.train.form.controls.items() if name in PURE}
-    bare = [c for c in dock.findChildren(QAbstractSpinBox) if c not in pure and not c.suffix().strip() and c.prefix() not in PURE]
+    pure = {control for name, control in dock.train.config_form.controls.items() if name in PURE}
+    bare = [
+        c
+        for c in dock.findChildren(QAbstractSpinBox)
+        if c not in pure and not c.suffix().strip() and c.prefix() not in PURE
+    ]
     assert [c.toolTip() for c in bare] == []
 
 
@@ -121,7 +151,9 @@ def test_nothing_is_cut_or_overlaps_with_twice_the_font(full: Any, qtbot: Any) -
 
 
 def describe(widget: Any) -> str:
-    return f"{type(widget).__name__} {'' if isinstance(widget, QAbstractItemView) else getattr(widget, 'text', str)()!r}"
+    return (
+        f"{type(widget).__name__} {'' if isinstance(widget, QAbstractItemView) else getattr(widget, 'text', str)()!r}"
+    )
 
 
 def test_the_wheel_scrolls_and_changes_nothing(opened: Any, qtbot: Any) -> None:
@@ -151,7 +183,7 @@ def turn(widget: QWidget) -> bool:
 def test_a_row_breaks_where_it_has_to(qtbot: Any) -> None:
     widget, parts = QWidget(), [QPushButton(name) for name in ("one", "two", "three")]
     qtbot.addWidget(widget)
-    row = Flow(*parts)
+    row = FlowLayout(*parts)
     widget.setLayout(row)
     wide = sum(p.sizeHint().width() for p in parts) + 40
     assert row.heightForWidth(wide) < row.heightForWidth(wide * 3 // 4) < row.heightForWidth(1)
@@ -167,7 +199,7 @@ def test_a_row_breaks_where_it_has_to(qtbot: Any) -> None:
 def test_a_field_goes_below_its_name_where_there_is_no_room(qtbot: Any) -> None:
     widget = QWidget()
     qtbot.addWidget(widget)
-    rows, first, second = Form(widget), QPushButton("a button with a long text"), QLineEdit()
+    rows, first, second = FormLayout(widget), QPushButton("a button with a long text"), QLineEdit()
     rows.addRow("Name", first)
     rows.addRow("Long name", second)
     name = rows.labelForField(first)
@@ -183,7 +215,7 @@ def test_a_field_goes_below_its_name_where_there_is_no_room(qtbot: Any) -> None:
 
 
 def test_a_wrapped_text_gives_its_room_back(qtbot: Any) -> None:
-    label = Wrapped()
+    label = WrappedLabel()
     qtbot.addWidget(label)
     label.resize(200, 20)
     label.show()
@@ -201,7 +233,7 @@ def test_a_number_is_read_with_its_unit_and_a_long_name_breaks_with_a_large_font
         appearance.font_size = 16
         viewer.window.resize(1280, 800)
         bench.session.open_section(small_section(name="a_section_with_a_very_long_name_of_one_word"))
-        bench.session.choose("Gene5")
+        bench.session.select_gene("Gene5")
         for title in ("Genes", "Figure"):
             dock.tabs.setCurrentIndex(dock.titles.index(title))
             qtbot.wait(50)

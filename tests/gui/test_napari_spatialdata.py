@@ -28,7 +28,7 @@ TYPES = np.resize(["a", "b", "c"], 200)
 def imputed(section: Any, path: Path) -> None:
     """Genes whose values are 0, 1, 2, ..., and types, as they are written."""
     cells = pd.DataFrame({"inclust_trust": np.linspace(0, 1, 200), "inclust_type": pd.Categorical(TYPES)})
-    write_imputed(path, FakeRun(section), GENES, cells=cells)
+    write_imputed(path, FakeRun(section), GENES, obs_columns=cells)
 
 
 def shown(viewer: Any, data: Any, element: str, system: str, qtbot: Any) -> Any:
@@ -62,7 +62,9 @@ def check_view(viewer: Any, layer: Any, given: ad.AnnData) -> None:
     assert (layer.features["g3"] == 3).all()
 
 
-def test_its_view_shows_the_table_that_we_added_to_the_store(viewer: Any, qtbot: Any, small_pair: Any, tmp_path: Path) -> None:
+def test_its_view_shows_the_table_that_we_added_to_the_store(
+    viewer: Any, qtbot: Any, small_pair: Any, tmp_path: Path
+) -> None:
     import spatialdata
 
     path = make_store(tmp_path / "s.zarr", small_pair[0])
@@ -74,7 +76,9 @@ def test_its_view_shows_the_table_that_we_added_to_the_store(viewer: Any, qtbot:
     check_view(viewer, layer, data["inclust_imputed"])
 
 
-def test_its_view_shows_our_h5ad_by_the_converter_of_spatialdata(viewer: Any, qtbot: Any, pair: Any, tmp_path: Path) -> None:
+def test_its_view_shows_our_h5ad_by_the_converter_of_spatialdata(
+    viewer: Any, qtbot: Any, pair: Any, tmp_path: Path
+) -> None:
     from spatialdata_io.experimental import from_legacy_anndata
 
     imputed(read_section(pair[0]), tmp_path / "out.h5ad")
@@ -103,7 +107,9 @@ def test_a_layer_that_it_made_is_a_section(opened: Any, qtbot: Any, small_pair: 
     np.testing.assert_allclose(colours[0].extent.world.mean(0), layer.extent.world.mean(0), atol=15)
 
 
-def test_a_section_in_memory_goes_from_its_layer_to_a_result(opened: Any, qtbot: Any, small_pair: Any, tmp_path: Path) -> None:
+def test_a_section_in_memory_goes_from_its_layer_to_a_result(
+    opened: Any, qtbot: Any, small_pair: Any, tmp_path: Path
+) -> None:
     import spatialdata
 
     viewer, bench, dock = opened

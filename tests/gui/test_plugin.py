@@ -16,7 +16,20 @@ from tests.io.vendor_folders import write_store, write_tenx_h5
 
 from .fakes import small_section
 
-DOCKS = ["inClust+", "Data", "Train", "Genes", "Quality", "Cells", "Scatter plot", "Domains", "Regions", "Figure", "Session", "Export"]
+DOCKS = [
+    "inClust+",
+    "Data",
+    "Train",
+    "Genes",
+    "Quality",
+    "Cells",
+    "Scatter plot",
+    "Domains",
+    "Regions",
+    "Figure",
+    "Session",
+    "Export",
+]
 HEAVY = ("torch", "scanpy", "squidpy", "spatialdata", "pyqtgraph")
 
 
@@ -71,11 +84,13 @@ def test_the_reader_opens_a_section_in_the_docks(opened: Any, qtbot: Any, tmp_pa
     assert dock.data.section.path() == str(path)
 
 
-def test_the_reader_opens_a_folder_and_knows_a_reference(opened: Any, qtbot: Any, tmp_path: Path, small_pair: Any) -> None:
+def test_the_reader_opens_a_folder_and_knows_a_reference(
+    opened: Any, qtbot: Any, tmp_path: Path, small_pair: Any
+) -> None:
     viewer, bench, dock = opened
     viewer.open(write_store(tmp_path / "store.zarr", small_pair[0]), plugin="napari-inclust")
     qtbot.waitUntil(lambda: bench.session.section is not None, timeout=20_000)
-    assert dock.data.reading.system.count() == 3
+    assert dock.data.read_options.coordinate_system.count() == 3
     write_tenx_h5(tmp_path / "reference.h5", small_pair[1])
     viewer.open(tmp_path / "reference.h5", plugin="napari-inclust")
     qtbot.waitUntil(lambda: bench.session.reference is not None, timeout=20_000)
@@ -133,15 +148,15 @@ def test_the_reader_without_a_viewer_gives_layers(tmp_path: Path) -> None:
 
 
 def test_the_sample_data_is_the_demo_and_brings_the_dock(viewer: Any, qtbot: Any) -> None:
-    from napari_inclust.gui.viewer_context import bench_of
+    from napari_inclust.gui.viewer_context import get_viewer_context
 
     viewer.open_sample("napari-inclust", "demo")
-    bench = bench_of(viewer)
+    bench = get_viewer_context(viewer)
     qtbot.waitUntil(lambda: bench.session.panel is not None)
-    assert bench.session.labels == "cell_type"
+    assert bench.session.labels_key == "cell_type"
     (plugin,) = bench.docks
     assert plugin.dock.tabs.isTabEnabled(1)
-    assert viewer.layers[:] == bench.scene.painter.layers
+    assert viewer.layers[:] == bench.canvas_controller.painter.layers
 
 
 def test_a_known_distance_is_the_same_on_the_canvas(opened: Any, qtbot: Any) -> None:
@@ -150,10 +165,12 @@ def test_a_known_distance_is_the_same_on_the_canvas(opened: Any, qtbot: Any) -> 
     bench.session.open_section(section)
     layer = viewer.layers[0]
     world = layer.extent.world
-    radius = bench.scene.painter.raster.radius
+    radius = bench.canvas_controller.painter.raster.radius
     span = section.xy.max(0) - section.xy.min(0)
     for axis in (0, 1):
-        assert world[1, axis] - world[0, axis] == pytest.approx(span[1 - axis] + 4 * radius, abs=2 * bench.scene.painter.raster.pixel)
+        assert world[1, axis] - world[0, axis] == pytest.approx(
+            span[1 - axis] + 4 * radius, abs=2 * bench.canvas_controller.painter.raster.pixel
+        )
     x, y = section.xy[17]
-    assert bench.scene.painter.raster.cell_at(y, x) == 17
+    assert bench.canvas_controller.painter.raster.cell_at(y, x) == 17
     assert layer.get_value((y, x), world=True)[1] == section.adata.obs["cell_type"].cat.codes.iloc[17] + 1

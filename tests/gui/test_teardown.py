@@ -6,11 +6,23 @@ import gc
 import weakref
 from typing import Any
 
-from napari_inclust.gui.viewer_context import bench_of
+from napari_inclust.gui.viewer_context import get_viewer_context
 
 from .fakes import FakeRun, small_reference, small_section
 
-DOCKS = ("Data", "Train", "Genes", "Quality", "Cells", "Scatter plot", "Domains", "Regions", "Figure", "Session", "Export")
+DOCKS = (
+    "Data",
+    "Train",
+    "Genes",
+    "Quality",
+    "Cells",
+    "Scatter plot",
+    "Domains",
+    "Regions",
+    "Figure",
+    "Session",
+    "Export",
+)
 
 
 def test_a_dock_that_is_closed_dies(viewer: Any, qtbot: Any) -> None:
@@ -23,11 +35,11 @@ def test_a_dock_that_is_closed_dies(viewer: Any, qtbot: Any) -> None:
         del docked, widget
     qtbot.wait(50)
     gc.collect()
-    session = bench_of(viewer).session
+    session = get_viewer_context(viewer).session
     session.open_section(small_section())
     session.open_reference(small_reference())
-    session.set_run(FakeRun(session.section, session.reference))
-    session.choose("Gene7")
+    session.add_run(FakeRun(session.section, session.reference))
+    session.select_gene("Gene7")
     qtbot.wait(50)
     gc.collect()
     assert [name for name, dock in gone.items() if dock() is not None] == []

@@ -8,7 +8,13 @@ import pytest
 from scipy import stats
 
 from napari_inclust.errors import DataError, PanelError
-from napari_inclust.imputation.differential_expression import COLUMNS, Hidden, SharedError, Welch, assess
+from napari_inclust.imputation.differential_expression import (
+    COLUMNS,
+    BetweenImputationVariance,
+    HeldOutDifferences,
+    WelchTest,
+    difference_table,
+)
 from napari_inclust.imputation.fit import fit
 
 CELLS, GENES = 400, 300
@@ -28,8 +34,8 @@ def made_up(shared_error: float, seed: int = 0):
 def test_genes_that_do_not_differ_are_called_as_often_as_they_should_also_where_the_plain_test_is_wrong(shared_error):
     imputed, measured, in_a = made_up(shared_error)
     learnt = np.arange(GENES) < 150
-    hidden = Hidden.of(imputed, measured, in_a, np.ones(GENES)).only(learnt)
-    table = assess(imputed[:, ~learnt], in_a, np.ones(GENES - 150), hidden)
+    hidden = HeldOutDifferences.from_values(imputed, measured, in_a, np.ones(GENES)).subset(learnt)
+    table = difference_table(imputed[:, ~learnt], in_a, np.ones(GENES - 150), hidden)
     assert (table["p"] < 0.05).mean() < 0.1
     assert (table["p"] < 0.5).mean() > 0.3  # not by calling everything the same
     assert ((table["p_plain"] < 0.05).mean() > 0.7) == (shared_error > 0)
@@ -37,20 +43,20 @@ def test_genes_that_do_not_differ_are_called_as_often_as_they_should_also_where_
 
 def test_the_error_is_found_and_differences_far_above_it_are_called():
     imputed, measured, in_a = made_up(0.3)
-    hidden = Hidden.of(imputed, measured, in_a, np.ones(GENES))
-    assert np.sqrt(hidden.error.variance) == pytest.approx(0.3 * np.sqrt(2), rel=0.15)
-    assert 100 < hidden.error.degrees <= GENES
-    assert hidden.error.genes == GENES
-    assert assess(imputed[:, :1] + 3.0 * in_a[:, None], in_a, np.ones(1), hidden)["p"][0] < 1e-4
+    hidden = HeldOutDifferences.from_values(imputed, measured, in_a, np.ones(GENES))
+    assert np.sqrt(hidden.between_variance.variance) == pytest.approx(0.3 * np.sqrt(2), rel=0.15)
+    assert 100 < hidden.between_variance.degrees_of_freedom <= GENES
+    assert hidden.between_variance.n_genes == GENES
+    assert difference_table(imputed[:, :1] + 3.0 * in_a[:, None], in_a, np.ones(1), hidden)["p"][0] < 1e-4
 
 
 def test_without_a_shared_error_the_test_is_welchs():
     values = np.random.default_rng(1).normal(0, 1, (60, 4))
     in_a = np.arange(60) < 25
     plain = stats.ttest_ind(values[in_a], values[~in_a], equal_var=False)
-    welch = Welch.of(values, in_a)
+    welch = WelchTest.from_values(values, in_a)
     np.testing.assert_allclose(welch.p, plain.pvalue)
-    se, p = SharedError(0.0, 50.0, 50).test(welch.difference, np.ones(4), welch.variance, 60)
+    se, p = BetweenImputationVariance(0.0, 50.0, 50).test(welch.difference, np.ones(4), welch.variance, 60)
     np.testing.assert_allclose(se, np.abs(welch.difference / plain.statistic))
     np.testing.assert_allclose(p, 2 * stats.t.sf(np.abs(plain.statistic), 58))
 
@@ -58,14 +64,14 @@ def test_without_a_shared_error_the_test_is_welchs():
 def test_few_genes_that_err_most_leave_few_degrees_of_freedom():
     even, uneven = np.ones(40), np.r_[np.full(38, 0.01), 4.0, 4.0]
     noise = np.zeros(40)
-    assert SharedError.learn(even, noise).degrees == 40
-    assert SharedError.learn(uneven, noise).degrees < 5
+    assert BetweenImputationVariance.estimate(even, noise).degrees_of_freedom == 40
+    assert BetweenImputationVariance.estimate(uneven, noise).degrees_of_freedom < 5
 
 
 def test_constant_genes_are_never_called():
     in_a = np.arange(30) < 10
-    hidden = Hidden.of(np.zeros((30, 12)), np.zeros((30, 12)), in_a, np.ones(12))
-    table = assess(np.full((30, 2), 1.5), in_a, np.ones(2), hidden)
+    hidden = HeldOutDifferences.from_values(np.zeros((30, 12)), np.zeros((30, 12)), in_a, np.ones(12))
+    table = difference_table(np.full((30, 2), 1.5), in_a, np.ones(2), hidden)
     assert (table[["p", "p_plain"]] == 1).all(axis=None)
     assert np.isfinite(table).all(axis=None)
 
@@ -73,8 +79,8 @@ def test_constant_genes_are_never_called():
 def test_direction_is_how_often_differences_as_large_were_confirmed():
     size = np.r_[np.linspace(0.01, 0.1, 25), np.linspace(1, 2, 25)]
     measured = np.where(np.arange(50) < 25, -size, size)  # small ones have the wrong sign
-    hidden = Hidden(size, measured, np.zeros(50), np.zeros(50))
-    np.testing.assert_array_equal(hidden.direction(np.array([0.05, -1.5, 9.0])), [0, 1, 1])
+    hidden = HeldOutDifferences(size, measured, np.zeros(50), np.zeros(50))
+    np.testing.assert_array_equal(hidden.confirmation_rate(np.array([0.05, -1.5, 9.0])), [0, 1, 1])
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +90,9 @@ def run():
 
     from ..synthetic import N_EXTRA, N_SHARED, make_adata
 
-    config = Config.preset("fast", members=3, epochs=4, steps=20, batch=64, hidden=(32,), decoder_hidden=(32,), latent=8, threads=1)
+    config = Config.preset(
+        "fast", members=3, epochs=4, steps=20, batch=64, hidden=(32,), decoder_hidden=(32,), latent=8, threads=1
+    )
     section = Section.from_adata(make_adata(300, 1, 1.0, slice(0, N_SHARED)))
     return fit(section, Reference.from_adata(make_adata(240, 2, 2.0, slice(0, N_SHARED + N_EXTRA))), config)
 
@@ -107,8 +115,8 @@ def test_a_run_compares_the_genes_that_the_section_lacks(run):
     row = table.set_index("gene").loc["Gene24"]
     assert row["mean_a"] == pytest.approx(values[in_a].mean(), rel=1e-4)
     assert row["se"] > np.sqrt(values[in_a].var(ddof=1) / in_a.sum())
-    assert (found.cells_a, found.cells_b) == (in_a.sum(), (~in_a).sum())
-    assert "24 measured genes" in found.line
+    assert (found.n_cells_a, found.n_cells_b) == (in_a.sum(), (~in_a).sum())
+    assert "24 measured genes" in found.summary
 
 
 def test_measured_genes_are_judged_as_hidden_with_the_measured_answer_beside(run):
@@ -116,7 +124,9 @@ def test_measured_genes_are_judged_as_hidden_with_the_measured_answer_beside(run
     table = run.compare(in_a, genes=["Gene0", "Gene24"]).table.set_index("gene")
     measured = run.measured("Gene0")
     assert table["kind"].to_dict() == {"Gene0": "held-out", "Gene24": "imputed"}
-    assert table.loc["Gene0", "measured_difference"] == pytest.approx(measured[in_a].mean() - measured[~in_a].mean(), rel=1e-4)
+    assert table.loc["Gene0", "measured_difference"] == pytest.approx(
+        measured[in_a].mean() - measured[~in_a].mean(), rel=1e-4
+    )
     assert table.loc["Gene0", "p_measured"] < 1e-6
     assert np.isnan(table.loc["Gene24", "p_measured"])
 
@@ -138,7 +148,20 @@ def test_groups_that_cannot_be_compared_are_told(run):
 
 def test_the_command_writes_the_table_and_names_groups_that_are_not_there(inclust, pair, tmp_path):
     kept = tmp_path / "kept.inclust"
-    trained = inclust("score", pair[0], pair[1], "-o", tmp_path / "s.csv", "--config", pair[2], "--labels", "cell_type", "--save-run", kept, "--quiet")
+    trained = inclust(
+        "score",
+        pair[0],
+        pair[1],
+        "-o",
+        tmp_path / "s.csv",
+        "--config",
+        pair[2],
+        "--labels",
+        "cell_type",
+        "--save-run",
+        kept,
+        "--quiet",
+    )
     assert trained.exit_code == 0, trained.stderr
     out = tmp_path / "ab.csv"
     said = inclust("compare", kept, "--by", "cell_class", "--a", "Inhibitory", "-o", out)
@@ -147,11 +170,31 @@ def test_the_command_writes_the_table_and_names_groups_that_are_not_there(inclus
     assert {"gene", "imputed", "p", "p_adjusted", "direction", "p_plain", "se"} <= set(table)
     assert table["imputed"].all()
     assert "do not report it" in said.stdout
-    again = inclust("compare", kept, pair[0], pair[1], "--by", "cell_class", "--a", "Inhibitory", "--b", "Excitatory", "--genes", table["gene"][0], "-o", out)
+    again = inclust(
+        "compare",
+        kept,
+        pair[0],
+        pair[1],
+        "--by",
+        "cell_class",
+        "--a",
+        "Inhibitory",
+        "--b",
+        "Excitatory",
+        "--genes",
+        table["gene"][0],
+        "-o",
+        out,
+    )
     assert again.exit_code == 0, again.stderr
     assert len(pd.read_csv(out)) == 1
-    assert inclust("compare", kept, "--by", "inclust_type", "--a", "Inhibitory", "-o", out).exit_code == 0  # types as the run predicts them
-    for words, said in ((("--by", "cell_class", "--a", "Inhibitry"), "Did you mean Inhibitory"), (("--by", "nothing", "--a", "x"), "no column 'nothing'")):
+    assert (
+        inclust("compare", kept, "--by", "inclust_type", "--a", "Inhibitory", "-o", out).exit_code == 0
+    )  # types as the run predicts them
+    for words, said in (
+        (("--by", "cell_class", "--a", "Inhibitry"), "Did you mean Inhibitory"),
+        (("--by", "nothing", "--a", "x"), "no column 'nothing'"),
+    ):
         result = inclust("compare", kept, *words, "-o", out)
         assert result.exit_code in (2, 3)
         assert said in result.stderr

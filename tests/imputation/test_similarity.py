@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_inclust.imputation.similarity import Likeness
-from napari_inclust.training.inference import Cells
+from napari_inclust.imputation.similarity import CellSimilarity
+from napari_inclust.training.inference import EncodedCells
 
 GENES, KINDS = 40, 4
 
@@ -18,7 +18,7 @@ def cells(values):
     nothing = np.zeros((2, len(values), 1), dtype=np.float32)
     second = values.copy()
     second[:, :10] = 0
-    return Cells(np.stack([values, second]).astype(np.float32), nothing, nothing, nothing)
+    return EncodedCells(np.stack([values, second]).astype(np.float32), nothing, nothing, nothing)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,11 @@ def made():
     true = kinds[random.integers(0, KINDS, 600)]
     noisy = true + 1.5 * random.normal(size=true.shape)
     shown = [np.arange(GENES), np.arange(10, GENES)]
-    return cells(true[300:]), cells(noisy[300:]), Likeness.find(cells(noisy[:300]), cells(kinds.repeat(20, 0)), shown)
+    return (
+        cells(true[300:]),
+        cells(noisy[300:]),
+        CellSimilarity.fit(cells(noisy[:300]), cells(kinds.repeat(20, 0)), shown),
+    )
 
 
 @pytest.mark.parametrize("member", [0, 1])
@@ -37,20 +41,23 @@ def test_the_mean_of_like_cells_is_nearer_to_the_truth_than_the_cell(made, membe
     true, noisy, likeness = made
 
     def cosine(found):
-        wanted = likeness.place(true, member)
+        wanted = likeness.embed(true, member)
         return ((found * wanted).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(wanted, axis=1)).mean()
 
-    assert cosine(likeness.averaged(noisy, member)) > cosine(likeness.place(noisy, member)) + 0.1
+    assert cosine(likeness.smoothed_embedding(noisy, member)) > cosine(likeness.embed(noisy, member)) + 0.1
 
 
 def test_weights_are_shares_of_the_anchors_that_are_given(made):
     _, noisy, likeness = made
-    assert likeness.matrix(noisy, 0).sum(1) == pytest.approx(np.ones(300), abs=1e-5)
-    assert replace(likeness, anchors=cells(noisy.x[0][:50])).matrix(noisy, 1).shape == (300, 50)
+    assert likeness.design_matrix(noisy, 0).sum(1) == pytest.approx(np.ones(300), abs=1e-5)
+    assert replace(likeness, standardisation_cells=cells(noisy.inputs[0][:50])).design_matrix(noisy, 1).shape == (
+        300,
+        50,
+    )
 
 
 def test_what_a_member_does_not_see_does_not_matter(made):
     _, noisy, likeness = made
-    other = noisy.x[0].copy()
+    other = noisy.inputs[0].copy()
     other[:, :10] += 7
-    assert np.array_equal(likeness.averaged(cells(other), 1), likeness.averaged(noisy, 1))
+    assert np.array_equal(likeness.smoothed_embedding(cells(other), 1), likeness.smoothed_embedding(noisy, 1))

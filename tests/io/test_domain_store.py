@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_inclust.errors import DataError, OutputError
-from napari_inclust.io.runs.domain_store import load_found, save_found
+from napari_inclust.io.runs.domain_store import load_domains, save_domains
 from napari_inclust.spatial_domains.find import domains
 
 from ..gui.fakes import small_section
@@ -25,11 +25,19 @@ def found() -> Any:
 
 def test_true_domains_come_back(found: Any, tmp_path: Path) -> None:
     path = tmp_path / "d.npz"
-    save_found(found, path)
-    back = load_found(path, found.section)
-    assert (back.method, back.chosen, back.notes, list(back.solutions)) == (found.method, found.chosen, found.notes, [2, 3])
+    save_domains(found, path)
+    back = load_domains(path, found.section)
+    assert (back.method, back.chosen, back.notes, list(back.solutions)) == (
+        found.method,
+        found.chosen,
+        found.notes,
+        [2, 3],
+    )
     assert back.provenance == json.loads(json.dumps(found.provenance, default=lambda v: v.tolist()))
-    for one, other in [*zip(back.solutions.values(), found.solutions.values(), strict=True), (back.baseline, found.baseline)]:
+    for one, other in [
+        *zip(back.solutions.values(), found.solutions.values(), strict=True),
+        (back.baseline, found.baseline),
+    ]:
         assert np.array_equal(one.labels, other.labels)
         assert np.array_equal(one.confidence, other.confidence)
         assert (one.names, one.colours) == (other.names, other.colours)
@@ -40,12 +48,12 @@ def test_true_domains_come_back(found: Any, tmp_path: Path) -> None:
 
 
 def test_other_cells_are_refused(found: Any, tmp_path: Path) -> None:
-    save_found(found, tmp_path / "d.npz")
+    save_domains(found, tmp_path / "d.npz")
     with pytest.raises(DataError, match="found in other cells than those of small"):
-        load_found(tmp_path / "d.npz", small_section(120, seed=5))
+        load_domains(tmp_path / "d.npz", small_section(120, seed=5))
 
 
-def _with(path: Path, **changes: Any) -> None:
+def _replace_item(path: Path, **changes: Any) -> None:
     with np.load(path) as arrays:
         kept = dict(arrays)
     about = json.loads(kept["about"].tobytes())
@@ -71,20 +79,20 @@ def _with(path: Path, **changes: Any) -> None:
 )
 def test_a_damaged_file_is_refused(found: Any, tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     path = tmp_path / "d.npz"
-    save_found(found, path)
-    _with(path, **changes)
+    save_domains(found, path)
+    _replace_item(path, **changes)
     with pytest.raises(DataError, match=words):
-        load_found(path, found.section)
+        load_domains(path, found.section)
 
 
 def test_a_pickle_is_never_read(found: Any, tmp_path: Path) -> None:
     path = tmp_path / "d.npz"
-    save_found(found, path)
-    _with(path, space=np.array([print], dtype=object))
+    save_domains(found, path)
+    _replace_item(path, space=np.array([print], dtype=object))
     with pytest.raises(DataError, match="allow_pickle"):
-        load_found(path, found.section)
+        load_domains(path, found.section)
 
 
 def test_a_folder_that_is_not_there(found: Any, tmp_path: Path) -> None:
     with pytest.raises(OutputError):
-        save_found(found, tmp_path / "absent" / "d.npz")
+        save_domains(found, tmp_path / "absent" / "d.npz")

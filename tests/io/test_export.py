@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 import shapely
 
-from napari_inclust.io.export.cellxgene import problems
-from napari_inclust.io.export.result import open_result, traced
+from napari_inclust.io.export.cellxgene import find_problems
+from napari_inclust.io.export.result import open_result, trace_outlines
 from napari_inclust.io.readers.dispatch import read_section
 from napari_inclust.io.readers.outlines import rasterise
-from napari_inclust.io.writers.imputation import OneGene
-from napari_inclust.io.writers.imputed import write_imputed, write_one
+from napari_inclust.io.writers.imputation import SingleGene
+from napari_inclust.io.writers.imputed import write_imputed, write_single_gene
 
 from .test_round_trip import FakeRun, make_store
 
@@ -29,7 +29,7 @@ def result(pair, tmp_path):
     """Imputed genes g0 to g4 with types, as a file."""
     run = FakeRun(read_section(pair[0]))
     cells = pd.DataFrame({"inclust_trust": np.linspace(0, 1, 200), "inclust_type": pd.Categorical(KINDS)})
-    write_imputed(tmp_path / "result.h5ad", run, [f"g{i}" for i in range(5)], cells=cells)
+    write_imputed(tmp_path / "result.h5ad", run, [f"g{i}" for i in range(5)], obs_columns=cells)
     return tmp_path / "result.h5ad"
 
 
@@ -38,10 +38,14 @@ def test_qupath_gets_one_cell_object_each_with_class_and_marked_measurements(inc
     assert done.exit_code == 0, done.stderr
     assert "disc" in done.stderr
     given = ad.read_h5ad(result)
-    found = geopandas.read_file(tmp_path / "cells.geojson").set_crs(None, allow_override=True)  # pixels, not the degrees of GeoJSON
+    found = geopandas.read_file(tmp_path / "cells.geojson").set_crs(
+        None, allow_override=True
+    )  # pixels, not the degrees of GeoJSON
     assert len(found) == 200
     assert found.geometry.is_valid.all()
-    np.testing.assert_allclose(np.c_[found.geometry.centroid.x, found.geometry.centroid.y], given.obsm["spatial"] * 2, atol=1e-3)
+    np.testing.assert_allclose(
+        np.c_[found.geometry.centroid.x, found.geometry.centroid.y], given.obsm["spatial"] * 2, atol=1e-3
+    )
     features = json.loads((tmp_path / "cells.geojson").read_text(encoding="utf-8"))["features"]
     assert len({f["id"] for f in features}) == 200
     said = features[2]["properties"]
@@ -76,11 +80,13 @@ def test_a_polygon_comes_back_from_its_raster():
     square = np.array([[10.0, 20], [14, 20], [14, 28], [10, 28]])
     other = square + np.array([30, 0])
     raster = rasterise([(0, square), (3, other)])
-    found = traced(*raster)
+    found = trace_outlines(*raster)
     assert set(found) == {0, 3}
     for row, truth in ((0, square), (3, other)):
         polygon = shapely.Polygon(truth)
-        assert found[row].intersection(polygon).area / found[row].union(polygon).area > 0.85  # a pixel is a 24th of the cell
+        assert (
+            found[row].intersection(polygon).area / found[row].union(polygon).area > 0.85
+        )  # a pixel is a 24th of the cell
 
 
 def test_xenium_explorer_gets_its_three_columns(inclust, result, tmp_path):
@@ -101,7 +107,9 @@ def test_a_column_that_groups_nothing_is_refused(inclust, result, tmp_path, grou
     many.obs_names = [str(i) for i in range(600)]
     many.obs["inclust_trust"] = np.linspace(0, 1, 600)
     many.write_h5ad(tmp_path / "many.h5ad")
-    done = inclust("export", tmp_path / "many.h5ad", "--to", "xenium-explorer", "-o", tmp_path / "g.csv", "--group", group)
+    done = inclust(
+        "export", tmp_path / "many.h5ad", "--to", "xenium-explorer", "-o", tmp_path / "g.csv", "--group", group
+    )
     assert done.exit_code == 3
     assert says in done.stderr
 
@@ -110,7 +118,7 @@ def test_cellxgene_gets_what_it_requires(inclust, result, tmp_path):
     done = inclust("export", result, "--to", "cellxgene", "-o", tmp_path / "c.h5ad")
     assert done.exit_code == 0, done.stderr
     found = ad.read_h5ad(tmp_path / "c.h5ad")
-    assert problems(found) == []
+    assert find_problems(found) == []
     assert found.X.dtype == np.float32
     assert list(found.var_names) == [f"g{i} (imputed)" for i in range(5)]
     given = ad.read_h5ad(result)
@@ -123,7 +131,9 @@ def test_cellxgene_gets_what_it_requires(inclust, result, tmp_path):
 
 @pytest.mark.parametrize("tool", ["cellxgene", "vitessce"])
 def test_names_of_single_cells_are_no_groups(inclust, tmp_path, tool):
-    section = ad.AnnData(np.ones((600, 3), dtype=np.float32), obs={"barcode": [f"b{i}" for i in range(600)], "class": ["a", "b"] * 300})
+    section = ad.AnnData(
+        np.ones((600, 3), dtype=np.float32), obs={"barcode": [f"b{i}" for i in range(600)], "class": ["a", "b"] * 300}
+    )
     section.obsm["spatial"] = np.random.default_rng(0).random((600, 2)) * 500
     section.write_h5ad(tmp_path / "named.h5ad")
     out = tmp_path / {"cellxgene": "c.h5ad", "vitessce": "view"}[tool]
@@ -163,7 +173,7 @@ def test_the_check_for_cellxgene_finds_each_mistake(inclust, result, tmp_path, h
     inclust("export", result, "--to", "cellxgene", "-o", tmp_path / "c.h5ad")
     found = ad.read_h5ad(tmp_path / "c.h5ad")
     _spoil(how)(found)
-    assert len(problems(found)) == 1
+    assert len(find_problems(found)) == 1
 
 
 def test_vitessce_gets_a_config_whose_paths_exist(inclust, result, tmp_path):
@@ -176,7 +186,10 @@ def test_vitessce_gets_a_config_whose_paths_exist(inclust, result, tmp_path):
     (file,) = said["datasets"][0]["files"]
     assert file["url"] == "https://example.org/view/cells.zarr"
     store = zarr.open_consolidated(str(tmp_path / "view" / "cells.zarr"))
-    paths = [file["options"]["obsFeatureMatrix"]["path"], *(e["path"] for key in ("obsEmbedding", "obsSets") for e in file["options"][key])]
+    paths = [
+        file["options"]["obsFeatureMatrix"]["path"],
+        *(e["path"] for key in ("obsEmbedding", "obsSets") for e in file["options"][key]),
+    ]
     assert paths[-1] == "obs/" + file["options"]["obsSets"][-1]["name"]
     for path in paths:
         assert path in store
@@ -196,7 +209,11 @@ def test_vitessce_gets_a_config_whose_paths_exist(inclust, result, tmp_path):
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(("--to", "excel", "-o", "a.csv"), 2), (("--to", "qupath", "-o", "a.csv"), 5), (("--to", "qupath", "-o", "a.geojson", "--genes", "Nope"), 2)],
+    [
+        (("--to", "excel", "-o", "a.csv"), 2),
+        (("--to", "qupath", "-o", "a.csv"), 5),
+        (("--to", "qupath", "-o", "a.geojson", "--genes", "Nope"), 2),
+    ],
 )
 def test_mistakes_are_told(inclust, result, tmp_path, words, code):
     done = inclust("export", result, *(tmp_path / w if str(w).startswith("a.") else w for w in words))
@@ -207,7 +224,7 @@ def test_mistakes_are_told(inclust, result, tmp_path, words, code):
 def test_domains_go_out_as_groups(inclust, pair, tmp_path):
     done = inclust("domains", pair[0], "-o", tmp_path / "d.h5ad", "--n-domains", "3", "--method", "smoothed-pca")
     assert done.exit_code == 0, done.stderr
-    assert open_result(tmp_path / "d.h5ad").group(None).name == "domain"
+    assert open_result(tmp_path / "d.h5ad").group_column(None).name == "domain"
     assert inclust("export", tmp_path / "d.h5ad", "--to", "xenium-explorer", "-o", tmp_path / "g.csv").exit_code == 0
     assert pd.read_csv(tmp_path / "g.csv")["group"].nunique() == 3
 
@@ -227,7 +244,10 @@ def tasks(tmp_path_factory):
     paired.write_h5ad(folder / "paired.h5ad")
     target.write_h5ad(folder / "target.h5ad")
     both, made, whole = [folder / "target.h5ad", folder / "paired.h5ad"], folder / "made.h5ad", folder / "whole.h5ad"
-    for words in (["generate", *both, "--modality", "protein", "--labels", "paired:kind", "-o", made], ["integrate", *both, "-o", whole]):
+    for words in (
+        ["generate", *both, "--modality", "protein", "--labels", "paired:kind", "-o", made],
+        ["integrate", *both, "-o", whole],
+    ):
         done = CliRunner().invoke(app, [*map(str, words), "--epochs", "2", "--device", "cpu", "-q"])
         assert done.exit_code == 0, done.output
     return made, whole
@@ -236,18 +256,25 @@ def tasks(tmp_path_factory):
 def test_a_generated_modality_goes_out_marked_as_generated(inclust, tasks, tmp_path):
     made, _ = tasks
     names = [f"{p} (generated)" for p in ad.read_h5ad(made).var_names]
-    for tool, out in (("qupath", "a.geojson"), ("xenium-explorer", "a.csv"), ("cellxgene", "a.h5ad"), ("vitessce", "view")):
+    for tool, out in (
+        ("qupath", "a.geojson"),
+        ("xenium-explorer", "a.csv"),
+        ("cellxgene", "a.h5ad"),
+        ("vitessce", "view"),
+    ):
         done = inclust("export", made, "--to", tool, "-o", tmp_path / out)
         assert done.exit_code == 0, (tool, done.stderr)
     said = json.loads((tmp_path / "a.geojson").read_text(encoding="utf-8"))["features"][0]["properties"]["measurements"]
     assert set(names) <= set(said)
     assert list(ad.read_h5ad(tmp_path / "a.h5ad").var_names) == names
-    assert json.loads((tmp_path / "view" / "config.json").read_text())["description"].startswith("generated by napari-inclust: predictions")
+    assert json.loads((tmp_path / "view" / "config.json").read_text())["description"].startswith(
+        "generated by napari-inclust: predictions"
+    )
     assert pd.read_csv(tmp_path / "a.csv")["group"].isin(["x", "y"]).all()
     assert len(ad.read_h5ad(made).uns["inclust_type_colors"]) == 2
     section = read_section(made)
     assert section.genes == []
-    assert section.predicted.said == f"{len(names)} generated"
+    assert section.predicted.summary == f"{len(names)} generated"
     assert all(score is not None for score in section.predicted.scores.values())
 
 
@@ -257,7 +284,7 @@ def test_generated_cells_without_places_go_where_none_are_needed_and_elsewhere_i
     adata.write_h5ad(tmp_path / "loose.h5ad")
     done = inclust("export", tmp_path / "loose.h5ad", "--to", "cellxgene", "-o", tmp_path / "c.h5ad")
     assert done.exit_code == 0, done.stderr
-    assert problems(ad.read_h5ad(tmp_path / "c.h5ad")) == []
+    assert find_problems(ad.read_h5ad(tmp_path / "c.h5ad")) == []
     for tool, out in (("qupath", "a.geojson"), ("vitessce", "view")):
         done = inclust("export", tmp_path / "loose.h5ad", "--to", tool, "-o", tmp_path / out)
         assert done.exit_code == 3
@@ -268,11 +295,16 @@ def test_generated_cells_without_places_go_where_none_are_needed_and_elsewhere_i
 def test_one_generated_feature_that_is_shown_is_saved_as_generated(pair, tmp_path):
     section = read_section(pair[0])
     values = np.linspace(0, 1, 200, dtype=np.float32)
-    write_one(tmp_path / "one.h5ad", OneGene(section, "CD3", values, values, "generated", 0.5, {}), command="napari", unit="log-normalised")
+    write_single_gene(
+        tmp_path / "one.h5ad",
+        SingleGene(section, "CD3", values, values, "generated", 0.5, {}),
+        command="napari",
+        unit="log-normalised",
+    )
     made = ad.read_h5ad(tmp_path / "one.h5ad")
     assert made.uns["value_type"].startswith("generated by napari-inclust")
     assert made.var.loc["CD3", "imputed"]
-    assert read_section(tmp_path / "one.h5ad").predicted.said == "1 generated"
+    assert read_section(tmp_path / "one.h5ad").predicted.summary == "1 generated"
 
 
 def test_an_integrated_data_set_is_refused_with_where_to_open_it(inclust, tasks, tmp_path):

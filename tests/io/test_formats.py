@@ -16,7 +16,13 @@ from scipy.io import mmwrite
 
 from napari_inclust.data.section import Section
 from napari_inclust.errors import DataError
-from napari_inclust.io.readers.dispatch import choices, read_any, read_reference, read_section, recognise
+from napari_inclust.io.readers.dispatch import (
+    available_options,
+    detect_format,
+    read_reference,
+    read_section,
+    read_section_or_reference,
+)
 from napari_inclust.io.readers.outlines import rasterise, relabel
 
 
@@ -32,16 +38,23 @@ def write_tenx_h5(path, adata, extra=()):
     matrix = sp.csc_matrix(sp.hstack([adata.X, sp.csr_matrix(np.ones((adata.n_obs, len(extra)), dtype=np.float32))]).T)
     with h5py.File(path, "w") as file:
         m = file.create_group("matrix")
-        m["data"], m["indices"], m["indptr"], m["shape"] = matrix.data.astype(int), matrix.indices, matrix.indptr, matrix.shape
+        m["data"], m["indices"], m["indptr"], m["shape"] = (
+            matrix.data.astype(int),
+            matrix.indices,
+            matrix.indptr,
+            matrix.shape,
+        )
         m["barcodes"] = np.array(adata.obs_names, dtype="S")
         f = m.create_group("features")
         f["id"] = np.array([f"ENSMUSG{i:011}" for i in range(n)], dtype="S")
         f["name"] = np.array([*adata.var_names, *extra], dtype="S")
-        f["feature_type"] = np.array(["Gene Expression"] * adata.n_vars + ["Negative Control Probe"] * len(extra), dtype="S")
+        f["feature_type"] = np.array(
+            ["Gene Expression"] * adata.n_vars + ["Negative Control Probe"] * len(extra), dtype="S"
+        )
         f["genome"] = np.array(["mm10"] * n, dtype="S")
 
 
-def _same(found, adata):
+def _check_fingerprint(found, adata):
     assert list(found.genes) == list(adata.var_names)
     assert list(found.adata.obs_names) == list(adata.obs_names)
     np.testing.assert_array_equal(found.matrix.toarray(), adata.X.toarray())
@@ -51,7 +64,7 @@ def test_a_tenx_h5_is_read_as_scanpy_reads_it_without_other_features(counts, tmp
     import scanpy
 
     write_tenx_h5(tmp_path / "m.h5", counts, extra=("NegControlProbe_1",))
-    _same(read_reference(tmp_path / "m.h5"), counts)
+    _check_fingerprint(read_reference(tmp_path / "m.h5"), counts)
     theirs = scanpy.read_10x_h5(tmp_path / "m.h5")
     assert list(theirs.var_names) == list(counts.var_names)
 
@@ -71,7 +84,7 @@ def test_a_tenx_folder_is_read(counts, tmp_path, zipped):
         if zipped:
             (tmp_path / f"{name}.gz").write_bytes(gzip.compress((tmp_path / name).read_bytes()))
             (tmp_path / name).unlink()
-    _same(read_reference(tmp_path), counts)
+    _check_fingerprint(read_reference(tmp_path), counts)
 
 
 def test_a_symbol_of_several_genes_is_replaced_by_their_ids(counts, tmp_path):
@@ -95,7 +108,7 @@ def test_a_loom_file_is_read(counts, tmp_path):
         file["col_attrs/CellID"] = np.array(counts.obs_names, dtype="S")
         file["col_attrs/cell_type"] = np.array(counts.obs["cell_type"].astype(str), dtype="S")
     found = read_reference(tmp_path / "a.loom")
-    _same(found, counts)
+    _check_fingerprint(found, counts)
     assert found.adata.obs["cell_type"].tolist() == counts.obs["cell_type"].astype(str).tolist()
 
 
@@ -103,15 +116,15 @@ def test_the_rna_of_a_mudata_file_is_read(counts, tmp_path):
     with h5py.File(tmp_path / "a.h5mu", "w") as file:
         for name in ("rna", "prot"):
             ad.io.write_elem(file, f"mod/{name}", counts if name == "rna" else counts[:, :5].copy())
-    _same(read_reference(tmp_path / "a.h5mu"), counts)
+    _check_fingerprint(read_reference(tmp_path / "a.h5mu"), counts)
 
 
 @pytest.mark.filterwarnings("ignore:Writing zarr v2 data")
 def test_an_anndata_zarr_is_read(small_pair, tmp_path):
     small_pair[0].write_zarr(tmp_path / "a.zarr")
-    found = read_any(tmp_path / "a.zarr")
+    found = read_section_or_reference(tmp_path / "a.zarr")
     assert isinstance(found, Section)
-    _same(found, small_pair[0])
+    _check_fingerprint(found, small_pair[0])
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".csv.gz", ".parquet"])
@@ -123,9 +136,9 @@ def test_a_table_with_x_and_y_is_a_section(counts, tmp_path, suffix):
         table.to_parquet(path)
     else:
         table.to_csv(path, sep="\t" if suffix == ".tsv" else ",")
-    found = read_any(path)
+    found = read_section_or_reference(path)
     assert isinstance(found, Section)
-    _same(found, counts)
+    _check_fingerprint(found, counts)
     np.testing.assert_array_equal(found.xy[:, 0], np.arange(len(table)) * 2)
     assert list(found.adata.obs) == ["cell_type"]
 
@@ -135,13 +148,13 @@ def test_a_folder_with_a_table_of_values_and_one_of_cells_is_a_section(counts, t
     places = pd.DataFrame({"center_x": 1.0, "center_y": np.arange(counts.n_obs)}, index=counts.obs_names)
     places.iloc[::-1].to_parquet(tmp_path / "b_cells.parquet")
     found = read_section(tmp_path)
-    _same(found, counts)
+    _check_fingerprint(found, counts)
     np.testing.assert_array_equal(found.xy[:, 1], np.arange(counts.n_obs))
 
 
 def test_a_table_without_places_is_a_reference_and_no_section(counts, tmp_path):
     counts.to_df().to_csv(tmp_path / "r.csv")
-    _same(read_any(tmp_path / "r.csv"), counts)
+    _check_fingerprint(read_section_or_reference(tmp_path / "r.csv"), counts)
     with pytest.raises(DataError, match="no columns that are known as the places"):
         read_section(tmp_path / "r.csv")
 
@@ -150,14 +163,20 @@ def test_a_xenium_folder_has_places_outlines_and_no_controls(small_pair, counts,
     n = counts.n_obs
     xy = np.c_[np.arange(n) % 12, np.arange(n) // 12] * 20.0
     write_tenx_h5(tmp_path / "cell_feature_matrix.h5", counts, extra=("NegControlProbe_1",))
-    pd.DataFrame({"cell_id": counts.obs_names, "x_centroid": xy[:, 0], "y_centroid": xy[:, 1], "transcript_counts": 1}).to_parquet(tmp_path / "cells.parquet")
+    pd.DataFrame(
+        {"cell_id": counts.obs_names, "x_centroid": xy[:, 0], "y_centroid": xy[:, 1], "transcript_counts": 1}
+    ).to_parquet(tmp_path / "cells.parquet")
     corners = np.array([[-5, -5], [5, -5], [5, 5], [-5, 5], [-5, -5]])
     pd.DataFrame(
-        {"cell_id": np.repeat(counts.obs_names, 5), "vertex_x": (xy[:, None] + corners)[..., 0].ravel(), "vertex_y": (xy[:, None] + corners)[..., 1].ravel()}
+        {
+            "cell_id": np.repeat(counts.obs_names, 5),
+            "vertex_x": (xy[:, None] + corners)[..., 0].ravel(),
+            "vertex_y": (xy[:, None] + corners)[..., 1].ravel(),
+        }
     ).to_parquet(tmp_path / "cell_boundaries.parquet")
     (tmp_path / "experiment.xenium").write_text(json.dumps({"pixel_size": 0.2125, "panel_name": "test", "images": {}}))
     found = read_section(tmp_path)
-    _same(found, counts)
+    _check_fingerprint(found, counts)
     np.testing.assert_array_equal(found.xy, xy)
     assert "micrometre" in found.unit_note
     _centroids_are_in_their_own_labels(found)
@@ -174,7 +193,14 @@ def test_a_cosmx_folder_is_read_in_micrometres(counts, tmp_path):
     table.insert(0, "fov", 1)
     table.insert(1, "cell_ID", np.arange(len(table)))  # 0 is what lies in no cell
     table.to_csv(tmp_path / "run_exprMat_file.csv", index=False)
-    cells = pd.DataFrame({"fov": 1, "cell_ID": np.arange(1, len(table)), "CenterX_global_px": 1000.0, "CenterY_global_px": np.arange(1, len(table)) * 100.0})
+    cells = pd.DataFrame(
+        {
+            "fov": 1,
+            "cell_ID": np.arange(1, len(table)),
+            "CenterX_global_px": 1000.0,
+            "CenterY_global_px": np.arange(1, len(table)) * 100.0,
+        }
+    )
     cells.to_csv(tmp_path / "run_metadata_file.csv", index=False)
     found = read_section(tmp_path)
     assert found.n_cells == len(table) - 1
@@ -199,7 +225,10 @@ def test_outlines_of_the_real_merscope_folder_lie_on_bright_nuclei(merscope, sha
     from tifffile import imread
 
     images = shared / "data" / "merscope_brain" / "region_0" / "images"
-    dapi, to_pixel = imread(images / "mosaic_DAPI_z0.tif").astype(float), np.loadtxt(images / "micron_to_mosaic_pixel_transform.csv")
+    dapi, to_pixel = (
+        imread(images / "mosaic_DAPI_z0.tif").astype(float),
+        np.loadtxt(images / "micron_to_mosaic_pixel_transform.csv"),
+    )
     row, column = np.mgrid[: merscope.raster.shape[0] : 3, : merscope.raster.shape[1] : 3].reshape(2, -1)
     y, x, one = merscope.raster_transform @ np.stack([row, column, np.ones(len(row))])
     px, py, _ = np.round(to_pixel @ np.stack([x, y, one])).astype(int)
@@ -264,7 +293,7 @@ def test_a_damaged_folder_is_one_clear_error(tmp_path):
 def test_files_with_nothing_in_them_are_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"")
     with pytest.raises(DataError):
-        read_any(tmp_path / name)
+        read_section_or_reference(tmp_path / name)
 
 
 def test_outlines_become_pixels_of_their_rows():
@@ -284,7 +313,7 @@ def test_a_label_image_gets_rows_for_ids():
 
 
 def test_recognising_says_the_kind(pair):
-    assert recognise(pair[0]).name == "AnnData"
+    assert detect_format(pair[0]).name == "AnnData"
 
 
 def test_every_format_runs_through_impute(inclust, counts, pair, tmp_path):
@@ -292,7 +321,17 @@ def test_every_format_runs_through_impute(inclust, counts, pair, tmp_path):
     table = ad.read_h5ad(pair[0]).to_df()
     table["x"], table["y"] = ad.read_h5ad(pair[0]).obsm["spatial"].T
     table.to_csv(tmp_path / "section.csv")
-    result = inclust("impute", tmp_path / "section.csv", tmp_path / "reference.h5", "-o", tmp_path / "o.h5ad", "--config", pair[2], "--genes", "Ace2")
+    result = inclust(
+        "impute",
+        tmp_path / "section.csv",
+        tmp_path / "reference.h5",
+        "-o",
+        tmp_path / "o.h5ad",
+        "--config",
+        pair[2],
+        "--genes",
+        "Ace2",
+    )
     assert result.exit_code == 0, result.stderr
     assert ad.read_h5ad(tmp_path / "o.h5ad").shape == (200, 1)
 
@@ -313,12 +352,14 @@ def strange_tables(small_pair, tmp_path):
 
 def test_columns_that_are_not_known_by_their_names_are_asked_for(strange_tables, small_pair, inclust, pair):
     one, both = strange_tables
-    with pytest.raises(DataError, match=r"no columns that are known as the places .*choose those with x and y, --columns X,Y"):
+    with pytest.raises(
+        DataError, match=r"no columns that are known as the places .*choose those with x and y, --columns X,Y"
+    ):
         read_section(one)
     with pytest.raises(DataError, match="no columns that are known as the places"):
         read_section(both)
-    assert {"stage east", "stage north"} < set(choices(one).columns)
-    assert {"stage east", "stage north", "barcode"} < set(choices(both).columns)
+    assert {"stage east", "stage north"} < set(available_options(one).columns)
+    assert {"stage east", "stage north", "barcode"} < set(available_options(both).columns)
     with pytest.raises(DataError, match="have no place in the other"):
         read_section(both, columns=("stage east", "stage north"))
     for path, columns in ((one, ("stage east", "stage north")), (both, ("stage east", "stage north", "barcode"))):
@@ -326,12 +367,25 @@ def test_columns_that_are_not_known_by_their_names_are_asked_for(strange_tables,
         np.testing.assert_allclose(section.xy, small_pair[0].obsm["spatial"])
         assert section.genes == list(small_pair[0].var_names)
         assert list(section.adata.obs_names) == list(small_pair[0].obs_names)
-        assert section.choices["columns"] == list(columns)
+        assert section.read_options["columns"] == list(columns)
     facts = json.loads(inclust("info", one, pair[1], "--columns", "stage east,stage north", "--json").stdout)
     assert facts["section"]["cells"] == 200
     assert "1 columns were named" in inclust("info", one, "--columns", "stage east").stderr
     assert "no columns a and b" in inclust("info", one, "--columns", "a,b").stderr
-    assert inclust("impute", one, pair[1], "-o", one.parent / "o.h5ad", "--config", pair[2], "--columns", "stage east,stage north").exit_code == 0
+    assert (
+        inclust(
+            "impute",
+            one,
+            pair[1],
+            "-o",
+            one.parent / "o.h5ad",
+            "--config",
+            pair[2],
+            "--columns",
+            "stage east,stage north",
+        ).exit_code
+        == 0
+    )
 
 
 def test_names_of_cells_can_be_chosen_where_the_places_are_known(strange_tables, small_pair):
@@ -370,7 +424,9 @@ def test_an_unknown_unit_is_asked_for_with_what_the_places_look_like(small_pair,
     assert "which fits. Give the pixel size (--pixel-size; 1 if they are micrometres)" in said["fits"]["question"]
     assert "they look like pixels" in said["pixels"]["question"]
     assert "the unit of the places (--pixel-size)" in said["pixels"]["missing"]
-    assert "question" not in json.loads(inclust("info", tmp_path / "pixels.h5ad", "--pixel-size", "0.05", "--json").stdout)
+    assert "question" not in json.loads(
+        inclust("info", tmp_path / "pixels.h5ad", "--pixel-size", "0.05", "--json").stdout
+    )
     adata.uns["spatial_unit"] = "pixel"
     adata.write_h5ad(tmp_path / "said.h5ad")
     asked = inclust("score", tmp_path / "said.h5ad", pair[1], "-o", tmp_path / "s.csv", "--config", pair[2])
@@ -390,8 +446,8 @@ def test_a_large_dense_matrix_becomes_sparse_block_by_block_and_is_the_same(smal
         dense.write_h5ad(path) if suffix == ".h5ad" else dense.write_zarr(path)
     before = read_section(path)
     assert isinstance(before.adata.X, np.ndarray)
-    monkeypatch.setattr(h5ad, "LARGE", 1000)
-    monkeypatch.setattr(h5ad, "_BLOCK", 7 * dense.n_vars * 4)  # seven cells at a time
+    monkeypatch.setattr(h5ad, "LARGE_DENSE_BYTES", 1000)
+    monkeypatch.setattr(h5ad, "_CHUNK_BYTES", 7 * dense.n_vars * 4)  # seven cells at a time
     after = read_section(path)
     assert sp.issparse(after.adata.X)
     assert after.fingerprint == before.fingerprint

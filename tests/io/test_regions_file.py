@@ -22,14 +22,20 @@ def test_regions_come_back_as_they_were(tmp_path):
     assert (first.corners == SQUARE).all()
     assert second.area == pytest.approx(400)
     feature = json.loads(path.read_text())["features"][0]
-    assert feature["geometry"]["coordinates"][0][0] == feature["geometry"]["coordinates"][0][-1]  # closed, as GeoJSON asks
+    assert (
+        feature["geometry"]["coordinates"][0][0] == feature["geometry"]["coordinates"][0][-1]
+    )  # closed, as GeoJSON asks
     assert feature["properties"]["area_um2"] == 100.0
 
 
 def test_parts_of_one_feature_are_regions_of_their_own_and_names_may_be_missing(tmp_path):
     ring = [[*map(float, c)] for c in [*SQUARE.tolist(), SQUARE[0].tolist()]]
     features = [
-        {"type": "Feature", "geometry": {"type": "MultiPolygon", "coordinates": [[ring], [ring]]}, "properties": {"classification": {"name": "cortex"}}},
+        {
+            "type": "Feature",
+            "geometry": {"type": "MultiPolygon", "coordinates": [[ring], [ring]]},
+            "properties": {"classification": {"name": "cortex"}},
+        },
         {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": None},
         {"type": "Feature", "geometry": {"type": "Point", "coordinates": [0, 0]}, "properties": {}},
     ]
@@ -38,7 +44,10 @@ def test_parts_of_one_feature_are_regions_of_their_own_and_names_may_be_missing(
     assert [r.name for r in read_regions(path)] == ["cortex 1", "cortex 2", "region 2"]
 
 
-@pytest.mark.parametrize("text", ["not json", "[1, 2]", '{"features": [{"geometry": {"type": "Polygon"}}]}', '{"features": [{}]}', '{"a": "b"}'])
+@pytest.mark.parametrize(
+    "text",
+    ["not json", "[1, 2]", '{"features": [{"geometry": {"type": "Polygon"}}]}', '{"features": [{}]}', '{"a": "b"}'],
+)
 def test_what_is_not_geojson_is_refused(tmp_path, text):
     path = tmp_path / "bad.geojson"
     path.write_text(text)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from napari_inclust import load_run
-from napari_inclust.io.report.html import table
-from napari_inclust.qc.reference_check import check
+from napari_inclust.io.report.html import render_table
+from napari_inclust.qc.reference_check import check_reference
 
 SECTIONS = (
     "Data", "Genes", "Masks", "Training", "Held-out scores", "Calibration", "Foreseen scores", "Smoothness", "Common factor", "Maps", "Cell trust", "Settings", "Versions",
@@ -85,7 +85,7 @@ def test_page_tells_everything_with_the_numbers_of_the_run_and_points_nowhere_el
     assert HOSTILE in rows
     for gene, row in rows.items():
         np.testing.assert_array_equal([float(v or "nan") for v in row[:-1]], run.scores.loc[gene, columns])
-        assert int(row[-1]) == run.plan.hidden[:, run.panel.shared.index(gene)].argmax() + 1
+        assert int(row[-1]) == run.plan.hidden_features[:, run.panel.shared.index(gene)].argmax() + 1
     pearson = [float(row[0]) for row in rows.values()]
     assert pearson == sorted(pearson, reverse=True)
 
@@ -94,9 +94,9 @@ def test_page_tells_everything_with_the_numbers_of_the_run_and_points_nowhere_el
         f"rank correlation {run.gene_trust.rank_correlation:.2f}", f"{run.calibration.coverage['coverage'].iloc[0]:.3f}", "not a measurement", "µm", "seed 0",
     ):  # fmt: skip
         assert said in page.text
-    light = check(run.section, run.reference, run.panel, labels=run.labels)
+    light = check_reference(run.section, run.reference, run.panel, labels=run.labels)
     assert f"Reference check: {light.light}" in page.text
-    assert all(r.found in page.text for r in light.reasons)
+    assert all(r.found in page.text for r in light.findings)
     best, worst = run.scores["pcc"].idxmax(), run.scores["pcc"].idxmin()
     assert f"Best: {best}, held-out Pearson {run.scores['pcc'].max():.3f}" in page.text
     assert f"Worst: {worst}, held-out Pearson {run.scores['pcc'].min():.3f}" in page.text
@@ -105,7 +105,7 @@ def test_page_tells_everything_with_the_numbers_of_the_run_and_points_nowhere_el
 
 def test_what_is_foreseen_of_a_hidden_gene_is_kept_beside_its_error(saved):
     trust, run = load_run(saved).gene_trust, load_run(saved)
-    assert trust.error == pytest.approx(np.abs(trust.hidden - run.scores["pcc"]).mean())
+    assert trust.mean_absolute_error == pytest.approx(np.abs(trust.cross_validated_scores - run.scores["pcc"]).mean())
 
 
 def test_a_file_that_is_no_run_is_told_and_an_older_page_stays(inclust, tmp_path):
@@ -120,10 +120,10 @@ def test_a_file_that_is_no_run_is_told_and_an_older_page_stays(inclust, tmp_path
 
 
 def test_headings_stand_over_what_they_head_and_only_long_words_are_broken():
-    text = table(["file", "cells"], [["a" * 60, 5], ["short.h5ad", 7]], sortable=True)
+    text = render_table(["file", "cells"], [["a" * 60, 5], ["short.h5ad", 7]], sortable=True)
     assert re.findall(r"<th( class=t)?>", text) == [" class=t", ""]
     assert re.findall(r'<td class="(t|t long)"', text) == ["t long", "t"]
-    assert table(["nothing"], []).count("<td") == 0
+    assert render_table(["nothing"], []).count("<td") == 0
 
 
 def test_a_loaded_run_tells_where_it_was_trained(saved):

@@ -13,7 +13,7 @@ import pytest
 
 from napari_inclust.errors import OutputError
 from napari_inclust.io.readers.dispatch import read_section
-from napari_inclust.io.writers.imputed import check_target, write_imputed
+from napari_inclust.io.writers.imputed import check_imputed_output, write_imputed
 
 from .test_write import FakeRun
 
@@ -33,14 +33,20 @@ def make_store(path, adata, *, consolidated=True, old=False):
         warnings.simplefilter("ignore")
         table = TableModel.parse(table, region="cells", region_key="region", instance_key="cell_id")
         data = spatialdata.SpatialData(shapes={"cells": shapes}, tables={"table": table})
-        data.write(path, consolidate_metadata=consolidated, sdata_formats=SpatialDataContainerFormatV01() if old else SpatialDataContainerFormatV02())
+        data.write(
+            path,
+            consolidate_metadata=consolidated,
+            sdata_formats=SpatialDataContainerFormatV01() if old else SpatialDataContainerFormatV02(),
+        )
     return path
 
 
 @pytest.fixture
 def about(small_pair):
     kinds = pd.Categorical(np.resize(["a", "b", "c"], small_pair[0].n_obs))
-    return pd.DataFrame({"inclust_trust": np.linspace(0, 1, small_pair[0].n_obs), "inclust_type": kinds}, index=small_pair[0].obs_names)
+    return pd.DataFrame(
+        {"inclust_trust": np.linspace(0, 1, small_pair[0].n_obs), "inclust_type": kinds}, index=small_pair[0].obs_names
+    )
 
 
 @pytest.fixture
@@ -60,10 +66,12 @@ def test_a_spatialdata_store_gets_a_table_beside_what_it_holds(small_pair, tmp_p
     path = make_store(tmp_path / "sec tion é.zarr", small_pair[0], old=old, consolidated=consolidated)
     before = contents(path)
     run = FakeRun(read_section(path))
-    write_imputed(path, run, GENES, cells=about, command="inclust impute")
+    write_imputed(path, run, GENES, obs_columns=about, command="inclust impute")
     after = contents(path)
     index = {p for p in before if len(p.parts) == 1}
-    assert {p: v for p, v in after.items() if p in before and p not in index} == {p: v for p, v in before.items() if p not in index}
+    assert {p: v for p, v in after.items() if p in before and p not in index} == {
+        p: v for p, v in before.items() if p not in index
+    }
     data = spatialdata.read_zarr(path)
     assert set(data.tables) == {"table", "inclust_imputed"}
     assert data.has_consolidated_metadata() == consolidated
@@ -87,12 +95,12 @@ def test_a_table_that_is_there_is_never_replaced_and_another_name_is_free(small_
     write_imputed(path, run, GENES[:2])
     before = contents(path)
     with pytest.raises(OutputError, match="--table-name"):
-        check_target(path, path)
+        check_imputed_output(path, path)
     with pytest.raises(OutputError, match="nothing there is ever replaced"):
         write_imputed(path, run, GENES[:3])
     assert contents(path) == before
-    check_target(path, path, name="second")
-    write_imputed(path, run, GENES[:3], name="second")
+    check_imputed_output(path, path, table_name="second")
+    write_imputed(path, run, GENES[:3], table_name="second")
     assert list(read_section(path, table="second").predicted.kinds) == GENES[:3]
 
 
@@ -122,7 +130,7 @@ def test_a_store_of_other_data_is_neither_replaced_nor_added_to(small_pair, sect
     path = make_store(tmp_path / "s.zarr", small_pair[0])
     before = contents(path)
     with pytest.raises(OutputError, match="not the section's own"):
-        check_target(path, section.path)
+        check_imputed_output(path, section.path)
     with pytest.raises(OutputError, match="not from it"):
         write_imputed(path, FakeRun(section), GENES)
     assert contents(path) == before
@@ -132,7 +140,7 @@ def test_a_store_of_other_data_is_neither_replaced_nor_added_to(small_pair, sect
 def test_h5mu_holds_the_measured_and_the_imputed_side_by_side(section, tmp_path, about):
     import mudata
 
-    write_imputed(tmp_path / "out.h5mu", FakeRun(section), GENES, cells=about)
+    write_imputed(tmp_path / "out.h5mu", FakeRun(section), GENES, obs_columns=about)
     found = mudata.read_h5mu(tmp_path / "out.h5mu")
     assert list(found.mod) == ["measured", "inclust_imputed"]
     assert found.n_obs == 200
@@ -161,10 +169,12 @@ def test_the_modalities_of_a_given_h5mu_stay(small_pair, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_tables_say_which_columns_are_imputed_and_have_their_genes_beside(section, tmp_path, about, suffix, monkeypatch):
-    monkeypatch.setattr("napari_inclust.io.writers.tables._ROWS", 64)  # several groups of cells
-    monkeypatch.setattr("napari_inclust.io.writers.imputation._BLOCK_VALUES", 200 * 16)  # and of genes
-    write_imputed(tmp_path / f"out{suffix}", FakeRun(section), GENES, cells=about)
+def test_tables_say_which_columns_are_imputed_and_have_their_genes_beside(
+    section, tmp_path, about, suffix, monkeypatch
+):
+    monkeypatch.setattr("napari_inclust.io.writers.tables._ROWS_PER_CHUNK", 64)  # several groups of cells
+    monkeypatch.setattr("napari_inclust.io.writers.imputation._VALUES_PER_CHUNK", 200 * 16)  # and of genes
+    write_imputed(tmp_path / f"out{suffix}", FakeRun(section), GENES, obs_columns=about)
     read = (lambda p: pd.read_csv(p, index_col=0)) if suffix == ".csv" else pd.read_parquet
     cells, genes = read(tmp_path / f"out{suffix}"), read(tmp_path / f"out.genes{suffix}")
     assert list(cells.index) == list(section.adata.obs_names)
@@ -189,7 +199,7 @@ def test_parquet_carries_where_it_comes_from(section, tmp_path):
 
 @pytest.fixture
 def written(section, tmp_path, about):
-    write_imputed(tmp_path / "out.h5ad", FakeRun(section), [f"g{i}" for i in range(5)], cells=about)
+    write_imputed(tmp_path / "out.h5ad", FakeRun(section), [f"g{i}" for i in range(5)], obs_columns=about)
     out = ad.read_h5ad(tmp_path / "out.h5ad")
     out.X += np.random.default_rng(0).random(out.shape, dtype=np.float32)  # plots of ranks need values that differ
     return out
@@ -238,7 +248,10 @@ def test_spots_on_their_picture_are_drawn_as_they_were_given(small_pair, tmp_pat
     plt.switch_backend("Agg")
     spots = small_pair[0].copy()
     spots.obsm["spatial"] -= spots.obsm["spatial"].min(0)
-    picture = {"images": {"hires": np.zeros((60, 50, 3), dtype=np.uint8)}, "scalefactors": {"spot_diameter_fullres": 12.0, "tissue_hires_scalef": 0.03}}
+    picture = {
+        "images": {"hires": np.zeros((60, 50, 3), dtype=np.uint8)},
+        "scalefactors": {"spot_diameter_fullres": 12.0, "tissue_hires_scalef": 0.03},
+    }
     spots.uns["spatial"] = {"slide": picture}
     spots.write_h5ad(tmp_path / "spots.h5ad")
     write_imputed(tmp_path / "out.h5ad", FakeRun(read_section(tmp_path / "spots.h5ad")), GENES)
@@ -279,19 +292,27 @@ class SignedRun(FakeRun):
     def chunks(self, genes, size):
         for names, values, spread, _, scores in super().chunks(genes, size):
             out = ["held-out" if n == "g0" else "imputed" for n in names]
-            yield names, values - np.float32(0.125), spread, out, [0.75 if n == "g0" else s for n, s in zip(names, scores, strict=True)]
+            yield (
+                names,
+                values - np.float32(0.125),
+                spread,
+                out,
+                [0.75 if n == "g0" else s for n, s in zip(names, scores, strict=True)],
+            )
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", [".h5ad", ".zarr", ".h5mu", ".csv", ".parquet", "store"])
-def test_our_own_results_are_opened_as_predictions_and_never_trained_on(inclust, small_pair, pair, about, tmp_path, kind):
+def test_our_own_results_are_opened_as_predictions_and_never_trained_on(
+    inclust, small_pair, pair, about, tmp_path, kind
+):
     given = make_store(tmp_path / "s.zarr", small_pair[0]) if kind == "store" else pair[0]
     path = given if kind == "store" else tmp_path / f"out{kind}"
     section = read_section(given)
-    write_imputed(path, SignedRun(section), GENES[:5], cells=about)
+    write_imputed(path, SignedRun(section), GENES[:5], obs_columns=about)
     again = read_section(path, table={"store": "inclust_imputed", ".h5mu": "inclust_imputed"}.get(kind))
     assert again.genes == []
-    assert again.predicted.said == "4 imputed, 1 held-out"
+    assert again.predicted.summary == "4 imputed, 1 held-out"
     np.testing.assert_allclose(again.predicted.values("g3"), 2.875)
     assert (again.predicted.values("g0") == -0.125).all()
     np.testing.assert_allclose(again.xy, section.xy, rtol=1e-6)
@@ -331,12 +352,14 @@ def test_a_section_from_elsewhere_becomes_a_spatialdata_store_of_its_own(section
     if outlined:
         raster = np.kron(np.arange(1, 201).reshape(10, 20), np.ones((4, 6), dtype=int))
         transform = np.array([[0.5, 0, 30.0], [0, 0.5, 70.0], [0, 0, 1]])
-        middle = np.stack(np.meshgrid(np.arange(10) * 4 + 1.5, np.arange(20) * 6 + 2.5, indexing="ij"), -1).reshape(-1, 2)
+        middle = np.stack(np.meshgrid(np.arange(10) * 4 + 1.5, np.arange(20) * 6 + 2.5, indexing="ij"), -1).reshape(
+            -1, 2
+        )
         yx = middle * 0.5 + [30, 70]
         section.adata.obsm["spatial"] = yx[:, ::-1]
         section = dataclasses.replace(section, xy=yx[:, ::-1], raster=raster, raster_transform=transform)
     path = tmp_path / "new é.sdata.zarr"
-    write_imputed(path, FakeRun(section), GENES, cells=about, command="inclust impute")
+    write_imputed(path, FakeRun(section), GENES, obs_columns=about, command="inclust impute")
     data = spatialdata.read_zarr(path)
     spatialdata.SpatialData.validate_table_in_spatialdata(data, data["inclust_imputed"])
     assert ("cells" in data.labels) == outlined
@@ -354,4 +377,4 @@ def test_a_section_from_elsewhere_becomes_a_spatialdata_store_of_its_own(section
         np.testing.assert_allclose(again.raster_transform, section.raster_transform)
         np.testing.assert_array_equal(again.raster, section.raster)
     with pytest.raises(OutputError, match="replaced"):
-        check_target(path, tmp_path / "spatial.h5ad")
+        check_imputed_output(path, tmp_path / "spatial.h5ad")

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_inclust.errors import DataError, InclustError
-from napari_inclust.io.readers.dispatch import read_any, read_reference, read_section
+from napari_inclust.io.readers.dispatch import read_reference, read_section, read_section_or_reference
 from napari_inclust.io.regions import read_regions
 from napari_inclust.io.runs import imputation_archive
 from napari_inclust.io.writers.imputed import write_imputed
@@ -34,7 +34,7 @@ def test_a_pickle_under_any_name_is_not_opened(tmp_path, name):
     path, marker = tmp_path / name, tmp_path / "executed"
     path.write_bytes(pickle.dumps(Evil(marker)))
     with pytest.raises(InclustError):
-        imputation_archive.describe(path) if name.endswith(".inclust") else read_any(path)
+        imputation_archive.read_metadata(path) if name.endswith(".inclust") else read_section_or_reference(path)
     assert not marker.exists()
 
 
@@ -47,12 +47,18 @@ def test_geojson_of_any_content_is_read_or_told(tmp_path_factory, text):
         read_regions(path)
 
 
-@given(st.dictionaries(st.sampled_from(["type", "features", "geometry", "properties", "coordinates"]), JSON, max_size=4), JSON)
+@given(
+    st.dictionaries(st.sampled_from(["type", "features", "geometry", "properties", "coordinates"]), JSON, max_size=4),
+    JSON,
+)
 @FUZZ
 def test_geojson_of_odd_features_is_read_or_told(tmp_path_factory, feature, coordinates):
     path = tmp_path_factory.getbasetemp() / "odd.geojson"
     geometry = {"type": "Polygon", "coordinates": coordinates}
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature, {"type": "Feature", "geometry": geometry}]}), encoding="utf-8")
+    path.write_text(
+        json.dumps({"type": "FeatureCollection", "features": [feature, {"type": "Feature", "geometry": geometry}]}),
+        encoding="utf-8",
+    )
     with contextlib.suppress(DataError):
         read_regions(path)
 
@@ -70,7 +76,7 @@ def test_tables_of_any_content_are_read_or_told(tmp_path_factory, content):
         path = tmp_path_factory.getbasetemp() / name
         path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
         with contextlib.suppress(DataError):
-            read_any(path)
+            read_section_or_reference(path)
 
 
 MANY = """
@@ -78,7 +84,7 @@ import random, sys, warnings
 from pathlib import Path
 warnings.simplefilter("ignore")
 from napari_inclust.errors import InclustError
-from napari_inclust.io.readers.dispatch import read_any
+from napari_inclust.io.readers.dispatch import read_section_or_reference
 path, n, told = Path(sys.argv[1]), int(sys.argv[2]), 0
 whole, chance = path.read_bytes(), random.Random(0)
 broken = path.with_name("broken" + path.suffix)
@@ -91,7 +97,7 @@ for i in range(n):
             flipped[chance.randrange(len(whole) if chance.random() < 0.5 else min(len(whole), 4096))] = chance.randrange(256)
         broken.write_bytes(flipped)
     try:
-        read_any(broken)
+        read_section_or_reference(broken)
     except InclustError:
         told += 1
 print(told)
@@ -105,7 +111,10 @@ def _write(small_pair, path):
     elif path.suffix == ".loom":
         with h5py.File(path, "w") as file:
             file["matrix"] = reference.X.toarray().T
-            file["row_attrs/Gene"], file["col_attrs/CellID"] = np.array(reference.var_names, dtype="S"), np.array(reference.obs_names, dtype="S")
+            file["row_attrs/Gene"], file["col_attrs/CellID"] = (
+                np.array(reference.var_names, dtype="S"),
+                np.array(reference.obs_names, dtype="S"),
+            )
     elif path.suffix == ".h5mu":
         write_imputed(path, FakeRun(read_section_of(spatial, path.with_name("s.h5ad"))), ["g1"])
     elif path.suffix == ".parquet":
@@ -119,7 +128,9 @@ def test_files_truncated_or_changed_at_any_byte_are_read_or_told(small_pair, tmp
     """In a process of its own: libraries in C must not crash either. Deterministic; more rounds with INCLUST_FUZZ=10000."""
     _write(small_pair, tmp_path / f"a{suffix}")
     rounds = os.environ.get("INCLUST_FUZZ", "120")
-    done = subprocess.run([sys.executable, "-c", MANY, str(tmp_path / f"a{suffix}"), rounds], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", MANY, str(tmp_path / f"a{suffix}"), rounds], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout) >= int(rounds) // 2  # at least all that are truncated
 
@@ -138,7 +149,9 @@ def test_a_small_hdf5_that_claims_to_be_huge_is_refused(small_pair, tmp_path, sh
     path = tmp_path / "a.h5ad"
     small_pair[0].write_h5ad(path)
     with h5py.File(path, "r+") as file:
-        file.create_dataset("layers/counts", shape=shape, dtype="f4", chunks=True).attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        file.create_dataset("layers/counts", shape=shape, dtype="f4", chunks=True).attrs.update(
+            {"encoding-type": "array", "encoding-version": "0.2.0"}
+        )
     with pytest.raises(DataError, match="fill the memory"):
         read_section(path)
 
@@ -158,7 +171,7 @@ def test_a_gzip_bomb_is_refused(tmp_path):
         for _ in range(100):
             file.write(bytes(1024**2))
     with pytest.raises(DataError, match="unpacks to more than"):
-        read_any(tmp_path / "bomb.csv.gz")
+        read_section_or_reference(tmp_path / "bomb.csv.gz")
 
 
 @pytest.mark.parametrize("old", [False, True])
@@ -198,7 +211,7 @@ def test_the_headers_are_looked_at_once(pair, monkeypatch):
 
     looked, check = [], dispatch.check_headers
     monkeypatch.setattr(dispatch, "check_headers", lambda path: (looked.append(path), check(path)))
-    dispatch.choices(pair[0])
+    dispatch.available_options(pair[0])
     dispatch.read_section(pair[0])
     assert looked == [pair[0]]
 
@@ -213,6 +226,6 @@ def test_the_first_line_of_a_table_is_no_bomb(tmp_path):
         for _ in range(100):
             file.write(b"x" * 2**20)
     tracemalloc.start()
-    assert not tables.has_places(tmp_path / "line.csv.gz")
+    assert not tables.has_coordinates(tmp_path / "line.csv.gz")
     assert tracemalloc.get_traced_memory()[1] < 120 * 2**20
     tracemalloc.stop()

@@ -29,18 +29,28 @@ def run_file(small_pair, tmp_path_factory):
     from napari_inclust import Config, fit
     from napari_inclust.data.section import Reference, Section
 
-    config = Config().replace(epochs=1, members=2, steps=1, batch=32, latent=4, hidden=[16], decoder_hidden=[16], threads=1, readouts=["decoder"])
+    config = Config().replace(
+        epochs=1,
+        members=2,
+        steps=1,
+        batch=32,
+        latent=4,
+        hidden=[16],
+        decoder_hidden=[16],
+        threads=1,
+        readouts=["decoder"],
+    )
     run = fit(Section.from_adata(small_pair[0]), Reference.from_adata(small_pair[1]), config)
     return run.save(tmp_path_factory.mktemp("run") / "a.inclust")
 
 
 def only_run_errors(path):
     try:
-        imputation_archive.describe(path)
+        imputation_archive.read_metadata(path)
     except RunError:
         return
     # what still opens must have all that loading needs
-    assert set(imputation_archive.describe(path)["provenance"]["data"]) == {"section", "reference"}
+    assert set(imputation_archive.read_metadata(path)["provenance"]["data"]) == {"section", "reference"}
 
 
 @given(st.data())
@@ -52,7 +62,7 @@ def test_a_run_truncated_or_changed_at_any_byte_is_told(run_file, tmp_path_facto
     if data.draw(st.booleans()):
         path.write_bytes(whole[:at])
         with pytest.raises(RunError):
-            imputation_archive.describe(path)
+            imputation_archive.read_metadata(path)
         return
     flipped = bytearray(whole)
     for _ in range(data.draw(st.integers(1, 8))):
@@ -62,7 +72,18 @@ def test_a_run_truncated_or_changed_at_any_byte_is_told(run_file, tmp_path_facto
 
 
 @given(
-    key=st.sampled_from(["format", "provenance", "panel", "choices", "provenance/data", "provenance/config", "provenance/data/section", "choices/shape"]),
+    key=st.sampled_from(
+        [
+            "format",
+            "provenance",
+            "panel",
+            "choices",
+            "provenance/data",
+            "provenance/config",
+            "provenance/data/section",
+            "choices/shape",
+        ]
+    ),
     value=JSON,
 )
 @FUZZ
@@ -88,7 +109,7 @@ def test_a_run_that_is_a_zip_bomb_is_refused_before_it_is_unpacked(run_file, tmp
     assert bomb.stat().st_size < 2 * 1024**2
     monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("unpacked"))
     with pytest.raises(RunError, match="would unpack to"):
-        imputation_archive.describe(bomb)
+        imputation_archive.read_metadata(bomb)
 
 
 def npy(header, data=b""):
@@ -101,14 +122,18 @@ def test_weights_whose_header_lies_are_never_made(run_file, tmp_path, shape):
     inner = io.BytesIO()
     rewritten(inner, {"a.npy": npy({"descr": "<f4", "fortran_order": False, "shape": shape}, bytes(8))})
     with pytest.raises(RunError, match="not a run, or is damaged"):
-        imputation_archive.describe(rewritten(tmp_path / "a.inclust", parts_of(run_file) | {"weights.npz": inner.getvalue()}))
+        imputation_archive.read_metadata(
+            rewritten(tmp_path / "a.inclust", parts_of(run_file) | {"weights.npz": inner.getvalue()})
+        )
 
 
 def test_a_pickle_in_the_weights_is_not_opened(run_file, tmp_path):
     inner, marker = io.BytesIO(), tmp_path / "executed"
     np.savez(inner, a=np.array([Evil(marker)], dtype=object))
     with pytest.raises(RunError):
-        imputation_archive.describe(rewritten(tmp_path / "a.inclust", parts_of(run_file) | {"weights.npz": inner.getvalue()}))
+        imputation_archive.read_metadata(
+            rewritten(tmp_path / "a.inclust", parts_of(run_file) | {"weights.npz": inner.getvalue()})
+        )
     assert not marker.exists()
 
 
@@ -119,9 +144,15 @@ def test_a_checkpoint_that_is_a_pickle_or_something_else_is_told(small_pair, tmp
 
     path, marker = tmp_path / "state", tmp_path / "executed"
     torch.save(Evil(marker) if content == "evil" else content, path)
-    config = Config().replace(epochs=1, members=2, steps=1, batch=32, latent=4, hidden=[16], decoder_hidden=[16], threads=1)
+    config = Config().replace(
+        epochs=1, members=2, steps=1, batch=32, latent=4, hidden=[16], decoder_hidden=[16], threads=1
+    )
     with pytest.raises(RunError):
-        next(fit.epochs(Section.from_adata(small_pair[0]), Reference.from_adata(small_pair[1]), config, checkpoint=path))
+        next(
+            fit.fit_epochs(
+                Section.from_adata(small_pair[0]), Reference.from_adata(small_pair[1]), config, checkpoint=path
+            )
+        )
     assert not marker.exists()
 
 
@@ -134,7 +165,10 @@ def test_nothing_in_the_package_unpickles_or_evaluates():
                 wrong += [(file.name, name) for name in names & {"pickle", "dill", "cloudpickle", "marshal", "shelve"}]
             if isinstance(node, ast.Call):
                 called, given = ast.unparse(node.func), {k.arg: ast.unparse(k.value) for k in node.keywords}
-                if called in ("eval", "exec", "pd.read_pickle", "pickle.load", "yaml.load") or given.get("allow_pickle") == "True":
+                if (
+                    called in ("eval", "exec", "pd.read_pickle", "pickle.load", "yaml.load")
+                    or given.get("allow_pickle") == "True"
+                ):
                     wrong.append((file.name, called))
                 if called == "torch.load" and given.get("weights_only") != "True":
                     wrong.append((file.name, called))
@@ -145,4 +179,6 @@ def test_nothing_in_the_package_unpickles_or_evaluates():
 
 def test_a_run_nested_beyond_measure_is_told(tmp_path, run_file):
     with pytest.raises(RunError):
-        imputation_archive.describe(rewritten(tmp_path / "deep.inclust", parts_of(run_file) | {"run.json": "[" * 200_000}))
+        imputation_archive.read_metadata(
+            rewritten(tmp_path / "deep.inclust", parts_of(run_file) | {"run.json": "[" * 200_000})
+        )

@@ -14,7 +14,7 @@ import pytest
 
 from napari_inclust.errors import OutputError
 from napari_inclust.io.readers.dispatch import read_section
-from napari_inclust.io.writers.atomic import check_output, replacing, write_csv
+from napari_inclust.io.writers.atomic import atomic_output, check_output, write_csv
 from napari_inclust.io.writers.imputed import write_imputed
 
 from .hostile import read_section_of
@@ -45,14 +45,21 @@ def test_two_processes_that_add_tables_at_once_are_both_in_the_index(small_pair,
 
     path = make_store(tmp_path / "s.zarr", small_pair[0], old=old)
     add = "from tests.io.test_write import FakeRun; from napari_inclust.io.readers.dispatch import read_section; from napari_inclust.io.writers.imputed import write_imputed; "
-    add += f"write_imputed(__import__('pathlib').Path({str(path)!r}), FakeRun(read_section({str(path)!r})), ['g7'], name='theirs')"
+    add += f"write_imputed(__import__('pathlib').Path({str(path)!r}), FakeRun(read_section({str(path)!r})), ['g7'], table_name='theirs')"
     consolidate, other = zarr.consolidate_metadata, []
 
     def slow(store, *args, **kwargs):
         done = consolidate(store, *args, **kwargs)
         index = next(p for p in (path / ".zmetadata", path / "zarr.json") if p.is_file())
         listed = index.read_bytes()
-        other.append(subprocess.Popen([sys.executable, "-W", "ignore", "-c", add], cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True))
+        other.append(
+            subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-c", add],
+                cwd=Path(__file__).parents[2],
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
         _until(lambda: (path / "tables/theirs").exists() or other[0].poll() is not None)
         time.sleep(2)  # in which it would finish, were it not made to wait
         index.write_bytes(listed)
@@ -60,7 +67,7 @@ def test_two_processes_that_add_tables_at_once_are_both_in_the_index(small_pair,
 
     with monkeypatch.context() as m:
         m.setattr(zarr, "consolidate_metadata", slow)
-        write_imputed(path, FakeRun(read_section(path)), ["g1"], name="ours")
+        write_imputed(path, FakeRun(read_section(path)), ["g1"], table_name="ours")
     _, said = other[0].communicate(timeout=120)
     assert other[0].returncode == 0, said
     data = spatialdata.read_zarr(path)
@@ -82,9 +89,11 @@ def test_a_lock_that_was_left_behind_is_taken_over_or_told(small_pair, tmp_path,
 
     path = make_store(tmp_path / "s.zarr", small_pair[0])
     before, run, lock = contents(path), FakeRun(read_section(path)), tmp_path / ".s.zarr.lock"
-    monkeypatch.setattr(spatialdata_store, "WAIT", 0.5)
+    monkeypatch.setattr(spatialdata_store, "LOCK_TIMEOUT", 0.5)
     lock.write_text("12345\nanother-machine\n")
-    with pytest.raises(OutputError, match=r"is being written to by another process \(12345\) since 2.*delete .*s\.zarr\.lock"):
+    with pytest.raises(
+        OutputError, match=r"is being written to by another process \(12345\) since 2.*delete .*s\.zarr\.lock"
+    ):
         write_imputed(path, run, ["g1"])
     assert contents(path) == before
     lock.unlink()
@@ -101,7 +110,9 @@ def test_a_drive_that_vanishes_while_writing_is_told_and_nothing_false_is_left(s
     drive.mkdir()
     run = FakeRun(read_section_of(small_pair[0], tmp_path / "s.h5ad"))
     with pytest.raises(OutputError, match="could not be written"):
-        write_imputed(drive / f"out{suffix}", run, ["g1", "g2"], progress=lambda done: shutil.rmtree(drive, ignore_errors=True))
+        write_imputed(
+            drive / f"out{suffix}", run, ["g1", "g2"], progress=lambda done: shutil.rmtree(drive, ignore_errors=True)
+        )
     assert not (drive / f"out{suffix}").exists()
 
 
@@ -133,7 +144,12 @@ def test_a_full_disk_is_told_and_leaves_everything_as_it_was(small_pair, tmp_pat
     target = source if suffix == "store" else tmp_path / f"out{suffix}"
     before = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*"))
     rooms = "0,300" if suffix == "store" else "0,10000,100000"
-    done = subprocess.run([sys.executable, "-c", FULL, source, target, rooms, Path(__file__).parents[2]], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, source, target, rooms, Path(__file__).parents[2]],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("the disk is full") == rooms.count(",") + 1, done.stdout
     assert sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*")) == before
@@ -141,7 +157,9 @@ def test_a_full_disk_is_told_and_leaves_everything_as_it_was(small_pair, tmp_pat
 
 def test_a_read_only_folder_is_refused_before_any_work(tmp_path, monkeypatch, small_pair):
     real = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path and real(path, mode))  # root may write everywhere
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path) != tmp_path and real(path, mode)
+    )  # root may write everywhere
     with pytest.raises(OutputError, match="read-only"):
         check_output(tmp_path / "out.h5ad")
 
@@ -151,11 +169,13 @@ def test_a_folder_that_the_kernel_refuses_is_told(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("tempfile.mkdtemp", refuses)
-    with pytest.raises(OutputError, match="Permission denied"), replacing(tmp_path / "a.txt"):
+    with pytest.raises(OutputError, match="Permission denied"), atomic_output(tmp_path / "a.txt"):
         pytest.fail("went on")
 
 
-@pytest.mark.parametrize("number", [1, 13, 28, 30, 5, 122])  # not permitted, no access, full, read-only, input/output error, quota
+@pytest.mark.parametrize(
+    "number", [1, 13, 28, 30, 5, 122]
+)  # not permitted, no access, full, read-only, input/output error, quota
 def test_every_refusal_of_the_kernel_is_one_clear_error(tmp_path, monkeypatch, number):
     import pandas as pd
 
@@ -182,7 +202,19 @@ def test_any_name_serves_for_input_and_output(inclust, pair, tmp_path, name):
     assert str(folder / f"{name}.h5ad") in done.stdout
     assert ad.read_h5ad(folder / f"{name}.h5ad").n_obs == 200
     again = inclust(
-        "impute", folder / "spatial.h5ad", folder / "reference.h5ad", "-o", folder / f"{name}.zarr", "--run", folder / f"{name}.inclust", "--genes", "Gad1"
+        "impute",
+        folder / "spatial.h5ad",
+        folder / "reference.h5ad",
+        "-o",
+        folder / f"{name}.zarr",
+        "--run",
+        folder / f"{name}.inclust",
+        "--genes",
+        "Gad1",
     )
     assert again.exit_code == 0, again.stderr
-    assert ad.read_zarr(str(folder / f"{name}.zarr")).n_obs == 200 if "#" not in name and "%" not in name else (folder / f"{name}.zarr").is_dir()
+    assert (
+        ad.read_zarr(str(folder / f"{name}.zarr")).n_obs == 200
+        if "#" not in name and "%" not in name
+        else (folder / f"{name}.zarr").is_dir()
+    )

@@ -18,7 +18,9 @@ from napari_inclust.io.readers.dispatch import read_section
 
 def own(section):
     """How many cells have their centre on their own label."""
-    row, column, _ = np.round(np.linalg.inv(section.raster_transform) @ np.c_[section.xy[:, ::-1], np.ones(section.n_cells)].T).astype(int)
+    row, column, _ = np.round(
+        np.linalg.inv(section.raster_transform) @ np.c_[section.xy[:, ::-1], np.ones(section.n_cells)].T
+    ).astype(int)
     on = section.raster[np.clip(row, 0, section.raster.shape[0] - 1), np.clip(column, 0, section.raster.shape[1] - 1)]
     return float((on == np.arange(section.n_cells) + 1).mean())
 
@@ -95,7 +97,10 @@ def test_polygons_become_outlines_by_name_or_place(small_pair, tmp_path, kind, n
     ids = [str(adata.obs_names[i]) if named else f"outline {i}" for i in order]
     if kind == "geojson":
         path = tmp_path / "cells.geojson"
-        features = [{"type": "Feature", "id": i, "geometry": json.loads(shapely.to_geojson(b)), "properties": {}} for i, b in zip(ids, boxes, strict=True)]
+        features = [
+            {"type": "Feature", "id": i, "geometry": json.loads(shapely.to_geojson(b)), "properties": {}}
+            for i, b in zip(ids, boxes, strict=True)
+        ]
         path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     else:
         path = tmp_path / "cells.parquet"
@@ -103,7 +108,9 @@ def test_polygons_become_outlines_by_name_or_place(small_pair, tmp_path, kind, n
             pd.DataFrame({"cell_id": ids, "geometry": shapely.to_wkb(boxes)}).to_parquet(path)
         else:
             points = np.stack([shapely.get_coordinates(b) for b in boxes])
-            pd.DataFrame({"cell_id": np.repeat(ids, 5), "vertex_x": points[..., 0].ravel(), "vertex_y": points[..., 1].ravel()}).to_parquet(path)
+            pd.DataFrame(
+                {"cell_id": np.repeat(ids, 5), "vertex_x": points[..., 0].ravel(), "vertex_y": points[..., 1].ravel()}
+            ).to_parquet(path)
     section = read_section(tmp_path / "s.h5ad", segmentation=path)
     assert own(section) == pytest.approx(1 - 5 / adata.n_obs)
 
@@ -117,7 +124,9 @@ def test_a_file_without_outlines_is_one_clear_error(pair, tmp_path, name):
         read_section(pair[0], segmentation=tmp_path / "absent.tif")
 
 
-def test_the_labels_that_a_spatialdata_table_annotates_are_the_cells_and_its_points_the_molecules(field, shared, tmp_path):
+def test_the_labels_that_a_spatialdata_table_annotates_are_the_cells_and_its_points_the_molecules(
+    field, shared, tmp_path
+):
     import spatialdata
     from spatialdata.models import Labels2DModel, PointsModel, TableModel
     from spatialdata.transformations import Scale
@@ -129,18 +138,27 @@ def test_the_labels_that_a_spatialdata_table_annotates_are_the_cells_and_its_poi
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         um = {"global": Scale([0.18, 0.18], axes=("x", "y"))}
-        cells.obs["region"], cells.obs["label_id"] = pd.Categorical(["cells"] * cells.n_obs), cells.obs["label_id"].astype(int)
+        cells.obs["region"], cells.obs["label_id"] = (
+            pd.Categorical(["cells"] * cells.n_obs),
+            cells.obs["label_id"].astype(int),
+        )
         table = TableModel.parse(cells, region="cells", region_key="region", instance_key="label_id")
         labels = Labels2DModel.parse(image, dims=("y", "x"), transformations=um)
-        points = PointsModel.parse(molecules, coordinates={"x": "x_px", "y": "y_px"}, feature_key="target", transformations=um)
-        spatialdata.SpatialData(labels={"cells": labels}, points={"molecules": points}, tables={"table": table}).write(tmp_path / "s.zarr")
+        points = PointsModel.parse(
+            molecules, coordinates={"x": "x_px", "y": "y_px"}, feature_key="target", transformations=um
+        )
+        spatialdata.SpatialData(labels={"cells": labels}, points={"molecules": points}, tables={"table": table}).write(
+            tmp_path / "s.zarr"
+        )
     section = read_section(tmp_path / "s.zarr")
     assert own(section) > 0.9
     np.testing.assert_allclose(section.xy, cells.obsm["spatial"] * 0.18, atol=0.18)
-    found = find_transcripts(tmp_path / "s.zarr").of(["MALAT1"])["MALAT1"]
+    found = find_transcripts(tmp_path / "s.zarr").locations(["MALAT1"])["MALAT1"]
     truth = molecules[molecules["target"] == "MALAT1"]
     np.testing.assert_allclose(found, truth[["x_px", "y_px"]] * 0.18, rtol=1e-5)
-    row, column, _ = np.round(np.linalg.inv(section.raster_transform) @ np.c_[found[:, ::-1], np.ones(len(found))].T).astype(int)
+    row, column, _ = np.round(
+        np.linalg.inv(section.raster_transform) @ np.c_[found[:, ::-1], np.ones(len(found))].T
+    ).astype(int)
     inside = (row >= 0) & (column >= 0) & (row < image.shape[0]) & (column < image.shape[1])
     cell = truth["cell_ID"].to_numpy()[inside]
     there = np.r_[0, section.adata.obs["label_id"]][section.raster[row[inside], column[inside]]]

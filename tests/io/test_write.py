@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_inclust.errors import OutputError
-from napari_inclust.io.writers.atomic import check_output, replacing
+from napari_inclust.io.writers.atomic import atomic_output, check_output
 from napari_inclust.io.writers.imputed import write_imputed
 
 
@@ -78,7 +78,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     target.write_text("old")
 
     def fail():
-        with replacing(target) as part:
+        with atomic_output(target) as part:
             part.write_text("half")
             raise ValueError
 
@@ -116,10 +116,17 @@ for room in map(int, sys.argv[2:]):
 """
 
 
-@pytest.mark.parametrize(("suffix", "rooms"), [(".h5ad", (0, 1_000, 100_000, 250_000, 1_000_000)), (".zarr", (0, 100, 10_000, 100_000))])
+@pytest.mark.parametrize(
+    ("suffix", "rooms"), [(".h5ad", (0, 1_000, 100_000, 250_000, 1_000_000)), (".zarr", (0, 100, 10_000, 100_000))]
+)
 def test_a_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path, suffix, rooms):
     """In a process whose files may not grow: the kernel refuses the rest, as a full disk does. HDF5 by itself crashes there."""
-    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path / f"out{suffix}"), *map(str, rooms)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / f"out{suffix}"), *map(str, rooms)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("the disk is full") == len(rooms)
     assert done.stderr == ""

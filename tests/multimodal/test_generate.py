@@ -9,10 +9,10 @@ import pytest
 
 from napari_inclust.data import normalize as val
 from napari_inclust.data.dataset import Dataset, Modality
-from napari_inclust.data.feature_names import common_names
+from napari_inclust.data.feature_names import harmonise_feature_names
 from napari_inclust.evaluation.metrics import pearson
 from napari_inclust.multimodal.generate import generate
-from napari_inclust.training.build_plan import compose
+from napari_inclust.training.build_plan import build_plan
 from napari_inclust.training.config import Config
 from napari_inclust.training.trained import fit_plan
 
@@ -24,9 +24,9 @@ QUICK = Config(epochs=6, device="cpu", threads=1)
 def truth_of(data, block, features):
     m = data.modality(block)
     columns = [m.features.index(f) for f in features]
-    if m.normalise == "binary":
+    if m.normalisation == "binary":
         return (m.matrix[:, columns].toarray() > 0).astype(np.float32)
-    return val.lognormalise(m.matrix, "counts", m.size)[:, columns].toarray()
+    return val.lognormalise(m.matrix, "counts", m.size_factors)[:, columns].toarray()
 
 
 def agreement(generated, data):
@@ -38,7 +38,7 @@ def agreement(generated, data):
 def split(data, *sizes):
     """Random groups of cells, of the given sizes; the last takes the rest."""
     order = np.random.default_rng(0).permutation(data.n_cells)
-    return [data.some(np.sort(rows)) for rows in np.split(order, np.cumsum(sizes))]
+    return [data.subset(np.sort(rows)) for rows in np.split(order, np.cumsum(sizes))]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,9 @@ def snare(shared):
     rna, atac = (ad.read_h5ad(shared / "data" / f"snare_cortex_{m}.h5ad") for m in ("rna", "atac"))
     rows = np.sort(np.random.default_rng(0).permutation(rna.n_obs)[:1500])
     peaks = np.argsort(-np.asarray((atac.X > 0).mean(0)).ravel(), kind="stable")[:500]
-    return Dataset.from_modalities({"rna": rna[rows].copy(), "atac": atac[rows][:, np.sort(peaks)].copy()}, name="snare")
+    return Dataset.from_modalities(
+        {"rna": rna[rows].copy(), "atac": atac[rows][:, np.sort(peaks)].copy()}, name="snare"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +59,18 @@ def teaseq(shared):
 def every_way(whole, a, b, n_paired, n_each, covariates=()):
     """Paired cells and cells of each modality alone, trained together: {(from, to): agreement on the cells of one modality}."""
     paired, left, right, _ = split(whole, n_paired, n_each, n_each)
-    sets = [paired.some(np.arange(n_paired), "paired"), left.without(b).some(np.arange(n_each), a), right.without(a).some(np.arange(n_each), b)]
-    trained = fit_plan(compose("pair", sets, covariates=covariates), sets, QUICK)
+    sets = [
+        paired.subset(np.arange(n_paired), "paired"),
+        left.without_modalities(b).subset(np.arange(n_each), a),
+        right.without_modalities(a).subset(np.arange(n_each), b),
+    ]
+    trained = fit_plan(build_plan("pair", sets, covariates=covariates), sets, QUICK)
     measured = {a: left, b: right}
-    return {(one, other): agreement(generate(trained, one, other, inputs=(one,)), measured[one]) for one in (a, b) for other in (a, b)}
+    return {
+        (one, other): agreement(generate(trained, one, other, inputs=(one,)), measured[one])
+        for one in (a, b)
+        for other in (a, b)
+    }
 
 
 def test_every_way_between_rna_and_proteins_with_batches(shared):
@@ -85,11 +95,17 @@ def test_three_modalities_each_generated_where_it_was_not_measured(teaseq):
     rna = teaseq.modality("rna")
     top = np.argsort(-np.asarray(rna.matrix.mean(0)).ravel(), kind="stable")[:1200]
     half = {"rna": top[::2], "other genes": top[1::2]}
-    parts = tuple(Modality(name, tuple(rna.features[i] for i in columns), rna.matrix[:, columns], "library") for name, columns in half.items())
+    parts = tuple(
+        Modality(name, tuple(rna.features[i] for i in columns), rna.matrix[:, columns], "library")
+        for name, columns in half.items()
+    )
     whole = Dataset("teaseq", teaseq.adata, (*parts, teaseq.modality("protein")))
     one, two = split(whole, 631)
-    sets = [one.without("other genes").some(np.arange(one.n_cells), "one"), two.without("protein").some(np.arange(two.n_cells), "two")]
-    trained = fit_plan(compose("bridge", sets, labels={"one": "cell_type"}), sets, QUICK)
+    sets = [
+        one.without_modalities("other genes").subset(np.arange(one.n_cells), "one"),
+        two.without_modalities("protein").subset(np.arange(two.n_cells), "two"),
+    ]
+    trained = fit_plan(build_plan("bridge", sets, labels={"one": "cell_type"}), sets, QUICK)
     proteins, genes = generate(trained, "two", "protein"), generate(trained, "one", "other genes")
     assert agreement(proteins, two) > 0.5
     assert agreement(genes, one) > 0.18
@@ -102,15 +118,15 @@ def test_three_modalities_each_generated_where_it_was_not_measured(teaseq):
 def test_proteins_of_one_experiment_from_another(shared, teaseq):
     """TEA-seq to CITE-seq: other genes in part, other names of the proteins ("CD3" is "CD3_TotalSeqB" there)."""
     measured = Dataset.from_adata(ad.read_h5ad(shared / "data" / "citeseq_pbmc_10x.h5ad"), name="citeseq")
-    target, reference = measured.without("protein"), teaseq
-    trained = fit_plan(compose("generate", [target, reference]), [target, reference], QUICK)
+    target, reference = measured.without_modalities("protein"), teaseq
+    trained = fit_plan(build_plan("generate", [target, reference]), [target, reference], QUICK)
     found = generate(trained, "citeseq", "protein")
-    names, _ = common_names({"teaseq": teaseq, "citeseq": measured}, "protein")
+    names, _ = harmonise_feature_names({"teaseq": teaseq, "citeseq": measured}, "protein")
     both = [f for f in found.features if f in names["citeseq"]]
     m = measured.modality("protein")
-    truth = val.lognormalise(m.matrix, "counts", m.size)[:, [names["citeseq"].index(f) for f in both]].toarray()
+    truth = val.lognormalise(m.matrix, "counts", m.size_factors)[:, [names["citeseq"].index(f) for f in both]].toarray()
     assert len(both) >= 10
-    assert np.median(pearson(truth, found.only(both).values)) > 0.55
+    assert np.median(pearson(truth, found.subset(both).values)) > 0.55
 
 
 def test_accessibility_of_a_tissue_follows_its_cell_types(shared, snare):
@@ -118,11 +134,14 @@ def test_accessibility_of_a_tissue_follows_its_cell_types(shared, snare):
     section = ad.read_h5ad(shared / "data" / "merfish_visp.h5ad")
     kind = section.obs["broad_class"].astype(str).to_numpy()
     tissue = Dataset.from_adata(section, name="tissue")
-    trained = fit_plan(compose("generate", [tissue, snare]), [tissue, snare], QUICK)
+    trained = fit_plan(build_plan("generate", [tissue, snare]), [tissue, snare], QUICK)
     found = generate(trained, "tissue", "atac")
     opened = truth_of(snare, "atac", found.features)
     types = snare.obs["cell_type"].astype(str)
-    excitatory, inhibitory = types.str.match(r"L\d").to_numpy(), types.isin(["CGE", "MGC", "Npy", "Pvalb", "Sst"]).to_numpy()
+    excitatory, inhibitory = (
+        types.str.match(r"L\d").to_numpy(),
+        types.isin(["CGE", "MGC", "Npy", "Pvalb", "Sst"]).to_numpy(),
+    )
     there = opened[excitatory].mean(0) - opened[inhibitory].mean(0)
     here = found.values[kind == "Ex"].mean(0) - found.values[kind == "Inh"].mean(0)
     assert pearson(there[:, None], here[:, None])[0] > 0.6
@@ -130,28 +149,30 @@ def test_accessibility_of_a_tissue_follows_its_cell_types(shared, snare):
 
 def test_weights_are_chosen_on_cells_that_they_are_not_scored_on():
     """With truth shuffled over the held-out cells nothing can be foreseen: a score on the cells that chose the weights would be above zero."""
-    reference, target = cells(400, 0, name="reference"), cells(80, 1, name="target").without("protein")
+    reference, target = cells(400, 0, name="reference"), cells(80, 1, name="target").without_modalities("protein")
     proteins = reference.adata.obsm["protein_counts"]
-    mixed = pd.DataFrame(np.random.default_rng(5).permutation(proteins.to_numpy()), index=proteins.index, columns=proteins.columns)
+    mixed = pd.DataFrame(
+        np.random.default_rng(5).permutation(proteins.to_numpy()), index=proteins.index, columns=proteins.columns
+    )
     reference.adata.obsm["protein_counts"] = mixed
     reference = Dataset.from_adata(reference.adata, name="reference")
-    trained = fit_plan(compose("generate", [target, reference]), [target, reference], SMALL)
+    trained = fit_plan(build_plan("generate", [target, reference]), [target, reference], SMALL)
     found = generate(trained, "target", "protein")
     assert found.scores["pcc"].abs().median() < 0.25
     assert np.isclose(found.weights["reference"].sum(), 1)
 
 
 def test_a_target_of_few_cells_and_a_reference_with_too_few_held_out_ones():
-    reference, target = cells(60, 0, name="reference"), cells(20, 1, name="target").without("protein")
-    trained = fit_plan(compose("generate", [target, reference]), [target, reference], SMALL)
+    reference, target = cells(60, 0, name="reference"), cells(20, 1, name="target").without_modalities("protein")
+    trained = fit_plan(build_plan("generate", [target, reference]), [target, reference], SMALL)
     found = generate(trained, "target", "protein")
     assert np.isfinite(found.values).all()
     assert np.ptp(found.weights["reference"]) == 0  # six cells choose nothing
 
 
 def test_values_of_a_cell_barely_depend_on_how_many_others_there_are_in_its_file():
-    reference, target = cells(400, 0, name="reference"), cells(5000, 1, name="target").without("protein")
-    trained = fit_plan(compose("generate", [target, reference]), [target, reference], SMALL)
+    reference, target = cells(400, 0, name="reference"), cells(5000, 1, name="target").without_modalities("protein")
+    trained = fit_plan(build_plan("generate", [target, reference]), [target, reference], SMALL)
     found = generate(trained, "target", "protein")  # more than one chunk, more than the anchors
     assert found.values.shape == (5000, 6)
     assert (found.spread >= 0).all()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from napari_inclust.paint.raster.cell_raster import TILE, CentroidRaster, SegmentationRaster, default_radius
-from napari_inclust.paint.raster.tiles import TableLevel, code_pyramid, value_pyramid
+from napari_inclust.paint.raster.cell_raster import TILE_SIZE, CentroidRaster, SegmentationRaster, default_radius
+from napari_inclust.paint.raster.tiles import LookupLevel, code_pyramid, value_pyramid
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ def test_each_pixel_is_the_nearest_cell_within_the_radius(xy: np.ndarray) -> Non
         height, width = raster.shapes[level]
         labels = raster.labels(level, slice(0, height), slice(0, width))
         rows, columns = random.integers(0, height, 3000), random.integers(0, width, 3000)
-        step = np.array(raster.shapes[0]) / raster.shapes[level] * raster.pixel
-        y = raster.origin[0] - raster.pixel / 2 + (rows + 0.5) * step[0]
-        x = raster.origin[1] - raster.pixel / 2 + (columns + 0.5) * step[1]
+        step = np.array(raster.shapes[0]) / raster.shapes[level] * raster.pixel_size
+        y = raster.origin[0] - raster.pixel_size / 2 + (rows + 0.5) * step[0]
+        x = raster.origin[1] - raster.pixel_size / 2 + (columns + 0.5) * step[1]
         distance, nearest = cKDTree(xy).query(np.c_[x, y])
         want = np.where(distance <= raster.radius, nearest + 1, 0)
         assert (labels[rows, columns] == want).mean() > 0.999
@@ -33,10 +33,10 @@ def test_each_pixel_is_the_nearest_cell_within_the_radius(xy: np.ndarray) -> Non
 def test_tiles_join_without_seams(xy: np.ndarray) -> None:
     raster, again = CentroidRaster(xy), CentroidRaster(xy)
     height, width = raster.shapes[0]
-    assert height > TILE
+    assert height > TILE_SIZE
     whole = raster.labels(0, slice(0, height), slice(0, width))
-    part = again.labels(0, slice(TILE - 40, TILE + 60), slice(TILE - 30, TILE + 30))
-    np.testing.assert_array_equal(part, whole[TILE - 40 : TILE + 60, TILE - 30 : TILE + 30])
+    part = again.labels(0, slice(TILE_SIZE - 40, TILE_SIZE + 60), slice(TILE_SIZE - 30, TILE_SIZE + 30))
+    np.testing.assert_array_equal(part, whole[TILE_SIZE - 40 : TILE_SIZE + 60, TILE_SIZE - 30 : TILE_SIZE + 30])
 
 
 def test_a_place_in_micrometres_finds_its_cell(xy: np.ndarray) -> None:
@@ -48,7 +48,9 @@ def test_a_place_in_micrometres_finds_its_cell(xy: np.ndarray) -> None:
 def test_every_cell_is_drawn_even_smaller_than_a_pixel() -> None:
     raster = CentroidRaster(np.array([(0.0, 0.0), (10_000.0, 10_000.0), (10_000.0, 0.0)]), radius=2.0)
     coarse = len(raster.shapes) - 1
-    assert set(np.unique(raster.labels(coarse, slice(0, raster.shapes[coarse][0]), slice(0, raster.shapes[coarse][1])))) == {0, 1, 2, 3}
+    assert set(
+        np.unique(raster.labels(coarse, slice(0, raster.shapes[coarse][0]), slice(0, raster.shapes[coarse][1])))
+    ) == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize("xy", [np.zeros((1, 2)), np.zeros((7, 2)), np.array([(0.0, 0.0), (0.0, 30.0)])])
@@ -78,7 +80,7 @@ def test_a_segmentation_keeps_its_labels_and_transform() -> None:
 def test_tables_over_labels_index_like_arrays(xy: np.ndarray) -> None:
     raster, values = CentroidRaster(xy), np.arange(2000, dtype=np.float32)
     level = value_pyramid(raster, values)[-1]
-    assert isinstance(level, TableLevel)
+    assert isinstance(level, LookupLevel)
     full = np.asarray(level)
     assert full.shape == level.shape
     assert full.dtype == np.float32

@@ -11,8 +11,8 @@ from napari_inclust.data.section import Reference, Section
 from napari_inclust.errors import DataError
 from napari_inclust.io import demo
 from napari_inclust.io.readers.dispatch import read_adata
-from napari_inclust.qc.reference_check import ReferenceCheck, check
-from napari_inclust.qc.sanity import sanity
+from napari_inclust.qc.reference_check import ReferenceCheck, check_reference
+from napari_inclust.qc.sanity import check_sanity_genes
 
 from ..synthetic import N_EXTRA, N_SHARED, make_adata
 
@@ -23,12 +23,15 @@ def hypothalamus() -> tuple[ad.AnnData, ad.AnnData]:
 
 
 def judged(section: ad.AnnData, reference: ad.AnnData, **words) -> ReferenceCheck:
-    s, r = Section.from_adata(section, plane=(0, 1) if section.obsm["spatial"].shape[1] == 3 else None), Reference.from_adata(reference)
-    return check(s, r, align(s, r), **words)
+    s, r = (
+        Section.from_adata(section, plane=(0, 1) if section.obsm["spatial"].shape[1] == 3 else None),
+        Reference.from_adata(reference),
+    )
+    return check_reference(s, r, align(s, r), **words)
 
 
 def of(found: ReferenceCheck, what: str):
-    return next(r for r in found.reasons if r.what == what)
+    return next(r for r in found.findings if r.what == what)
 
 
 def shuffled(adata: ad.AnnData, share: float) -> tuple[ad.AnnData, list[str]]:
@@ -43,9 +46,11 @@ def shuffled(adata: ad.AnnData, share: float) -> tuple[ad.AnnData, list[str]]:
 def test_a_pair_of_one_tissue_is_green_with_a_number_in_every_reason(hypothalamus):
     found = judged(*hypothalamus, labels="cell_type")
     assert found.light == "green"
-    assert all(any(c.isdigit() for c in r.found) for r in found.reasons)
-    assert of(found, "gene correlations").found.startswith("the shared genes' correlations with each other agree by 0.6")
-    assert "nothing speaks against" in found.line
+    assert all(any(c.isdigit() for c in r.found) for r in found.findings)
+    assert of(found, "gene correlations").found.startswith(
+        "the shared genes' correlations with each other agree by 0.6"
+    )
+    assert "nothing speaks against" in found.summary
 
 
 def test_genes_under_each_others_names_are_red_or_named(hypothalamus):
@@ -85,7 +90,9 @@ def test_a_missing_type_beside_a_relative_is_named_with_its_cells_and_genes(hypo
     section, reference = hypothalamus
     complete = judged(section, reference, labels="cell_type")
     assert not (complete.groups["finding"] == "missing").any()
-    found = judged(section, reference[reference.obs["cell_type"] != "Mature oligodendrocyte"].copy(), labels="cell_type")
+    found = judged(
+        section, reference[reference.obs["cell_type"] != "Mature oligodendrocyte"].copy(), labels="cell_type"
+    )
     missing = found.groups[found.groups["finding"] == "missing"]
     true = section.obs["cell_class"].astype(str).str.startswith("OD Mature").mean()
     assert missing["share"].sum() == pytest.approx(true, abs=0.05)
@@ -124,7 +131,10 @@ def test_a_gene_silent_on_one_side_is_named(hypothalamus):
 
 
 def test_few_genes_and_one_labelled_type_are_told(config):
-    section, reference = make_adata(300, 1, 1.0, slice(0, N_SHARED)), make_adata(240, 2, 2.0, slice(0, N_SHARED + N_EXTRA))
+    section, reference = (
+        make_adata(300, 1, 1.0, slice(0, N_SHARED)),
+        make_adata(240, 2, 2.0, slice(0, N_SHARED + N_EXTRA)),
+    )
     found = judged(section, reference)
     assert found.light == "amber"
     assert f"{N_SHARED} shared genes" in of(found, "few shared genes").found
@@ -134,7 +144,10 @@ def test_few_genes_and_one_labelled_type_are_told(config):
 
 
 def test_constant_genes_and_empty_cells_give_numbers_and_no_nan_light():
-    section, reference = make_adata(300, 1, 1.0, slice(0, N_SHARED)), make_adata(240, 2, 2.0, slice(0, N_SHARED + N_EXTRA))
+    section, reference = (
+        make_adata(300, 1, 1.0, slice(0, N_SHARED)),
+        make_adata(240, 2, 2.0, slice(0, N_SHARED + N_EXTRA)),
+    )
     for adata in (section, reference):
         dense = adata.X.toarray()
         dense[:, 0] = 0
@@ -159,18 +172,21 @@ def test_the_light_of_real_pairs_and_mismatches(shared, section, reference, expe
 
 
 def test_sex_genes_and_controls_are_told():
-    section, reference = make_adata(300, 1, 1.0, slice(0, N_SHARED)), make_adata(240, 2, 2.0, slice(0, N_SHARED + N_EXTRA))
+    section, reference = (
+        make_adata(300, 1, 1.0, slice(0, N_SHARED)),
+        make_adata(240, 2, 2.0, slice(0, N_SHARED + N_EXTRA)),
+    )
     section.var_names = ["Xist", "Blank-1", *section.var_names[2:]]
     reference.var_names = ["Ddx3y", "Xist", *reference.var_names[2:]]
     dense = reference.X.toarray()
     dense[:, 1] = 0
     reference.X = dense
     s, r = Section.from_adata(section), Reference.from_adata(reference)
-    found = sanity(s, r, align(s, r))
-    assert (found.section_sex, found.reference_sex, found.opposed) == ("female", "male", True)
+    found = check_sanity_genes(s, r, align(s, r))
+    assert (found.section_sex, found.reference_sex, found.sexes_differ) == ("female", "male", True)
     assert set(found.sex_genes) == {"Xist", "Ddx3y"}
     assert found.controls == ("Blank-1",)
     assert "imputed Ddx3y tell the sex of the reference" in found.note
     assert "never imputed" in found.note
-    whole = check(s, r, align(s, r))
+    whole = check_reference(s, r, align(s, r))
     assert of(whole, "sanity genes").light == "amber"

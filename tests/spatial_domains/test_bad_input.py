@@ -40,12 +40,12 @@ def test_no_number_in_a_list_is_refused(tissue):
 @pytest.mark.parametrize("method", METHODS)
 def test_one_domain_is_everything(tissue, method):
     found = valid(quick(tissue, 1, method=method), 150)
-    assert found.segmentation.k == 1
+    assert found.segmentation.n_domains == 1
 
 
 def test_more_domains_than_the_cells_fall_into_are_told(tissue):
     found = valid(quick(tissue, 100), 150)
-    assert found.segmentation.k == 100 or any("of 100 domains" in note for note in found.notes)
+    assert found.segmentation.n_domains == 100 or any("of 100 domains" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("n", [1, 2, 8, 19])
@@ -153,7 +153,9 @@ def test_coordinates_that_are_hardly_micrometres_are_told_and_change_nothing(tis
     assert [word in note for note in found.notes if "look like" in note] == ([True] if word else [])
 
 
-@pytest.mark.parametrize("options", [{"kind": "voronoi"}, {"kind": "radius"}, {"kind": "radius", "radius": -1}, {"neighbours": 0}])
+@pytest.mark.parametrize(
+    "options", [{"kind": "voronoi"}, {"kind": "radius"}, {"kind": "radius", "radius": -1}, {"neighbours": 0}]
+)
 def test_a_graph_that_makes_no_sense_is_refused(options):
     with pytest.raises(ConfigError):
         Graph(**options)

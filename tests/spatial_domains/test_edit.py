@@ -6,12 +6,21 @@ import numpy as np
 import pytest
 
 from napari_inclust.errors import ConfigError
-from napari_inclust.spatial_domains.edit import History, Segmentation, colour, coloured_like, merge, recolour, rename, split
+from napari_inclust.spatial_domains.edit import (
+    DomainSegmentation,
+    History,
+    match_domains,
+    merge,
+    palette_colour,
+    recolour,
+    rename,
+    split,
+)
 
 
 @pytest.fixture
 def seg():
-    return Segmentation.of(np.repeat([0, 1, 2], [30, 20, 10]), np.full(60, 0.8))
+    return DomainSegmentation.from_labels(np.repeat([0, 1, 2], [30, 20, 10]), np.full(60, 0.8))
 
 
 @pytest.fixture
@@ -21,14 +30,14 @@ def space():
 
 
 def test_labels_that_skip_numbers_are_closed_up():
-    assert list(Segmentation.of(np.array([7, 2, 7]), np.ones(3)).labels) == [1, 0, 1]
+    assert list(DomainSegmentation.from_labels(np.array([7, 2, 7]), np.ones(3)).labels) == [1, 0, 1]
 
 
 def test_renaming_changes_one_name_and_not_the_old_segmentation(seg):
     new = rename(seg, "Domain 2", " Cortex ")
     assert new.names == ("Domain 1", "Cortex", "Domain 3")
     assert seg.names[1] == "Domain 2"
-    assert list(new.categories()[30:31]) == ["Cortex"]
+    assert list(new.to_categorical()[30:31]) == ["Cortex"]
 
 
 @pytest.mark.parametrize(("domain", "name"), [(0, "Domain 2"), (0, "  "), ("Domain 9", "x"), (3, "x")])
@@ -58,7 +67,7 @@ def test_merging_needs_two(seg, chosen):
 
 
 def test_all_can_be_merged_into_one(seg):
-    assert merge(seg, range(3)).k == 1
+    assert merge(seg, range(3)).n_domains == 1
 
 
 def test_splitting_finds_the_parts_and_keeps_the_rest(seg, space):
@@ -98,10 +107,10 @@ def test_edits_are_taken_back_and_done_again(seg):
 
 
 def test_colours_do_not_repeat():
-    assert len({colour(i) for i in range(60)}) == 60
+    assert len({palette_colour(i) for i in range(60)}) == 60
 
 
 def test_fewer_domains_take_names_from_those_they_overlap(seg):
-    few = coloured_like(Segmentation.of(np.repeat([1, 0], [50, 10]), np.ones(60)), seg)
+    few = match_domains(DomainSegmentation.from_labels(np.repeat([1, 0], [50, 10]), np.ones(60)), seg)
     assert few.names == ("Domain 1", "Domain 3")
     assert list(few.sizes) == [50, 10]

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from napari_inclust.data.section import Section
 from napari_inclust.errors import ConfigError, DataError
 from napari_inclust.spatial.neighbors import Graph
-from napari_inclust.spatial_domains.find import METHODS, domains, steps
+from napari_inclust.spatial_domains.find import METHODS, domain_steps, domains
 
 from ..synthetic import N_SHARED, make_adata
 
@@ -74,7 +74,7 @@ def test_the_same_seed_gives_the_same_result(tissue, method):
 
 
 def test_the_number_is_chosen_by_stability_with_its_curve(tissue, monkeypatch):
-    monkeypatch.setattr("napari_inclust.spatial_domains.methods.MOST", 7)
+    monkeypatch.setattr("napari_inclust.spatial_domains.methods.MAX_DOMAINS", 7)
     found = valid(quick(tissue), 400)
     assert found.chosen == 4
     assert found.table["stability"].notna().all()
@@ -90,7 +90,12 @@ def test_a_resolution_gives_a_number_and_a_finer_one_more(tissue, method):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"), [({"resolution": 0}, "above 0"), ({"resolution": 1, "n_domains": 3}, "in place"), ({"resolution": 1, "method": "inclust"}, "in place")]
+    ("options", "said"),
+    [
+        ({"resolution": 0}, "above 0"),
+        ({"resolution": 1, "n_domains": 3}, "in place"),
+        ({"resolution": 1, "method": "inclust"}, "in place"),
+    ],
 )
 def test_a_resolution_that_makes_no_sense_is_refused(tissue, options, said):
     with pytest.raises(ConfigError, match=said):
@@ -100,13 +105,13 @@ def test_a_resolution_that_makes_no_sense_is_refused(tissue, options, said):
 def test_the_published_network_uses_as_many_outputs_as_it_likes_or_merges_them(tissue):
     free = valid(quick(tissue, method="inclust"), 400)
     assert 1 < free.chosen <= 20
-    assert valid(quick(tissue, 3, method="inclust"), 400).segmentation.k == 3
+    assert valid(quick(tissue, 3, method="inclust"), 400).segmentation.n_domains == 3
 
 
 def test_several_numbers_can_be_asked_for_and_chosen_from(tissue):
     found = valid(quick(tissue, [4, 2, 6]), 400)
     assert (found.chosen, sorted(found.solutions)) == (4, [2, 4, 6])
-    assert found.choose(2).segmentation.k == 2
+    assert found.choose(2).segmentation.n_domains == 2
     with pytest.raises(ConfigError, match="2, 4, 6"):
         found.choose(5)
 
@@ -122,7 +127,10 @@ def test_domains_keep_name_and_colour_when_their_number_changes(tissue):
 def test_sections_share_domains_and_no_neighbours(tissue, bands):
     other = make_adata(400, 5, 1.0, slice(0, N_SHARED))
     both = ad.concat([tissue, other], label="slice", index_unique="-")
-    both.obsm["spatial"][400:] += [50, 0]  # on top of each other, shifted: across sections the neighbours would be wrong
+    both.obsm["spatial"][400:] += [
+        50,
+        0,
+    ]  # on top of each other, shifted: across sections the neighbours would be wrong
     found = valid(quick(both, 4, section_key="slice"), 800)
     types = both.obs["cell_type"].to_numpy()
     assert adjusted_rand_score(types, found.labels) > 0.8
@@ -168,13 +176,13 @@ def test_three_dimensional_places_are_used_whole(tissue):
 
 
 def test_the_search_tells_how_far_it_is_and_can_be_stopped(tissue, monkeypatch):
-    monkeypatch.setattr("napari_inclust.spatial_domains.methods.MOST", 4)
-    seen = list(steps(tissue, restarts=1))
+    monkeypatch.setattr("napari_inclust.spatial_domains.methods.MAX_DOMAINS", 4)
+    seen = list(domain_steps(tissue, restarts=1))
     done = [step.done for step in seen]
     assert done == sorted(done)
     assert (done[0], done[-1]) == (0, 100)
-    assert all(step.text and step.total == 100 for step in seen)
-    search = steps(tissue, 3)
+    assert all(step.message and step.total == 100 for step in seen)
+    search = domain_steps(tissue, 3)
     next(search)
     search.close()
 

@@ -9,10 +9,10 @@ import pytest
 import scipy.sparse as sp
 
 from napari_inclust.errors import DataError
-from napari_inclust.spatial.neighbors import Graph, along, nearest, spatial_graph
-from napari_inclust.spatial_domains.edit import Segmentation, rename
+from napari_inclust.spatial.neighbors import Graph, graph_nearest, nearest_neighbours, spatial_graph
+from napari_inclust.spatial_domains.edit import DomainSegmentation, rename
 from napari_inclust.spatial_domains.markers import adjacency, composition, evidence, markers
-from napari_inclust.spatial_domains.metrics import against, chaos, pas
+from napari_inclust.spatial_domains.metrics import chaos, pas, truth_scores
 from napari_inclust.spatial_domains.outlines import outlines
 
 ONE = np.zeros(300, dtype=np.intp)
@@ -21,7 +21,7 @@ ONE = np.zeros(300, dtype=np.intp)
 @pytest.fixture
 def seg(section):
     bands = (section.xy[:, 0] // 100).astype(int)
-    return Segmentation.of(bands, np.ones(300))
+    return DomainSegmentation.from_labels(bands, np.ones(300))
 
 
 def test_nearest_are_squidpys(section):
@@ -34,7 +34,7 @@ def test_nearest_are_squidpys(section):
         cells = ad.AnnData(shape=(300, 0), obsm={"spatial": section.xy})
         squidpy.gr.spatial_neighbors(cells, n_neighs=7, coord_type="generic")
     theirs = cells.obsp["spatial_connectivities"]
-    ours = nearest(section.xy, 7, ONE)
+    ours = nearest_neighbours(section.xy, 7, ONE)
     assert all(set(theirs[i].indices) == set(ours[i, 1:]) for i in range(300))
     np.testing.assert_array_equal(ours[:, 0], np.arange(300))
 
@@ -69,15 +69,21 @@ def test_graphs_of_very_few_cells_or_cells_on_a_line(kind, places):
 
 
 def test_smooth_domains_have_lower_chaos_and_pas_than_random_ones(section, seg):
-    near, mixed = nearest(section.xy, 10, ONE), np.random.default_rng(0).permutation(seg.labels)
+    near, mixed = nearest_neighbours(section.xy, 10, ONE), np.random.default_rng(0).permutation(seg.labels)
     assert chaos(section.xy, seg.labels, ONE) < chaos(section.xy, mixed, ONE)
     assert pas(seg.labels, near) < 0.1 < 0.5 < pas(mixed, near)
 
 
 def test_cells_without_a_truth_do_not_count(seg):
     truth = np.where(np.arange(300) < 20, "nan", np.array(["x", "y", "z", "w"])[seg.labels])
-    scores = against(truth, seg.labels)
-    assert scores == {"ari": 1.0, "nmi": pytest.approx(1), "homogeneity": pytest.approx(1), "completeness": pytest.approx(1), "cells": 280}
+    scores = truth_scores(truth, seg.labels)
+    assert scores == {
+        "ari": 1.0,
+        "nmi": pytest.approx(1),
+        "homogeneity": pytest.approx(1),
+        "completeness": pytest.approx(1),
+        "cells": 280,
+    }
 
 
 def test_composition_is_the_share_of_each_class(section, seg):
@@ -98,7 +104,11 @@ def test_markers_are_the_genes_of_the_band(section, seg):
 
 
 def test_imputed_markers_are_ranked_apart(section, seg, truth):
-    imputed = ad.AnnData(truth, obs=pd.DataFrame(index=section.adata.obs_names), var=pd.DataFrame(index=[f"New{i}" for i in range(truth.shape[1])]))
+    imputed = ad.AnnData(
+        truth,
+        obs=pd.DataFrame(index=section.adata.obs_names),
+        var=pd.DataFrame(index=[f"New{i}" for i in range(truth.shape[1])]),
+    )
     table = markers(section, seg, imputed, n=2)
     assert set(table.loc[table["kind"] == "imputed", "gene"]) == set(imputed.var_names)
     with pytest.raises(DataError, match="same section"):
@@ -116,14 +126,18 @@ def test_a_run_ranks_the_genes_that_only_its_reference_has(section, reference, c
     assert set(predicted["gene"]) <= set(run.panel.reference_only)
     assert list(predicted["domain"].unique()) == list(seg.names)
     assert (predicted.groupby("domain")["score"].diff().dropna() <= 0).all()
-    monkeypatch.setattr(domain_evidence, "_GENES", 3)
+    monkeypatch.setattr(domain_evidence, "_GENE_CHUNK", 3)
     pd.testing.assert_frame_equal(markers(section, seg, run, n=3), whole, rtol=1e-4)  # in several groups the same
     with pytest.raises(DataError, match="same section"):
-        markers(Section.from_adata(section.adata[:100].copy()), Segmentation.of(seg.labels[:100], np.ones(100)), run)
+        markers(
+            Section.from_adata(section.adata[:100].copy()),
+            DomainSegmentation.from_labels(seg.labels[:100], np.ones(100)),
+            run,
+        )
 
 
 def test_one_domain_has_no_markers(section):
-    assert markers(section, Segmentation.of(ONE, np.ones(300))).empty
+    assert markers(section, DomainSegmentation.from_labels(ONE, np.ones(300))).empty
 
 
 def test_bands_lie_beside_the_next_ones_only(section, seg):
@@ -137,14 +151,20 @@ def test_pairs_of_neighbours_are_squidpys(section, seg):
     import warnings
 
     edges = spatial_graph(section.xy, ONE, Graph("delaunay"))
-    cells = ad.AnnData(shape=(300, 0), obs=pd.DataFrame({"domain": seg.categories()}, index=section.adata.obs_names), obsp={"spatial_connectivities": edges})
+    cells = ad.AnnData(
+        shape=(300, 0),
+        obs=pd.DataFrame({"domain": seg.categories()}, index=section.adata.obs_names),
+        obsp={"spatial_connectivities": edges},
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import squidpy
 
         theirs = squidpy.gr.interaction_matrix(cells, "domain", copy=True)
     ends = theirs.sum(1)
-    np.testing.assert_allclose(adjacency(seg, section.xy, ONE, Graph("delaunay")), theirs / np.outer(ends, ends) * ends.sum(), rtol=1e-5)
+    np.testing.assert_allclose(
+        adjacency(seg, section.xy, ONE, Graph("delaunay")), theirs / np.outer(ends, ends) * ends.sum(), rtol=1e-5
+    )
 
 
 def test_all_evidence_is_together(section, seg):
@@ -163,7 +183,7 @@ def test_walking_along_a_graph_goes_by_steps_then_by_distance():
     edges = np.zeros((5, 5))
     for a, b in ((3, 0), (0, 1), (1, 2)):
         edges[a, b] = edges[b, a] = 1
-    reached = along(xy, 3, sp.csr_matrix(edges))
+    reached = graph_nearest(xy, 3, sp.csr_matrix(edges))
     np.testing.assert_array_equal(reached, [[0, 1, 3, 2], [1, 0, 2, 3], [2, 1, 0, 3], [3, 0, 1, 2], [4, 4, 4, 4]])
 
 
@@ -171,19 +191,19 @@ def test_outlines_hold_their_cells_and_do_not_overlap(section, seg):
     import shapely
 
     found = outlines(seg, section.xy, ONE)
-    assert [o.cells for o in found] == list(seg.sizes)
+    assert [o.n_cells for o in found] == list(seg.sizes)
     for o in found:
-        inside = shapely.contains_xy(o.shape.buffer(1e-6), section.xy)
+        inside = shapely.contains_xy(o.polygon.buffer(1e-6), section.xy)
         np.testing.assert_array_equal(inside, seg.labels == o.domain)
-        assert shapely.is_valid(o.shape)
-    total = sum(o.shape.area for o in found)
-    assert shapely.union_all([o.shape for o in found]).area == pytest.approx(total, rel=1e-6)
+        assert shapely.is_valid(o.polygon)
+    total = sum(o.polygon.area for o in found)
+    assert shapely.union_all([o.polygon for o in found]).area == pytest.approx(total, rel=1e-6)
 
 
 @pytest.mark.parametrize("places", [[[0, 0]], [[0, 0], [0, 0]], [[0, 0], [1, 0], [2, 0]]])
 def test_outlines_of_very_few_cells(places):
     xy = np.array(places, dtype=float)
     n = len(xy)
-    found = outlines(Segmentation.of(np.zeros(n, dtype=int), np.ones(n)), xy, np.zeros(n, dtype=np.intp))
+    found = outlines(DomainSegmentation.from_labels(np.zeros(n, dtype=int), np.ones(n)), xy, np.zeros(n, dtype=np.intp))
     assert len(found) == 1
-    assert found[0].shape.area > 0
+    assert found[0].polygon.area > 0

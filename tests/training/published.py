@@ -8,7 +8,7 @@ import h5py
 import torch
 
 from napari_inclust.training.config import Config
-from napari_inclust.training.network import Inclust, Linear
+from napari_inclust.training.network import EnsembleLinear, Inclust
 
 MERFISH = {
     "encoder.layers.0": "model_1/dense_1", "encoder.layers.1": "model_1/dense_2", "mu": "model_1/dense_3", "logvar": "model_1/dense_4",
@@ -23,20 +23,26 @@ DOMAINS = {
 def load(path: Path, layers: dict[str, str], config: Config, **network: object) -> Inclust:
     """Build the network that the file's shapes ask for and copy every array into it."""
     with h5py.File(path) as file:
-        arrays = {name: (torch.from_numpy(_find(file, at, "kernel:0")), torch.from_numpy(_find(file, at, "bias:0"))) for name, at in layers.items()}
+        arrays = {
+            name: (
+                torch.from_numpy(_find_images(file, at, "kernel:0")),
+                torch.from_numpy(_find_images(file, at, "bias:0")),
+            )
+            for name, at in layers.items()
+        }
         centres = torch.from_numpy(file["gaussian_1/gaussian_1/mean:0"][()])
     n_in, n_out = arrays["encoder.layers.0"][0].shape[0], arrays["head"][0].shape[1]
     n_covariates = arrays["covariate"][0].shape[0] if "covariate" in arrays else n_in
-    model = Inclust(n_in, n_out, n_covariates, len(centres), config, members=1, **network)
+    model = Inclust(n_in, n_out, n_covariates, len(centres), config, n_networks=1, **network)
     for name, (kernel, bias) in arrays.items():
         layer = model.get_submodule(name)
-        assert isinstance(layer, Linear)
+        assert isinstance(layer, EnsembleLinear)
         assert layer.weight.shape[1:] == kernel.shape
         layer.weight.data[0], layer.bias.data[0, 0] = kernel, bias
     model.centres.data[0] = centres
     return model.eval()
 
 
-def _find(file: h5py.File, at: str, what: str):
+def _find_images(file: h5py.File, at: str, what: str):
     group, _, layer = at.rpartition("/")
     return file[f"{group}/{layer}/{what}" if group else f"{layer}/{layer}/{what}"][()]

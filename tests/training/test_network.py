@@ -9,15 +9,15 @@ import torch
 
 from napari_inclust.training import network as net
 from napari_inclust.training.config import Config
-from napari_inclust.training.losses import squared
+from napari_inclust.training.losses import squared_error
 
 M, B, F, G, C, K = 3, 6, 10, 14, 2, 4
 
 
 def build(**changes):
     config = Config.preset("balanced", latent=5, hidden=(16, 8), decoder_hidden=(12,), **changes)
-    model = net.Inclust(F, G, C, K, config, members=M)
-    model.reset(torch.Generator().manual_seed(0))
+    model = net.Inclust(F, G, C, K, config, n_networks=M)
+    model.reset_parameters(torch.Generator().manual_seed(0))
     return model
 
 
@@ -35,7 +35,7 @@ def test_shapes_of_every_part(x, covariates):
     model = build()
     encoded = model.encode(x, covariates)
     assert [t.shape for t in encoded] == [(M, B, 5)] * 4
-    assert model.hidden(encoded.mu).shape == (M, B, 12)
+    assert model.decoder_activations(encoded.mu).shape == (M, B, 12)
     assert model.decode(encoded.mu).shape == (M, B, G)
     assert model.classify(encoded.z).shape == (M, B, K)
 
@@ -43,14 +43,14 @@ def test_shapes_of_every_part(x, covariates):
 @pytest.mark.parametrize(("arithmetic", "sign"), [("minus", -1), ("plus", 1)])
 def test_the_covariate_is_taken_off_or_added_in_the_latent(x, covariates, arithmetic, sign):
     encoded = build(arithmetic=arithmetic).encode(x, covariates)
-    assert encoded.embedding.abs().sum() > 0
-    torch.testing.assert_close(encoded.z, encoded.mu + sign * encoded.embedding)
+    assert encoded.covariate_embedding.abs().sum() > 0
+    torch.testing.assert_close(encoded.z, encoded.mu + sign * encoded.covariate_embedding)
 
 
 def test_a_shared_encoder_embeds_a_covariate_that_is_a_feature_vector(x):
     config = Config.preset("balanced", latent=5, hidden=(16, 8), decoder_hidden=(12,), arithmetic="plus")
-    model = net.Inclust(F, G, F, K, config, members=M, shared_encoder=True)
-    model.reset(torch.Generator().manual_seed(0))
+    model = net.Inclust(F, G, F, K, config, n_networks=M, shared_encoder=True)
+    model.reset_parameters(torch.Generator().manual_seed(0))
     encoded = model.encode(x, x)
     torch.testing.assert_close(encoded.z, 2 * encoded.mu)
 
@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_weights_and_members_differ():
 def test_reconstruction_sees_only_what_the_output_mask_shows():
     x, x_hat, mask = torch.zeros(M, B, G), torch.ones(M, B, G), torch.zeros(M, 1, G)
     mask[:, :, :3] = 1
-    assert squared(x, x_hat, mask).tolist() == pytest.approx([0.5 * 3] * M)
+    assert squared_error(x, x_hat, mask).tolist() == pytest.approx([0.5 * 3] * M)
 
 
 def test_mixture_kl_equals_the_definition_written_out(x, covariates):
@@ -99,5 +99,5 @@ def test_cross_entropy_counts_labelled_cells_alone_and_is_zero_without_any():
 def test_entropy_is_smallest_when_the_classes_are_even():
     even, certain = torch.zeros(M, B, K), torch.zeros(M, B, K)
     certain[..., 0] = 100
-    assert net.entropy(even).tolist() == pytest.approx([-math.log(K)] * M)
-    assert net.entropy(certain).tolist() == pytest.approx([0] * M, abs=1e-4)
+    assert net.negative_entropy(even).tolist() == pytest.approx([-math.log(K)] * M)
+    assert net.negative_entropy(certain).tolist() == pytest.approx([0] * M, abs=1e-4)

@@ -22,11 +22,11 @@ def test_results_come_in_order_from_threads_with_one_thread_of_blas_each():
         used.add(threading.current_thread())
         return part * part, blas_threads()
 
-    found = list(parallel.in_threads(work, range(20)))
+    found = list(parallel.map_in_threads(work, range(20)))
     assert [value for value, _ in found] == [part * part for part in range(20)]
     assert {n for _, threads in found for n in threads} == {1}
     assert threading.current_thread() not in used
-    assert len(used) <= min(parallel.MOST, parallel.cores())
+    assert len(used) <= min(parallel.MAX_THREADS, parallel.available_cores())
     assert blas_threads() == before
 
 
@@ -40,7 +40,7 @@ def test_closed_it_begins_no_further_part():
             go.wait(10)
         return part
 
-    with closing(parallel.in_threads(work, range(1000))) as found:
+    with closing(parallel.map_in_threads(work, range(1000))) as found:
         assert next(found) == 0
         threading.Timer(0.2, go.set).start()
     assert len(begun) < 100
@@ -52,4 +52,4 @@ def test_an_error_of_a_part_is_raised():
         raise ValueError(f"part {part}")
 
     with pytest.raises(ValueError, match="part 0"):
-        list(parallel.in_threads(work, range(5)))
+        list(parallel.map_in_threads(work, range(5)))

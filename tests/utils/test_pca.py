@@ -14,7 +14,7 @@ def test_axes_of_many_features_are_those_of_few_and_the_same_for_the_same_seed(m
     rng = np.random.default_rng(0)
     values = 2 + rng.normal(size=(300, 3)) * (9, 5, 3) @ rng.normal(size=(3, 80)) + 0.1 * rng.normal(size=(300, 80))
     exact, sparse = PCA.fit(values, 3), PCA.fit(sp.csr_matrix(values), 3)
-    monkeypatch.setattr(pca, "EXACT", 10)
+    monkeypatch.setattr(pca, "MAX_EXACT_SIZE", 10)
     randomised, arnoldi = PCA.fit(values, 3), PCA.fit(sp.csr_matrix(values), 3)
     for other in (sparse, randomised, arnoldi):
         assert (exact.axes * other.axes).sum(0) == pytest.approx(np.ones(3), abs=1e-3)

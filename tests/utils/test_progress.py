@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from napari_inclust.imputation.fit import fit
 from napari_inclust.training.config import Config
-from napari_inclust.utils.progress import followed, stage
+from napari_inclust.utils.progress import listen_to_progress, progress_stage
 
 
 def test_steps_are_told_before_they_are_worked_on_and_only_while_followed():
     told = []
-    with followed(lambda *step: told.append(step)):
-        assert list(stage("counting", "ab")) == ["a", "b"]
-    assert list(stage("counting", "ab")) == ["a", "b"]
+    with listen_to_progress(lambda *step: told.append(step)):
+        assert list(progress_stage("counting", "ab")) == ["a", "b"]
+    assert list(progress_stage("counting", "ab")) == ["a", "b"]
     assert told == [("counting", 0, 2), ("counting", 1, 2)]
 
 
 def test_all_that_follows_the_training_says_how_far_it_is(section, reference):
     told = []
-    with followed(lambda *step: told.append(step)):
-        run = fit(section, reference, Config(epochs=1, members=2, steps=2, batch=32, latent=4, hidden=(8,), decoder_hidden=(8,)))
-        run.foreseen(run.panel.reference_only)
-        run.about_cells()
+    with listen_to_progress(lambda *step: told.append(step)):
+        run = fit(
+            section,
+            reference,
+            Config(epochs=1, members=2, steps=2, batch=32, latent=4, hidden=(8,), decoder_hidden=(8,)),
+        )
+        run.predict_scores(run.panel.reference_only)
+        run.cell_table()
     assert list(dict.fromkeys(what for what, _, _ in told)) == [
         "finding cells that are alike",
         "predicting the hidden genes",
@@ -34,6 +38,11 @@ def test_all_that_follows_the_training_says_how_far_it_is(section, reference):
 
 
 def test_python_can_print_the_progress_of_a_training(section, reference, capsys):
-    fit(section, reference, Config(epochs=2, members=2, steps=2, batch=32, latent=4, hidden=(8,), decoder_hidden=(8,)), progress=True)
+    fit(
+        section,
+        reference,
+        Config(epochs=2, members=2, steps=2, batch=32, latent=4, hidden=(8,), decoder_hidden=(8,)),
+        progress=True,
+    )
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines] == [["training", "1/2"], ["training", "2/2"], ["scoring"]]

@@ -6,15 +6,15 @@ import signal
 import sys
 import warnings
 
-from .interrupt import interrupts
+from .interrupt import interrupt_handler
 
-INTERRUPTED, TERMINATED = 130, 143
+INTERRUPTED_EXIT_CODE, TERMINATED_EXIT_CODE = 130, 143
 
 
 def main() -> None:
     """Run the command line; ends with the exit codes listed in `inclust --help`."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # clean up as on Ctrl-C
-    interrupts.listen()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED_EXIT_CODE))  # clean up as on Ctrl-C
+    interrupt_handler.install()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of other packages, about their own changes; ours are told as notes
     try:
@@ -22,4 +22,4 @@ def main() -> None:
 
         app()
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(INTERRUPTED_EXIT_CODE)

@@ -26,18 +26,26 @@ from .commands.transfer import transfer
 from .commands.translate import translate
 
 app = typer.Typer(
-    name="inclust", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+    name="inclust",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         print(f"inclust {__version__}")
         raise typer.Exit
 
 
 @app.callback(epilog=console.EXIT_CODES)
-def inclust(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:
+def inclust(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Impute unmeasured genes of a tissue section from a scRNA-seq reference, with a held-out score beside each."""
 
 
@@ -47,8 +55,10 @@ def presets() -> None:
 
     table = Table("preset", "what for", "settings", box=None, pad_edge=False)
     for name, preset in PRESETS.items():
-        table.add_row(name, preset["help"], console.escaped(", ".join(f"{k}={v}" for k, v in preset["settings"].items())))
-    console.out.print(table)
+        table.add_row(
+            name, preset["help"], console.escape_markup(", ".join(f"{k}={v}" for k, v in preset["settings"].items()))
+        )
+    console.stdout_console.print(table)
 
 
 for command in (
@@ -71,4 +81,4 @@ for command in (
     demo,
     presets,
 ):
-    app.command(command.__name__.rstrip("_"))(console.guarded(command))
+    app.command(command.__name__.rstrip("_"))(console.handle_errors(command))

@@ -27,7 +27,9 @@ def requested(genes: str | None, genes_file: Path | None) -> list[str] | None:
         try:
             text = genes_file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"cannot read the list of genes {genes_file} ({error}). Expected a text file with one gene a line.") from None
+            raise ConfigError(
+                f"cannot read the list of genes {genes_file} ({error}). Expected a text file with one gene a line."
+            ) from None
     else:
         return None
     names = list(dict.fromkeys(name.strip() for name in text.splitlines() if name.strip()))
@@ -36,7 +38,7 @@ def requested(genes: str | None, genes_file: Path | None) -> list[str] | None:
     return names
 
 
-def genes_to_impute(panel: Panel, asked: list[str] | None) -> list[str]:
+def genes_to_impute(panel: Panel, requested: list[str] | None) -> list[str]:
     """Genes of the result in the panel's spelling, in the order asked for.
 
     Raises
@@ -44,14 +46,16 @@ def genes_to_impute(panel: Panel, asked: list[str] | None) -> list[str]:
     PanelError
         Unknown genes, genes that the reference lacks, or nothing to impute.
     """
-    if asked is None:
+    if requested is None:
         if not panel.n_reference_only:
-            raise PanelError("the reference has no gene that the section lacks: nothing to impute. Name genes with --genes for their held-out predictions.")
+            raise PanelError(
+                "the reference has no gene that the section lacks: nothing to impute. Name genes with --genes for their held-out predictions."
+            )
         return list(panel.reference_only)
-    if asked == ["all"]:
+    if requested == ["all"]:
         return [*panel.shared, *panel.reference_only]
     names, wrong, target_only = [], [], set(panel.target_only)
-    for gene in asked:
+    for gene in requested:
         try:
             name = panel.genes[panel.index(gene)]
         except PanelError as error:

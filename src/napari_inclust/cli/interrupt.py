@@ -6,26 +6,26 @@ import signal
 from types import FrameType
 
 
-class Interrupts:
+class InterruptHandler:
     """Remembers that Ctrl-C was pressed until somebody has answered it."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.pending = False
 
-    def listen(self) -> None:
+    def install(self) -> None:
         """Answer Ctrl-C from now on, unless the shell has told this process to ignore it (as in a background job)."""
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
+        self.pending = True
         raise KeyboardInterrupt
 
-    def insist(self) -> None:
+    def raise_pending(self) -> None:
         """Raise the interrupt that was asked for and got lost; called between steps that take long."""
-        if self.asked:
-            self.asked = False
+        if self.pending:
+            self.pending = False
             raise KeyboardInterrupt
 
 
-interrupts = Interrupts()
+interrupt_handler = InterruptHandler()

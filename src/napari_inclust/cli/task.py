@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ConfigError
-from ..utils.text import plural
-from .console import Talk
-from .training import under_bar
+from ..utils.text import format_count
+from .console import Reporter
+from .training import run_with_progress
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
@@ -17,48 +17,80 @@ if TYPE_CHECKING:
     from ..training.plan import Plan
     from ..training.trained import Trained
 
-Data = Annotated[
+DatasetPaths = Annotated[
     list[str],
-    typer.Argument(metavar="DATA", help="Data sets: a file, NAME=FILE, or files of the same cells joined by + (NAME=RNA.h5ad+ATAC.h5ad); .h5mu holds several."),
+    typer.Argument(
+        metavar="DATA",
+        help="Data sets: a file, NAME=FILE, or files of the same cells joined by + (NAME=RNA.h5ad+ATAC.h5ad); .h5mu holds several.",
+    ),
 ]
-Covariates = Annotated[list[str] | None, typer.Option("--covariate", metavar="KEY", help="Column of obs (batch, donor, condition); may be repeated.")]
-Labels = Annotated[list[str] | None, typer.Option("--labels", metavar="NAME:KEY", help="Column of obs with cell types in the data set NAME; may be repeated.")]
+Covariates = Annotated[
+    list[str] | None,
+    typer.Option("--covariate", metavar="KEY", help="Column of obs (batch, donor, condition); may be repeated."),
+]
+DatasetLabels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--labels", metavar="NAME:KEY", help="Column of obs with cell types in the data set NAME; may be repeated."
+    ),
+]
 Truth = Annotated[
     list[str] | None,
-    typer.Option("--truth", metavar="NAME:KEY", help="Column of obs with types to score the result with, never used in training; may be repeated."),
+    typer.Option(
+        "--truth",
+        metavar="NAME:KEY",
+        help="Column of obs with types to score the result with, never used in training; may be repeated.",
+    ),
 ]
 Likelihoods = Annotated[
-    list[str] | None, typer.Option("--likelihood", metavar="MODALITY:KIND", help="squared (default), gaussian, nb or bernoulli; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--likelihood", metavar="MODALITY:KIND", help="squared (default), gaussian, nb or bernoulli; may be repeated."
+    ),
 ]
 
 
-def composed(
-    task: str, data: list[str], covariates: list[str] | None, labels: list[str] | None, likelihoods: list[str] | None, talk: Talk | None = None
+def compose_plan(
+    task: str,
+    data: list[str],
+    covariates: list[str] | None,
+    labels: list[str] | None,
+    likelihoods: list[str] | None,
+    reporter: Reporter | None = None,
 ) -> tuple[list[Dataset], Plan]:
-    from ..data.dataset import apart
+    from ..data.dataset import with_distinct_modalities
     from ..io.readers.datasets import open_datasets
-    from ..training.build_plan import compose
+    from ..training.build_plan import build_plan
 
     sets = open_datasets(data)
     if task == "separate":
-        sets = apart(sets)
-    if talk is not None:
-        describe(sets, talk)
-    by_set = pairs(labels, "--labels", "NAME:KEY")
-    made = compose(task, sets, covariates=covariates or (), labels=by_set, likelihoods=pairs(likelihoods, "--likelihood", "MODALITY:KIND"))
-    if talk is not None:
+        sets = with_distinct_modalities(sets)
+    if reporter is not None:
+        announce_datasets(sets, reporter)
+    by_set = parse_pairs(labels, "--labels", "NAME:KEY")
+    made = build_plan(
+        task,
+        sets,
+        covariates=covariates or (),
+        labels=by_set,
+        likelihoods=parse_pairs(likelihoods, "--likelihood", "MODALITY:KIND"),
+    )
+    if reporter is not None:
         for note in made.notes:
-            talk.note(note)
+            reporter.note(note)
     return sets, made
 
 
-def describe(sets: list[Dataset], talk: Talk) -> None:
+def announce_datasets(sets: list[Dataset], reporter: Reporter) -> None:
     """Say what was opened."""
     for s in sets:
-        talk.note(f"{s.name}: {plural(s.n_cells, 'cell')}, " + ", ".join(f"{m.name} ({plural(len(m.features), 'feature')})" for m in s.modalities))
+        reporter.note(
+            f"{s.name}: {format_count(s.n_cells, 'cell')}, "
+            + ", ".join(f"{m.name} ({format_count(len(m.features), 'feature')})" for m in s.modalities)
+        )
 
 
-def columns_of(given: list[str] | None, option: str, sets: list[Dataset]) -> dict[str, str]:
+def parse_dataset_columns(given: list[str] | None, option: str, sets: list[Dataset]) -> dict[str, str]:
     """`NAME:KEY` as column by data set, looked up before anything trains.
 
     Raises
@@ -66,25 +98,25 @@ def columns_of(given: list[str] | None, option: str, sets: list[Dataset]) -> dic
     ConfigError, DataError
         Another form, a data set or a column that is not there.
     """
-    from ..data.obs import text
+    from ..data.obs import string_column
 
-    found, by_name = pairs(given, option, "NAME:KEY"), {s.name: s for s in sets}
+    found, by_name = parse_pairs(given, option, "NAME:KEY"), {s.name: s for s in sets}
     for name, key in found.items():
         if name not in by_name:
             raise ConfigError(f"{option} names a data set {name!r}, but there are only {', '.join(by_name)}.")
-        text(by_name[name].obs, key, name)
+        string_column(by_name[name].obs, key, name)
     return found
 
 
-def pairs(given: list[str] | None, option: str, form: str) -> dict[str, str]:
+def parse_pairs(given: list[str] | None, option: str, expected_form: str) -> dict[str, str]:
     """`A:B` as a dictionary. Raises ConfigError when one has another form."""
     wrong = [text for text in given or () if ":" not in text]
     if wrong:
-        raise ConfigError(f"{option} {wrong[0]} was given; expected {form}.")
+        raise ConfigError(f"{option} {wrong[0]} was given; expected {expected_form}.")
     return dict(text.split(":", 1) for text in given or ())  # type: ignore[arg-type]
 
 
-def trained(made: Plan, sets: list[Dataset], config: Config, talk: Talk) -> Trained:
+def train_with_progress(plan: Plan, sets: list[Dataset], config: Config, reporter: Reporter) -> Trained:
     from ..training.trained import train_plan
 
-    return under_bar(train_plan(made, sets, config), config.epochs, talk)
+    return run_with_progress(train_plan(plan, sets, config), config.epochs, reporter)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import InclustWarning, OutputError
-from ..utils.text import plural
-from .console import Talk
+from ..utils.text import format_count
+from .console import Reporter
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BASELINES = {"pcc_gene_mean": "gene mean", "pcc_type_mean": "type mean", "pcc_knn": "kNN"}
+BASELINE_NAMES = {"pcc_gene_mean": "gene mean", "pcc_type_mean": "type mean", "pcc_knn": "kNN"}
 
 
 @dataclass(frozen=True)
-class Data:
+class AlignedData:
     """The two data sets, and how their genes fit together."""
 
     section: Section
@@ -39,7 +39,7 @@ class Data:
 def open_data(
     spatial: Path,
     reference: Path | Reference,
-    talk: Talk,
+    reporter: Reporter,
     *,
     values: str | None = None,
     reference_values: str | None = None,
@@ -48,7 +48,7 @@ def open_data(
     table: str | None = None,
     system: str | None = None,
     columns: tuple[str, ...] = (),
-) -> Data:
+) -> AlignedData:
     """Read both files (a reference that is open already serves many sections), match their genes, and say what was found.
 
     Imputation needs no places, so three-dimensional ones are no obstacle.
@@ -56,29 +56,42 @@ def open_data(
     from ..data.panel import align
     from ..io.readers.dispatch import read_reference, read_section
 
-    section = read_section(spatial, values=values, pixel_size=pixel_size, plane=plane, flatten=True, table=table, system=system, columns=columns)
+    section = read_section(
+        spatial,
+        values=values,
+        pixel_size=pixel_size,
+        plane=plane,
+        flatten=True,
+        table=table,
+        system=system,
+        columns=columns,
+    )
     ref = read_reference(reference, values=reference_values) if isinstance(reference, Path) else reference
-    data = Data(section, ref, align(section, ref))
-    announce(data, talk)
+    data = AlignedData(section, ref, align(section, ref))
+    announce_data(data, reporter)
     return data
 
 
-def announce(data: Data, talk: Talk) -> None:
+def announce_data(data: AlignedData, reporter: Reporter) -> None:
     """Say what was found: cells, genes, what the values are, how the genes fit together."""
-    from ..data.units import unit_question
+    from ..data.units import unit_warning
 
     panel = data.panel
     for data_set in (data.section, data.reference):
-        talk.note(f"{data_set.name}: {plural(data_set.n_cells, 'cell')}, {plural(len(data_set.genes), 'gene')}, {data_set.values} in {data_set.source}")
-    talk.note(f"coordinates: {data.section.unit_note}")
-    if question := unit_question(data.section):
-        talk.note(question)
-    talk.note(f"{panel.n_shared} shared genes, {panel.n_reference_only} to impute, {panel.n_target_only} measured but not in the reference")
+        reporter.note(
+            f"{data_set.name}: {format_count(data_set.n_cells, 'cell')}, {format_count(len(data_set.genes), 'gene')}, {data_set.values} in {data_set.values_source}"
+        )
+    reporter.note(f"coordinates: {data.section.unit_note}")
+    if question := unit_warning(data.section):
+        reporter.note(question)
+    reporter.note(
+        f"{panel.n_shared} shared genes, {panel.n_reference_only} to impute, {panel.n_target_only} measured but not in the reference"
+    )
     for note in panel.notes:
-        talk.note(note)
+        reporter.note(note)
 
 
-def settings(preset: str | None, config_file: Path | None, **changes: Any) -> Config:
+def build_config(preset: str | None, config_file: Path | None, **changes: Any) -> Config:
     """The preset, then the file, then the options that were given."""
     from ..training.config import Config
 
@@ -88,64 +101,81 @@ def settings(preset: str | None, config_file: Path | None, **changes: Any) -> Co
     return Config.preset(preset or "balanced", **given)
 
 
-def train(data: Data, config: Config, talk: Talk, *, labels: str | None = None, batch: str | None = None, checkpoint: Path | None = None) -> Run:
+def train(
+    data: AlignedData,
+    config: Config,
+    reporter: Reporter,
+    *,
+    labels: str | None = None,
+    batch: str | None = None,
+    checkpoint: Path | None = None,
+) -> Run:
     """Train with a progress bar; Ctrl-C ends it at once, and the checkpoint (if asked for) stays."""
-    from ..imputation.fit import epochs
-    from ..training.build_plan import with_batches
+    from ..imputation.fit import fit_epochs
+    from ..training.build_plan import find_batch_columns
 
     if batch is not None:
-        with_batches(data.section, data.reference, batch)  # told now rather than after the check
-    talk.note(checked(data, talk, labels=labels).line)
+        find_batch_columns(data.section, data.reference, batch)  # told now rather than after the check
+    reporter.note(check_reference(data, reporter, labels=labels).summary)
     if checkpoint is not None and checkpoint.exists():
-        talk.note(f"going on from {checkpoint}")
-    steps = epochs(data.section, data.reference, config, labels=labels, batch=batch, checkpoint=checkpoint)
+        reporter.note(f"going on from {checkpoint}")
+    steps = fit_epochs(data.section, data.reference, config, labels=labels, batch=batch, checkpoint=checkpoint)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InclustWarning)  # told as a note
-            run = under_bar(steps, config.epochs, talk)
+            run = run_with_progress(steps, config.epochs, reporter)
     except KeyboardInterrupt:
         if checkpoint is not None and checkpoint.exists():
-            talk.note(f"the state of the training is in {checkpoint}: the same command goes on from there.")
+            reporter.note(f"the state of the training is in {checkpoint}: the same command goes on from there.")
         raise
-    talk.note(f"trained {plural(len(run.history), 'epoch')} on {run.device}")
+    reporter.note(f"trained {format_count(len(run.history), 'epoch')} on {run.device}")
     for note in run.panel.notes[len(data.panel.notes) :]:
-        talk.note(note)
-    if run.reference.drawn is not None:
-        talk.note(f"{run.reference.name}: {run.reference.drawn}")
+        reporter.note(note)
+    if run.reference.subsample is not None:
+        reporter.note(f"{run.reference.name}: {run.reference.subsample}")
     return run
 
 
-def checked(data: Data, talk: Talk, *, labels: str | None = None, section_labels: str | None = None) -> ReferenceCheck:
+def check_reference(
+    data: AlignedData, reporter: Reporter, *, labels: str | None = None, section_labels: str | None = None
+) -> ReferenceCheck:
     """The reference check, under a progress bar: with thousands of shared genes it takes a minute."""
-    from ..qc.reference_check import check
+    from ..qc.reference_check import check_reference
 
-    with talk.progress("comparing section and reference", 1):
-        return check(data.section, data.reference, data.panel, labels=labels, section_labels=section_labels)
+    with reporter.progress("comparing section and reference", 1):
+        return check_reference(data.section, data.reference, data.panel, labels=labels, section_labels=section_labels)
 
 
-def under_bar(steps: Generator[Epoch, None, T], most: int, talk: Talk) -> T:
+def run_with_progress(steps: Generator[Epoch, None, T], total: int, reporter: Reporter) -> T:
     """What a training returns, after its epochs under a progress bar."""
-    from ..utils.generators import driven
+    from ..utils.generators import exhaust
 
-    with talk.progress("training", most) as update:
-        return driven(steps, lambda epoch: update(epoch.number, epoch.remaining, f"loss {epoch.terms['loss']:.3f}" if "loss" in epoch.terms else epoch.stage))
+    with reporter.progress("training", total) as update:
+        return exhaust(
+            steps,
+            lambda epoch: update(
+                epoch.number,
+                epoch.remaining,
+                f"loss {epoch.terms['loss']:.3f}" if "loss" in epoch.terms else epoch.stage,
+            ),
+        )
 
 
-def load(path: Path, data: Data) -> Run:
+def load_run_with_data(path: Path, data: AlignedData) -> Run:
     """A saved run with the data it was trained on."""
     from ..io.runs import imputation_archive
 
     return imputation_archive.load(path, data.section, data.reference)
 
 
-def save(run: Run, path: Path | None) -> None:
+def save_if_requested(run: Run, path: Path | None) -> None:
     if path is not None:
         run.save(path)
 
 
 def check_run_path(path: Path | None) -> None:
     """Refuse a place for a run or a checkpoint that cannot be written, or that holds data, before training."""
-    from ..io.readers.dispatch import kind_of
+    from ..io.readers.dispatch import guess_format
 
     if path is None:
         return
@@ -153,25 +183,35 @@ def check_run_path(path: Path | None) -> None:
         raise OutputError(f"the folder {path.absolute().parent} does not exist. Make it first.")
     if path.is_dir():
         raise OutputError(f"{path} is a folder; expected a file, such as run.inclust. Choose another name.")
-    if path.exists() and (kind := kind_of(path)) is not None:
-        raise OutputError(f"{path} holds data ({kind.name}), which would be replaced. Choose another name, such as run.inclust.")
+    if path.exists() and (kind := guess_format(path)) is not None:
+        raise OutputError(
+            f"{path} holds data ({kind.name}), which would be replaced. Choose another name, such as run.inclust."
+        )
 
 
-def medians(run: Run) -> dict[str, float]:
+def median_scores(run: Run) -> dict[str, float]:
     """Median over the shared genes of every held-out score."""
     return {str(name): float(value) for name, value in run.scores.median(numeric_only=True).items()}
 
 
 def score_line(run: Run) -> str:
     """The held-out scores of a run beside those of its baselines, in one line."""
-    found = medians(run)
-    beside = " · ".join(f"{label} {found[name]:.3f}" for name, label in BASELINES.items() if name in found)
-    return f"held-out Pearson, median of {plural(run.panel.n_shared, 'shared gene')}: {found['pcc']:.3f}  ({beside})"
+    found = median_scores(run)
+    beside = " · ".join(f"{label} {found[name]:.3f}" for name, label in BASELINE_NAMES.items() if name in found)
+    return (
+        f"held-out Pearson, median of {format_count(run.panel.n_shared, 'shared gene')}: {found['pcc']:.3f}  ({beside})"
+    )
 
 
-def facts(run: Run) -> dict[str, Any]:
+def run_facts(run: Run) -> dict[str, Any]:
     """What every summary says of a run."""
-    return {"cells": run.section.n_cells, "shared_genes": run.panel.n_shared, "device": run.device, "epochs": len(run.history), "median_scores": medians(run)}
+    return {
+        "cells": run.section.n_cells,
+        "shared_genes": run.panel.n_shared,
+        "device": run.device,
+        "epochs": len(run.history),
+        "median_scores": median_scores(run),
+    }
 
 
 def command_line() -> str:

@@ -21,9 +21,12 @@ from .section import Reference, fingerprint
 if TYPE_CHECKING:
     from anndata import AnnData
 
-_HOW = (("clr", ("protein", "adt", "prot", "antibody")), ("binary", ("atac", "peak", "chromatin", "accessib")))
-_PEAK = re.compile(r"^(chr)?[\dXYMTxymt]+[:\-_]\d+[:\-_]\d+$")
-PROTEINS = ("protein_counts", "protein_expression", "proteins", "adt", "ADT")
+_NORMALISATION_KEYWORDS = (
+    ("clr", ("protein", "adt", "prot", "antibody")),
+    ("binary", ("atac", "peak", "chromatin", "accessib")),
+)
+_PEAK_NAME = re.compile(r"^(chr)?[\dXYMTxymt]+[:\-_]\d+[:\-_]\d+$")
+PROTEIN_OBSM_KEYS = ("protein_counts", "protein_expression", "proteins", "adt", "ADT")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +45,18 @@ class Modality:
     name: str
     features: tuple[str, ...]
     matrix: sp.csr_matrix
-    normalise: str
+    normalisation: str
 
     @classmethod
-    def of(cls, name: str, matrix: Any, features: Sequence[Any], *, of: str, kind: val.Kind | None = None) -> Modality:
+    def from_matrix(
+        cls,
+        name: str,
+        matrix: Any,
+        features: Sequence[Any],
+        *,
+        dataset_name: str,
+        value_kind: val.ValueKind | None = None,
+    ) -> Modality:
         """Check values and choose how they are normalised by the modality's name.
 
         Raises
@@ -55,23 +66,27 @@ class Modality:
         """
         matrix, names = val.as_csr(matrix), tuple(map(str, features))
         if matrix.shape[1] != len(names):
-            raise DataError(f"{name} of {of} has {matrix.shape[1]} columns but {len(names)} names.")
+            raise DataError(f"{name} of {dataset_name} has {matrix.shape[1]} columns but {len(names)} names.")
         if len(set(names)) < len(names):
             twice = pd.Index(names)
-            raise DataError(f"{name} of {of} names {twice[twice.duplicated()][0]!r} twice. Make the names unique.")
-        val.check_finite(matrix, f"{name} of {of}")
-        normalise = next((how for how, words in _HOW if any(w in name.lower() for w in words)), "library")
-        if normalise != "binary" and (kind or val.detect(matrix).kind) == "lognorm":
+            raise DataError(
+                f"{name} of {dataset_name} names {twice[twice.duplicated()][0]!r} twice. Make the names unique."
+            )
+        val.check_values(matrix, f"{name} of {dataset_name}")
+        normalise = next(
+            (how for how, words in _NORMALISATION_KEYWORDS if any(w in name.lower() for w in words)), "library"
+        )
+        if normalise != "binary" and (value_kind or val.detect_value_kind(matrix).kind) == "lognorm":
             matrix, normalise = matrix.copy(), "none"
             matrix.data = np.expm1(matrix.data)
         return cls(name, names, matrix, normalise)
 
     @property
-    def size(self) -> NDArray[np.float64]:
+    def size_factors(self) -> NDArray[np.float64]:
         """(cells,) what each cell is divided by."""
-        if self.normalise == "library":
+        if self.normalisation == "library":
             return val.library_size(self.matrix)
-        if self.normalise == "clr":
+        if self.normalisation == "clr":
             logs = self.matrix.copy()
             logs.data = np.log1p(logs.data)
             geometric: NDArray[np.float64] = np.exp(np.asarray(logs.mean(1), dtype=np.float64).ravel())
@@ -79,9 +94,9 @@ class Modality:
         return np.ones(self.matrix.shape[0])
 
     @property
-    def shown(self) -> sp.csr_matrix:
+    def linear_values(self) -> sp.csr_matrix:
         """(cells, features) what is divided by `size` and then logged: the values, or ones where something is open."""
-        if self.normalise != "binary":
+        if self.normalisation != "binary":
             return self.matrix
         out = self.matrix.copy()
         out.data = np.ones_like(out.data)
@@ -118,10 +133,10 @@ class Dataset:
         """
         base = Reference.from_adata(adata, name=name, path=path)
         named = modality or ("atac" if _are_peaks(base.genes) else "rna")
-        found = [Modality.of(named, base.matrix, base.genes, of=name, kind=base.values.kind)]
-        key = next((k for k in PROTEINS if k in adata.obsm), None)
+        found = [Modality.from_matrix(named, base.matrix, base.genes, dataset_name=name, value_kind=base.values.kind)]
+        key = next((k for k in PROTEIN_OBSM_KEYS if k in adata.obsm), None)
         if key is not None:
-            found.append(Modality.of("protein", *_proteins(adata, key, name), of=name))
+            found.append(Modality.from_matrix("protein", *_protein_matrix(adata, key, name), dataset_name=name))
         return cls(name, adata, tuple(found), (path,) if path else ())
 
     @classmethod
@@ -139,7 +154,9 @@ class Dataset:
             common = [c for c in common if c in have]
         if not common:
             examples = ", ".join(f"{m} has {a.obs_names[0]}" for m, a in modalities.items())
-            raise DataError(f"the modalities of {name} have no cell in common ({examples}): paired modalities need the same cell names.")
+            raise DataError(
+                f"the modalities of {name} have no cell in common ({examples}): paired modalities need the same cell names."
+            )
         found: list[Modality] = []
         first: AnnData | None = None
         for modality, whole in modalities.items():
@@ -159,7 +176,7 @@ class Dataset:
         return obs
 
     @property
-    def blocks(self) -> tuple[str, ...]:
+    def modality_names(self) -> tuple[str, ...]:
         return tuple(m.name for m in self.modalities)
 
     def modality(self, name: str) -> Modality:
@@ -173,15 +190,15 @@ class Dataset:
         for m in self.modalities:
             if m.name == name:
                 return m
-        raise DataError(f"{self.name} does not measure {name!r} (it has {', '.join(self.blocks)}).")
+        raise DataError(f"{self.name} does not measure {name!r} (it has {', '.join(self.modality_names)}).")
 
-    def without(self, *names: str) -> Dataset:
+    def without_modalities(self, *names: str) -> Dataset:
         """The same cells with some modalities left out."""
         return Dataset(self.name, self.adata, tuple(m for m in self.modalities if m.name not in names), self.paths)
 
-    def some(self, rows: NDArray[Any], name: str | None = None) -> Dataset:
+    def subset(self, rows: NDArray[Any], name: str | None = None) -> Dataset:
         """Some of the cells, under another name if given."""
-        kept = tuple(Modality(m.name, m.features, m.matrix[rows], m.normalise) for m in self.modalities)
+        kept = tuple(Modality(m.name, m.features, m.matrix[rows], m.normalisation) for m in self.modalities)
         return Dataset(name or self.name, self.adata[rows], kept, self.paths)
 
     @property
@@ -193,24 +210,32 @@ class Dataset:
         return h.hexdigest()
 
 
-def apart(sets: Sequence[Dataset]) -> list[Dataset]:
+def with_distinct_modalities(datasets: Sequence[Dataset]) -> list[Dataset]:
     """The same data sets, sharing no modality: one that several have is named after each (`SET: MODALITY`)."""
-    blocks = [b for s in sets for b in s.blocks]
+    blocks = [b for s in datasets for b in s.modality_names]
     return [
-        Dataset(s.name, s.adata, tuple(replace(m, name=f"{s.name}: {m.name}") if blocks.count(m.name) > 1 else m for m in s.modalities), s.paths) for s in sets
+        Dataset(
+            s.name,
+            s.adata,
+            tuple(replace(m, name=f"{s.name}: {m.name}") if blocks.count(m.name) > 1 else m for m in s.modalities),
+            s.paths,
+        )
+        for s in datasets
     ]
 
 
 def _are_peaks(names: Sequence[str]) -> bool:
     some = list(names[:: max(1, len(names) // 50)])
-    return sum(bool(_PEAK.match(n)) for n in some) > 0.8 * len(some)
+    return sum(bool(_PEAK_NAME.match(n)) for n in some) > 0.8 * len(some)
 
 
-def _proteins(adata: AnnData, key: str, name: str) -> tuple[Any, list[str]]:
+def _protein_matrix(adata: AnnData, key: str, name: str) -> tuple[Any, list[str]]:
     values = adata.obsm[key]
     if isinstance(values, pd.DataFrame):
         return values.to_numpy(), [str(c) for c in values.columns]
     for place in (f"{key}_names", "protein_names"):
         if place in adata.uns:
             return values, [str(n) for n in adata.uns[place]]
-    raise DataError(f"obsm[{key!r}] of {name} has no names: store a DataFrame there, or the names in uns['protein_names'].")
+    raise DataError(
+        f"obsm[{key!r}] of {name} has no names: store a DataFrame there, or the names in uns['protein_names']."
+    )

@@ -15,7 +15,7 @@ from ..errors import DataError
 
 
 @dataclass(frozen=True)
-class Matched:
+class GeneSetMatch:
     """Genes of a set among those at hand.
 
     Attributes
@@ -26,7 +26,7 @@ class Matched:
         Names of the set that are not at hand.
     """
 
-    found: tuple[str, ...]
+    matched: tuple[str, ...]
     missing: tuple[str, ...]
 
 
@@ -46,7 +46,9 @@ def read_gmt(path: str | Path) -> dict[str, tuple[str, ...]]:
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as GMT ({error}). Expected a text file with one gene set a line.") from error
+        raise DataError(
+            f"{path} cannot be read as GMT ({error}). Expected a text file with one gene set a line."
+        ) from error
     sets: dict[str, tuple[str, ...]] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -54,14 +56,18 @@ def read_gmt(path: str | Path) -> dict[str, tuple[str, ...]]:
         name, *rest = (part.strip() for part in line.split("\t"))
         genes = tuple(dict.fromkeys(g for g in rest[1:] if g))
         if not genes or not name:
-            raise DataError(f"line {number} of {path} is no gene set. Expected a name, a description and at least one gene, separated by tabs.")
+            raise DataError(
+                f"line {number} of {path} is no gene set. Expected a name, a description and at least one gene, separated by tabs."
+            )
         sets[name] = genes
     if not sets:
-        raise DataError(f"{path} holds no gene set. Expected one a line: a name, a description and genes, separated by tabs.")
+        raise DataError(
+            f"{path} holds no gene set. Expected one a line: a name, a description and genes, separated by tabs."
+        )
     return sets
 
 
-def match(genes: Sequence[str], at_hand: Iterable[str]) -> Matched:
+def match_genes(genes: Sequence[str], available: Iterable[str]) -> GeneSetMatch:
     """Find the genes of a set: by their exact names, else without regard to case where that is unique.
 
     Parameters
@@ -69,7 +75,7 @@ def match(genes: Sequence[str], at_hand: Iterable[str]) -> Matched:
     at_hand
         Names of the genes that there are values of.
     """
-    names = set(at_hand)
+    names = set(available)
     by_case: dict[str, list[str]] = {}
     for name in names:
         by_case.setdefault(name.lower(), []).append(name)
@@ -81,10 +87,10 @@ def match(genes: Sequence[str], at_hand: Iterable[str]) -> Matched:
             found[alike[0]] = None
         else:
             missing.append(gene)
-    return Matched(tuple(found), tuple(missing))
+    return GeneSetMatch(tuple(found), tuple(missing))
 
 
-def mean_z(columns: Iterable[NDArray[np.floating[Any]]]) -> NDArray[np.float32]:
+def mean_z_score(columns: Iterable[NDArray[np.floating[Any]]]) -> NDArray[np.float32]:
     """Mean over genes of each gene's z-score over the cells; a gene that is the same everywhere says nothing and is left out.
 
     Parameters

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from . import normalize as val
 
-_MOST_TWICE = 20_000_000  # stored values up to which a copy by genes is worth its memory
+_MAX_COPIED_VALUES = 20_000_000  # stored values up to which a copy by genes is worth its memory
 
 
-class Measured:
+class MeasuredExpression:
     """The values of one gene at once, in all cells.
 
     A small section keeps a copy ordered by genes, in which a gene is found in microseconds. Of a large one nothing is kept but the library sizes: a gene is
@@ -24,16 +24,20 @@ class Measured:
         What the values are.
     """
 
-    def __init__(self, matrix: sp.csr_matrix, kind: val.Kind) -> None:
+    def __init__(self, matrix: sp.csr_matrix, kind: val.ValueKind) -> None:
         self._matrix, self._kind = matrix, kind
         self._by_gene: sp.csc_matrix | None = None
-        if matrix.nnz <= _MOST_TWICE:
+        if matrix.nnz <= _MAX_COPIED_VALUES:
             self._by_gene = val.lognormalise(matrix, kind).tocsc()
         else:
-            self._total = val.library_size(matrix)
-            self._middle = float(np.median(self._total[self._total > 0])) if (self._total > 0).any() else 1.0
+            self._library_sizes = val.library_size(matrix)
+            self._median_library_size = (
+                float(np.median(self._library_sizes[self._library_sizes > 0]))
+                if (self._library_sizes > 0).any()
+                else 1.0
+            )
 
-    def matrix(self) -> sp.csc_matrix:
+    def lognormalised(self) -> sp.csc_matrix:
         """(cells, genes) CSC of all log-normalised values; of a large section it is made for this call."""
         return val.lognormalise(self._matrix, self._kind).tocsc() if self._by_gene is None else self._by_gene
 
@@ -45,7 +49,7 @@ class Measured:
         rows = np.searchsorted(self._matrix.indptr, at, side="right") - 1
         found = self._matrix.data[at].astype(np.float64)
         if self._kind != "lognorm":
-            found = np.log1p(found * (self._middle / self._total[rows]))
+            found = np.log1p(found * (self._median_library_size / self._library_sizes[rows]))
         out = np.zeros(self._matrix.shape[0], dtype=np.float32)
         out[rows] = found
         return out

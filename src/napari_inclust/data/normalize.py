@@ -11,21 +11,26 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, DataError
 
-Kind = Literal["counts", "linear", "lognorm"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-MEANING: dict[Kind, str] = {
+ValueKind = Literal["counts", "linear", "lognorm"]
+VALUE_KINDS: tuple[ValueKind, ...] = get_args(ValueKind)
+VALUE_KIND_DESCRIPTIONS: dict[ValueKind, str] = {
     "counts": "raw counts",
     "linear": "values on a linear scale (counts per volume, intensities)",
     "lognorm": "log-normalised values",
 }
 _ROWS = 65_536  # of a matrix, summed at once
-_SAMPLE = 500  # cells looked at to tell what the numbers are
-_LOGARITHMS = (2.5, 25.0)  # between these lies the largest of any logarithm of normalised expression, whatever its base; intensities from 0 to 1 lie below
-_SKEW = 3.5  # of values above zero, at most, when they are logarithms; on a linear scale expression has a far longer tail
+_SAMPLE_CELLS = 500  # cells looked at to tell what the numbers are
+_LOG_MAXIMUM_RANGE = (
+    2.5,
+    25.0,
+)  # between these lies the largest of any logarithm of normalised expression, whatever its base; intensities from 0 to 1 lie below
+_LOG_MAXIMUM_SKEW = (
+    3.5  # of values above zero, at most, when they are logarithms; on a linear scale expression has a far longer tail
+)
 
 
 @dataclass(frozen=True)
-class Values:
+class ValueInfo:
     """What a matrix holds, and how we know.
 
     Parameters
@@ -36,11 +41,11 @@ class Values:
         True when the user said so, False when it was detected from the numbers.
     """
 
-    kind: Kind
+    kind: ValueKind
     declared: bool = False
 
     def __str__(self) -> str:
-        return f"{MEANING[self.kind]} ({'as declared' if self.declared else 'detected'})"
+        return f"{VALUE_KIND_DESCRIPTIONS[self.kind]} ({'as declared' if self.declared else 'detected'})"
 
 
 def as_csr(matrix: Any) -> sp.csr_matrix:
@@ -51,7 +56,9 @@ def as_csr(matrix: Any) -> sp.csr_matrix:
     DataError
         Sparse values whose positions lie outside of the matrix: scipy would crash on them.
     """
-    if not isinstance(matrix, np.ndarray) and not sp.issparse(matrix):  # a matrix still on disk: anndata's backed wrappers
+    if not isinstance(matrix, np.ndarray) and not sp.issparse(
+        matrix
+    ):  # a matrix still on disk: anndata's backed wrappers
         matrix = matrix.to_memory() if hasattr(matrix, "to_memory") else np.asarray(matrix)
     if sp.issparse(matrix) and hasattr(matrix, "check_format"):
         try:
@@ -61,7 +68,7 @@ def as_csr(matrix: Any) -> sp.csr_matrix:
     return sp.csr_matrix(matrix, dtype=np.float32)
 
 
-def check_finite(matrix: sp.csr_matrix, what: str) -> None:
+def check_values(matrix: sp.csr_matrix, label: str) -> None:
     """Refuse NaN, infinite and negative values.
 
     Raises
@@ -69,17 +76,25 @@ def check_finite(matrix: sp.csr_matrix, what: str) -> None:
     DataError
         With the number of such values and the first cell that has one.
     """
-    for name, wrong in (("NaN", np.isnan(matrix.data)), ("infinite", np.isinf(matrix.data)), ("negative", matrix.data < 0)):
+    for name, wrong in (
+        ("NaN", np.isnan(matrix.data)),
+        ("infinite", np.isinf(matrix.data)),
+        ("negative", matrix.data < 0),
+    ):
         n = int(wrong.sum())
         if n:
             row = int(np.searchsorted(matrix.indptr, int(np.argmax(wrong)), side="right")) - 1
-            hint = "Scaled (z-scored) data cannot be used: give raw counts." if name == "negative" else "Remove these cells or set the values to 0."
+            hint = (
+                "Scaled (z-scored) data cannot be used: give raw counts."
+                if name == "negative"
+                else "Remove these cells or set the values to 0."
+            )
             raise DataError(
-                f"{what} holds {n} {name} value{'s' if n > 1 else ''} (first in row {row}); expression values must be finite and not negative. {hint}"
+                f"{label} holds {n} {name} value{'s' if n > 1 else ''} (first in row {row}); expression values must be finite and not negative. {hint}"
             )
 
 
-def detect(matrix: sp.csr_matrix, declared: str | None = None) -> Values:
+def detect_value_kind(matrix: sp.csr_matrix, declared: str | None = None) -> ValueInfo:
     """Tell what the numbers are.
 
     Whole numbers are counts. Otherwise the values of one cell that came from counts are multiples of its smallest value, on the linear scale or
@@ -101,8 +116,8 @@ def detect(matrix: sp.csr_matrix, declared: str | None = None) -> Values:
     """
     whole = bool(np.all(matrix.data == np.round(matrix.data)))
     if declared is not None:
-        if declared not in KINDS:
-            raise ConfigError(f"unknown kind of values {declared!r}; expected one of {', '.join(KINDS)}.")
+        if declared not in VALUE_KINDS:
+            raise ConfigError(f"unknown kind of values {declared!r}; expected one of {', '.join(VALUE_KINDS)}.")
         if declared == "counts" and not whole:
             raise DataError(
                 "the values were declared raw counts but are not whole numbers. Declare them 'linear' (counts per volume, intensities) or 'lognorm' (log-normalised)."
@@ -111,31 +126,38 @@ def detect(matrix: sp.csr_matrix, declared: str | None = None) -> Values:
             raise DataError(
                 f"the values were declared log-normalised but reach {matrix.data.max():.0f}; logarithms stay below 50. Declare them 'counts' or 'linear'."
             )
-        return Values(declared, declared=True)
+        return ValueInfo(declared, declared=True)
     if whole:
-        return Values("counts")
-    as_they_are, undone = _from_counts(matrix, lambda x: x), _from_counts(matrix, np.expm1) if matrix.data.max() < 50 else 0.0
+        return ValueInfo("counts")
+    as_they_are, undone = (
+        _fraction_integer_multiples(matrix, lambda x: x),
+        _fraction_integer_multiples(matrix, np.expm1) if matrix.data.max() < 50 else 0.0,
+    )
     if max(as_they_are, undone) > 0.5:
-        return Values("lognorm" if undone > as_they_are else "linear")
-    return Values("lognorm" if _like_logarithms(matrix.data) else "linear")
+        return ValueInfo("lognorm" if undone > as_they_are else "linear")
+    return ValueInfo("lognorm" if _look_like_logarithms(matrix.data) else "linear")
 
 
-def _like_logarithms(values: NDArray[np.floating[Any]]) -> bool:
+def _look_like_logarithms(values: NDArray[np.floating[Any]]) -> bool:
     """Whether values have the range and the tail of logarithms of expression."""
     from scipy.stats import skew
 
-    low, high = _LOGARITHMS
+    low, high = _LOG_MAXIMUM_RANGE
     above = values[values > 0]
-    return len(above) > 0 and low < float(above.max()) < high and float(skew(above[:: max(1, len(above) // 1_000_000)].astype(np.float64))) < _SKEW
+    return (
+        len(above) > 0
+        and low < float(above.max()) < high
+        and float(skew(above[:: max(1, len(above) // 1_000_000)].astype(np.float64))) < _LOG_MAXIMUM_SKEW
+    )
 
 
-def _from_counts(matrix: sp.csr_matrix, undo: Any) -> float:
+def _fraction_integer_multiples(matrix: sp.csr_matrix, inverse: Any) -> float:
     """Fraction of (sampled) cells whose values, after `undo`, are whole multiples of the smallest."""
     rows = np.flatnonzero(np.diff(matrix.indptr) > 3)
-    rows = rows[:: max(1, len(rows) // _SAMPLE)]
+    rows = rows[:: max(1, len(rows) // _SAMPLE_CELLS)]
     hits = 0
     for r in rows:
-        x = undo(matrix.data[matrix.indptr[r] : matrix.indptr[r + 1]].astype(np.float64))
+        x = inverse(matrix.data[matrix.indptr[r] : matrix.indptr[r + 1]].astype(np.float64))
         x = x[x > 0]
         ratio = x / x.min() if len(x) else x
         near = np.abs(ratio - np.round(ratio)) < 0.02 * np.sqrt(ratio)
@@ -148,7 +170,9 @@ def library_size(matrix: sp.csr_matrix) -> NDArray[np.float64]:
     return np.asarray(matrix.sum(1), dtype=np.float64).ravel()
 
 
-def lognormalise(matrix: sp.csr_matrix, kind: Kind, total: NDArray[np.float64] | None = None) -> sp.csr_matrix:
+def lognormalise(
+    matrix: sp.csr_matrix, kind: ValueKind, library_sizes: NDArray[np.float64] | None = None
+) -> sp.csr_matrix:
     """log1p of values scaled to the median library size; log-normalised values pass unchanged; all-zero cells stay zero.
 
     Parameters
@@ -166,15 +190,15 @@ def lognormalise(matrix: sp.csr_matrix, kind: Kind, total: NDArray[np.float64] |
     out = sp.csr_matrix(matrix, dtype=np.float32, copy=True)
     if kind == "lognorm":
         return out
-    total = library_size(matrix) if total is None else total
-    positive = total > 0
-    scale = np.zeros(len(total))
-    scale[positive] = (np.median(total[positive]) if positive.any() else 1.0) / total[positive]
+    library_sizes = library_size(matrix) if library_sizes is None else library_sizes
+    positive = library_sizes > 0
+    scale = np.zeros(len(library_sizes))
+    scale[positive] = (np.median(library_sizes[positive]) if positive.any() else 1.0) / library_sizes[positive]
     out.data = np.log1p(out.data * np.repeat(scale, np.diff(out.indptr))).astype(np.float32)
     return out
 
 
-def moments(matrix: sp.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def column_mean_and_sd(matrix: sp.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation of each column of a sparse matrix, without densifying it.
 
     Sums are taken in float64 and around the value of the first row, so that a constant column has spread 0 at any number of cells and at any level.

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from .section import Reference
 
-_NO_LABEL = {"", "nan", "none", "na", "n/a", "unknown", "unassigned", "ambiguous", "unstable"}
+_MISSING_LABELS = {"", "nan", "none", "na", "n/a", "unknown", "unassigned", "ambiguous", "unstable"}
 
 
-def column(data: Reference, key: str) -> NDArray[np.str_]:
+def obs_column(data: Reference, key: str) -> NDArray[np.str_]:
     """Text of a column of obs.
 
     Raises
@@ -26,17 +26,17 @@ def column(data: Reference, key: str) -> NDArray[np.str_]:
     DataError
         No such column; the first columns that there are.
     """
-    return text(data.adata.obs, key, data.name)
+    return string_column(data.adata.obs, key, data.name)
 
 
-def text(obs: pd.DataFrame, key: str, name: str) -> NDArray[np.str_]:
+def string_column(obs: pd.DataFrame, key: str, name: str) -> NDArray[np.str_]:
     """`column`, of a table of obs."""
     if key not in obs:
-        raise DataError(f"{name} has no column {key!r} in obs (it has {first_columns(obs)}). Name one of these.")
+        raise DataError(f"{name} has no column {key!r} in obs (it has {describe_columns(obs)}). Name one of these.")
     return np.asarray(obs[key].astype(str))
 
 
-def first_columns(obs: pd.DataFrame) -> str:
+def describe_columns(obs: pd.DataFrame) -> str:
     """The first columns that there are, in words."""
     return ", ".join(map(str, obs.columns[:12])) or "nothing"
 
@@ -50,7 +50,7 @@ def label_codes(data: Reference, key: str) -> tuple[tuple[str, ...], NDArray[np.
         No such column, fewer than two classes, or more than half as many as cells (names or numbers of cells).
     """
     what = f"obs[{key!r}] of {data.name}"
-    classes, (codes,) = classes_of([column(data, key)], what)
+    classes, (codes,) = joint_label_codes([obs_column(data, key)], what)
     labelled = int((codes >= 0).sum())
     if 2 * len(classes) > labelled:
         raise DataError(
@@ -59,7 +59,9 @@ def label_codes(data: Reference, key: str) -> tuple[tuple[str, ...], NDArray[np.
     return classes, codes
 
 
-def classes_of(columns: Sequence[NDArray[np.str_]], what: str) -> tuple[tuple[str, ...], list[NDArray[np.intp]]]:
+def joint_label_codes(
+    columns: Sequence[NDArray[np.str_]], label: str
+) -> tuple[tuple[str, ...], list[NDArray[np.intp]]]:
     """One list of classes for several columns, and the codes of each (-1 without a label).
 
     Raises
@@ -70,18 +72,25 @@ def classes_of(columns: Sequence[NDArray[np.str_]], what: str) -> tuple[tuple[st
     labelled = [has_label(c) for c in columns]
     classes = tuple(sorted({str(v) for c, ok in zip(columns, labelled, strict=True) for v in c[ok]}))
     if len(classes) < 2:
-        raise DataError(f"{what} has {len(classes)} class{'' if len(classes) == 1 else 'es'}; labels need at least two. Choose another column, or none.")
+        raise DataError(
+            f"{label} has {len(classes)} class{'' if len(classes) == 1 else 'es'}; labels need at least two. Choose another column, or none."
+        )
     position = {c: i for i, c in enumerate(classes)}
-    codes = [np.array([position[v] if good else -1 for v, good in zip(c, ok, strict=True)], dtype=np.intp) for c, ok in zip(columns, labelled, strict=True)]
+    codes = [
+        np.array([position[v] if good else -1 for v, good in zip(c, ok, strict=True)], dtype=np.intp)
+        for c, ok in zip(columns, labelled, strict=True)
+    ]
     return classes, codes
 
 
 def has_label(column: NDArray[np.str_]) -> NDArray[np.bool_]:
     """(cells,) whether it says something: not missing, "unknown", "unassigned"."""
-    return np.array([v.strip().lower() not in _NO_LABEL for v in column], dtype=bool)
+    return np.array([v.strip().lower() not in _MISSING_LABELS for v in column], dtype=bool)
 
 
-def multi_hot(sets: Mapping[str, pd.DataFrame], keys: Sequence[str]) -> tuple[tuple[str, ...], dict[str, NDArray[np.float32]]]:
+def multi_hot_covariates(
+    obs_by_dataset: Mapping[str, pd.DataFrame], keys: Sequence[str]
+) -> tuple[tuple[str, ...], dict[str, NDArray[np.float32]]]:
     """Covariates of several data sets: the set itself, then every level of the named columns; a set that lacks a column has none of its levels.
 
     Returns
@@ -93,20 +102,25 @@ def multi_hot(sets: Mapping[str, pd.DataFrame], keys: Sequence[str]) -> tuple[tu
     DataError
         A column that no set has, or with one level only.
     """
-    names = [f"data set: {name}" for name in sets]
-    hot = [np.repeat(np.eye(len(sets), dtype=np.float32)[i][None], len(obs), 0) for i, obs in enumerate(sets.values())]
+    names = [f"data set: {name}" for name in obs_by_dataset]
+    hot = [
+        np.repeat(np.eye(len(obs_by_dataset), dtype=np.float32)[i][None], len(obs), 0)
+        for i, obs in enumerate(obs_by_dataset.values())
+    ]
     for key in keys:
-        having = [name for name, obs in sets.items() if key in obs]
+        having = [name for name, obs in obs_by_dataset.items() if key in obs]
         if not having:
-            text(next(iter(sets.values())), key, " and ".join(sets))
-        values = {name: text(sets[name], key, name) for name in having}
+            string_column(next(iter(obs_by_dataset.values())), key, " and ".join(obs_by_dataset))
+        values = {name: string_column(obs_by_dataset[name], key, name) for name in having}
         levels = sorted({str(v) for column in values.values() for v in column})
         if len(levels) < 2:
-            raise DataError(f"the covariate {key!r} has one level ({levels[0]}) in {', '.join(having)}: it explains nothing. Leave it out.")
+            raise DataError(
+                f"the covariate {key!r} has one level ({levels[0]}) in {', '.join(having)}: it explains nothing. Leave it out."
+            )
         names += [f"{key}: {level}" for level in levels]
-        for i, (name, obs) in enumerate(sets.items()):
+        for i, (name, obs) in enumerate(obs_by_dataset.items()):
             added = np.zeros((len(obs), len(levels)), dtype=np.float32)
             if name in values:
                 added[np.arange(len(obs)), np.searchsorted(levels, values[name])] = 1
             hot[i] = np.hstack([hot[i], added])
-    return tuple(names), dict(zip(sets, hot, strict=True))
+    return tuple(names), dict(zip(obs_by_dataset, hot, strict=True))

@@ -16,18 +16,28 @@ from ..errors import PanelError
 if TYPE_CHECKING:
     from .section import Reference, Section
 
-MIN_SHARED = 10
-_ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{6,}(\.\d+)?$")
-_CONTROL = re.compile(
-    r"^(blank|negprb|negcontrol|negative|systemcontrol|unassignedcodeword|deprecatedcodeword|intergenic|genomiccontrol|antisense_|ercc-)", re.I
+MIN_SHARED_GENES = 10
+_ENSEMBL_GENE_ID = re.compile(r"^ENS[A-Z]*G\d{6,}(\.\d+)?$")
+_CONTROL_PROBE = re.compile(
+    r"^(blank|negprb|negcontrol|negative|systemcontrol|unassignedcodeword|deprecatedcodeword|intergenic|genomiccontrol|antisense_|ercc-)",
+    re.I,
 )
-SYMBOL_COLUMNS = ("gene_symbol", "gene_symbols", "gene_name", "gene_names", "symbol", "feature_name", "gene_short_name", "gene")
+SYMBOL_COLUMNS = (
+    "gene_symbol",
+    "gene_symbols",
+    "gene_name",
+    "gene_names",
+    "symbol",
+    "feature_name",
+    "gene_short_name",
+    "gene",
+)
 ENSEMBL_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl", "ensembl_gene_id", "feature_id")
 
 
 def control_probes(names: Iterable[str]) -> list[str]:
     """Those of some features that are no genes: blanks, negative controls, spike-ins."""
-    return [name for name in names if _CONTROL.match(name)]
+    return [name for name in names if _CONTROL_PROBE.match(name)]
 
 
 @dataclass(frozen=True)
@@ -105,12 +115,14 @@ def align(section: Section, reference: Reference) -> Panel:
     if section.predicted is not None:
         if not section.genes:
             raise PanelError(
-                f"{section.name} holds no measured genes, only predictions of a run ({section.predicted.said}), which no training may see. "
+                f"{section.name} holds no measured genes, only predictions of a run ({section.predicted.summary}), which no training may see. "
                 "Open the section that they were made from."
             )
-        notes.append(f"{section.predicted.said} by an earlier run, in the section's file: shown, and left out of the training.")
+        notes.append(
+            f"{section.predicted.summary} by an earlier run, in the section's file: shown, and left out of the training."
+        )
     target, ref = list(section.genes), list(reference.genes)
-    target_keys, ref_keys = _common_names(section, reference, notes)
+    target_keys, ref_keys = _harmonise_gene_names(section, reference, notes)
     controls = tuple(control_probes(target))
     if controls:
         notes.append(
@@ -118,8 +130,8 @@ def align(section: Section, reference: Reference) -> Panel:
         )
     left_out = {*controls, *control_probes(ref)}
 
-    by_key = _unique(ref_keys)
-    by_case = _unique([k.lower() for k in ref_keys])
+    by_key = _unique_positions(ref_keys)
+    by_case = _unique_positions([k.lower() for k in ref_keys])
     pairs: dict[int, int] = {}
     used: set[int] = set()
     cased: list[str] = []
@@ -134,23 +146,31 @@ def align(section: Section, reference: Reference) -> Panel:
                 if not exact:
                     cased.append(f"{target[i]} = {ref[j]}")
     if cased:
-        notes.append(f"{len(cased)} gene{'s' if len(cased) > 1 else ''} matched ignoring case (as in {cased[0]}): check that both sets are of one species.")
-    if len(pairs) < MIN_SHARED:
+        notes.append(
+            f"{len(cased)} gene{'s' if len(cased) > 1 else ''} matched ignoring case (as in {cased[0]}): check that both sets are of one species."
+        )
+    if len(pairs) < MIN_SHARED_GENES:
         raise PanelError(
-            f"{section.name} and {reference.name} share {len(pairs)} gene{'' if len(pairs) == 1 else 's'}; at least {MIN_SHARED} are needed. "
+            f"{section.name} and {reference.name} share {len(pairs)} gene{'' if len(pairs) == 1 else 's'}; at least {MIN_SHARED_GENES} are needed. "
             f"The section has names like {', '.join(target[:3])}, the reference like {', '.join(ref[:3])}. Give both the same kind of names "
             "(symbols or Ensembl ids; a `var` column 'gene_symbol' or 'gene_ids' is used when present)."
         )
     shared = sorted(pairs)
-    _refuse_silent(section, shared)
-    _refuse_silent(reference, [pairs[i] for i in shared])
-    notes += [note for data, columns in ((section, shared), (reference, [pairs[i] for i in shared])) for note in _empty(data, columns)]
+    _check_not_all_zero(section, shared)
+    _check_not_all_zero(reference, [pairs[i] for i in shared])
+    notes += [
+        note
+        for data, columns in ((section, shared), (reference, [pairs[i] for i in shared]))
+        for note in _notes_on_all_zero(data, columns)
+    ]
     target_only = [i for i in range(len(target)) if i not in pairs and target[i] not in left_out]
     reference_only = [j for j in range(len(ref)) if j not in used and ref[j] not in left_out]
     taken = {target[i] for i in shared + target_only}
     clash = [ref[j] for j in reference_only if ref[j] in taken]
     if clash:
-        raise PanelError(f"the name {clash[0]!r} stands for different genes in the two sets (matched by id elsewhere). Make the names agree.")
+        raise PanelError(
+            f"the name {clash[0]!r} stands for different genes in the two sets (matched by id elsewhere). Make the names agree."
+        )
     return Panel(
         genes=tuple([target[i] for i in shared] + [target[i] for i in target_only] + [ref[j] for j in reference_only]),
         n_shared=len(shared),
@@ -163,53 +183,61 @@ def align(section: Section, reference: Reference) -> Panel:
     )
 
 
-def _refuse_silent(data: Reference, columns: Sequence[int]) -> None:
+def _check_not_all_zero(data: Reference, columns: Sequence[int]) -> None:
     if not data.matrix[:, list(columns)].count_nonzero():
         raise PanelError(
-            f"{data.name} holds only zeros in the {len(columns)} shared genes ({data.values} in {data.source}): nothing can be learnt. Check that its values were written."
+            f"{data.name} holds only zeros in the {len(columns)} shared genes ({data.values} in {data.values_source}): nothing can be learnt. Check that its values were written."
         )
 
 
-def _empty(data: Reference, columns: Sequence[int]) -> list[str]:
+def _notes_on_all_zero(data: Reference, columns: Sequence[int]) -> list[str]:
     """A note on cells and shared genes that are zero everywhere."""
     shared = data.matrix[:, list(columns)]
     cells, genes = (int((np.asarray(shared.sum(axis)).ravel() == 0).sum()) for axis in (1, 0))
     found = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((cells, "cell"), (genes, "shared gene")) if n]
-    return [f"{data.name}: {' and '.join(found)} without any count in the shared panel: kept, but nothing can be learnt from them."] if found else []
+    return (
+        [
+            f"{data.name}: {' and '.join(found)} without any count in the shared panel: kept, but nothing can be learnt from them."
+        ]
+        if found
+        else []
+    )
 
 
-def _common_names(section: Section, reference: Reference, notes: list[str]) -> tuple[list[str], list[str]]:
+def _harmonise_gene_names(section: Section, reference: Reference, notes: list[str]) -> tuple[list[str], list[str]]:
     """Names of both sides in one language: Ensembl ids lose their version; one side is translated where the two differ."""
     sides = [(section, list(section.genes)), (reference, list(reference.genes))]
-    is_id = [share_ensembl(names) > 0.5 for _, names in sides]
+    is_id = [ensembl_fraction(names) > 0.5 for _, names in sides]
     keys = [[n.split(".")[0] if ids else n for n in names] for (_, names), ids in zip(sides, is_id, strict=True)]
     if is_id[0] != is_id[1]:
         for side, want_ids in ((0, is_id[1]), (1, is_id[0])):
-            column = _column(sides[side][0], ENSEMBL_COLUMNS if want_ids else SYMBOL_COLUMNS, want_ids)
+            column = _find_name_column(sides[side][0], ENSEMBL_COLUMNS if want_ids else SYMBOL_COLUMNS, want_ids)
             if column is not None:
                 name, translated = column
                 keys[side] = translated
-                notes.append(f"genes matched by the {'Ensembl ids' if want_ids else 'symbols'} in var[{name!r}] of {sides[side][0].name}.")
+                notes.append(
+                    f"genes matched by the {'Ensembl ids' if want_ids else 'symbols'} in var[{name!r}] of {sides[side][0].name}."
+                )
                 break
     return keys[0], keys[1]
 
 
-def _column(data: Reference, candidates: Sequence[str], ids: bool) -> tuple[str, list[str]] | None:
-    var = data.adata.raw.var if data.source == "raw" else data.adata.var
+def _find_name_column(data: Reference, candidates: Sequence[str], want_ids: bool) -> tuple[str, list[str]] | None:
+    var = data.adata.raw.var if data.values_source == "raw" else data.adata.var
     for name in candidates:
         if name in var:
-            column = [str(v).split(".")[0] if ids else str(v) for v in var[name]]
-            if (share_ensembl(column) > 0.5) == ids:
+            column = [str(v).split(".")[0] if want_ids else str(v) for v in var[name]]
+            if (ensembl_fraction(column) > 0.5) == want_ids:
                 return name, column
     return None
 
 
-def share_ensembl(names: Sequence[str]) -> float:
+def ensembl_fraction(names: Sequence[str]) -> float:
     """Share of names that are Ensembl gene ids."""
-    return sum(bool(_ENSEMBL.match(n)) for n in names) / max(1, len(names))
+    return sum(bool(_ENSEMBL_GENE_ID.match(n)) for n in names) / max(1, len(names))
 
 
-def _unique(keys: Iterable[str]) -> dict[str, int]:
+def _unique_positions(keys: Iterable[str]) -> dict[str, int]:
     """Position of each key that occurs once."""
     seen: dict[str, int] = {}
     twice = set()

@@ -14,12 +14,12 @@ from ..errors import DataError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-KINDS = ("imputed", "held-out", "generated")  # in var["kind"]; whatever else stands there was measured
-_SCORES = ("score", "heldout_pcc")  # columns of var with the held-out Pearson: of genes, of a generated modality
+PREDICTION_KINDS = ("imputed", "held-out", "generated")  # in var["kind"]; whatever else stands there was measured
+_SCORE_COLUMNS = ("score", "heldout_pcc")  # columns of var with the held-out Pearson: of genes, of a generated modality
 
 
 @dataclass(frozen=True, eq=False)
-class Predicted:
+class PredictedFeatures:
     """Columns of a file whose `var["kind"]` says that they are predictions.
 
     Attributes
@@ -33,13 +33,13 @@ class Predicted:
     adata: AnnData
     kinds: dict[str, str]
     scores: dict[str, float | None]
-    foreseen: dict[str, float | None]
+    predicted_scores: dict[str, float | None]
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         """How many there are of each kind: "3 imputed, 2 held-out"."""
         kinds = list(self.kinds.values())
-        return ", ".join(f"{kinds.count(kind):,} {kind}" for kind in KINDS if kind in kinds)
+        return ", ".join(f"{kinds.count(kind):,} {kind}" for kind in PREDICTION_KINDS if kind in kinds)
 
     def values(self, feature: str) -> NDArray[np.float32]:
         """(cells,) predicted values."""
@@ -54,7 +54,7 @@ class Predicted:
         return np.asarray(column.toarray() if sp.issparse(column) else column, dtype=np.float32).ravel()
 
 
-def split(adata: AnnData, name: str) -> tuple[AnnData, Predicted | None]:
+def split_predicted(adata: AnnData, name: str) -> tuple[AnnData, PredictedFeatures | None]:
     """What was measured, and what was predicted by a run and written into the same file.
 
     Returns
@@ -68,7 +68,7 @@ def split(adata: AnnData, name: str) -> tuple[AnnData, Predicted | None]:
     """
     if "kind" not in adata.var:
         return adata, None
-    marked = adata.var["kind"].astype(str).isin(KINDS).to_numpy()
+    marked = adata.var["kind"].astype(str).isin(PREDICTION_KINDS).to_numpy()
     if not marked.any():
         return adata, None
     if not adata.var_names.is_unique:
@@ -79,10 +79,12 @@ def split(adata: AnnData, name: str) -> tuple[AnnData, Predicted | None]:
     if not np.isfinite(stored).all():
         raise DataError(f"{name} holds predicted values that are NaN or infinite: the file is damaged. Write it again.")
     kinds = dict(zip(theirs.var_names.astype(str), theirs.var["kind"].astype(str), strict=True))
-    return adata[:, ~marked].copy(), Predicted(theirs, kinds, _numbers(theirs, _SCORES), _numbers(theirs, ("foreseen",)))
+    return adata[:, ~marked].copy(), PredictedFeatures(
+        theirs, kinds, _first_column_values(theirs, _SCORE_COLUMNS), _first_column_values(theirs, ("foreseen",))
+    )
 
 
-def _numbers(adata: AnnData, columns: tuple[str, ...]) -> dict[str, float | None]:
+def _first_column_values(adata: AnnData, columns: tuple[str, ...]) -> dict[str, float | None]:
     """The first of some columns of var that is there, by feature; None for what is missing."""
     found: dict[str, float | None] = dict.fromkeys(map(str, adata.var_names))
     column = next((c for c in columns if c in adata.var), None)

@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from . import normalize as val
-from .predicted import Predicted, split
+from .predicted import PredictedFeatures, split_predicted
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-UNITS = {"micrometre": 1.0, "nanometre": 1e-3, "millimetre": 1e3}
-_NOT_STATED, _IN_PIXELS = "unit not stated in the file", "distances are in pixels"  # in unit notes
-PIXEL_SIZE = "spatial_pixel_size"  # in uns: micrometres per unit of obsm["spatial"], in files of ours whose section was read with one
+MICROMETRES_PER_UNIT = {"micrometre": 1.0, "nanometre": 1e-3, "millimetre": 1e3}
+_UNIT_NOT_STATED, _UNIT_IN_PIXELS = "unit not stated in the file", "distances are in pixels"  # in unit notes
+PIXEL_SIZE_KEY = "spatial_pixel_size"  # in uns: micrometres per unit of obsm["spatial"], in files of ours whose section was read with one
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Subsample:
     """How the cells of a reference were chosen from all of its file; enough to choose them again.
 
     Attributes
@@ -71,12 +71,14 @@ class Reference:
     name: str
     path: Path | None
     matrix: sp.csr_matrix
-    values: val.Values
-    source: str
-    drawn: Drawn | None = field(default=None, kw_only=True)
+    values: val.ValueInfo
+    values_source: str
+    subsample: Subsample | None = field(default=None, kw_only=True)
 
     @classmethod
-    def from_adata(cls, adata: AnnData, *, name: str = "reference", path: Path | None = None, values: str | None = None) -> Reference:
+    def from_adata(
+        cls, adata: AnnData, *, name: str = "reference", path: Path | None = None, values: str | None = None
+    ) -> Reference:
         """Check an AnnData and say what its values are.
 
         Raises
@@ -84,16 +86,16 @@ class Reference:
         DataError
             Empty, duplicate gene or cell names, NaN, infinite or negative values; or all of it was predicted by a run.
         """
-        measured, predicted = split(adata, name)
+        measured, predicted = split_predicted(adata, name)
         if predicted is not None and measured.n_vars == 0:
             raise DataError(
-                f"{name} holds no measured features, only predictions of a run ({predicted.said}), which no training may see. Give what was measured."
+                f"{name} holds no measured features, only predictions of a run ({predicted.summary}), which no training may see. Give what was measured."
             )
-        return cls(measured, name, path, *_checked(measured, name, values))
+        return cls(measured, name, path, *_select_values(measured, name, values))
 
     @property
     def genes(self) -> list[str]:
-        return [str(g) for g in (self.adata.raw.var_names if self.source == "raw" else self.adata.var_names)]
+        return [str(g) for g in (self.adata.raw.var_names if self.values_source == "raw" else self.adata.var_names)]
 
     @property
     def n_cells(self) -> int:
@@ -129,8 +131,8 @@ class Section(Reference):
     unit_note: str = ""
     raster: NDArray[np.integer[Any]] | None = None
     raster_transform: NDArray[np.float64] | None = None
-    choices: dict[str, Any] = field(default_factory=dict, kw_only=True)
-    predicted: Predicted | None = field(default=None, kw_only=True)
+    read_options: dict[str, Any] = field(default_factory=dict, kw_only=True)
+    predicted: PredictedFeatures | None = field(default=None, kw_only=True)
 
     @classmethod
     def from_adata(
@@ -159,27 +161,29 @@ class Section(Reference):
         DataError
             As `Reference.from_adata`; also missing, NaN or three-dimensional coordinates.
         """
-        measured, predicted = split(adata, name)
-        base = _checked(measured, name, values, may_be_empty=predicted is not None)
-        xy, note = coordinates(adata, name, pixel_size=pixel_size, plane=plane)
+        measured, predicted = split_predicted(adata, name)
+        base = _select_values(measured, name, values, may_be_empty=predicted is not None)
+        xy, note = coordinates_in_micrometres(adata, name, pixel_size=pixel_size, plane=plane)
         return cls(measured, name, path, *base, xy=xy, unit_note=note, predicted=predicted)
 
     @property
     def in_pixels(self) -> bool:
         """Whether `xy` holds pixels of unknown size instead of micrometres."""
-        return _IN_PIXELS in self.unit_note
+        return _UNIT_IN_PIXELS in self.unit_note
 
     @property
     def unit_known(self) -> bool:
         """Whether `xy` is known to be micrometres, by the file or by a pixel size that was given."""
-        return not (self.in_pixels or _NOT_STATED in self.unit_note)
+        return not (self.in_pixels or _UNIT_NOT_STATED in self.unit_note)
 
     def with_raster(self, raster: NDArray[np.integer[Any]], transform: NDArray[np.float64]) -> Section:
         """The same section with a segmentation raster."""
         return replace(self, raster=raster, raster_transform=transform)
 
 
-def coordinates(adata: AnnData, name: str, *, pixel_size: float | None = None, plane: tuple[int, int] | None = None) -> tuple[NDArray[np.float64], str]:
+def coordinates_in_micrometres(
+    adata: AnnData, name: str, *, pixel_size: float | None = None, plane: tuple[int, int] | None = None
+) -> tuple[NDArray[np.float64], str]:
     """Centroids in micrometres and a sentence on how they were found.
 
     Raises
@@ -201,25 +205,29 @@ def coordinates(adata: AnnData, name: str, *, pixel_size: float | None = None, p
         raise DataError(f"obsm['spatial'] of {name} has shape {xy.shape}; expected ({adata.n_obs}, 2).")
     if xy.shape[1] == 3:
         if plane is None:
-            raise DataError(f"the coordinates of {name} are three-dimensional (x, y, z); a tissue image needs two. Choose a plane: --plane xy (or xz, yz).")
+            raise DataError(
+                f"the coordinates of {name} are three-dimensional (x, y, z); a tissue image needs two. Choose a plane: --plane xy (or xz, yz)."
+            )
         xy = xy[:, list(plane)]
     wrong = int((~np.isfinite(xy)).any(1).sum())
     if wrong:
-        raise DataError(f"{wrong} of {len(xy)} cells of {name} have NaN or infinite coordinates. Remove these cells or give them positions.")
+        raise DataError(
+            f"{wrong} of {len(xy)} cells of {name} have NaN or infinite coordinates. Remove these cells or give them positions."
+        )
     said = str(adata.uns.get("spatial_unit", "")).lower()
-    stored = adata.uns.get(PIXEL_SIZE)
+    stored = adata.uns.get(PIXEL_SIZE_KEY)
     by = "as given" if pixel_size is not None else "as the file says"
     scale = pixel_size if pixel_size is not None else None if stored is None else float(stored)
     if scale is not None:
         if not 0 < scale < np.inf:
             raise DataError(f"the pixel size must be above 0 micrometres, found {scale}.")
         return xy * scale, f"{scale:g} um per unit, {by}"
-    for unit, micrometres in UNITS.items():
+    for unit, micrometres in MICROMETRES_PER_UNIT.items():
         if said.startswith(unit):
             return xy * micrometres, f"the file says {unit}"
     if said.startswith("pixel"):
-        return xy, f"the file says pixels, and no pixel size is known: {_IN_PIXELS}"
-    return xy, f"{_NOT_STATED}: taken as micrometres"
+        return xy, f"the file says pixels, and no pixel size is known: {_UNIT_IN_PIXELS}"
+    return xy, f"{_UNIT_NOT_STATED}: taken as micrometres"
 
 
 def fingerprint(matrix: sp.csr_matrix, genes: list[str], cells: Any) -> str:
@@ -232,32 +240,42 @@ def fingerprint(matrix: sp.csr_matrix, genes: list[str], cells: Any) -> str:
     return h.hexdigest()
 
 
-def _checked(adata: AnnData, name: str, declared: str | None, *, may_be_empty: bool = False) -> tuple[sp.csr_matrix, val.Values, str]:
+def _select_values(
+    adata: AnnData, name: str, declared: str | None, *, may_be_empty: bool = False
+) -> tuple[sp.csr_matrix, val.ValueInfo, str]:
     """Refuse what cannot be used, and find the values: X, or raw counts in layers or raw when X is not counts."""
     if adata.n_obs == 0 or (adata.n_vars == 0 and not may_be_empty):
-        raise DataError(f"{name} is empty: {adata.n_obs} cells x {adata.n_vars} genes. Expected at least one cell and ten genes.")
+        raise DataError(
+            f"{name} is empty: {adata.n_obs} cells x {adata.n_vars} genes. Expected at least one cell and ten genes."
+        )
     for what, index in (("gene", adata.var_names), ("cell", adata.obs_names)):
         if not index.is_unique:
             twice = list(dict.fromkeys(index[index.duplicated()]))
             more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
             fix = "Merge or drop them" if what == "gene" else "Call adata.obs_names_make_unique()"
-            raise DataError(f"{name} has duplicate {what} names: {', '.join(map(str, twice[:5]))}{more}. {fix} and save the file again.")
+            raise DataError(
+                f"{name} has duplicate {what} names: {', '.join(map(str, twice[:5]))}{more}. {fix} and save the file again."
+            )
     if adata.n_vars == 0:
-        return sp.csr_matrix(adata.shape, dtype=np.float32), val.Values("lognorm"), "X"
-    found: tuple[sp.csr_matrix, val.Values, str] | None = None
-    for source, candidate in (("X", adata.X), ("layers/counts", adata.layers.get("counts")), ("raw", None if adata.raw is None else adata.raw.X)):
+        return sp.csr_matrix(adata.shape, dtype=np.float32), val.ValueInfo("lognorm"), "X"
+    found: tuple[sp.csr_matrix, val.ValueInfo, str] | None = None
+    for source, candidate in (
+        ("X", adata.X),
+        ("layers/counts", adata.layers.get("counts")),
+        ("raw", None if adata.raw is None else adata.raw.X),
+    ):
         if candidate is None:
             continue
         matrix = val.as_csr(candidate)
         try:
-            val.check_finite(matrix, f"{source} of {name}")
+            val.check_values(matrix, f"{source} of {name}")
         except DataError:
             if found is None and source == "X" and (adata.layers.get("counts") is not None or adata.raw is not None):
                 continue  # scaled data in X: the counts are elsewhere
             if found is None:
                 raise
             continue
-        values = val.detect(matrix, declared)
+        values = val.detect_value_kind(matrix, declared)
         if source == "X" and (values.kind == "counts" or declared is not None):
             return matrix, values, source
         if values.kind == "counts" or found is None:

@@ -18,25 +18,25 @@ from ..spatial.neighbors import spatial_graph
 from .metrics import zscore
 
 Values = NDArray[np.floating[Any]]
-FAR = 3.0  # robust standard deviations above the median gain at which a gene is flagged
-FEW = 10  # measured genes below which nothing is flagged
+FLAG_Z = 3.0  # robust standard deviations above the median gain at which a gene is flagged
+MIN_MEASURED_GENES = 10  # measured genes below which nothing is flagged
 
 
-def neighbours(xy: Values) -> sp.csr_matrix:
+def neighbour_weights(xy: Values) -> sp.csr_matrix:
     """(cells, cells) weights of the six nearest cells of each, rows summing to 1."""
     graph = spatial_graph(xy, np.zeros(len(xy), dtype=np.intp))
     out: sp.csr_matrix = sp.diags(1 / np.maximum(np.asarray(graph.sum(1)).ravel(), 1)) @ graph
     return out.tocsr()
 
 
-def moran(values: Values, graph: sp.csr_matrix) -> NDArray[np.float64]:
+def morans_i(values: Values, graph: sp.csr_matrix) -> NDArray[np.float64]:
     """(genes,) Moran's I of values (cells, genes), as `squidpy.gr.spatial_autocorr` gives it; 0 for a constant gene."""
     z = zscore(values)
     out: NDArray[np.float64] = (z * (graph @ z)).sum(0).astype(np.float64) / max(float(graph.sum()), 1e-12)
     return out
 
 
-def inflation(imputed: Values, measured: Values, level: Values) -> pd.DataFrame:
+def morans_i_inflation(imputed_morans_i: Values, measured_morans_i: Values, log_mean: Values) -> pd.DataFrame:
     """Gain of Moran's I and whether it is too large, one row a gene: measured ones first, then those that were not measured.
 
     Parameters
@@ -51,12 +51,20 @@ def inflation(imputed: Values, measured: Values, level: Values) -> pd.DataFrame:
     DataFrame: moran (of the imputed values), moran_measured (NaN where it was not), moran_gain (over the measured one, else over what a measured gene of its level
     has), moran_z (robust standard deviations above the median gain of the measured genes), moran_flag
     """
-    n = len(measured)
-    slope, start = np.polyfit(level[:n], measured, 1) if n >= FEW and np.ptp(level[:n]) > 1e-9 else (0.0, float(np.mean(measured)))
-    expected = np.concatenate([measured, start + slope * np.clip(level[n:], level[:n].min(), level[:n].max())])
-    gain = imputed - expected
+    n = len(measured_morans_i)
+    slope, start = (
+        np.polyfit(log_mean[:n], measured_morans_i, 1)
+        if n >= MIN_MEASURED_GENES and np.ptp(log_mean[:n]) > 1e-9
+        else (0.0, float(np.mean(measured_morans_i)))
+    )
+    expected = np.concatenate(
+        [measured_morans_i, start + slope * np.clip(log_mean[n:], log_mean[:n].min(), log_mean[:n].max())]
+    )
+    gain = imputed_morans_i - expected
     middle = float(np.median(gain[:n]))
     width = 1.4826 * float(np.median(np.abs(gain[:n] - middle)))
-    z = (gain - middle) / width if width > 1e-9 and n >= FEW else np.full(len(gain), np.nan)
-    known = np.concatenate([measured, np.full(len(imputed) - n, np.nan)])
-    return pd.DataFrame({"moran": imputed, "moran_measured": known, "moran_gain": gain, "moran_z": z, "moran_flag": z > FAR})
+    z = (gain - middle) / width if width > 1e-9 and n >= MIN_MEASURED_GENES else np.full(len(gain), np.nan)
+    known = np.concatenate([measured_morans_i, np.full(len(imputed_morans_i) - n, np.nan)])
+    return pd.DataFrame(
+        {"moran": imputed_morans_i, "moran_measured": known, "moran_gain": gain, "moran_z": z, "moran_flag": z > FLAG_Z}
+    )

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ..utils.pca import PCA
 
 Matrix = NDArray[np.floating[Any]]
-NEIGHBOURS = 50
-COMPONENTS = 30
+N_NEIGHBOURS = 50
+N_COMPONENTS = 30
 
 
 def knn_weights(target: Matrix, reference: Matrix, seed: int) -> sp.csr_matrix:
@@ -24,15 +24,15 @@ def knn_weights(target: Matrix, reference: Matrix, seed: int) -> sp.csr_matrix:
         z-scored within each data set.
     """
     both = np.vstack([target, reference])
-    pcs = PCA.fit(both, min(COMPONENTS, both.shape[1] - 1), seed).transform(both)
-    return _neighbour_weights(pcs[: len(target)], pcs[len(target) :])
+    pcs = PCA.fit(both, min(N_COMPONENTS, both.shape[1] - 1), seed).transform(both)
+    return _gaussian_knn_weights(pcs[: len(target)], pcs[len(target) :])
 
 
-def _neighbour_weights(target: Matrix, reference: Matrix) -> sp.csr_matrix:
+def _gaussian_knn_weights(target: Matrix, reference: Matrix) -> sp.csr_matrix:
     """The bandwidth of a cell is its median distance."""
     from sklearn.neighbors import NearestNeighbors
 
-    k = min(NEIGHBOURS, len(reference))
+    k = min(N_NEIGHBOURS, len(reference))
     distance, index = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(reference).kneighbors(target)
     width = np.maximum(np.median(distance, axis=1, keepdims=True), 1e-12)
     weight = np.exp(-0.5 * (distance / width) ** 2)
@@ -43,7 +43,10 @@ def _neighbour_weights(target: Matrix, reference: Matrix) -> sp.csr_matrix:
 
 def type_means(reference: sp.csr_matrix, labels: NDArray[np.intp], n_types: int) -> Matrix:
     """(types, genes): mean of the reference cells of each type; the overall mean where a type has no cell."""
-    hot = sp.csr_matrix((np.ones(int((labels >= 0).sum())), (labels[labels >= 0], np.flatnonzero(labels >= 0))), shape=(n_types, reference.shape[0]))
+    hot = sp.csr_matrix(
+        (np.ones(int((labels >= 0).sum())), (labels[labels >= 0], np.flatnonzero(labels >= 0))),
+        shape=(n_types, reference.shape[0]),
+    )
     count = np.asarray(hot.sum(1)).ravel()
     means: Matrix = np.asarray((hot @ reference).todense()) / np.maximum(count, 1)[:, None]
     means[count == 0] = np.asarray(reference.mean(0)).ravel()

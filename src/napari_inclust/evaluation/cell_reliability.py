@@ -7,19 +7,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..utils.attention import unit
+from ..utils.attention import normalise_rows
 from ..utils.pca import PCA
 
 Matrix = NDArray[np.floating[Any]]
-ALIKE, SHARE = (10, 50), 1 / 50  # cells whose profiles are averaged, since one cell's counts are too few to tell: this share, so that small types stay apart
-COMPONENTS = 20
-KINDS = 12  # groups of reference cells where there are no labels: coarse, since a type that is missing must not be covered by a part of its nearest relative
-GROUPS = 25  # of the section's cells
-NOISE = 0.5  # weight of what a cell does not even share with its own group: noise rather than strangeness
-STEEP, MIDDLE = 1.0, 2.0  # trust is a half where a cell is two robust standard deviations stranger than the section's median cell
+NEIGHBOURS_RANGE, NEIGHBOURS_SHARE = (
+    (10, 50),
+    1 / 50,
+)  # cells whose profiles are averaged, since one cell's counts are too few to tell: this share, so that small types stay apart
+N_COMPONENTS = 20
+MAX_REFERENCE_GROUPS = 12  # groups of reference cells where there are no labels: coarse, since a type that is missing must not be covered by a part of its nearest relative
+MAX_SECTION_GROUPS = 25  # of the section's cells
+NOISE_WEIGHT = 0.5  # weight of what a cell does not even share with its own group: noise rather than strangeness
+LOGISTIC_SLOPE, LOGISTIC_MIDPOINT = (
+    1.0,
+    2.0,
+)  # trust is a half where a cell is two robust standard deviations stranger than the section's median cell
 
 
-def kinds(reference: Matrix, labels: NDArray[np.intp], seed: int) -> Matrix:
+def type_profiles(reference: Matrix, labels: NDArray[np.intp], seed: int) -> Matrix:
     """(kinds, genes) mean profiles of the reference's types, or of its k-means groups where nothing is labelled.
 
     Parameters
@@ -28,11 +34,11 @@ def kinds(reference: Matrix, labels: NDArray[np.intp], seed: int) -> Matrix:
         z-scored.
     """
     if labels.max() < 1:
-        labels = Neighbourhood(reference, seed, KINDS).group
+        labels = SmoothedCells(reference, seed, MAX_REFERENCE_GROUPS).group_codes
     return np.stack([reference[labels == k].mean(0) for k in range(labels.max() + 1) if (labels == k).any()])
 
 
-class Neighbourhood:
+class SmoothedCells:
     """Cells of one data set averaged with those most like them, and in groups: what is too noisy in one cell is clear in fifty.
 
     Parameters
@@ -54,27 +60,37 @@ class Neighbourhood:
         Group of each cell of `among`.
     """
 
-    def __init__(self, among: Matrix, seed: int, most: int = GROUPS, alike: int | None = None) -> None:
+    def __init__(
+        self, values: Matrix, seed: int, max_groups: int = MAX_SECTION_GROUPS, n_neighbours: int | None = None
+    ) -> None:
         from sklearn.cluster import KMeans
 
-        self.among, self.mean = among, among.mean(0)
-        self.alike = min(int(np.clip(len(among) * SHARE, *ALIKE)) if alike is None else alike, max(1, len(among) // 5))
-        self._axes = PCA.fit(among, COMPONENTS, seed).axes
-        averaged = self.averaged(among)
-        placed = averaged @ self._axes
-        found = KMeans(min(most, max(2, len(among) // 20), len(among)), n_init=3, random_state=seed).fit(placed)
-        self.group: NDArray[np.intp] = found.labels_.astype(np.intp)
-        self.groups: Matrix = np.stack([averaged[self.group == g].mean(0) for g in np.unique(self.group)])
-        self.sizes = np.unique(self.group, return_counts=True)[1]
+        self.values, self.mean_profile = values, values.mean(0)
+        self.n_neighbours = min(
+            int(np.clip(len(values) * NEIGHBOURS_SHARE, *NEIGHBOURS_RANGE)) if n_neighbours is None else n_neighbours,
+            max(1, len(values) // 5),
+        )
+        self._principal_axes = PCA.fit(values, N_COMPONENTS, seed).axes
+        averaged = self.smooth(values)
+        placed = averaged @ self._principal_axes
+        found = KMeans(min(max_groups, max(2, len(values) // 20), len(values)), n_init=3, random_state=seed).fit(placed)
+        self.group_codes: NDArray[np.intp] = found.labels_.astype(np.intp)
+        self.group_profiles: Matrix = np.stack(
+            [averaged[self.group_codes == g].mean(0) for g in np.unique(self.group_codes)]
+        )
+        self.group_sizes = np.unique(self.group_codes, return_counts=True)[1]
 
-    def averaged(self, cells: Matrix) -> Matrix:
+    def smooth(self, cells: Matrix) -> Matrix:
         """(cells, genes) each cell averaged with the cells of the data set most like it, less their mean."""
-        similar = unit((cells - self.mean) @ self._axes) @ unit((self.among - self.mean) @ self._axes).T
-        nearest = np.argpartition(-similar, self.alike - 1, axis=1)[:, : self.alike]
-        out: Matrix = np.stack([self.among[n].mean(0) for n in nearest]) - self.mean
+        similar = (
+            normalise_rows((cells - self.mean_profile) @ self._principal_axes)
+            @ normalise_rows((self.values - self.mean_profile) @ self._principal_axes).T
+        )
+        nearest = np.argpartition(-similar, self.n_neighbours - 1, axis=1)[:, : self.n_neighbours]
+        out: Matrix = np.stack([self.values[n].mean(0) for n in nearest]) - self.mean_profile
         return out
 
-    def strangeness(self, cells: Matrix, profiles: Matrix) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    def novelty_scores(self, cells: Matrix, type_profiles: Matrix) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """How far each cell is from every kind of the reference, and the group that it is most like.
 
         Parameters
@@ -86,25 +102,29 @@ class Neighbourhood:
         -------
         (cells,) 1 - correlation with the most similar kind, of the cell and of its group, less what the cell does not share with its group either; (cells,) int.
         """
-        averaged = unit(self.averaged(cells))
-        to_groups = averaged @ unit(self.groups).T
+        averaged = normalise_rows(self.smooth(cells))
+        to_groups = averaged @ normalise_rows(self.group_profiles).T
         own: NDArray[np.intp] = to_groups.argmax(1)
-        of_groups = 1 - resemblance(self.groups, profiles).max(1)
-        of_cells = 1 - (averaged @ unit(profiles - profiles.mean(0)).T).max(1)
-        strange: NDArray[np.float64] = (of_cells + of_groups[own] - NOISE * (1 - to_groups.max(1))).astype(np.float64)
+        of_groups = 1 - profile_correlations(self.group_profiles, type_profiles).max(1)
+        of_cells = 1 - (averaged @ normalise_rows(type_profiles - type_profiles.mean(0)).T).max(1)
+        strange: NDArray[np.float64] = (of_cells + of_groups[own] - NOISE_WEIGHT * (1 - to_groups.max(1))).astype(
+            np.float64
+        )
         return strange, own
 
 
-def resemblance(groups: Matrix, profiles: Matrix) -> Matrix:
+def profile_correlations(group_profiles: Matrix, type_profiles: Matrix) -> Matrix:
     """(groups, kinds) correlation of centred profiles."""
-    out: Matrix = unit(groups) @ unit(profiles - profiles.mean(0)).T
+    out: Matrix = normalise_rows(group_profiles) @ normalise_rows(type_profiles - type_profiles.mean(0)).T
     return out
 
 
-def trust(strange: NDArray[np.float64], sample: NDArray[np.float64]) -> NDArray[np.float64]:
+def reliability(novelty_scores: NDArray[np.float64], sample_scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """(cells,) 0 (of no kind that the reference has) to 1: strangeness against that of a sample of the section, since a shift that all cells have in common
     is the platform's."""
-    middle = np.median(sample)
-    width = 1.4826 * np.median(np.abs(sample - middle)) + 1e-9
-    out: NDArray[np.float64] = 1 / (1 + np.exp(STEEP * ((strange - middle) / width - MIDDLE)))
+    middle = np.median(sample_scores)
+    width = 1.4826 * np.median(np.abs(sample_scores - middle)) + 1e-9
+    out: NDArray[np.float64] = 1 / (
+        1 + np.exp(LOGISTIC_SLOPE * ((novelty_scores - middle) / width - LOGISTIC_MIDPOINT))
+    )
     return out

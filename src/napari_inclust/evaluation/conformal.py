@@ -16,14 +16,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.floating[Any]]
-GENE_GROUPS, CELL_GROUPS = 3, 3
-MIN_VALUES = 200  # in a stratum of its own; a smaller one uses the quantiles of all genes
-SHARED = 8  # genes that those of all genes count for in a stratum's quantiles: few genes of a level say little of the next
-RAISE = 0.5  # of the correction for few genes; all of it is a guarantee, and more than is needed on average
+N_GENE_GROUPS, N_CELL_GROUPS = 3, 3
+MIN_STRATUM_VALUES = 200  # in a stratum of its own; a smaller one uses the quantiles of all genes
+SHRINKAGE_GENES = (
+    8  # genes that those of all genes count for in a stratum's quantiles: few genes of a level say little of the next
+)
+LEVEL_CORRECTION = 0.5  # of the correction for few genes; all of it is a guarantee, and more than is needed on average
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
+class ConformalCalibration:
     """Quantiles of the residuals in each stratum.
 
     Attributes
@@ -38,17 +40,21 @@ class Calibration:
         One row a stratum and one for all: values, and the share of them inside the interval, each gene calibrated without the genes of its fold.
     """
 
-    level: float
-    edges: NDArray[np.float64]
-    low: Matrix
-    high: Matrix
+    nominal_coverage: float
+    gene_group_edges: NDArray[np.float64]
+    lower_quantiles: Matrix
+    upper_quantiles: Matrix
     coverage: pd.DataFrame
 
     @property
-    def thin(self) -> str:
+    def small_strata_note(self) -> str:
         """Which strata were too small for quantiles of their own, in a sentence; "" where none was."""
-        small = int((self.coverage["values"].iloc[1:] < MIN_VALUES).sum())
-        return f"{small} of {len(self.coverage) - 1} strata hold fewer than {MIN_VALUES} values; they use the quantiles of all genes." if small else ""
+        small = int((self.coverage["values"].iloc[1:] < MIN_STRATUM_VALUES).sum())
+        return (
+            f"{small} of {len(self.coverage) - 1} strata hold fewer than {MIN_STRATUM_VALUES} values; they use the quantiles of all genes."
+            if small
+            else ""
+        )
 
     def interval(self, values: Matrix, mean: float, spread: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Lower and upper ends for one gene (cells,); never below 0.
@@ -59,20 +65,30 @@ class Calibration:
         mean, spread
             Foreseen of the gene in the section.
         """
-        g = int(np.searchsorted(self.edges, np.log(mean + 1e-9)))
-        c = cell_groups(values[:, None])[:, 0]
-        low, high = (np.clip(values + q[g][c] * spread, 0, None).astype(np.float32) for q in (self.low, self.high))
+        g = int(np.searchsorted(self.gene_group_edges, np.log(mean + 1e-9)))
+        c = cell_strata(values[:, None])[:, 0]
+        low, high = (
+            np.clip(values + q[g][c] * spread, 0, None).astype(np.float32)
+            for q in (self.lower_quantiles, self.upper_quantiles)
+        )
         return low, high
 
 
-def cell_groups(values: Matrix) -> NDArray[np.intp]:
+def cell_strata(values: Matrix) -> NDArray[np.intp]:
     """(cells, genes) third of the cells, by prediction, that each cell belongs to for each gene."""
     ranks = np.argsort(np.argsort(values, axis=0, kind="stable"), axis=0, kind="stable")
-    out: NDArray[np.intp] = (ranks * CELL_GROUPS // len(values)).astype(np.intp)
+    out: NDArray[np.intp] = (ranks * N_CELL_GROUPS // len(values)).astype(np.intp)
     return out
 
 
-def calibrate(predicted: Matrix, truth: Matrix, mean: Matrix, spread: Matrix, fold: NDArray[np.intp], level: float = 0.9) -> Calibration:
+def calibrate(
+    predicted: Matrix,
+    truth: Matrix,
+    mean: Matrix,
+    spread: Matrix,
+    fold: NDArray[np.intp],
+    nominal_coverage: float = 0.9,
+) -> ConformalCalibration:
     """Quantiles of held-out residuals, and their coverage on genes that did not take part.
 
     Parameters
@@ -84,37 +100,56 @@ def calibrate(predicted: Matrix, truth: Matrix, mean: Matrix, spread: Matrix, fo
     fold : (shared genes,)
     """
     residual = (truth - predicted) / np.maximum(spread, 1e-9)
-    edges = np.quantile(np.log(mean + 1e-9), np.arange(1, GENE_GROUPS) / GENE_GROUPS)
+    edges = np.quantile(np.log(mean + 1e-9), np.arange(1, N_GENE_GROUPS) / N_GENE_GROUPS)
     genes = np.searchsorted(edges, np.log(mean + 1e-9))
-    cells = cell_groups(predicted)
+    cells = cell_strata(predicted)
     held = np.zeros(truth.shape, dtype=bool)
     for m in np.unique(fold):
-        low, high = _quantiles(residual, genes, cells, fold != m, level)
+        low, high = _stratum_quantiles(residual, genes, cells, fold != m, nominal_coverage)
         here = np.flatnonzero(fold == m)
-        lower, upper = (np.clip(predicted[:, here] + q[genes[here], cells[:, here]] * spread[here], 0, None) for q in (low, high))
+        lower, upper = (
+            np.clip(predicted[:, here] + q[genes[here], cells[:, here]] * spread[here], 0, None) for q in (low, high)
+        )
         held[:, here] = (truth[:, here] >= lower) & (truth[:, here] <= upper)
     rows = [("all", "all", held.size, float(held.mean()))]
-    for g in range(GENE_GROUPS):
-        for c in range(CELL_GROUPS):
+    for g in range(N_GENE_GROUPS):
+        for c in range(N_CELL_GROUPS):
             inside = held[:, genes == g][cells[:, genes == g] == c]
             if inside.size:
-                rows.append((f"level {g + 1} of {GENE_GROUPS}", f"prediction {c + 1} of {CELL_GROUPS}", inside.size, float(inside.mean())))
-    low, high = _quantiles(residual, genes, cells, np.ones(len(fold), dtype=bool), level)
-    return Calibration(level, edges, low, high, pd.DataFrame(rows, columns=["genes", "cells", "values", "coverage"]))
+                rows.append(
+                    (
+                        f"level {g + 1} of {N_GENE_GROUPS}",
+                        f"prediction {c + 1} of {N_CELL_GROUPS}",
+                        inside.size,
+                        float(inside.mean()),
+                    )
+                )
+    low, high = _stratum_quantiles(residual, genes, cells, np.ones(len(fold), dtype=bool), nominal_coverage)
+    return ConformalCalibration(
+        nominal_coverage, edges, low, high, pd.DataFrame(rows, columns=["genes", "cells", "values", "coverage"])
+    )
 
 
-def _quantiles(residual: Matrix, genes: NDArray[np.intp], cells: NDArray[np.intp], used: NDArray[np.bool_], level: float) -> tuple[Matrix, Matrix]:
+def _stratum_quantiles(
+    residual: Matrix,
+    gene_groups: NDArray[np.intp],
+    cell_groups: NDArray[np.intp],
+    use_gene: NDArray[np.bool_],
+    nominal_coverage: float,
+) -> tuple[Matrix, Matrix]:
     """Both quantiles (GENE_GROUPS, CELL_GROUPS) over the genes used: those of a stratum, drawn to those of all genes by how few genes it has."""
-    level = min(level * (1 + RAISE / used.sum()), 1.0)
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    out = np.zeros((2, GENE_GROUPS, CELL_GROUPS))
-    for c in range(CELL_GROUPS):
-        inside = cells[:, used] == c
-        out[:, :, c] = np.quantile(residual[:, used][inside] if inside.any() else residual[:, used], tails)[:, None]
-        for g in range(GENE_GROUPS):
-            columns = used & (genes == g)
-            values = residual[:, columns][cells[:, columns] == c]
-            if values.size >= MIN_VALUES:
-                own = columns.sum() / (columns.sum() + SHARED)
+    nominal_coverage = min(nominal_coverage * (1 + LEVEL_CORRECTION / use_gene.sum()), 1.0)
+    tails = np.array([(1 - nominal_coverage) / 2, (1 + nominal_coverage) / 2])
+    out = np.zeros((2, N_GENE_GROUPS, N_CELL_GROUPS))
+    for c in range(N_CELL_GROUPS):
+        inside = cell_groups[:, use_gene] == c
+        out[:, :, c] = np.quantile(residual[:, use_gene][inside] if inside.any() else residual[:, use_gene], tails)[
+            :, None
+        ]
+        for g in range(N_GENE_GROUPS):
+            columns = use_gene & (gene_groups == g)
+            values = residual[:, columns][cell_groups[:, columns] == c]
+            if values.size >= MIN_STRATUM_VALUES:
+                own = columns.sum() / (columns.sum() + SHRINKAGE_GENES)
                 out[:, g, c] += own * (np.quantile(values, tails) - out[:, g, c])
     return out[0], out[1]

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.floating[Any]]
-MOST_GENES = 1000  # those by which the groups differ most
-FLAT = 0.05  # covariation below which nothing can be divided by
-SPLITS = 4
+MAX_GENES = 1000  # those by which the groups differ most
+MIN_COVARIATION = 0.05  # covariation below which nothing can be divided by
+N_SPLITS = 4
 
 
-def correlations(cells: Matrix) -> Matrix:
+def gene_correlations(cells: Matrix) -> Matrix:
     """(genes, genes) of values (cells, genes), the diagonal 0."""
     z = cells - cells.mean(0)
     sd = np.sqrt((z**2).mean(0)) + 1e-9
@@ -26,7 +26,9 @@ def correlations(cells: Matrix) -> Matrix:
     return out
 
 
-def covered(groups: Matrix, ours: Matrix, theirs: Matrix) -> NDArray[np.float64]:
+def reproduced_covariation(
+    group_profiles: Matrix, section_correlations: Matrix, reference_correlations: Matrix
+) -> NDArray[np.float64]:
     """(groups,) share of what sets each group apart that varies together in the reference as well; mean over all other groups.
 
     Parameters
@@ -36,17 +38,19 @@ def covered(groups: Matrix, ours: Matrix, theirs: Matrix) -> NDArray[np.float64]
     ours, theirs : (genes, genes)
         `correlations` of the section and of the reference.
     """
-    out = np.zeros(len(groups))
-    for g, profile in enumerate(groups):
-        apart = np.delete(profile - groups, g, axis=0)
+    out = np.zeros(len(group_profiles))
+    for g, profile in enumerate(group_profiles):
+        apart = np.delete(profile - group_profiles, g, axis=0)
         apart = np.sign(apart) * apart**2
         apart /= np.linalg.norm(apart, axis=1, keepdims=True) + 1e-9
-        here, there = (((apart @ c) * apart).sum(1) for c in (ours, theirs))
-        out[g] = (there / np.maximum(here, FLAT)).mean()
+        here, there = (((apart @ c) * apart).sum(1) for c in (section_correlations, reference_correlations))
+        out[g] = (there / np.maximum(here, MIN_COVARIATION)).mean()
     return out
 
 
-def lacking(groups: Matrix, sizes: NDArray[np.integer[Any]], ours: Matrix, theirs: Matrix) -> NDArray[np.float64]:
+def missing_covariation(
+    group_profiles: Matrix, group_sizes: NDArray[np.integer[Any]], section_values: Matrix, reference_values: Matrix
+) -> NDArray[np.float64]:
     """(groups,) how far each group is covered less than the section's median cell: 0 (as well as most) to 1 (not at all); 0 for fewer than three groups.
 
     Parameters
@@ -56,32 +60,50 @@ def lacking(groups: Matrix, sizes: NDArray[np.integer[Any]], ours: Matrix, their
     ours, theirs : (cells, genes)
         z-scored values of the section and of the reference.
     """
-    if len(groups) < 3:
-        return np.zeros(len(groups))
-    chosen = _telling(groups)
-    share = covered(groups[:, chosen], correlations(ours[:, chosen]), correlations(theirs[:, chosen]))
-    return np.clip(1 - share / _typical(share, sizes), 0, 1)
+    if len(group_profiles) < 3:
+        return np.zeros(len(group_profiles))
+    chosen = _informative_genes(group_profiles)
+    share = reproduced_covariation(
+        group_profiles[:, chosen],
+        gene_correlations(section_values[:, chosen]),
+        gene_correlations(reference_values[:, chosen]),
+    )
+    return np.clip(1 - share / _median_cell_share(share, group_sizes), 0, 1)
 
 
-def noise(groups: Matrix, sizes: NDArray[np.integer[Any]], ours: Matrix, theirs: Matrix, *, seed: int = 0) -> float:
+def missing_covariation_error(
+    group_profiles: Matrix,
+    group_sizes: NDArray[np.integer[Any]],
+    section_values: Matrix,
+    reference_values: Matrix,
+    *,
+    seed: int = 0,
+) -> float:
     """Standard error of `lacking`, from halves of the reference's cells."""
-    if len(groups) < 3:
+    if len(group_profiles) < 3:
         return 0.0
-    chosen = _telling(groups)
-    groups, theirs, correlated = groups[:, chosen], theirs[:, chosen], correlations(ours[:, chosen])
+    chosen = _informative_genes(group_profiles)
+    group_profiles, reference_values, correlated = (
+        group_profiles[:, chosen],
+        reference_values[:, chosen],
+        gene_correlations(section_values[:, chosen]),
+    )
     random, apart = np.random.default_rng(seed), []
-    for _ in range(SPLITS):
-        half = random.permutation(len(theirs)) % 2 == 0
-        one, other = (covered(groups, correlated, correlations(theirs[h])) for h in (half, ~half))
+    for _ in range(N_SPLITS):
+        half = random.permutation(len(reference_values)) % 2 == 0
+        one, other = (
+            reproduced_covariation(group_profiles, correlated, gene_correlations(reference_values[h]))
+            for h in (half, ~half)
+        )
         apart.append(((one - other) ** 2).mean())
-    share = covered(groups, correlated, correlations(theirs))
-    return float(np.sqrt(np.mean(apart))) / 2 / _typical(share, sizes)
+    share = reproduced_covariation(group_profiles, correlated, gene_correlations(reference_values))
+    return float(np.sqrt(np.mean(apart))) / 2 / _median_cell_share(share, group_sizes)
 
 
-def _telling(groups: Matrix) -> NDArray[np.intp]:
-    return np.argsort(-groups.std(0), kind="stable")[:MOST_GENES]
+def _informative_genes(group_profiles: Matrix) -> NDArray[np.intp]:
+    return np.argsort(-group_profiles.std(0), kind="stable")[:MAX_GENES]
 
 
-def _typical(share: NDArray[np.float64], sizes: NDArray[np.integer[Any]]) -> float:
+def _median_cell_share(share: NDArray[np.float64], group_sizes: NDArray[np.integer[Any]]) -> float:
     """Share that is covered of the median cell."""
-    return max(float(np.median(np.repeat(share, sizes))), FLAT)
+    return max(float(np.median(np.repeat(share, group_sizes))), MIN_COVARIATION)

@@ -53,7 +53,7 @@ def jensen_shannon(truth: Matrix, predicted: Matrix) -> Matrix:
     return 0.5 * kl(p) + 0.5 * kl(q)
 
 
-def without_type(a: Matrix, types: NDArray[np.intp]) -> Matrix:
+def subtract_type_means(a: Matrix, types: NDArray[np.intp]) -> Matrix:
     """Each column less its mean within the cell's type."""
     n = np.bincount(types)
     means = np.zeros((len(n), a.shape[1]))
@@ -62,7 +62,7 @@ def without_type(a: Matrix, types: NDArray[np.intp]) -> Matrix:
     return out
 
 
-def metrics(truth: Matrix, predicted: Matrix, types: NDArray[np.intp] | None = None) -> pd.DataFrame:
+def gene_metrics(truth: Matrix, predicted: Matrix, types: NDArray[np.intp] | None = None) -> pd.DataFrame:
     """All metrics of each gene.
 
     Parameters
@@ -83,6 +83,8 @@ def metrics(truth: Matrix, predicted: Matrix, types: NDArray[np.intp] | None = N
         "ssim": ssim(truth, predicted),
         "rmse": np.sqrt(((zscore(truth) - zscore(predicted)) ** 2).mean(0)),
         "js": jensen_shannon(truth, predicted),
-        "pcc_within_type": np.full(truth.shape[1], np.nan) if types is None else pearson(without_type(truth, types), without_type(predicted, types)),
+        "pcc_within_type": np.full(truth.shape[1], np.nan)
+        if types is None
+        else pearson(subtract_type_means(truth, types), subtract_type_means(predicted, types)),
     }
     return pd.DataFrame(columns)

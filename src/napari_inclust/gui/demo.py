@@ -13,17 +13,17 @@ from ..io import demo
 from ..io.readers.dispatch import read_adata
 from ..paint.layers import canvas
 from ..paint.layers.painter import Painter
-from ..paint.limits import Percentile, anchored, join
+from ..paint.limits import PercentileLimits, limits_from_zero, union_limits
 from ..paint.values import CellValues
 
 if TYPE_CHECKING:
     import napari
     from numpy.typing import NDArray
 
-PANEL = (680, 520)  # pixels
+PANEL_SIZE = (680, 520)  # pixels
 
 
-def draw(folder: Path, genes: list[str]) -> Path:
+def draw_tissue_figure(folder: Path, genes: list[str]) -> Path:
     """Measured beside imputed, one row a gene, each drawn by a napari canvas: FOLDER/tissue.png.
 
     Parameters
@@ -42,15 +42,21 @@ def draw(folder: Path, genes: list[str]) -> Path:
     viewer = napari.Viewer()
     try:
         painter = Painter(viewer, demo.demo_section())
-        figure = Figure(figsize=(2 * PANEL[0] / 100, len(genes) * PANEL[1] / 100), dpi=100, layout="constrained")
+        figure = Figure(
+            figsize=(2 * PANEL_SIZE[0] / 100, len(genes) * PANEL_SIZE[1] / 100), dpi=100, layout="constrained"
+        )
         axes: Any = figure.subplots(len(genes), 2, squeeze=False)
         for row, gene in zip(axes, genes, strict=True):
             values = np.asarray(imputed[:, gene].X, dtype=np.float32).ravel()
             pair = (CellValues(gene, truth[gene].to_numpy(dtype=np.float32)), CellValues(gene, values, "imputed"))
-            limits = join(*(anchored(Percentile(), p.values) for p in pair))  # equal colours are equal values; negative predictions are drawn as zero
-            for axis, shown, title in zip(row, pair, (f"{gene} measured", f"{gene} imputed: Pearson {scores[gene]:.2f}"), strict=True):
-                painter.paint([shown], [limits])
-                axis.imshow(canvas_pixels(viewer))
+            limits = union_limits(
+                *(limits_from_zero(PercentileLimits(), p.values) for p in pair)
+            )  # equal colours are equal values; negative predictions are drawn as zero
+            for axis, shown, title in zip(
+                row, pair, (f"{gene} measured", f"{gene} imputed: Pearson {scores[gene]:.2f}"), strict=True
+            ):
+                painter.show_genes([shown], [limits])
+                axis.imshow(canvas_screenshot(viewer))
                 axis.set_title(title)
                 axis.set_axis_off()
         figure.savefig(folder / "tissue.png")
@@ -59,17 +65,19 @@ def draw(folder: Path, genes: list[str]) -> Path:
     return folder / "tissue.png"
 
 
-def canvas_pixels(viewer: napari.Viewer) -> NDArray[np.uint8]:
+def canvas_screenshot(viewer: napari.Viewer) -> NDArray[np.uint8]:
     """What the canvas shows, (rows, columns, RGBA)."""
     from qtpy.QtWidgets import QApplication
 
     viewer.reset_view()
-    canvas.camera(viewer).zoom = 0.95 * min(size / extent for size, extent in zip(PANEL[::-1], np.ptp(viewer.layers.extent.world, axis=0), strict=True))
+    canvas.camera(viewer).zoom = 0.95 * min(
+        size / extent for size, extent in zip(PANEL_SIZE[::-1], np.ptp(viewer.layers.extent.world, axis=0), strict=True)
+    )
     QApplication.processEvents()
-    return np.asarray(viewer.screenshot(size=PANEL[::-1], canvas_only=True, flash=False))
+    return np.asarray(viewer.screenshot(size=PANEL_SIZE[::-1], canvas_only=True, flash=False))
 
 
-def furnish(viewer: napari.Viewer, folder: Path) -> None:
+def open_demo_docks(viewer: napari.Viewer, folder: Path) -> None:
     """The docks with the demo's data and the run of the folder, as if it had just been trained there.
 
     Parameters
@@ -78,14 +86,14 @@ def furnish(viewer: napari.Viewer, folder: Path) -> None:
         Has run.inclust.
     """
     from ..io.runs import imputation_archive
-    from .viewer_context import bench_of
+    from .viewer_context import get_viewer_context
 
     viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
-    session, section, reference = bench_of(viewer).session, demo.demo_section(), demo.demo_reference()
+    session, section, reference = get_viewer_context(viewer).session, demo.demo_section(), demo.demo_reference()
     session.open_section(section)
-    session.open_reference(reference, demo.LABELS)
-    session.set_run(imputation_archive.load(folder / "run.inclust", section, reference))
-    session.choose(demo.hidden_genes()[0])
+    session.open_reference(reference, demo.LABEL_COLUMN)
+    session.add_run(imputation_archive.load(folder / "run.inclust", section, reference))
+    session.select_gene(demo.hidden_genes()[0])
 
 
 def main(argv: list[str]) -> None:
@@ -93,11 +101,11 @@ def main(argv: list[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # napari's and Qt's notes are of no use to who runs the demo
         if task == "draw":
-            draw(folder, genes)
+            draw_tissue_figure(folder, genes)
         else:
             import napari
 
-            furnish(napari.Viewer(title="napari-inclust demo"), folder)
+            open_demo_docks(napari.Viewer(title="napari-inclust demo"), folder)
             napari.run()
 
 

@@ -10,41 +10,43 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 if TYPE_CHECKING:
     import napari
 
-    from .viewer_context import Workbench
+    from .viewer_context import ViewerContext
 
-_LEAST, _WISHED = 360, 430  # pixels: at napari's own font nothing breaks into a second row
+_MINIMUM_WIDTH, _PREFERRED_WIDTH = 360, 430  # pixels: at napari's own font nothing breaks into a second row
 LayerData = tuple[Any, dict[str, Any], str]
 
 
-class _Dock(QWidget):
+class _PluginDock(QWidget):
     """Gives a dock the workbench of its viewer."""
 
     scrolls = True
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
-        from .viewer_context import bench_of
-        from .widgets.scrolled import Scrolled
+        from .viewer_context import get_viewer_context
+        from .widgets.scrolled import DockScrollArea
 
-        self.bench = bench_of(napari_viewer)
-        self.bench.docks.add(self)
-        self.dock = self.make(self.bench)
+        self.context = get_viewer_context(napari_viewer)
+        self.context.docks.add(self)
+        self.dock = self.build_dock(self.context)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        box.addWidget(Scrolled(self.dock) if self.scrolls else self.dock)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)  # else napari fills half of the height with nothing
+        box.addWidget(DockScrollArea(self.dock) if self.scrolls else self.dock)
+        self.setSizePolicy(
+            QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding
+        )  # else napari fills half of the height with nothing
 
-    def make(self, bench: Workbench) -> QWidget:
+    def build_dock(self, context: ViewerContext) -> QWidget:
         raise NotImplementedError
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(max(_WISHED, self.minimumSizeHint().width()), super().sizeHint().height())
+        return QSize(max(_PREFERRED_WIDTH, self.minimumSizeHint().width()), super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         hint = super().minimumSizeHint()
-        return QSize(max(_LEAST, hint.width()), hint.height())
+        return QSize(max(_MINIMUM_WIDTH, hint.width()), hint.height())
 
-    def _fit(self) -> None:
+    def _apply_font_size(self) -> None:
         """napari's size of the text for lists, tables and plots too, which its style sheets leave out."""
         from .theme import font_size
 
@@ -56,146 +58,154 @@ class _Dock(QWidget):
     def changeEvent(self, event: Any) -> None:  # noqa: N802
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
-            self._fit()
+            self._apply_font_size()
 
     def showEvent(self, event: Any) -> None:  # noqa: N802
         super().showEvent(event)
-        self._fit()  # not before: a style sheet that comes later takes it back from the widgets inside
-        self.bench.watch(self)
+        self._apply_font_size()  # not before: a style sheet that comes later takes it back from the widgets inside
+        self.context.close_with_window(self)
 
 
-class DataPlugin(_Dock):
+class DataPlugin(_PluginDock):
     """Plugins > inClust+ > Data."""
 
-    def make(self, bench: Workbench) -> QWidget:
+    def build_dock(self, context: ViewerContext) -> QWidget:
         from .docks.data import DataDock
 
-        return DataDock(bench)
+        return DataDock(context)
 
 
-class TrainPlugin(_Dock):
+class TrainPlugin(_PluginDock):
     """Plugins > inClust+ > Train."""
 
-    def make(self, bench: Workbench) -> QWidget:
+    def build_dock(self, context: ViewerContext) -> QWidget:
         from .docks.train import TrainDock
 
-        return TrainDock(bench)
+        return TrainDock(context)
 
 
-class GenesPlugin(_Dock):
+class GenesPlugin(_PluginDock):
     """Plugins > inClust+ > Genes."""
 
-    def make(self, bench: Workbench) -> QWidget:
+    def build_dock(self, context: ViewerContext) -> QWidget:
         from .docks.genes import GenesDock
 
-        return GenesDock(bench)
+        return GenesDock(context)
 
 
-class QualityPlugin(_Dock):
+class QualityPlugin(_PluginDock):
     """Plugins > inClust+ > Quality."""
 
-    def make(self, bench: Workbench) -> QWidget:
+    def build_dock(self, context: ViewerContext) -> QWidget:
         from .docks.quality import QualityDock
 
-        return QualityDock(bench)
+        return QualityDock(context)
 
 
-class DomainsPlugin(_Dock):
+class DomainsPlugin(_PluginDock):
     """Plugins > inClust+ > Domains."""
 
-    def make(self, bench: Workbench) -> QWidget:
+    def build_dock(self, context: ViewerContext) -> QWidget:
         from .docks.domains import DomainsDock
 
-        return DomainsDock(bench)
+        return DomainsDock(context)
 
 
-class CellsPlugin(_Dock):
+class CellsPlugin(_PluginDock):
     """Plugins > inClust+ > Cells."""
 
-    def make(self, bench: Workbench) -> QWidget:
+    def build_dock(self, context: ViewerContext) -> QWidget:
         from .docks.cells import CellsDock
 
-        return CellsDock(bench)
+        return CellsDock(context)
 
 
-class LatentPlugin(_Dock):
+class LatentPlugin(_PluginDock):
     """Plugins > inClust+ > Scatter plot."""
 
     scrolls = False  # the wheel zooms
 
-    def make(self, bench: Workbench) -> QWidget:
-        from .docks.latent import LatentView
+    def build_dock(self, context: ViewerContext) -> QWidget:
+        from .docks.latent import EmbeddingView
 
-        return LatentView(bench)
+        return EmbeddingView(context)
 
 
-class RegionsPlugin(_Dock):
+class RegionsPlugin(_PluginDock):
     """Plugins > inClust+ > Regions."""
 
-    def make(self, bench: Workbench) -> QWidget:
+    def build_dock(self, context: ViewerContext) -> QWidget:
         from .docks.regions import RegionsDock
 
-        return RegionsDock(bench)
+        return RegionsDock(context)
 
 
-class FigurePlugin(_Dock):
+class FigurePlugin(_PluginDock):
     """Plugins > inClust+ > Figure."""
 
-    def make(self, bench: Workbench) -> QWidget:
+    def build_dock(self, context: ViewerContext) -> QWidget:
         from .docks.figure import FigureDock
 
-        return FigureDock(bench)
+        return FigureDock(context)
 
 
-class SessionPlugin(_Dock):
+class SessionPlugin(_PluginDock):
     """Plugins > inClust+ > Session."""
 
-    def make(self, bench: Workbench) -> QWidget:
+    def build_dock(self, context: ViewerContext) -> QWidget:
         from .docks.session import SessionDock
 
-        return SessionDock(bench)
+        return SessionDock(context)
 
 
-class SavePlugin(_Dock):
+class SavePlugin(_PluginDock):
     """Plugins > inClust+ > Export."""
 
-    def make(self, bench: Workbench) -> QWidget:
-        from .docks.save import SaveDock
+    def build_dock(self, context: ViewerContext) -> QWidget:
+        from .docks.save import ExportDock
 
-        return SaveDock(bench)
+        return ExportDock(context)
 
 
-class MainPlugin(_Dock):
+class MainPlugin(_PluginDock):
     """Plugins > inClust+ > all steps."""
 
     scrolls = False  # each step does
 
-    def make(self, bench: Workbench) -> QWidget:
+    def build_dock(self, context: ViewerContext) -> QWidget:
         from .docks.main import MainDock
 
-        return MainDock(bench)
+        return MainDock(context)
 
 
 def section_layers(section: Any) -> list[LayerData]:
     """The cells as plain layers, for a viewer without docks: a label image of the types, or of the first gene."""
-    from ..paint.layers.cell_layers import GeneLayer, TypeLayer
-    from ..paint.limits import Percentile
+    from ..paint.layers.cell_layers import CategoryLayer, GeneLayer
+    from ..paint.limits import PercentileLimits
     from ..paint.raster.cell_raster import section_raster
     from ..paint.values import CellValues
-    from .controllers.scene import types_of
-    from .state.columns import likely_types
-    from .state.gene_source import log_measured
+    from .controllers.scene import categories_from_column
+    from .state.columns import guess_cell_type_column
+    from .state.gene_source import lognormalised_genes
 
-    raster, names, key = section_raster(section), section.adata.obs_names, likely_types(section.adata.obs)
+    raster, names, key = section_raster(section), section.adata.obs_names, guess_cell_type_column(section.adata.obs)
     if key is not None:
-        return [TypeLayer(raster, types_of(section, key), lambda row: str(names[row])).as_layer_data_tuple()]
+        return [
+            CategoryLayer(
+                raster, categories_from_column(section, key), lambda row: str(names[row])
+            ).as_layer_data_tuple()
+        ]
     if section.genes:
-        painted = CellValues(section.genes[0], log_measured(section).column(0))
+        painted = CellValues(section.genes[0], lognormalised_genes(section).column(0))
     else:
         assert section.predicted is not None
         name, kind = next(iter(section.predicted.kinds.items()))
         painted = CellValues(name, section.predicted.values(name), kind)
-    return [GeneLayer(raster, painted, Percentile().get_limits(painted.values), lambda row: str(names[row])).as_layer_data_tuple()]
+    return [
+        GeneLayer(
+            raster, painted, PercentileLimits().get_limits(painted.values), lambda row: str(names[row])
+        ).as_layer_data_tuple()
+    ]
 
 
 def open_demo() -> list[LayerData]:
@@ -208,35 +218,35 @@ def open_demo() -> list[LayerData]:
 
     from ..io.demo import demo_reference, demo_section
 
-    section, viewer, bench = demo_section(), napari.current_viewer(), current_bench()
+    section, viewer, bench = demo_section(), napari.current_viewer(), current_context()
     if bench is not None:
-        QTimer.singleShot(0, lambda: _take_over(viewer, bench, section, demo_reference()))
+        QTimer.singleShot(0, lambda: _replace_sample_layers(viewer, bench, section, demo_reference()))
     return section_layers(section)
 
 
-def _take_over(viewer: Any, bench: Workbench, section: Any, reference: Any) -> None:
+def _replace_sample_layers(viewer: Any, context: ViewerContext, section: Any, reference: Any) -> None:
     from .controllers.loading import DEMO
-    from .state.columns import likely_types
+    from .state.columns import guess_cell_type_column
 
     for layer in [x for x in viewer.layers if x.source.sample == ("napari-inclust", "demo")]:
         viewer.layers.remove(layer)
-    bench.loading.path.update(section=DEMO, reference=DEMO)
-    bench.session.open_section(section)
-    bench.session.open_reference(reference, likely_types(reference.adata.obs))
-    show_docks(viewer, bench)
+    context.loading_controller.paths.update(section=DEMO, reference=DEMO)
+    context.session.open_section(section)
+    context.session.open_reference(reference, guess_cell_type_column(reference.adata.obs))
+    ensure_main_dock(viewer, context)
 
 
-def show_docks(viewer: Any, bench: Workbench) -> None:
+def ensure_main_dock(viewer: Any, context: ViewerContext) -> None:
     """Open the composed dock when none of ours is open."""
-    if not len(bench.docks):
+    if not len(context.docks):
         viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
 
 
-def current_bench() -> Workbench | None:
+def current_context() -> ViewerContext | None:
     """The workbench of the viewer that napari shows, if any."""
     import napari
 
-    from .viewer_context import bench_of
+    from .viewer_context import get_viewer_context
 
     viewer = napari.current_viewer()
-    return None if viewer is None else bench_of(viewer)
+    return None if viewer is None else get_viewer_context(viewer)

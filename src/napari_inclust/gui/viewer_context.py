@@ -6,30 +6,30 @@ import weakref
 from typing import Any
 
 from ..paint.layers import canvas as parts
-from .controllers.activity import Activity
-from .controllers.cell_selection import Marking
-from .controllers.domain_controller import Find, Finding, real_find
-from .controllers.embedding_controller import Placing
-from .controllers.figures import Figures
-from .controllers.loading import Loading
-from .controllers.regions import Regions, weak
-from .controllers.reliability_controller import Judging
-from .controllers.saving import Saving
-from .controllers.scene import Scene
-from .controllers.side_by_side import Beside
-from .controllers.swipe import Swiping
-from .controllers.task_controller import Tasking
-from .controllers.theming import Theming
-from .controllers.tissue import Tissue
-from .controllers.training import Steps, Training, real_steps
-from .sessions.session_io import Restore
-from .state.selection import Selection
+from .controllers.activity import TrainingActivity
+from .controllers.cell_selection import CellSelection
+from .controllers.domain_controller import DomainController, DomainSearch, run_domain_search
+from .controllers.embedding_controller import EmbeddingController
+from .controllers.figures import FigureController
+from .controllers.loading import LoadingController
+from .controllers.regions import RegionController, weak_region_lookup
+from .controllers.reliability_controller import ReliabilityController
+from .controllers.saving import ExportController
+from .controllers.scene import CanvasController
+from .controllers.side_by_side import SideBySide
+from .controllers.swipe import SwipeController
+from .controllers.task_controller import TaskController
+from .controllers.theming import ThemeObserver
+from .controllers.tissue import ImageController
+from .controllers.training import TrainingController, TrainingSteps, train_and_impute
+from .sessions.session_io import SessionIO
+from .state.selection import SelectedCells
 from .state.session import Session
 
-_benches: weakref.WeakKeyDictionary[Any, Workbench] = weakref.WeakKeyDictionary()
+_contexts: weakref.WeakKeyDictionary[Any, ViewerContext] = weakref.WeakKeyDictionary()
 
 
-class Workbench:
+class ViewerContext:
     """Session, reading, training, domains and painting of one viewer.
 
     Parameters
@@ -42,40 +42,44 @@ class Workbench:
         The generator of domains; replaced in tests.
     """
 
-    def __init__(self, viewer: Any, steps: Steps = real_steps, find: Find = real_find) -> None:
+    def __init__(
+        self, viewer: Any, train: TrainingSteps = train_and_impute, search: DomainSearch = run_domain_search
+    ) -> None:
         self.session = Session()
-        self.loading = Loading(self.session)
-        self.saving = Saving(self.session)
-        self.training = Training(self.session, steps)
-        self.activity = Activity(self.training)
-        self.tasking = Tasking(self.session)
-        self.finding = Finding(self.session, find)
-        self.judging = Judging(self.session)
-        self.figures = Figures(self.session)
-        self.scene = Scene(viewer, self.session, self.finding, self.judging)
-        self.beside = Beside(viewer, self.session, self.loading, self.scene)
-        self.swiping = Swiping(viewer, self.scene)
-        self.selection = Selection(self.session)
-        self.marking = Marking(viewer, self.scene, self.selection)
-        self.regions = Regions(viewer, self.scene, self.selection)
-        self.marking.tell_regions(weak(self.regions))
-        self.placing = Placing(self.session)
-        self.tissue = Tissue(viewer, self.session, self.loading)
-        self.theming = Theming(self.scene, self.marking, self.regions.layer)
-        self.restore = Restore(viewer, self)
-        self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.loading_controller = LoadingController(self.session)
+        self.export_controller = ExportController(self.session)
+        self.training_controller = TrainingController(self.session, train)
+        self.training_activity = TrainingActivity(self.training_controller)
+        self.task_controller = TaskController(self.session)
+        self.domain_controller = DomainController(self.session, search)
+        self.reliability_controller = ReliabilityController(self.session)
+        self.figure_controller = FigureController(self.session)
+        self.canvas_controller = CanvasController(
+            viewer, self.session, self.domain_controller, self.reliability_controller
+        )
+        self.side_by_side = SideBySide(viewer, self.session, self.loading_controller, self.canvas_controller)
+        self.swipe_controller = SwipeController(viewer, self.canvas_controller)
+        self.selected_cells = SelectedCells(self.session)
+        self.cell_selection = CellSelection(viewer, self.canvas_controller, self.selected_cells)
+        self.region_controller = RegionController(viewer, self.canvas_controller, self.selected_cells)
+        self.cell_selection.set_region_lookup(weak_region_lookup(self.region_controller))
+        self.embedding_controller = EmbeddingController(self.session)
+        self.image_controller = ImageController(viewer, self.session, self.loading_controller)
+        self.theme_observer = ThemeObserver(self.canvas_controller, self.cell_selection, self.region_controller.layer)
+        self.session_io = SessionIO(viewer, self)
+        self._watched_windows: weakref.WeakSet[Any] = weakref.WeakSet()
         self.docks: weakref.WeakSet[Any] = weakref.WeakSet()
         self.closed = False
 
-    def watch(self, widget: Any) -> None:
+    def close_with_window(self, widget: Any) -> None:
         """Close with the main window that holds a dock."""
         from qtpy.QtWidgets import QMainWindow
 
         window = widget.parentWidget()
         while window is not None and not (isinstance(window, QMainWindow) and window.parentWidget() is None):
             window = window.parentWidget()
-        if window is not None and window not in self._watched:
-            self._watched.add(window)
+        if window is not None and window not in self._watched_windows:
+            self._watched_windows.add(window)
             me = weakref.ref(self)
             window.destroyed.connect(lambda: me() is not None and me().close())  # type: ignore[union-attr]
 
@@ -83,30 +87,30 @@ class Workbench:
         """Stop the workers and let go of the viewer."""
         if not self.closed:
             self.closed = True
-            self.theming.close()
-            self.loading.close()
-            self.activity.close()
-            self.training.close()
-            self.tasking.close()
-            self.saving.close()
-            self.finding.close()
-            self.judging.close()
-            self.figures.close()
-            self.restore.close()
-            self.placing.close()
-            self.tissue.close()
-            self.regions.close()
-            self.marking.close()
-            self.selection.close()
-            self.beside.close()
-            self.swiping.close()
-            self.scene.close()
+            self.theme_observer.close()
+            self.loading_controller.close()
+            self.training_activity.close()
+            self.training_controller.close()
+            self.task_controller.close()
+            self.export_controller.close()
+            self.domain_controller.close()
+            self.reliability_controller.close()
+            self.figure_controller.close()
+            self.session_io.close()
+            self.embedding_controller.close()
+            self.image_controller.close()
+            self.region_controller.close()
+            self.cell_selection.close()
+            self.selected_cells.close()
+            self.side_by_side.close()
+            self.swipe_controller.close()
+            self.canvas_controller.close()
 
 
-def bench_of(viewer: Any) -> Workbench:
+def get_viewer_context(viewer: Any) -> ViewerContext:
     """The workbench of a viewer, made when there is none."""
-    viewer = parts.unwrapped(viewer)
-    bench = _benches.get(viewer)
+    viewer = parts.unwrap(viewer)
+    bench = _contexts.get(viewer)
     if bench is None or bench.closed:
-        bench = _benches[viewer] = Workbench(viewer)
+        bench = _contexts[viewer] = ViewerContext(viewer)
     return bench

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..data.section import Section
-    from ..paint.values import CellTypes, CellValues
+    from ..paint.values import CellCategories, CellValues
 
 
 def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
@@ -26,20 +26,36 @@ def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     from napari.utils.notifications import show_error
 
     from ..errors import InclustError
-    from ..paint.layers.cell_layers import GeneLayer, TypeLayer
-    from .viewer_context import bench_of
+    from ..paint.layers.cell_layers import CategoryLayer, GeneLayer
+    from .viewer_context import get_viewer_context
 
     viewer = napari.current_viewer()
-    layer = None if viewer is None else next((x for x in viewer.layers if x.name == meta.get("name") and isinstance(x, (GeneLayer, TypeLayer))), None)
-    session = None if viewer is None else bench_of(viewer).session
+    layer = (
+        None
+        if viewer is None
+        else next(
+            (x for x in viewer.layers if x.name == meta.get("name") and isinstance(x, (GeneLayer, CategoryLayer))), None
+        )
+    )
+    session = None if viewer is None else get_viewer_context(viewer).session
     try:
-        painter = None if viewer is None else bench_of(viewer).scene.painter
-        if layer is None or session is None or session.section is None or painter is None or layer.raster is not painter.raster:
-            raise InclustError(f"{meta.get('name')} is not a layer of the open section with its cells: save it as a picture instead (.tif, .png).")
+        painter = None if viewer is None else get_viewer_context(viewer).canvas_controller.painter
+        if (
+            layer is None
+            or session is None
+            or session.section is None
+            or painter is None
+            or layer.raster is not painter.raster
+        ):
+            raise InclustError(
+                f"{meta.get('name')} is not a layer of the open section with its cells: save it as a picture instead (.tif, .png)."
+            )
         if isinstance(layer, GeneLayer):
-            write_values(Path(path), session.section, layer.painted, {} if session.run is None else session.run.provenance)
+            write_values(
+                Path(path), session.section, layer.cell_values, {} if session.run is None else session.run.provenance
+            )
         else:
-            write_types(Path(path), session.section, layer.types)
+            write_categories(Path(path), session.section, layer.cell_categories)
     except InclustError as error:
         show_error(str(error))
         return []
@@ -60,18 +76,20 @@ def write_values(path: Path, section: Section, painted: CellValues, provenance: 
 
     from ..errors import DataError
     from ..io.writers.atomic import check_output
-    from ..io.writers.imputation import OneGene
-    from ..io.writers.imputed import write_one
+    from ..io.writers.imputation import SingleGene
+    from ..io.writers.imputed import write_single_gene
 
     if len(painted.values) != section.n_cells:
-        raise DataError(f"{painted.name} has {len(painted.values)} values, but the section {section.n_cells} cells: the layer is of another section.")
+        raise DataError(
+            f"{painted.name} has {len(painted.values)} values, but the section {section.n_cells} cells: the layer is of another section."
+        )
     check_output(path, (".h5ad", ".csv"), inputs=[p for p in (section.path,) if p is not None])
     spread = np.full(section.n_cells, np.nan, dtype=np.float32) if painted.spread is None else painted.spread
-    gene = OneGene(section, painted.name, painted.values, spread, painted.kind, painted.score, provenance)
-    write_one(path, gene, command="napari: File > Save", unit=painted.unit)
+    gene = SingleGene(section, painted.name, painted.values, spread, painted.kind, painted.score, provenance)
+    write_single_gene(path, gene, command="napari: File > Save", unit=painted.unit)
 
 
-def write_types(path: Path, section: Section, types: CellTypes) -> None:
+def write_categories(path: Path, section: Section, types: CellCategories) -> None:
     """Categories of the cells, such as types or domains, with their colours. Raises as `write_values`."""
     import pandas as pd
     from matplotlib.colors import to_hex
@@ -81,11 +99,18 @@ def write_types(path: Path, section: Section, types: CellTypes) -> None:
     from ..io.writers.atomic import check_output, write_csv
 
     if len(types.codes) != section.n_cells:
-        raise DataError(f"{types.name} has {len(types.codes)} cells, but the section {section.n_cells}: the layer is of another section.")
+        raise DataError(
+            f"{types.name} has {len(types.codes)} cells, but the section {section.n_cells}: the layer is of another section."
+        )
     check_output(path, (".h5ad", ".csv"), inputs=[p for p in (section.path,) if p is not None])
     column = pd.Categorical.from_codes(types.codes, categories=list(types.categories))
     if path.suffix == ".csv":
-        table = pd.DataFrame({"x_um": section.xy[:, 0], "y_um": section.xy[:, 1], types.name: column}, index=pd.Index(section.adata.obs_names, name="cell"))
+        table = pd.DataFrame(
+            {"x_um": section.xy[:, 0], "y_um": section.xy[:, 1], types.name: column},
+            index=pd.Index(section.adata.obs_names, name="cell"),
+        )
         write_csv(table, path)
         return
-    write_annotated(path, section.adata, {types.name: column}, {f"{types.name}_colors": [to_hex(c) for c in types.colours]})
+    write_annotated(
+        path, section.adata, {types.name: column}, {f"{types.name}_colors": [to_hex(c) for c in types.colours]}
+    )

@@ -14,32 +14,34 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..training.batches import chunks
+from ..training.batches import row_chunks
 from ..training.trained import Trained
-from ..utils.attention import attention, unit
+from ..utils.attention import attention_weights, normalise_rows
 from ..utils.pca import PCA
 
-COMPONENTS = 50
-TEMPERATURES = (0.05, 0.1, 0.2)
-_LEAST_SPREAD = 1e-2  # of a direction before it is divided by it
+N_COMPONENTS = 50
+ATTENTION_TEMPERATURES = (0.05, 0.1, 0.2)
+_MIN_SD = 1e-2  # of a direction before it is divided by it
 
 Matrix = NDArray[np.float32]
-Places = Mapping[str, Matrix]  # of some cells: "latent 0" (cells, latent), "hidden 0" (cells, units), ..., "components" (cells, components)
+Embeddings = Mapping[
+    str, Matrix
+]  # of some cells: "latent 0" (cells, latent), "hidden 0" (cells, units), ..., "components" (cells, components)
 
 
-class BlockReadout(Protocol):
+class BlockPredictor(Protocol):
     """Predicts all features of a block."""
 
     @property
     def name(self) -> str: ...
 
-    def predict(self, places: Places) -> Matrix:
+    def predict(self, embeddings: Embeddings) -> Matrix:
         """(cells, features)."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class Attention:
+class BlockAttentionPredictor:
     """The mean over cells of the source, weighted by softmax(cosine / temperature).
 
     Attributes
@@ -49,54 +51,70 @@ class Attention:
     """
 
     name: str
-    place: str
-    anchors: Matrix
-    known: Matrix
+    embedding_name: str
+    source_embeddings: Matrix
+    source_values: Matrix
     temperature: float
 
-    def predict(self, places: Places) -> Matrix:
-        out: Matrix = attention(places[self.place], self.anchors, self.temperature) @ self.known
+    def predict(self, embeddings: Embeddings) -> Matrix:
+        out: Matrix = (
+            attention_weights(embeddings[self.embedding_name], self.source_embeddings, self.temperature)
+            @ self.source_values
+        )
         return out
 
 
 @dataclass(frozen=True, eq=False)
-class Ridge:
+class BlockRidgePredictor:
     """Linear regression on standardised coordinates, its slopes shrunk."""
 
     name: str
-    place: str
-    shift: Matrix
-    scale: Matrix
+    embedding_name: str
+    embedding_mean: Matrix
+    embedding_sd: Matrix
     slopes: Matrix
-    mean: Matrix
+    intercept: Matrix
 
     @classmethod
-    def fit(cls, name: str, place: str, x: Matrix, known: sp.csr_matrix, penalty: float) -> Ridge:
+    def fit(
+        cls, name: str, embedding_name: str, x: Matrix, source_values: sp.csr_matrix, penalty: float
+    ) -> BlockRidgePredictor:
         """Slopes (d, features) from x (source cells, d) to known (source cells, features); the penalty in units of the number of cells."""
         shift: Matrix = x.mean(0)
-        scale: Matrix = x.std(0) + np.float32(_LEAST_SPREAD)
+        scale: Matrix = x.std(0) + np.float32(_MIN_SD)
         x = (x - shift) / scale
-        slopes = np.linalg.solve(x.T @ x + len(x) * penalty * np.eye(x.shape[1], dtype=np.float32), (known.T @ x).T)
-        return cls(name, place, shift, scale, slopes.astype(np.float32), np.asarray(known.mean(0), dtype=np.float32).ravel())
+        slopes = np.linalg.solve(
+            x.T @ x + len(x) * penalty * np.eye(x.shape[1], dtype=np.float32), (source_values.T @ x).T
+        )
+        return cls(
+            name,
+            embedding_name,
+            shift,
+            scale,
+            slopes.astype(np.float32),
+            np.asarray(source_values.mean(0), dtype=np.float32).ravel(),
+        )
 
-    def predict(self, places: Places) -> Matrix:
-        out: Matrix = ((places[self.place] - self.shift) / self.scale @ self.slopes + self.mean).astype(np.float32)
+    def predict(self, embeddings: Embeddings) -> Matrix:
+        out: Matrix = (
+            (embeddings[self.embedding_name] - self.embedding_mean) / self.embedding_sd @ self.slopes + self.intercept
+        ).astype(np.float32)
         return out
 
 
 @dataclass(frozen=True, eq=False)
-class Decoder:
+class BlockDecoderPredictor:
     """The trained decoder itself."""
 
     name: str
-    place: str
+    embedding_name: str
     decode: Callable[[Matrix], Matrix]
 
-    def predict(self, places: Places) -> Matrix:
-        return self.decode(places[self.place])
+    def predict(self, embeddings: Embeddings) -> Matrix:
+        return self.decode(embeddings[self.embedding_name])
 
 
-class Placing:
+class CellEmbedder:
     """Where cells of any table stand, seen with the covariate of a source.
 
     Parameters
@@ -109,34 +127,53 @@ class Placing:
         Cells of the source from which the components are found: few.
     """
 
-    def __init__(self, trained: Trained, source: str, inputs: tuple[str, ...], own: tuple[str, ...] | None, rows: NDArray[np.intp]) -> None:
-        self.trained, self.source, self.inputs, self.own = trained, source, inputs, own
-        self.covariate = trained.plan.table(source).covariate
-        self.components = self._components(rows) if own == inputs else None
+    def __init__(
+        self,
+        trained: Trained,
+        source_table: str,
+        inputs: tuple[str, ...],
+        source_inputs: tuple[str, ...] | None,
+        rows: NDArray[np.intp],
+    ) -> None:
+        self.trained, self.source_table, self.inputs, self.source_inputs = trained, source_table, inputs, source_inputs
+        self.covariate = trained.plan.table(source_table).mean_covariate
+        self.components = self._fit_components(rows) if source_inputs == inputs else None
 
-    def _components(self, rows: NDArray[np.intp]) -> PCA:
+    def _fit_components(self, rows: NDArray[np.intp]) -> PCA:
         """Principal components of what the encoder sees of the source."""
-        return PCA.fit(self.seen(self.source, rows), COMPONENTS, self.trained.trainer.config.seed)
+        return PCA.fit(self.scaled_inputs(self.source_table, rows), N_COMPONENTS, self.trained.trainer.config.seed)
 
-    def seen(self, table: str, rows: NDArray[np.intp]) -> Matrix:
+    def scaled_inputs(self, table: str, rows: NDArray[np.intp]) -> Matrix:
         """(cells, inputs) scaled values, zero where the encoder sees nothing."""
         trainer = self.trained.trainer
-        mask = self.trained.shown(table, self.own if table == self.source else self.inputs)[0][trainer.inputs]
-        out: Matrix = trainer.take(table, rows)[0][0].cpu().numpy() * mask.astype(np.float32)
+        mask = self.trained.input_masks(table, self.source_inputs if table == self.source_table else self.inputs)[0][
+            trainer.input_indices
+        ]
+        out: Matrix = trainer.get_batch(table, rows)[0][0].cpu().numpy() * mask.astype(np.float32)
         return out
 
-    def __call__(self, table: str, rows: NDArray[np.intp]) -> Places:
+    def __call__(self, table: str, rows: NDArray[np.intp]) -> Embeddings:
         """Places of some cells of a table."""
-        inputs = self.own if table == self.source else self.inputs
+        inputs = self.source_inputs if table == self.source_table else self.inputs
         z = self.trained.encode(table, inputs, rows)[0]
-        hidden = self.trained.hidden(z, self.covariate)
-        found = {f"latent {n}": each for n, each in enumerate(z)} | {f"hidden {n}": each for n, each in enumerate(hidden)}
+        hidden = self.trained.decoder_activations(z, self.covariate)
+        found = {f"latent {n}": each for n, each in enumerate(z)} | {
+            f"hidden {n}": each for n, each in enumerate(hidden)
+        }
         if self.components is not None:
-            found["components"] = np.concatenate([self.components.transform(self.seen(table, rows[c])) for c in chunks(len(rows))])
+            found["components"] = np.concatenate(
+                [self.components.transform(self.scaled_inputs(table, rows[c])) for c in row_chunks(len(rows))]
+            )
         return found
 
 
-def build(placing: Placing, rows: NDArray[np.intp], few: NDArray[np.intp], known: sp.csr_matrix, decode: Callable[[Matrix, int], Matrix]) -> list[BlockReadout]:
+def build_block_predictors(
+    embedder: CellEmbedder,
+    rows: NDArray[np.intp],
+    attention_positions: NDArray[np.intp],
+    source_values: sp.csr_matrix,
+    decode: Callable[[Matrix, int], Matrix],
+) -> list[BlockPredictor]:
     """All readouts from the cells of a source.
 
     Parameters
@@ -150,15 +187,21 @@ def build(placing: Placing, rows: NDArray[np.intp], few: NDArray[np.intp], known
     decode
         (latent (cells, d), network) -> (cells, features) on that scale.
     """
-    near = known[few].toarray()
-    found: list[BlockReadout] = []
-    for place, x in placing(placing.source, rows).items():
+    near = source_values[attention_positions].toarray()
+    found: list[BlockPredictor] = []
+    for place, x in embedder(embedder.source_table, rows).items():
         kind, _, network = place.partition(" ")
         if kind != "hidden":
-            anchors = unit(x[few])
-            found += [Attention(f"{place}, attention {t:g}", place, anchors, near, t) for t in TEMPERATURES]
+            anchors = normalise_rows(x[attention_positions])
+            found += [
+                BlockAttentionPredictor(f"{place}, attention {t:g}", place, anchors, near, t)
+                for t in ATTENTION_TEMPERATURES
+            ]
         penalties = {"latent": (1.0,), "hidden": (0.3, 5.0), "components": (0.5,)}[kind]
-        found += [Ridge.fit(f"{place}, ridge {penalty:g}", place, x, known, penalty) for penalty in penalties]
+        found += [
+            BlockRidgePredictor.fit(f"{place}, ridge {penalty:g}", place, x, source_values, penalty)
+            for penalty in penalties
+        ]
         if kind == "latent":
-            found.append(Decoder(f"decoder {network}", place, lambda z, n=int(network): decode(z, n)))  # type: ignore[misc]
+            found.append(BlockDecoderPredictor(f"decoder {network}", place, lambda z, n=int(network): decode(z, n)))  # type: ignore[misc]
     return found

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import normalize as val
-from ..data.subsample import uniform
+from ..data.subsample import sample_uniform
 from ..errors import DataError, RunError
 from ..utils.pca import PCA
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ..data.section import Section
     from .run import Run
 
-MOST_UMAP = 20_000  # cells that UMAP places; more take minutes
-LATENT_COMPONENTS = 50  # of the latents of all members
+MAX_UMAP_CELLS = 20_000  # cells that UMAP places; more take minutes
+MAX_LATENT_COMPONENTS = 50  # of the latents of all members
 _CHUNK = 8192  # cells encoded at once
 COMPONENTS = 30  # of measured values, where there is no latent
 NEIGHBOURS = 15  # UMAP's own default
@@ -41,21 +41,21 @@ class Embedding:
         For every cell, which of the placed ones it goes with: itself, or the nearest in what was embedded.
     """
 
-    name: str
+    method: str
     source: str
     xy: NDArray[np.float32]
-    rows: NDArray[np.intp]
-    follows: NDArray[np.intp]
+    embedded_rows: NDArray[np.intp]
+    nearest_embedded: NDArray[np.intp]
 
     @property
     def note(self) -> str:
         """What is shown, in a sentence."""
-        if len(self.rows) == len(self.follows):
-            return f"{self.name} of {self.source}, {len(self.rows):,} cells."
-        return f"{self.name} of {self.source}: {len(self.rows):,} of {len(self.follows):,} cells, drawn at random; each other cell goes with the most similar of them."
+        if len(self.embedded_rows) == len(self.nearest_embedded):
+            return f"{self.method} of {self.source}, {len(self.embedded_rows):,} cells."
+        return f"{self.method} of {self.source}: {len(self.embedded_rows):,} of {len(self.nearest_embedded):,} cells, drawn at random; each other cell goes with the most similar of them."
 
 
-def features(section: Section, run: Run | None) -> tuple[NDArray[np.float32], str]:
+def embedding_features(section: Section, run: Run | None) -> tuple[NDArray[np.float32], str]:
     """(cells, components) the run's latent, or principal components of the measured genes; and which it is."""
     if run is not None:
         return run_latent(run, section), "the run's latent"
@@ -70,39 +70,41 @@ def run_latent(run: Run, section: Section) -> NDArray[np.float32]:
     RunError
         The run was trained on other cells.
     """
-    from ..training.batches import chunks
-    from ..training.inference import encode
+    from ..training.batches import row_chunks
+    from ..training.inference import encode_cells
 
     if list(run.section.adata.obs_names) != list(section.adata.obs_names):
         raise RunError(
             f"the run was trained on {run.section.name} ({run.section.n_cells} cells), not on these {section.n_cells} cells. Use a run of this section."
         )
-    parts = [encode(run.trainer, "section", rows).z for rows in chunks(section.n_cells, _CHUNK)]
+    parts = [encode_cells(run.trainer, "section", rows).z for rows in row_chunks(section.n_cells, _CHUNK)]
     z = np.concatenate([part.transpose(1, 0, 2).reshape(part.shape[1], -1) for part in parts])
     z -= z.mean(0)
     value, vector = np.linalg.eigh(z.T @ z)
-    d = max(1, min(LATENT_COMPONENTS, len(z) // 10, int((value > 1e-6 * value[-1]).sum())))
+    d = max(1, min(MAX_LATENT_COMPONENTS, len(z) // 10, int((value > 1e-6 * value[-1]).sum())))
     out: NDArray[np.float32] = (z @ vector[:, ::-1][:, :d]).astype(np.float32)
     return out
 
 
-def measured_components(section: Section, k: int = COMPONENTS) -> NDArray[np.float32]:
+def measured_components(section: Section, n_components: int = COMPONENTS) -> NDArray[np.float32]:
     """(cells, at most k) principal components of the log-normalised values."""
     if not section.genes:
-        raise DataError(f"{section.name} holds no measured genes, only predictions of a run: cells cannot be placed by them. Open what was measured.")
+        raise DataError(
+            f"{section.name} holds no measured genes, only predictions of a run: cells cannot be placed by them. Open what was measured."
+        )
     values = val.lognormalise(section.matrix, section.values.kind)
-    return PCA.fit(values, k).transform(values).astype(np.float32)
+    return PCA.fit(values, n_components).transform(values).astype(np.float32)
 
 
-def pca(x: NDArray[np.floating[Any]], source: str) -> Embedding:
+def pca(features: NDArray[np.floating[Any]], source: str) -> Embedding:
     """The first two components of features that are principal components already."""
-    every = np.arange(len(x))
-    xy = np.zeros((len(x), 2), dtype=np.float32)
-    xy[:, : min(2, x.shape[1])] = x[:, :2]
+    every = np.arange(len(features))
+    xy = np.zeros((len(features), 2), dtype=np.float32)
+    xy[:, : min(2, features.shape[1])] = features[:, :2]
     return Embedding("PCA", source, xy, every, every)
 
 
-def umap(x: NDArray[np.floating[Any]], source: str, seed: int = 0, most: int = MOST_UMAP) -> Embedding:
+def umap(features: NDArray[np.floating[Any]], source: str, seed: int = 0, max_cells: int = MAX_UMAP_CELLS) -> Embedding:
     """UMAP (McInnes et al., arXiv 1802.03426) of at most `most` cells, drawn at random.
 
     Parameters
@@ -112,14 +114,23 @@ def umap(x: NDArray[np.floating[Any]], source: str, seed: int = 0, most: int = M
     from sklearn.neighbors import NearestNeighbors
     from umap import UMAP  # type: ignore[import-untyped]
 
-    n = len(x)
-    rows = uniform(n, most, seed)
+    n = len(features)
+    rows = sample_uniform(n, max_cells, seed)
     near = max(2, min(NEIGHBOURS, len(rows) - 1))
-    start = x[rows, :2] if x.shape[1] > 1 else np.repeat(x[rows], 2, axis=1)
-    start = 10 * (start - start.min(0)) / np.maximum(np.ptp(start, axis=0), 1e-9)  # PCA as the start: no eigenvectors of the graph, which fail on small sets
+    start = features[rows, :2] if features.shape[1] > 1 else np.repeat(features[rows], 2, axis=1)
+    start = (
+        10 * (start - start.min(0)) / np.maximum(np.ptp(start, axis=0), 1e-9)
+    )  # PCA as the start: no eigenvectors of the graph, which fail on small sets
     start = start + np.random.default_rng(seed).normal(scale=1e-4, size=start.shape)
-    placed = UMAP(n_neighbors=near, init=start.astype(np.float32), random_state=seed, n_jobs=1).fit_transform(x[rows])
+    placed = UMAP(n_neighbors=near, init=start.astype(np.float32), random_state=seed, n_jobs=1).fit_transform(
+        features[rows]
+    )
     follows = np.arange(n)
     if len(rows) < n:
-        follows = NearestNeighbors(n_neighbors=1).fit(x[rows]).kneighbors(x, return_distance=False)[:, 0].astype(np.intp)
+        follows = (
+            NearestNeighbors(n_neighbors=1)
+            .fit(features[rows])
+            .kneighbors(features, return_distance=False)[:, 0]
+            .astype(np.intp)
+        )
     return Embedding("UMAP", source, np.asarray(placed, dtype=np.float32), rows, follows)

@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..training.inference import Cells
-from ..utils.progress import stage
-from .linear import Formula, Source, Term, evaluate, total
-from .predictors import Genes, Readout, Wanted
-from .rescale import Levels, Shape
-from .similarity import Likeness
+from ..training.inference import EncodedCells
+from ..utils.progress import progress_stage
+from .linear import FeatureMap, LinearPrediction, LinearTerm, evaluate, sum_predictions
+from .predictors import BasePredictor, ReferenceGenes, RequestedGenes
+from .rescale import SectionScale, ValueTransform
+from .similarity import CellSimilarity
 from .stacking import weights_by_fold
 
 Matrix = NDArray[np.floating[Any]]
-FULL = 0.5  # share of the member that sees every gene in the prediction of an unmeasured gene
-NEGLIGIBLE = 0.01  # weight of a readout below which it is left out
-_RIDGE = 3.0
+FULL_MEMBER_SHARE = 0.5  # share of the member that sees every gene in the prediction of an unmeasured gene
+MIN_WEIGHT = 0.01  # weight of a readout below which it is left out
+_RIDGE_PENALTY = 3.0
 
 
 @dataclass(frozen=True)
-class Choices:
+class StackingParameters:
     """What the held-out genes decided; saved with a run.
 
     Attributes
@@ -38,17 +38,17 @@ class Choices:
 
     readouts: list[list[float]] = field(default_factory=list)
     refinements: list[list[float]] = field(default_factory=list)
-    shape: Shape = field(default_factory=Shape)
+    shape: ValueTransform = field(default_factory=ValueTransform)
 
 
 @dataclass(frozen=True, eq=False)
-class ShownGenes:
+class VisibleGenes:
     """The section's own genes, those that a member sees."""
 
-    shown: list[NDArray[np.intp]]
+    visible_genes: list[NDArray[np.intp]]
 
-    def matrix(self, cells: Cells, member: int) -> Matrix:
-        values: Matrix = cells.x[member][:, self.shown[member]]
+    def design_matrix(self, cells: EncodedCells, member: int) -> Matrix:
+        values: Matrix = cells.inputs[member][:, self.visible_genes[member]]
         return values
 
 
@@ -56,14 +56,14 @@ class ShownGenes:
 class CommonFactor:
     """The mean of these genes in a cell."""
 
-    shown: list[NDArray[np.intp]]
+    visible_genes: list[NDArray[np.intp]]
 
-    def matrix(self, cells: Cells, member: int) -> Matrix:
-        mean: Matrix = cells.x[member][:, self.shown[member]].mean(1, keepdims=True)
+    def design_matrix(self, cells: EncodedCells, member: int) -> Matrix:
+        mean: Matrix = cells.inputs[member][:, self.visible_genes[member]].mean(1, keepdims=True)
         return mean
 
 
-class Predictor:
+class StackedPredictor:
     """Predicts genes (positions: shared first, then reference-only).
 
     Parameters
@@ -76,13 +76,34 @@ class Predictor:
         None made yet: empty ones, with which only `learn` works.
     """
 
-    def __init__(self, readouts: list[Readout], genes: Genes, levels: Levels, likeness: Likeness, fold: NDArray[np.intp], choices: Choices) -> None:
-        self.readouts, self.genes, self.levels, self.likeness, self.fold, self.choices = readouts, genes, levels, likeness, fold, choices
-        self.anchors, self.shown = likeness.anchors, likeness.shown
-        self.folds = len(self.shown) - 1
-        self._refining: list[Source] = [ShownGenes(self.shown), likeness, CommonFactor(self.shown)]
+    def __init__(
+        self,
+        base_predictors: list[BasePredictor],
+        reference_genes: ReferenceGenes,
+        section_scale: SectionScale,
+        similarity: CellSimilarity,
+        gene_fold: NDArray[np.intp],
+        parameters: StackingParameters,
+    ) -> None:
+        (
+            self.base_predictors,
+            self.reference_genes,
+            self.section_scale,
+            self.similarity,
+            self.gene_fold,
+            self.parameters,
+        ) = base_predictors, reference_genes, section_scale, similarity, gene_fold, parameters
+        self.standardisation_cells, self.visible_genes = similarity.standardisation_cells, similarity.visible_genes
+        self.n_folds = len(self.visible_genes) - 1
+        self._refinement_maps: list[FeatureMap] = [
+            VisibleGenes(self.visible_genes),
+            similarity,
+            CommonFactor(self.visible_genes),
+        ]
 
-    def learn(self, sample: Cells, anchored: NDArray[np.intp], truth: Matrix) -> tuple[Predictor, NDArray[np.float32]]:
+    def fit(
+        self, sample_cells: EncodedCells, standardisation_positions: NDArray[np.intp], truth: Matrix
+    ) -> tuple[StackedPredictor, NDArray[np.float32]]:
         """Make every choice on the held-out genes of a sample of cells; what predicts a fold is chosen without it.
 
         Parameters
@@ -95,132 +116,172 @@ class Predictor:
         -------
         The predictor with these choices, and its held-out predictions of the sample (sampled cells, shared genes).
         """
-        n = len(self.fold)
-        members = [(m, np.flatnonzero(self.fold == m)) for m in range(self.folds)]
-        held_out = [np.zeros((sample.n, n), dtype=np.float32) for _ in self.readouts]
-        for m, here in stage("predicting the hidden genes", members):
-            wanted = self.genes.wanted(here)
-            for out, readout in zip(held_out, self.readouts, strict=True):
-                predicted = readout.matrix(sample, m) @ readout.vectors(m, wanted)
-                out[:, here] = standardised(predicted[anchored], predicted)
-        weights = weights_by_fold(held_out, truth, self.fold)
+        n = len(self.gene_fold)
+        members = [(m, np.flatnonzero(self.gene_fold == m)) for m in range(self.n_folds)]
+        held_out = [np.zeros((sample_cells.n_cells, n), dtype=np.float32) for _ in self.base_predictors]
+        for m, here in progress_stage("predicting the hidden genes", members):
+            wanted = self.reference_genes.request(here)
+            for out, readout in zip(held_out, self.base_predictors, strict=True):
+                predicted = readout.design_matrix(sample_cells, m) @ readout.coefficients(m, wanted)
+                out[:, here] = standardise_by(predicted[standardisation_positions], predicted)
+        weights = weights_by_fold(held_out, truth, self.gene_fold)
 
-        parts = [np.zeros((sample.n, n), dtype=np.float32) for _ in (None, *self._refining)]
-        for m, here in stage("refining these predictions", members):
-            stacked = sum(w * h[:, here] for w, h in zip(weights[m], held_out, strict=True) if w > NEGLIGIBLE)
-            refined = [source.matrix(sample, m) @ vectors for source, vectors in zip(self._refining, self._refinements(stacked[anchored], m), strict=True)]
+        parts = [np.zeros((sample_cells.n_cells, n), dtype=np.float32) for _ in (None, *self._refinement_maps)]
+        for m, here in progress_stage("refining these predictions", members):
+            stacked = sum(w * h[:, here] for w, h in zip(weights[m], held_out, strict=True) if w > MIN_WEIGHT)
+            refined = [
+                source.design_matrix(sample_cells, m) @ vectors
+                for source, vectors in zip(
+                    self._refinement_maps,
+                    self._refinement_coefficients(stacked[standardisation_positions], m),
+                    strict=True,
+                )
+            ]
             for out, part in zip(parts, [stacked, *refined], strict=True):
-                out[:, here] = standardised(part[anchored], part)
+                out[:, here] = standardise_by(part[standardisation_positions], part)
         del held_out
-        refinements = weights_by_fold(parts, truth, self.fold)
+        refinements = weights_by_fold(parts, truth, self.gene_fold)
 
-        z = np.zeros((sample.n, n), dtype=np.float32)
+        z = np.zeros((sample_cells.n_cells, n), dtype=np.float32)
         for m, here in members:
             whole = sum(w * p[:, here] for w, p in zip(refinements[m], parts, strict=True))
-            z[:, here] = standardised(whole[anchored], whole)
-        shape = Shape.choose(z, self.levels.ratio[:n], truth)
-        learned = self.choosing(Choices(weights.tolist(), refinements.tolist(), shape))
-        return learned, learned.values(z, z, np.arange(n))[0]
+            z[:, here] = standardise_by(whole[standardisation_positions], whole)
+        shape = ValueTransform.fit(z, self.section_scale.mean_to_sd[:n], truth)
+        learned = self.with_parameters(StackingParameters(weights.tolist(), refinements.tolist(), shape))
+        return learned, learned.to_expression(z, z, np.arange(n))[0]
 
-    def choosing(self, choices: Choices) -> Predictor:
+    def with_parameters(self, parameters: StackingParameters) -> StackedPredictor:
         """The same with other choices."""
-        return Predictor(self.readouts, self.genes, self.levels, self.likeness, self.fold, choices)
+        return StackedPredictor(
+            self.base_predictors, self.reference_genes, self.section_scale, self.similarity, self.gene_fold, parameters
+        )
 
-    def prepared(self, features: NDArray[np.intp]) -> Prediction:
+    def prepare(self, gene_indices: NDArray[np.intp]) -> PreparedPrediction:
         """Some genes, with all done that does not depend on the cells they are predicted for.
 
         A shared gene has its held-out prediction; its spread is that of the other genes' kind: between the members that all saw it but one.
         """
-        wanted = self.genes.wanted(features)
-        members, at = zip(*(self.stacked(m, wanted, -1) for m in range(self.folds + 1)), strict=True)
-        shares = [*[(1 - FULL) / self.folds] * self.folds, FULL]
-        factor, rest, z = self._refined(sum(s * a for s, a in zip(shares, at, strict=True)), self.folds, -1)
-        shared = np.flatnonzero(features < len(self.fold))
-        held_out = self._held_out(features[shared])
+        wanted = self.reference_genes.request(gene_indices)
+        members, at = zip(*(self.stack_predictors(m, wanted, -1) for m in range(self.n_folds + 1)), strict=True)
+        shares = [*[(1 - FULL_MEMBER_SHARE) / self.n_folds] * self.n_folds, FULL_MEMBER_SHARE]
+        factor, rest, z = self._refine(sum(s * a for s, a in zip(shares, at, strict=True)), self.n_folds, -1)
+        shared = np.flatnonzero(gene_indices < len(self.gene_fold))
+        held_out = self._held_out_predictions(gene_indices[shared])
         for here, _, at_anchors in held_out:
             z[:, shared[here]] = at_anchors
         hidden = [(shared[here], formula) for here, formula, _ in held_out]
-        return Prediction(self, features, list(members), [s * factor for s in shares], rest, hidden, (z, np.std(at[:-1], axis=0)))
+        return PreparedPrediction(
+            self, gene_indices, list(members), [s * factor for s in shares], rest, hidden, (z, np.std(at[:-1], axis=0))
+        )
 
-    def predict(self, features: NDArray[np.intp], cells: Cells | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def predict(
+        self, gene_indices: NDArray[np.intp], cells: EncodedCells | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Values and their spread over the members, each (cells, features), log-normalised on the section's scale; default: the anchors."""
-        return self.prepared(features).values(cells)
+        return self.prepare(gene_indices).predict_expression(cells)
 
-    def held_out(self, features: NDArray[np.intp], cells: Cells | None = None) -> NDArray[np.float32]:
+    def predict_held_out(
+        self, gene_indices: NDArray[np.intp], cells: EncodedCells | None = None
+    ) -> NDArray[np.float32]:
         """(cells, shared features), each from the one member that never saw it, with choices made without its fold."""
-        z = self.held_out_z(features, cells)
-        return self.values(z, z, features)[0]
+        z = self.predict_held_out_z(gene_indices, cells)
+        return self.to_expression(z, z, gene_indices)[0]
 
-    def held_out_z(self, features: NDArray[np.intp], cells: Cells | None = None) -> Matrix:
+    def predict_held_out_z(self, gene_indices: NDArray[np.intp], cells: EncodedCells | None = None) -> Matrix:
         """The same in standard deviations over the anchors."""
-        found = self._held_out(features)
+        found = self._held_out_predictions(gene_indices)
         values = [z for _, _, z in found] if cells is None else evaluate([f for _, f, _ in found], cells)
-        out: Matrix = np.zeros(((cells or self.anchors).n, len(features)), dtype=np.float32)
+        out: Matrix = np.zeros(((cells or self.standardisation_cells).n_cells, len(gene_indices)), dtype=np.float32)
         for (here, _, _), z in zip(found, values, strict=True):
             out[:, here] = z
         return out
 
-    def values(self, z: Matrix, spread: Matrix, features: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def to_expression(
+        self, z: Matrix, spread: Matrix, gene_indices: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """From standard deviations over the anchors to log-normalised values on the section's scale, both (cells, features)."""
-        ratio, mean = self.levels.ratio[features], self.levels.mean[features]
-        positive, sd = self.choices.shape.size(ratio)
+        ratio, mean = self.section_scale.mean_to_sd[gene_indices], self.section_scale.mean[gene_indices]
+        positive, sd = self.parameters.shape.positive_mean_and_sd(ratio)
         factor = mean / np.maximum(positive, 1e-9)
-        return (self.choices.shape.apply(z, ratio) * factor).astype(np.float32), (spread * sd * factor).astype(np.float32)
+        return (self.parameters.shape.apply(z, ratio) * factor).astype(np.float32), (spread * sd * factor).astype(
+            np.float32
+        )
 
-    def stacked(self, member: int, wanted: Wanted, row: int) -> tuple[Formula, Matrix]:
+    def stack_predictors(
+        self, member: int, requested: RequestedGenes, weights_row: int
+    ) -> tuple[LinearPrediction, Matrix]:
         """Weighted mean of the readouts of one member, each standardised over the anchors, and what it is there: (anchors, genes)."""
-        terms, constant = {}, np.zeros(len(wanted.features))
-        at: Matrix = np.zeros((self.anchors.n, len(wanted.features)), dtype=np.float32)
-        for w, readout in zip(self.choices.readouts[row], self.readouts, strict=True):
-            if w > NEGLIGIBLE:
-                vectors = readout.vectors(member, wanted).astype(np.float32, copy=False)
-                there = self._at_anchors[readout][member] @ vectors
-                mean, scale = _level(there)
-                terms[readout, member] = Term(vectors, w * scale)
+        terms, constant = {}, np.zeros(len(requested.gene_indices))
+        at: Matrix = np.zeros((self.standardisation_cells.n_cells, len(requested.gene_indices)), dtype=np.float32)
+        for w, readout in zip(self.parameters.readouts[weights_row], self.base_predictors, strict=True):
+            if w > MIN_WEIGHT:
+                vectors = readout.coefficients(member, requested).astype(np.float32, copy=False)
+                there = self._standardisation_designs[readout][member] @ vectors
+                mean, scale = _mean_and_inverse_sd(there)
+                terms[readout, member] = LinearTerm(vectors, w * scale)
                 constant -= w * scale * mean
                 at += (w * scale * (there - mean)).astype(np.float32)
-        return Formula(terms, constant), at  # type: ignore[arg-type]
+        return LinearPrediction(terms, constant), at  # type: ignore[arg-type]
 
     @cached_property
-    def _at_anchors(self) -> dict[Source, list[Matrix]]:
+    def _standardisation_designs(self) -> dict[FeatureMap, list[Matrix]]:
         """What the anchors are to each source that counts, by member: done once, since every gene is standardised there."""
-        heaviest = np.max(self.choices.readouts, axis=0)
-        used = [r for w, r in zip(heaviest, self.readouts, strict=True) if w > NEGLIGIBLE]
-        return {source: [source.matrix(self.anchors, m) for m in range(self.folds + 1)] for source in (*used, *self._refining)}
+        heaviest = np.max(self.parameters.readouts, axis=0)
+        used = [r for w, r in zip(heaviest, self.base_predictors, strict=True) if w > MIN_WEIGHT]
+        return {
+            source: [source.design_matrix(self.standardisation_cells, m) for m in range(self.n_folds + 1)]
+            for source in (*used, *self._refinement_maps)
+        }
 
-    def _refinements(self, at: Matrix, member: int) -> list[Matrix]:
-        """Vectors for the sources of `_refining`, from a prediction at the anchors: its linear part in the genes that the member sees, its mean over the anchors that
+    def _refinement_coefficients(self, stacked: Matrix, member: int) -> list[Matrix]:
+        """Vectors for the sources of `_refinement_maps`, from a prediction at the anchors: its linear part in the genes that the member sees, its mean over the anchors that
         are like the cell, and the mean of those genes in the cell."""
-        x, base = ShownGenes(self.shown).matrix(self.anchors, member), standardised(at, at)
-        gram = x.T @ x / len(x) + _RIDGE * np.eye(x.shape[1], dtype=np.float32)
-        return [np.linalg.solve(gram, x.T @ base / len(x)), base, np.ones((1, at.shape[1]), dtype=np.float32)]
+        x, base = (
+            VisibleGenes(self.visible_genes).design_matrix(self.standardisation_cells, member),
+            standardise_by(stacked, stacked),
+        )
+        gram = x.T @ x / len(x) + _RIDGE_PENALTY * np.eye(x.shape[1], dtype=np.float32)
+        return [np.linalg.solve(gram, x.T @ base / len(x)), base, np.ones((1, stacked.shape[1]), dtype=np.float32)]
 
-    def _refined(self, at: Matrix, member: int, row: int) -> tuple[Matrix, Formula, Matrix]:
+    def _refine(self, stacked: Matrix, member: int, weights_row: int) -> tuple[Matrix, LinearPrediction, Matrix]:
         """From a prediction at the anchors to the factor of the prediction, what is added to it (the weighted parts, each standardised, and standardised again), and
         what comes out at the anchors."""
-        vectors = self._refinements(at, member)
-        parts = [at, *(self._at_anchors[source][member] @ v for source, v in zip(self._refining, vectors, strict=True))]
-        levels = [_level(part) for part in parts]
-        scales = [w * scale for w, (_, scale) in zip(self.choices.refinements[row], levels, strict=True)]
-        summed: Matrix = sum(scale * (part - mean) for scale, part, (mean, _) in zip(scales, parts, levels, strict=True))  # type: ignore[assignment]
-        shift, factor = _level(summed)
-        terms = {(source, member): Term(v, scale * factor) for source, v, scale in zip(self._refining, vectors, scales[1:], strict=True)}
+        vectors = self._refinement_coefficients(stacked, member)
+        parts = [
+            stacked,
+            *(
+                self._standardisation_designs[source][member] @ v
+                for source, v in zip(self._refinement_maps, vectors, strict=True)
+            ),
+        ]
+        levels = [_mean_and_inverse_sd(part) for part in parts]
+        scales = [w * scale for w, (_, scale) in zip(self.parameters.refinements[weights_row], levels, strict=True)]
+        summed: Matrix = sum(
+            scale * (part - mean) for scale, part, (mean, _) in zip(scales, parts, levels, strict=True)
+        )  # type: ignore[assignment]
+        shift, factor = _mean_and_inverse_sd(summed)
+        terms = {
+            (source, member): LinearTerm(v, scale * factor)
+            for source, v, scale in zip(self._refinement_maps, vectors, scales[1:], strict=True)
+        }
         constant = -factor * (shift + sum(scale * mean for scale, (mean, _) in zip(scales, levels, strict=True)))
-        return scales[0] * factor, Formula(terms, constant), (factor * (summed - shift)).astype(np.float32)
+        return scales[0] * factor, LinearPrediction(terms, constant), (factor * (summed - shift)).astype(np.float32)
 
-    def _held_out(self, features: NDArray[np.intp]) -> list[tuple[NDArray[np.intp], Formula, Matrix]]:
+    def _held_out_predictions(
+        self, gene_indices: NDArray[np.intp]
+    ) -> list[tuple[NDArray[np.intp], LinearPrediction, Matrix]]:
         """Of each fold that shared features were hidden with: which they are, their held-out predictions in standard deviations, and those at the anchors."""
         found = []
-        for m in map(int, np.unique(self.fold[features])):
-            here = np.flatnonzero(self.fold[features] == m)
-            stacked, at = self.stacked(m, self.genes.wanted(features[here]), m)
-            factor, rest, z = self._refined(at, m, m)
-            found.append((here, total([stacked.scaled(factor), rest]), z))
+        for m in map(int, np.unique(self.gene_fold[gene_indices])):
+            here = np.flatnonzero(self.gene_fold[gene_indices] == m)
+            stacked, at = self.stack_predictors(m, self.reference_genes.request(gene_indices[here]), m)
+            factor, rest, z = self._refine(at, m, m)
+            found.append((here, sum_predictions([stacked.scale_by(factor), rest]), z))
         return found
 
 
 @dataclass(frozen=True, eq=False)
-class Prediction:
+class PreparedPrediction:
     """Some genes, ready for any cells.
 
     Attributes
@@ -235,48 +296,52 @@ class Prediction:
         Predictions and their spread over the members, in standard deviations over the anchors.
     """
 
-    predictor: Predictor
-    features: NDArray[np.intp]
-    members: list[Formula]
-    factors: list[Matrix]
-    rest: Formula
-    held_out: list[tuple[NDArray[np.intp], Formula]]
-    at_anchors: tuple[Matrix, Matrix]
+    predictor: StackedPredictor
+    gene_indices: NDArray[np.intp]
+    member_predictions: list[LinearPrediction]
+    member_factors: list[Matrix]
+    refinement: LinearPrediction
+    held_out_predictions: list[tuple[NDArray[np.intp], LinearPrediction]]
+    at_standardisation_cells: tuple[Matrix, Matrix]
 
-    def z(self, cells: Cells) -> tuple[Matrix, Matrix]:
+    def predict_z(self, cells: EncodedCells) -> tuple[Matrix, Matrix]:
         """Predictions and their spread for any cells, each (cells, genes)."""
-        found = evaluate([*self.members, self.rest, *(f for _, f in self.held_out)], cells)
-        members, z = found[: len(self.members)], found[len(self.members)]
-        for factor, member in zip(self.factors, members, strict=True):
+        found = evaluate([*self.member_predictions, self.refinement, *(f for _, f in self.held_out_predictions)], cells)
+        members, z = found[: len(self.member_predictions)], found[len(self.member_predictions)]
+        for factor, member in zip(self.member_factors, members, strict=True):
             z += factor.astype(np.float32) * member
-        for (columns, _), held_out in zip(self.held_out, found[len(self.members) + 1 :], strict=True):
+        for (columns, _), held_out in zip(
+            self.held_out_predictions, found[len(self.member_predictions) + 1 :], strict=True
+        ):
             z[:, columns] = held_out
         return z, np.std(members[:-1], axis=0)
 
-    def values(self, cells: Cells | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def predict_expression(self, cells: EncodedCells | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The same, log-normalised on the section's scale; default: at the anchors."""
-        return self.predictor.values(*(self.at_anchors if cells is None else self.z(cells)), self.features)
+        return self.predictor.to_expression(
+            *(self.at_standardisation_cells if cells is None else self.predict_z(cells)), self.gene_indices
+        )
 
-    def combined(self, axes: Matrix) -> Formula:
+    def project(self, axes: Matrix) -> LinearPrediction:
         """Combinations (genes, combinations) of the predictions in standard deviations, as one formula."""
-        hidden = np.zeros(len(self.features), dtype=bool)
+        hidden = np.zeros(len(self.gene_indices), dtype=bool)
         parts = []
-        for columns, formula in self.held_out:
+        for columns, formula in self.held_out_predictions:
             hidden[columns] = True
-            parts.append(formula.combined(axes[columns]))
+            parts.append(formula.project(axes[columns]))
         unhidden = np.where(hidden[:, None], 0, axes)
-        whole = [f.scaled(factor) for f, factor in zip(self.members, self.factors, strict=True)]
-        return total([*(f.combined(unhidden) for f in (*whole, self.rest)), *parts])
+        whole = [f.scale_by(factor) for f, factor in zip(self.member_predictions, self.member_factors, strict=True)]
+        return sum_predictions([*(f.project(unhidden) for f in (*whole, self.refinement)), *parts])
 
 
-def _level(at: Matrix) -> tuple[Matrix, Matrix]:
+def _mean_and_inverse_sd(values: Matrix) -> tuple[Matrix, Matrix]:
     """Mean of each column, and 1 / standard deviation; 0 where it is constant."""
-    sd = at.std(0)
-    return at.mean(0), np.where(sd > 1e-9, 1 / np.where(sd > 1e-9, sd, 1), 0)
+    sd = values.std(0)
+    return values.mean(0), np.where(sd > 1e-9, 1 / np.where(sd > 1e-9, sd, 1), 0)
 
 
-def standardised(at: Matrix, there: Matrix) -> Matrix:
+def standardise_by(baseline: Matrix, values: Matrix) -> Matrix:
     """`there` in standard deviations of `at`, column by column; 0 where `at` is constant."""
-    mean, scale = _level(at)
-    out: Matrix = ((there - mean) * scale).astype(np.float32)
+    mean, scale = _mean_and_inverse_sd(baseline)
+    out: Matrix = ((values - mean) * scale).astype(np.float32)
     return out

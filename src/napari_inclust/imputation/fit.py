@@ -10,18 +10,18 @@ from typing import Any
 
 from ..data.panel import align
 from ..data.section import Reference, Section
-from ..data.subsample import drawn
+from ..data.subsample import subsample_reference
 from ..errors import InclustWarning
-from ..training.build_plan import imputation
+from ..training.build_plan import build_imputation_plan
 from ..training.config import Config
-from ..training.loop import Epoch, kept, steps
+from ..training.loop import Epoch, checkpointing, run_epochs
 from ..training.trainer import Trainer
 from ..utils import device as dev
-from ..utils.generators import driven
+from ..utils.generators import exhaust
 from .run import Run
 
 
-def epochs(
+def fit_epochs(
     section: Section,
     reference: Reference,
     config: Config | None = None,
@@ -48,21 +48,32 @@ def epochs(
         Data, settings or a checkpoint that cannot be used, before anything trains.
     """
     config = config or Config()
-    reference = drawn(reference, labels, config.seed)
+    reference = subsample_reference(reference, labels, config.seed)
     panel = align(section, reference)
     members = min(config.members, panel.n_shared // 2)
     if members < config.members:
         said = f"{panel.n_shared} shared genes are too few for {config.members} folds, which need {2 * config.members}: {members} folds are used instead."
         panel = replace(panel, notes=(*panel.notes, said))
         warnings.warn(said, InclustWarning, stacklevel=2)
-    plan = imputation(section, reference, panel, members=members, seed=config.seed, components=config.components, labels=labels, batch=batch)
+    plan = build_imputation_plan(
+        section,
+        reference,
+        panel,
+        members=members,
+        seed=config.seed,
+        components=config.components,
+        labels=labels,
+        batch=batch,
+    )
     trainer = Trainer(plan, config)
-    with dev.threads(config.threads), kept(trainer, checkpoint) as keep:
-        history = yield from steps(trainer, keep)
-        return Run.finish(section, reference, panel, trainer, history, labels=labels, batch=batch)
+    with dev.limit_threads(config.threads), checkpointing(trainer, checkpoint) as keep:
+        history = yield from run_epochs(trainer, keep)
+        return Run.from_training(section, reference, panel, trainer, history, labels=labels, batch=batch)
 
 
-def fit(section: Section, reference: Reference, config: Config | None = None, *, progress: bool = False, **options: Any) -> Run:
+def fit(
+    section: Section, reference: Reference, config: Config | None = None, *, progress: bool = False, **options: Any
+) -> Run:
     """Train without a loop of one's own: the generator of `epochs` driven to its end.
 
     Parameters
@@ -75,8 +86,10 @@ def fit(section: Section, reference: Reference, config: Config | None = None, *,
 
     def tell(epoch: Epoch) -> None:
         if progress and epoch.terms:
-            print(f"{epoch.stage} {epoch.number}/{epoch.total}  loss {epoch.terms['loss']:.3f}  {epoch.remaining:.0f} s left")
+            print(
+                f"{epoch.stage} {epoch.number}/{epoch.total}  loss {epoch.terms['loss']:.3f}  {epoch.remaining:.0f} s left"
+            )
         elif progress:
             print(epoch.stage)
 
-    return driven(epochs(section, reference, config, **options), tell)
+    return exhaust(fit_epochs(section, reference, config, **options), tell)

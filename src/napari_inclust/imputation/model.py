@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from ..data import normalize as val
 from ..data import subsample
 from ..errors import PanelError
-from ..training.batches import chunks
-from ..training.inference import Cells, encode
-from ..utils.parallel import in_threads
-from .ensemble import Choices, Predictor
-from .predictors import Genes, build_readouts, shown_genes
-from .rescale import Levels
-from .similarity import Likeness
+from ..training.batches import row_chunks
+from ..training.inference import EncodedCells, encode_cells
+from ..utils.parallel import map_in_threads
+from .ensemble import StackedPredictor, StackingParameters
+from .predictors import ReferenceGenes, build_base_predictors, visible_genes_by_member
+from .rescale import SectionScale
+from .similarity import CellSimilarity
 
 if TYPE_CHECKING:
     from ..data.panel import Panel
@@ -30,14 +30,17 @@ if TYPE_CHECKING:
     from ..training.config import Config
     from ..training.loop import Epoch
     from ..training.plan import Plan
-    from ..training.table import Part
+    from ..training.table import MeasuredBlock
     from ..training.trainer import Trainer
 
-SAMPLED_CELLS, SAMPLED_VALUES = (1000, 5000), 1_500_000  # cells on which genes are scored: within these, fewer with a large panel
+SAMPLE_CELLS_RANGE, MAX_SAMPLE_VALUES = (
+    (1000, 5000),
+    1_500_000,
+)  # cells on which genes are scored: within these, fewer with a large panel
 ANCHORS = 1000  # cells over which a prediction is standardised
-GROUP = 8192  # cells encoded at once
-PART = 1024  # cells predicted at once in each thread
-REFERENCE_CELLS = 4000  # reference cells that readouts look at
+CELLS_PER_ENCODING_CHUNK = 8192  # cells encoded at once
+CELLS_PER_PREDICTION_CHUNK = 1024  # cells predicted at once in each thread
+MAX_REFERENCE_CELLS = 4000  # reference cells that readouts look at
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +60,7 @@ class ImputationModel:
     history: list[Epoch]
     labels: str | None
     batch: str | None
-    choices: Choices = field(default_factory=Choices)
+    choices: StackingParameters = field(default_factory=StackingParameters)
 
     @property
     def config(self) -> Config:
@@ -77,38 +80,43 @@ class ImputationModel:
         return "measured" if self.panel.index(gene) < self.panel.n_shared + self.panel.n_target_only else "imputed"
 
     @cached_property
-    def sample(self) -> NDArray[np.intp]:
+    def sample_rows(self) -> NDArray[np.intp]:
         """Rows of the section on which choices are made and genes scored: all, or a seeded sample of a large section."""
-        most = int(np.clip(SAMPLED_VALUES // self.panel.n_shared, *SAMPLED_CELLS))
-        return subsample.uniform(self.section.n_cells, most, self.config.seed)
+        most = int(np.clip(MAX_SAMPLE_VALUES // self.panel.n_shared, *SAMPLE_CELLS_RANGE))
+        return subsample.sample_uniform(self.section.n_cells, most, self.config.seed)
 
     @cached_property
-    def _anchored(self) -> NDArray[np.intp]:
+    def _standardisation_positions(self) -> NDArray[np.intp]:
         """Which of the sampled cells are the anchors, over which a prediction is standardised."""
-        return subsample.uniform(len(self.sample), ANCHORS, self.config.seed)
+        return subsample.sample_uniform(len(self.sample_rows), ANCHORS, self.config.seed)
 
     @property
-    def anchors(self) -> NDArray[np.intp]:
+    def standardisation_rows(self) -> NDArray[np.intp]:
         """Rows of the section over which a prediction is standardised."""
-        return self.sample[self._anchored]
+        return self.sample_rows[self._standardisation_positions]
 
     @cached_property
-    def cells(self) -> Cells:
+    def sample_cells(self) -> EncodedCells:
         """The sampled cells of the section."""
-        return encode(self.trainer, "section", self.sample)
+        return encode_cells(self.trainer, "section", self.sample_rows)
 
     @cached_property
     def predicted_type(self) -> NDArray[np.str_] | None:
         """(cells,) the class with the highest mean probability over the members; None without labels."""
         if not self.plan.classes:
             return None
-        codes = np.concatenate([encode(self.trainer, "section", rows).classes.mean(0).argmax(1) for rows in chunks(self.section.n_cells, GROUP)])
+        codes = np.concatenate(
+            [
+                encode_cells(self.trainer, "section", rows).class_probabilities.mean(0).argmax(1)
+                for rows in row_chunks(self.section.n_cells, CELLS_PER_ENCODING_CHUNK)
+            ]
+        )
         names: NDArray[np.str_] = np.array(self.plan.classes)[codes]
         return names
 
     @property
-    def _section_part(self) -> Part:
-        part = self.plan.table("section").part("genes")
+    def _section_part(self) -> MeasuredBlock:
+        part = self.plan.table("section").measured_block("genes")
         assert part is not None
         return part
 
@@ -116,82 +124,105 @@ class ImputationModel:
         """(rows, classes) mean over the members of what the networks make of some cells of the section; None without labels."""
         if not self.plan.classes:
             return None
-        return pd.DataFrame(encode(self.trainer, "section", rows).classes.mean(0), index=self.section.adata.obs_names[rows], columns=list(self.plan.classes))
+        return pd.DataFrame(
+            encode_cells(self.trainer, "section", rows).class_probabilities.mean(0),
+            index=self.section.adata.obs_names[rows],
+            columns=list(self.plan.classes),
+        )
 
     @cached_property
-    def _measured(self) -> sp.csr_matrix:
+    def _measured_values(self) -> sp.csr_matrix:
         """(cells, shared genes) log-normalised."""
         return self._section_part.lognormalised()
 
     @cached_property
-    def _fold(self) -> NDArray[np.intp]:
+    def _gene_fold(self) -> NDArray[np.intp]:
         """(shared genes,) the member that each was hidden from."""
-        fold: NDArray[np.intp] = self.plan.hidden[:, : self.panel.n_shared].argmax(0)
+        fold: NDArray[np.intp] = self.plan.hidden_features[:, : self.panel.n_shared].argmax(0)
         return fold
 
     @cached_property
-    def _genes(self) -> Genes:
-        values = val.lognormalise(self.reference.matrix[:, self.panel.reference_columns], self.reference.values.kind, val.library_size(self.reference.matrix))
-        return Genes(values, self.panel.n_shared, self._reference_rows)
+    def _reference_genes(self) -> ReferenceGenes:
+        values = val.lognormalise(
+            self.reference.matrix[:, self.panel.reference_columns],
+            self.reference.values.kind,
+            val.library_size(self.reference.matrix),
+        )
+        return ReferenceGenes(values, self.panel.n_shared, self._reference_rows)
 
     @cached_property
     def _reference_rows(self) -> NDArray[np.intp]:
         """Reference cells that readouts look at: all, or a seeded sample of a large reference that keeps rare types."""
         labels = self.plan.table("reference").labels
-        return subsample.rows(labels, REFERENCE_CELLS, self.config.seed)
+        return subsample.sample_balanced(labels, MAX_REFERENCE_CELLS, self.config.seed)
 
     @cached_property
-    def _undecided(self) -> Predictor:
+    def _unfitted_predictor(self) -> StackedPredictor:
         """The predictor before any choice."""
-        anchors = encode(self.trainer, "section", self.anchors)
-        reference = encode(self.trainer, "reference", self._genes.rows)
-        mean, sd = val.moments(self._measured)
-        likeness = Likeness.find(anchors, reference, shown_genes(self.plan, self._genes))
-        readouts, levels = build_readouts(self.trainer, self._genes, reference, likeness), Levels(self._genes.mean, self._genes.sd, mean, sd, self._fold)
-        return Predictor(readouts, self._genes, levels, likeness, self._fold, Choices())
+        anchors = encode_cells(self.trainer, "section", self.standardisation_rows)
+        reference = encode_cells(self.trainer, "reference", self._reference_genes.reference_rows)
+        mean, sd = val.column_mean_and_sd(self._measured_values)
+        likeness = CellSimilarity.fit(anchors, reference, visible_genes_by_member(self.plan, self._reference_genes))
+        readouts, levels = (
+            build_base_predictors(self.trainer, self._reference_genes, reference, likeness),
+            SectionScale(self._reference_genes.mean, self._reference_genes.sd, mean, sd, self._gene_fold),
+        )
+        return StackedPredictor(
+            readouts, self._reference_genes, levels, likeness, self._gene_fold, StackingParameters()
+        )
 
     @cached_property
-    def predictor(self) -> Predictor:
-        return self._undecided.choosing(self.choices)
+    def predictor(self) -> StackedPredictor:
+        return self._unfitted_predictor.with_parameters(self.choices)
 
     def measured(self, gene: str) -> NDArray[np.float32] | None:
         """(cells,) log-normalised measured values; None for a gene that the section lacks."""
         i = self.panel.index(gene)
         if i < self.panel.n_shared:
-            return np.asarray(self._measured[:, [i]].toarray().ravel())
+            return np.asarray(self._measured_values[:, [i]].toarray().ravel())
         if i >= self.panel.n_shared + self.panel.n_target_only:
             return None
         total = val.library_size(self.section.matrix[:, self.panel.target_columns[: self.panel.n_shared]])
-        return np.asarray(val.lognormalise(self.section.matrix[:, [self.panel.target_columns[i]]], self.section.values.kind, total).toarray().ravel())
+        return np.asarray(
+            val.lognormalise(self.section.matrix[:, [self.panel.target_columns[i]]], self.section.values.kind, total)
+            .toarray()
+            .ravel()
+        )
 
     def measured_shared(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """(rows, shared genes) log-normalised measured values of some cells."""
-        values: NDArray[np.float32] = self._measured[rows].toarray()
+        values: NDArray[np.float32] = self._measured_values[rows].toarray()
         return values
 
-    def _everywhere(self, features: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _predict_all_cells(self, gene_indices: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Values and spread of all cells, group by group."""
-        values, spread = np.zeros((2, self.section.n_cells, len(features)), dtype=np.float32)
-        prediction = self.predictor.prepared(features)
-        parts = list(chunks(self.section.n_cells, PART))
-        with closing(in_threads(lambda rows: prediction.values(encode(self.trainer, "section", rows)), parts)) as found:
+        values, spread = np.zeros((2, self.section.n_cells, len(gene_indices)), dtype=np.float32)
+        prediction = self.predictor.prepare(gene_indices)
+        parts = list(row_chunks(self.section.n_cells, CELLS_PER_PREDICTION_CHUNK))
+        with closing(
+            map_in_threads(
+                lambda rows: prediction.predict_expression(encode_cells(self.trainer, "section", rows)), parts
+            )
+        ) as found:
             for rows, made in zip(parts, found, strict=True):
                 values[rows], spread[rows] = made
         return values, spread
 
     @property
-    def _imputable(self) -> tuple[str, ...]:
+    def _imputable_genes(self) -> tuple[str, ...]:
         return self.panel.shared + self.panel.reference_only
 
-    def positions(self, genes: Sequence[str]) -> NDArray[np.intp]:
+    def gene_indices(self, genes: Sequence[str]) -> NDArray[np.intp]:
         """(genes,) among those that the reference has: shared, then reference-only."""
-        return np.array([self._feature(g) for g in genes], dtype=np.intp)
+        return np.array([self._gene_index(g) for g in genes], dtype=np.intp)
 
-    def _feature(self, gene: str) -> int:
+    def _gene_index(self, gene: str) -> int:
         """Position of a gene among those that the reference has: shared, then reference-only."""
         i = self.panel.index(gene)
         if i < self.panel.n_shared:
             return i
         if i < self.panel.n_shared + self.panel.n_target_only:
-            raise PanelError(f"{gene} is measured in the section but the reference lacks it, so it cannot be imputed. `run.measured` gives its values.")
+            raise PanelError(
+                f"{gene} is measured in the section but the reference lacks it, so it cannot be imputed. `run.measured` gives its values."
+            )
         return i - self.panel.n_target_only

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..data.panel import MIN_SHARED, Panel, align
+from ..data.panel import MIN_SHARED_GENES, Panel, align
 from ..errors import PanelError, RunError
-from ..training.build_plan import imputation
+from ..training.build_plan import build_imputation_plan
 from ..training.trainer import Trainer
 from ..utils import device as dev
 from .run import Run
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from ..training.table import Mask
 
 EPOCHS, LEARNING_RATE = 10, 0.02  # one vector a network is trained
-SECTION = "platform: section"
+SECTION_COVARIATE = "platform: section"
 
 Weights = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class PretrainedModel:
     """What mapping takes from a saved run.
 
     Attributes
@@ -52,7 +52,7 @@ class Source:
 
     weights: Weights
     config: Config
-    shared: tuple[str, ...]
+    shared_genes: tuple[str, ...]
     hidden: Mask
     covariates: tuple[str, ...]
     labels: str | None
@@ -60,12 +60,14 @@ class Source:
     provenance: dict[str, Any]
 
     @property
-    def components(self) -> int:
+    def n_components(self) -> int:
         """Outputs beside the shared genes."""
-        return int(self.weights["head.weight"].shape[2]) - len(self.shared)
+        return int(self.weights["head.weight"].shape[2]) - len(self.shared_genes)
 
 
-def map_section(source: Source, section: Section, reference: Reference, *, trained: bool = True) -> Generator[Epoch, None, Run]:
+def map_section(
+    pretrained: PretrainedModel, section: Section, reference: Reference, *, train_covariates: bool = True
+) -> Generator[Epoch, None, Run]:
     """Map a new section onto a saved run: yields an `Epoch` after each, returns the `Run` of the new section.
 
     Parameters
@@ -82,30 +84,37 @@ def map_section(source: Source, section: Section, reference: Reference, *, train
     PanelError
         Too few of the genes that the networks know.
     """
-    from ..training.loop import steps
+    from ..training.loop import run_epochs
 
-    panel = restricted(align(section, reference), source.shared, section.name)
-    at = positions(panel.shared, source.shared)
-    hidden = source.hidden[:, at]
-    kept = np.flatnonzero(hidden.any(1))  # a member whose whole fold the new section lacks scores nothing: it is left out
-    plan = imputation(
-        section, reference, panel, members=len(kept), seed=source.config.seed, components=source.components,
-        labels=source.labels, batch=source.batch, hidden=hidden[kept],
+    panel = restrict_panel(align(section, reference), pretrained.shared_genes, section.name)
+    at = find_gene_indices(panel.shared, pretrained.shared_genes)
+    hidden = pretrained.hidden[:, at]
+    kept = np.flatnonzero(
+        hidden.any(1)
+    )  # a member whose whole fold the new section lacks scores nothing: it is left out
+    plan = build_imputation_plan(
+        section, reference, panel, members=len(kept), seed=pretrained.config.seed, components=pretrained.n_components,
+        labels=pretrained.labels, batch=pretrained.batch, hidden_genes=hidden[kept],
     )  # fmt: skip
-    config = source.config.replace(device="auto", epochs=EPOCHS, learning_rate=LEARNING_RATE, patience=EPOCHS)
+    config = pretrained.config.replace(device="auto", epochs=EPOCHS, learning_rate=LEARNING_RATE, patience=EPOCHS)
     trainer = Trainer(plan, config)
-    new = load_mapped(trainer, source, at, kept)
-    with dev.threads(config.threads):
+    new = load_pretrained_weights(trainer, pretrained, at, kept)
+    with dev.limit_threads(config.threads):
         history: list[Epoch] = []
-        if trained:
+        if train_covariates:
             trainer.train_only_covariates(new)
-            history = yield from steps(trainer, lambda: None)
-        run = Run.finish(section, reference, panel, trainer, history, labels=source.labels, batch=source.batch)
-    run.provenance["mapped"] = {"trained": [plan.covariates[i] for i in new] if trained else [], "from": source.provenance}
+            history = yield from run_epochs(trainer, lambda: None)
+        run = Run.from_training(
+            section, reference, panel, trainer, history, labels=pretrained.labels, batch=pretrained.batch
+        )
+    run.provenance["mapped"] = {
+        "trained": [plan.covariates[i] for i in new] if train_covariates else [],
+        "from": pretrained.provenance,
+    }
     return run
 
 
-def restricted(panel: Panel, known: Sequence[str], name: str) -> Panel:
+def restrict_panel(panel: Panel, known_genes: Sequence[str], section_name: str) -> Panel:
     """The panel with the shared genes that the networks know, in their spelling; the others the section measures and the networks never see.
 
     Raises
@@ -113,11 +122,11 @@ def restricted(panel: Panel, known: Sequence[str], name: str) -> Panel:
     PanelError
         Fewer than `panel.MIN_SHARED` of them.
     """
-    there = {g.lower() for g in known}
+    there = {g.lower() for g in known_genes}
     stay = [i for i, g in enumerate(panel.shared) if g.lower() in there]
-    if len(stay) < MIN_SHARED:
+    if len(stay) < MIN_SHARED_GENES:
         raise PanelError(
-            f"{name} measures {len(stay)} of the {len(known)} genes that the run's networks know ({', '.join(known[:3])}, ...); at least {MIN_SHARED} are "
+            f"{section_name} measures {len(stay)} of the {len(known_genes)} genes that the run's networks know ({', '.join(known_genes[:3])}, ...); at least {MIN_SHARED_GENES} are "
             "needed to map it. Train a run of its own: inclust impute."
         )
     go = [i for i in range(panel.n_shared) if i not in set(stay)]
@@ -125,10 +134,14 @@ def restricted(panel: Panel, known: Sequence[str], name: str) -> Panel:
     order = [*stay, *go, *own]
     notes = panel.notes
     if go:
-        notes += (f"{len(go)} genes that both sets have are new to the run's networks ({panel.genes[go[0]]}, ...): not used as input.",)
-    lacking = len(known) - len(stay)
+        notes += (
+            f"{len(go)} genes that both sets have are new to the run's networks ({panel.genes[go[0]]}, ...): not used as input.",
+        )
+    lacking = len(known_genes) - len(stay)
     if lacking:
-        notes += (f"{lacking} of the {len(known)} genes that the run's networks know are not measured here: masked, and imputed.",)
+        notes += (
+            f"{lacking} of the {len(known_genes)} genes that the run's networks know are not measured here: masked, and imputed.",
+        )
     return Panel(
         genes=tuple(panel.genes[i] for i in order) + panel.reference_only,
         n_shared=len(stay),
@@ -141,7 +154,9 @@ def restricted(panel: Panel, known: Sequence[str], name: str) -> Panel:
     )
 
 
-def load_mapped(trainer: Trainer, source: Source, genes: Sequence[int], members: NDArray[np.intp]) -> list[int]:
+def load_pretrained_weights(
+    trainer: Trainer, pretrained: PretrainedModel, gene_indices: Sequence[int], members: NDArray[np.intp]
+) -> list[int]:
     """Put a run's weights into the networks of a plan over some of its genes; returns the covariates that the run did not know.
 
     Parameters
@@ -156,20 +171,22 @@ def load_mapped(trainer: Trainer, source: Source, genes: Sequence[int], members:
     RunError
         Weights that do not fit.
     """
-    n_old, variants = len(source.hidden) + 1, trainer.variants
+    n_old, variants = len(pretrained.hidden) + 1, trainer.n_kl_weights
     networks = np.concatenate([v * n_old + np.append(members, n_old - 1) for v in range(variants)])
-    inputs = np.asarray(genes, dtype=np.intp)
-    outputs = np.concatenate([inputs, len(source.shared) + np.arange(len(trainer.outputs) - len(inputs))])
+    inputs = np.asarray(gene_indices, dtype=np.intp)
+    outputs = np.concatenate(
+        [inputs, len(pretrained.shared_genes) + np.arange(len(trainer.output_indices) - len(inputs))]
+    )
     new: list[int] = []
     state = {}
-    for name, value in source.weights.items():
+    for name, value in pretrained.weights.items():
         chosen = value[networks]
         if name == "encoder.layers.0.weight":
             chosen = chosen[:, inputs]
         elif name in ("head.weight", "head.bias", "spread"):
             chosen = chosen[..., outputs]
         elif name == "covariate.weight":
-            chosen, new = _embedding(chosen, source.covariates, trainer.plan)
+            chosen, new = _covariate_embeddings(chosen, pretrained.covariates, trainer.plan)
         state[name] = torch.from_numpy(np.ascontiguousarray(chosen))
     try:
         trainer.model.load_state_dict(state)
@@ -180,7 +197,9 @@ def load_mapped(trainer: Trainer, source: Source, genes: Sequence[int], members:
     return new
 
 
-def _embedding(old: NDArray[np.float32], names: Sequence[str], plan: Plan) -> tuple[NDArray[np.float32], list[int]]:
+def _covariate_embeddings(
+    old: NDArray[np.float32], names: Sequence[str], plan: Plan
+) -> tuple[NDArray[np.float32], list[int]]:
     """Rows of the covariates that the run knows; the new section and its batches start from the old ones of these names."""
     out = np.zeros((len(old), len(plan.covariates), old.shape[2]), dtype=np.float32)
     new = []
@@ -188,13 +207,13 @@ def _embedding(old: NDArray[np.float32], names: Sequence[str], plan: Plan) -> tu
         known = name in names
         if known:
             out[:, i] = old[:, names.index(name)]
-        if not known or name == SECTION or name.endswith("(section)"):
+        if not known or name == SECTION_COVARIATE or name.endswith("(section)"):
             new.append(i)
     return out, new
 
 
-def positions(genes: Sequence[str], known: Sequence[str]) -> list[int]:
+def find_gene_indices(genes: Sequence[str], known_genes: Sequence[str]) -> list[int]:
     """Where each gene stands among the known ones: by its name, else without regard to case."""
-    exact = {name: i for i, name in enumerate(known)}
+    exact = {name: i for i, name in enumerate(known_genes)}
     any_case = {name.lower(): i for name, i in reversed(exact.items())}
     return [exact[gene] if gene in exact else any_case[gene.lower()] for gene in genes]

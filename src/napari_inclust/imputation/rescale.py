@@ -13,14 +13,14 @@ from ..evaluation.metrics import pearson, ssim
 Matrix = NDArray[np.floating[Any]]
 OFFSETS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 POWERS = (1.0, 1.25, 1.5, 2.0)
-_SLACK = 0.001  # mean Pearson that may be given up for a better SSIM
-_PENALTY = 3.0
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(64)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+_PEARSON_TOLERANCE = 0.001  # mean Pearson that may be given up for a better SSIM
+_RIDGE_PENALTY = 3.0
+_QUADRATURE_NODES, _QUADRATURE_WEIGHTS = np.polynomial.hermite_e.hermegauss(64)
+_QUADRATURE_WEIGHTS = _QUADRATURE_WEIGHTS / _QUADRATURE_WEIGHTS.sum()
 
 
 @dataclass(frozen=True)
-class Shape:
+class ValueTransform:
     """values = sign(x) |x|^power, x = offset * mean / sd + z, rescaled to the gene's mean. Below zero means: surely not expressed.
 
     `offset` and `power` are chosen on the held-out genes: of those with the highest Pearson, what gives the best SSIM.
@@ -29,28 +29,30 @@ class Shape:
     offset: float = 1.0
     power: float = 1.0
 
-    def apply(self, z: Matrix, ratio: Matrix) -> Matrix:
+    def apply(self, z: Matrix, mean_to_sd: Matrix) -> Matrix:
         """(cells, genes) up to a factor a gene; `ratio` is mean / sd of each gene."""
-        x: Matrix = self.offset * ratio + z
+        x: Matrix = self.offset * mean_to_sd + z
         return x if self.power == 1 else np.sign(x) * np.abs(x) ** self.power
 
-    def size(self, ratio: Matrix) -> tuple[Matrix, Matrix]:
+    def positive_mean_and_sd(self, mean_to_sd: Matrix) -> tuple[Matrix, Matrix]:
         """Mean of the positive part and standard deviation of `apply` for standard normal z, each (genes,)."""
-        at = self.apply(_NODES[:, None], ratio)
-        mean = _WEIGHTS @ at
-        return _WEIGHTS @ np.clip(at, 0, None), np.sqrt(np.maximum(_WEIGHTS @ at**2 - mean**2, 1e-12))
+        at = self.apply(_QUADRATURE_NODES[:, None], mean_to_sd)
+        mean = _QUADRATURE_WEIGHTS @ at
+        return _QUADRATURE_WEIGHTS @ np.clip(at, 0, None), np.sqrt(
+            np.maximum(_QUADRATURE_WEIGHTS @ at**2 - mean**2, 1e-12)
+        )
 
     @classmethod
-    def choose(cls, z: Matrix, ratio: Matrix, truth: Matrix) -> Shape:
+    def fit(cls, z: Matrix, mean_to_sd: Matrix, truth: Matrix) -> ValueTransform:
         """On held-out predictions (cells, genes)."""
         shapes = [cls(o, p) for o in OFFSETS for p in POWERS]
-        values = {s: s.apply(z, ratio) for s in shapes}
+        values = {s: s.apply(z, mean_to_sd) for s in shapes}
         agreement = {s: float(pearson(truth, v).mean()) for s, v in values.items()}
-        allowed = [s for s in shapes if agreement[s] >= max(agreement.values()) - _SLACK]
+        allowed = [s for s in shapes if agreement[s] >= max(agreement.values()) - _PEARSON_TOLERANCE]
         return max(allowed, key=lambda s: float(ssim(truth, values[s]).mean()))
 
 
-class Levels:
+class SectionScale:
     """Mean and mean / sd of a gene in the section, from its log mean and log sd in the reference: ridge regression over the shared genes.
 
     Parameters
@@ -63,13 +65,26 @@ class Levels:
         A shared gene's own level is foreseen without the genes of its fold.
     """
 
-    def __init__(self, mean: Matrix, sd: Matrix, truth_mean: Matrix, truth_sd: Matrix, fold: NDArray[np.intp]) -> None:
+    def __init__(
+        self,
+        reference_mean: Matrix,
+        reference_sd: Matrix,
+        section_mean: Matrix,
+        section_sd: Matrix,
+        fold: NDArray[np.intp],
+    ) -> None:
         n = len(fold)
-        features = np.stack([np.log(mean + 1e-6), np.log(sd + 1e-6)], 1)
+        features = np.stack([np.log(reference_mean + 1e-6), np.log(reference_sd + 1e-6)], 1)
         center, width = features[:n].mean(0), features[:n].std(0) + 1e-6
-        design = np.hstack([np.ones((len(mean), 1)), np.clip((features - center) / width, -3, 3)])
-        wanted = np.stack([np.log(np.maximum(truth_mean, 1e-6)), np.log(np.maximum(truth_mean, 1e-6) / np.maximum(truth_sd, 1e-6))], 1)
-        penalty = np.diag([0, _PENALTY, _PENALTY])
+        design = np.hstack([np.ones((len(reference_mean), 1)), np.clip((features - center) / width, -3, 3)])
+        wanted = np.stack(
+            [
+                np.log(np.maximum(section_mean, 1e-6)),
+                np.log(np.maximum(section_mean, 1e-6) / np.maximum(section_sd, 1e-6)),
+            ],
+            1,
+        )
+        penalty = np.diag([0, _RIDGE_PENALTY, _RIDGE_PENALTY])
 
         def fit(rows: NDArray[np.bool_]) -> Matrix:
             d = design[:n][rows]
@@ -79,4 +94,4 @@ class Levels:
         out = design @ fit(np.ones(n, dtype=bool))
         for m in np.unique(fold):
             out[:n][fold == m] = design[:n][fold == m] @ fit(fold != m)
-        self.mean, self.ratio = np.exp(out[:, 0]), np.exp(out[:, 1])
+        self.mean, self.mean_to_sd = np.exp(out[:, 0]), np.exp(out[:, 1])

@@ -14,17 +14,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..evaluation import baselines, cell_reliability, covariation
-from ..evaluation.conformal import Calibration, calibrate
-from ..evaluation.metrics import metrics, pearson, zscore
-from ..training.archive import epochs_table, write
-from ..training.batches import chunks
-from ..training.inference import encode
-from ..utils.progress import stage, tell
-from ..utils.provenance import versions
+from ..evaluation.conformal import ConformalCalibration, calibrate
+from ..evaluation.metrics import gene_metrics, pearson, zscore
+from ..training.archive import history_to_table, write_archive
+from ..training.batches import row_chunks
+from ..training.inference import encode_cells
+from ..utils.progress import progress_stage, report_progress
+from ..utils.provenance import environment
 from .differential_expression import Comparison, compare
-from .gene_reliability import GeneTrust, of_run
-from .low_rank import Fast
-from .model import GROUP, ImputationModel
+from .gene_reliability import GeneReliability, predict_scores
+from .low_rank import LowRankPredictor
+from .model import CELLS_PER_ENCODING_CHUNK, ImputationModel
 
 if TYPE_CHECKING:
     from ..data.panel import Panel
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..training.loop import Epoch
     from ..training.trainer import Trainer
 
-_MAKING = threading.Lock()
+_LOW_RANK_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,42 +74,72 @@ class Run(ImputationModel):
     @property
     def device(self) -> str:
         """Where it was trained."""
-        from ..utils.device import describe
+        from ..utils.device import describe_device
 
-        return str(self.provenance["device"]) if self.provenance else describe(self.trainer.device)
+        return str(self.provenance["device"]) if self.provenance else describe_device(self.trainer.device)
 
     @classmethod
-    def finish(
-        cls, section: Section, reference: Reference, panel: Panel, trainer: Trainer, history: list[Epoch], *, labels: str | None, batch: str | None
+    def from_training(
+        cls,
+        section: Section,
+        reference: Reference,
+        panel: Panel,
+        trainer: Trainer,
+        history: list[Epoch],
+        *,
+        labels: str | None,
+        batch: str | None,
     ) -> Run:
         """Let the held-out genes decide how to read out, score every shared gene, and write down where all came from."""
         raw = cls(section, reference, panel, trainer, history, labels, batch)
-        truth = raw._measured[raw.sample].toarray()
-        learned, held_out = raw._undecided.learn(raw.cells, raw._anchored, truth)
-        types = raw.cells.classes.mean(0).argmax(1) if trainer.plan.classes else None
-        scores = metrics(truth, held_out, types)
+        truth = raw._measured_values[raw.sample_rows].toarray()
+        learned, held_out = raw._unfitted_predictor.fit(raw.sample_cells, raw._standardisation_positions, truth)
+        types = raw.sample_cells.class_probabilities.mean(0).argmax(1) if trainer.plan.classes else None
+        scores = gene_metrics(truth, held_out, types)
         scores.index = pd.Index(panel.shared, name="gene")
-        for name, predicted in raw._baselines(truth).items():
+        for name, predicted in raw._predict_baselines(truth).items():
             scores[f"pcc_{name}"] = pearson(truth, predicted).astype(np.float64)
-        done = cls(section, reference, panel, trainer, history, labels, batch, learned.choices, scores, raw._origin())
-        done.__dict__.update({name: vars(raw)[name] for name in ("_undecided", "_genes", "cells", "_measured")})  # cached properties: not computed twice
+        done = cls(
+            section,
+            reference,
+            panel,
+            trainer,
+            history,
+            labels,
+            batch,
+            learned.parameters,
+            scores,
+            raw._build_provenance(),
+        )
+        done.__dict__.update(
+            {
+                name: vars(raw)[name]
+                for name in ("_unfitted_predictor", "_reference_genes", "sample_cells", "_measured_values")
+            }
+        )  # cached properties: not computed twice
         return done
 
-    def _baselines(self, truth: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    def _predict_baselines(self, truth: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         """Predictions of the shared genes (sampled cells, shared), each from the genes of the other folds only."""
         n, reference = self.panel.n_shared, self.plan.table("reference")
-        values = self._genes.matrix[:, :n].toarray()
+        values = self._reference_genes.matrix[:, :n].toarray()
         ours, theirs = zscore(truth), zscore(values)
         out = {"gene_mean": np.tile(values.mean(0), (len(ours), 1)), "knn": np.zeros_like(ours)}
         if self.plan.classes:
             out["type_mean"] = np.zeros_like(ours)
-        for m in stage("predicting them with the baselines", range(self.plan.folds)):
-            fold = np.flatnonzero(self._fold == m)
-            rest = np.flatnonzero(self._fold != m)
-            out["knn"][:, fold] = baselines.knn_weights(ours[:, rest], theirs[:, rest], self.config.seed) @ values[:, fold]
+        for m in progress_stage("predicting them with the baselines", range(self.plan.n_folds)):
+            fold = np.flatnonzero(self._gene_fold == m)
+            rest = np.flatnonzero(self._gene_fold != m)
+            out["knn"][:, fold] = (
+                baselines.knn_weights(ours[:, rest], theirs[:, rest], self.config.seed) @ values[:, fold]
+            )
             if self.plan.classes:
-                means = baselines.type_means(self._genes.matrix[:, fold].tocsr(), reference.labels[self._genes.rows], len(self.plan.classes))
-                out["type_mean"][:, fold] = means[self.cells.classes[m].argmax(1)]
+                means = baselines.type_means(
+                    self._reference_genes.matrix[:, fold].tocsr(),
+                    reference.labels[self._reference_genes.reference_rows],
+                    len(self.plan.classes),
+                )
+                out["type_mean"][:, fold] = means[self.sample_cells.class_probabilities[m].argmax(1)]
         return out
 
     def held_out(self) -> pd.DataFrame:
@@ -117,7 +147,9 @@ class Run(ImputationModel):
         values = np.hstack([chunk[1] for chunk in self.chunks(self.panel.shared)])
         return pd.DataFrame(values, index=self.section.adata.obs_names, columns=list(self.panel.shared))
 
-    def compare(self, a: NDArray[np.bool_], b: NDArray[np.bool_] | None = None, genes: Sequence[str] | None = None) -> Comparison:
+    def compare(
+        self, a: NDArray[np.bool_], b: NDArray[np.bool_] | None = None, genes: Sequence[str] | None = None
+    ) -> Comparison:
         """Imputed genes in cells `a` against cells `b` (default: all others), with the error of imputing counted in; see `compare.compare`."""
         return compare(self, a, b, genes)
 
@@ -129,53 +161,60 @@ class Run(ImputationModel):
         PanelError
             A gene that the reference lacks.
         """
-        feature = self._feature(gene)
-        values, spread, _ = self.fast.predict(feature)
+        feature = self._gene_index(gene)
+        values, spread, _ = self.low_rank_predictor.predict(feature)
         measured = feature < self.panel.n_shared
         score = float(self.scores["pcc"].iloc[feature]) if measured else None
-        return Imputed(self._imputable[feature], values, spread, "held-out" if measured else "imputed", score)
+        return Imputed(self._imputable_genes[feature], values, spread, "held-out" if measured else "imputed", score)
 
     @cached_property
-    def gene_trust(self) -> GeneTrust:
+    def gene_trust(self) -> GeneReliability:
         """`foreseen` of every gene that the section lacks."""
-        return self.foreseen(self.panel.reference_only)
+        return self.predict_scores(self.panel.reference_only)
 
-    def foreseen(self, genes: Sequence[str]) -> GeneTrust:
+    def predict_scores(self, genes: Sequence[str]) -> GeneReliability:
         """Foreseen held-out Pearson of genes that the section lacks, with the error of foreseeing."""
-        return of_run(self, genes, self.scores["pcc"].to_numpy())
+        return predict_scores(self, genes, self.scores["pcc"].to_numpy())
 
     @cached_property
-    def calibration(self) -> Calibration:
+    def calibration(self) -> ConformalCalibration:
         """Of 90 % intervals, on the held-out genes."""
-        levels, shared = self.predictor.levels, np.arange(self.panel.n_shared)
-        mean, spread = levels.mean[shared], levels.mean[shared] / np.maximum(levels.ratio[shared], 1e-6)
-        truth = self._measured[self.sample].toarray()
-        return calibrate(self.predictor.held_out(shared, self.cells), truth, mean, spread, self._fold)
+        levels, shared = self.predictor.section_scale, np.arange(self.panel.n_shared)
+        mean, spread = levels.mean[shared], levels.mean[shared] / np.maximum(levels.mean_to_sd[shared], 1e-6)
+        truth = self._measured_values[self.sample_rows].toarray()
+        return calibrate(
+            self.predictor.predict_held_out(shared, self.sample_cells), truth, mean, spread, self._gene_fold
+        )
 
     def interval(self, imputed: Imputed) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Lower and upper end (cells,) of the 90 % interval of each value of a gene: where a measurement of it would lie."""
-        feature, levels = self._feature(imputed.gene), self.predictor.levels
+        feature, levels = self._gene_index(imputed.gene), self.predictor.section_scale
         mean = float(levels.mean[feature])
-        return self.calibration.interval(imputed.values, mean, mean / max(float(levels.ratio[feature]), 1e-6))
+        return self.calibration.interval(imputed.values, mean, mean / max(float(levels.mean_to_sd[feature]), 1e-6))
 
     @cached_property
     def cell_trust(self) -> NDArray[np.float64]:
         """(cells,) 0 to 1: how much each cell is of a kind that the reference has."""
-        groups = list(chunks(self.section.n_cells, GROUP))
-        tell("judging the cells", 0, len(groups))
-        reference = encode(self.trainer, "reference", self._genes.rows).x[-1]
-        profiles = cell_reliability.kinds(reference, self.plan.table("reference").labels[self._genes.rows], self.config.seed)
-        near = cell_reliability.Neighbourhood(self.cells.x[-1], self.config.seed)
-        lack = covariation.lacking(near.groups, near.sizes, near.among, reference)
+        groups = list(row_chunks(self.section.n_cells, CELLS_PER_ENCODING_CHUNK))
+        report_progress("judging the cells", 0, len(groups))
+        reference = encode_cells(self.trainer, "reference", self._reference_genes.reference_rows).inputs[-1]
+        profiles = cell_reliability.type_profiles(
+            reference, self.plan.table("reference").labels[self._reference_genes.reference_rows], self.config.seed
+        )
+        near = cell_reliability.SmoothedCells(self.sample_cells.inputs[-1], self.config.seed)
+        lack = covariation.missing_covariation(near.group_profiles, near.group_sizes, near.values, reference)
 
         def stranger(x: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-            strange, group = near.strangeness(x, profiles)
+            strange, group = near.novelty_scores(x, profiles)
             return strange + lack[group]
 
-        strange = [stranger(encode(self.trainer, "section", rows).x[-1]) for rows in stage("judging the cells", groups)]
-        return cell_reliability.trust(np.concatenate(strange), stranger(near.among))
+        strange = [
+            stranger(encode_cells(self.trainer, "section", rows).inputs[-1])
+            for rows in progress_stage("judging the cells", groups)
+        ]
+        return cell_reliability.reliability(np.concatenate(strange), stranger(near.values))
 
-    def about_cells(self) -> pd.DataFrame:
+    def cell_table(self) -> pd.DataFrame:
         """One row a cell: `inclust_trust`, and with labels `inclust_type`."""
         columns: dict[str, Any] = {"inclust_trust": self.cell_trust}
         if self.predicted_type is not None:
@@ -183,26 +222,32 @@ class Run(ImputationModel):
         return pd.DataFrame(columns, index=self.section.adata.obs_names)
 
     @property
-    def fast(self) -> Fast:
+    def low_rank_predictor(self) -> LowRankPredictor:
         """Made at the first gene (seconds to minutes, by the number of cells), then a gene costs milliseconds; by one thread, others wait for it."""
-        with _MAKING:
-            return self._fast
+        with _LOW_RANK_LOCK:
+            return self._low_rank_predictor
 
     @cached_property
-    def _fast(self) -> Fast:
-        return Fast(self.predictor, self.anchors, self.section.n_cells, lambda rows: encode(self.trainer, "section", rows), len(self._imputable))
+    def _low_rank_predictor(self) -> LowRankPredictor:
+        return LowRankPredictor(
+            self.predictor,
+            self.standardisation_rows,
+            self.section.n_cells,
+            lambda rows: encode_cells(self.trainer, "section", rows),
+            len(self._imputable_genes),
+        )
 
     def chunks(
         self, genes: Sequence[str], size: int = 64
     ) -> Iterator[tuple[list[str], NDArray[np.float32], NDArray[np.float32], list[str], list[float | None]]]:
         """Genes in groups of `size`: names, values and spread (cells, size), kinds, scores. Memory does not grow with the number of genes."""
-        features = self.positions(genes)
+        features = self.gene_indices(genes)
         for start in range(0, len(features), size):
             part = features[start : start + size]
-            values, spread = self._everywhere(part)
+            values, spread = self._predict_all_cells(part)
             kinds = ["held-out" if f < self.panel.n_shared else "imputed" for f in part]
             scores = [float(self.scores["pcc"].iloc[f]) if f < self.panel.n_shared else None for f in part]
-            yield [self._imputable[f] for f in part], values, spread, kinds, scores
+            yield [self._imputable_genes[f] for f in part], values, spread, kinds, scores
 
     def save(self, path: str | Path) -> Path:
         """Write the run as one file; an existing one is replaced only when the new one is complete.
@@ -214,27 +259,27 @@ class Run(ImputationModel):
         """
         about = {
             "choices": asdict(self.choices), "provenance": self.provenance, "panel": list(self.panel.genes), "classes": list(self.plan.classes),
-            "covariates": list(self.plan.covariates), "folds": self._fold.tolist(),
+            "covariates": list(self.plan.covariates), "folds": self._gene_fold.tolist(),
         }  # fmt: skip
-        tables = {"scores": self.scores.reset_index(), "history": epochs_table(self.history)}
-        return write(Path(path), "run", about, tables, self.trainer.model.state_dict())
+        tables = {"scores": self.scores.reset_index(), "history": history_to_table(self.history)}
+        return write_archive(Path(path), "run", about, tables, self.trainer.model.state_dict())
 
-    def _origin(self) -> dict[str, Any]:
+    def _build_provenance(self) -> dict[str, Any]:
         data = {
             side: {
                 "path": str(d.path) if d.path else None,
                 "name": d.name,
                 "cells": d.n_cells,
                 "values": asdict(d.values),
-                "source": d.source,
+                "source": d.values_source,
                 "fingerprint": d.fingerprint,
-                "drawn": asdict(d.drawn) if d.drawn is not None else None,
-                "choices": getattr(d, "choices", {}),
+                "drawn": asdict(d.subsample) if d.subsample is not None else None,
+                "choices": getattr(d, "read_options", {}),
             }
             for side, d in (("section", self.section), ("reference", self.reference))
         }
         return {
             "task": self.plan.task, "config": self.config.to_dict(), "labels": self.labels, "batch": self.batch, "device": self.device, "data": data,
             "genes": {"shared": self.panel.n_shared, "imputable": self.panel.n_reference_only}, "epochs": len(self.history), "seconds": self.history[-1].seconds if self.history else 0.0,
-            **versions(),
+            **environment(),
         }  # fmt: skip

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..training.inference import Cells
-from ..utils.attention import attention, unit
-from ..utils.progress import stage
+from ..training.inference import EncodedCells
+from ..utils.attention import attention_weights, normalise_rows
+from ..utils.progress import progress_stage
 
 Matrix = NDArray[np.floating[Any]]
-COMPONENTS = 30
+N_COMPONENTS = 30
 TEMPERATURE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Likeness:
+class CellSimilarity:
     """Cosine between cells in the leading principal components of both data sets together, as each member sees them.
 
     Attributes
@@ -30,30 +30,34 @@ class Likeness:
     axes : members x (inputs, components)
     """
 
-    anchors: Cells
-    shown: list[NDArray[np.intp]]
-    axes: list[Matrix]
+    standardisation_cells: EncodedCells
+    visible_genes: list[NDArray[np.intp]]
+    principal_axes: list[Matrix]
 
     @classmethod
-    def find(cls, anchors: Cells, reference: Cells, shown: list[NDArray[np.intp]]) -> Likeness:
+    def fit(
+        cls, standardisation_cells: EncodedCells, reference_cells: EncodedCells, visible_genes: list[NDArray[np.intp]]
+    ) -> CellSimilarity:
         """Components of the anchors and of the reference's cells, which count alike however many they are."""
         axes = []
-        for m, genes in enumerate(stage("finding cells that are alike", shown)):
-            sides = [side.x[m][:, genes] for side in (anchors, reference)]
+        for m, genes in enumerate(progress_stage("finding cells that are alike", visible_genes)):
+            sides = [side.inputs[m][:, genes] for side in (standardisation_cells, reference_cells)]
             vectors = np.linalg.eigh(sum(x.T @ x / len(x) for x in sides))[1]
-            axes.append(vectors[:, ::-1][:, :COMPONENTS])
-        return cls(anchors, shown, axes)
+            axes.append(vectors[:, ::-1][:, :N_COMPONENTS])
+        return cls(standardisation_cells, visible_genes, axes)
 
-    def place(self, cells: Cells, member: int) -> Matrix:
+    def embed(self, cells: EncodedCells, member: int) -> Matrix:
         """(cells, components)."""
-        placed: Matrix = cells.x[member][:, self.shown[member]] @ self.axes[member]
+        placed: Matrix = cells.inputs[member][:, self.visible_genes[member]] @ self.principal_axes[member]
         return placed
 
-    def matrix(self, cells: Cells, member: int) -> NDArray[np.float32]:
+    def design_matrix(self, cells: EncodedCells, member: int) -> NDArray[np.float32]:
         """(cells, anchors), rows sum to 1: how much each anchor is like a cell."""
-        return attention(self.place(cells, member), unit(self.place(self.anchors, member)), TEMPERATURE)
+        return attention_weights(
+            self.embed(cells, member), normalise_rows(self.embed(self.standardisation_cells, member)), TEMPERATURE
+        )
 
-    def averaged(self, cells: Cells, member: int) -> Matrix:
+    def smoothed_embedding(self, cells: EncodedCells, member: int) -> Matrix:
         """(cells, components): mean place of the anchors that are like each cell."""
-        mean: Matrix = self.matrix(cells, member) @ self.place(self.anchors, member)
+        mean: Matrix = self.design_matrix(cells, member) @ self.embed(self.standardisation_cells, member)
         return mean

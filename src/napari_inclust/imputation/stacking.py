@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from ..evaluation.metrics import zscore
 
 Matrix = NDArray[np.floating[Any]]
-EVENNESS = 0.001  # weight of the entropy of the weights: keeps equally good predictions equally heavy
+ENTROPY_WEIGHT = 0.001  # weight of the entropy of the weights: keeps equally good predictions equally heavy
 
 
-def choose_weights(agreement: Matrix, overlap: Matrix) -> NDArray[np.float64]:
+def fit_weights(truth_correlation: Matrix, prediction_correlation: Matrix) -> NDArray[np.float64]:
     """Weights (>= 0, sum 1) with the largest mean Pearson over genes of the weighted mean of standardised predictions.
 
     Parameters
@@ -29,20 +29,22 @@ def choose_weights(agreement: Matrix, overlap: Matrix) -> NDArray[np.float64]:
     def loss(v: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         w = np.exp(v - v.max())
         w /= w.sum()
-        gw = overlap @ w
+        gw = prediction_correlation @ w
         size = np.sqrt(np.maximum(gw @ w, 1e-9))
-        fit = agreement @ w
-        gradient = (agreement / size[:, None] - (fit / size**3)[:, None] * gw).mean(0) - EVENNESS * (np.log(w + 1e-12) + 1)
-        value = (fit / size).mean() - EVENNESS * (w * np.log(w + 1e-12)).sum()
+        fit = truth_correlation @ w
+        gradient = (truth_correlation / size[:, None] - (fit / size**3)[:, None] * gw).mean(0) - ENTROPY_WEIGHT * (
+            np.log(w + 1e-12) + 1
+        )
+        value = (fit / size).mean() - ENTROPY_WEIGHT * (w * np.log(w + 1e-12)).sum()
         return -float(value), -(w * (gradient - (w * gradient).sum()))
 
-    v = minimize(loss, np.zeros(agreement.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
+    v = minimize(loss, np.zeros(truth_correlation.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
     w = np.exp(v - v.max())
     out: NDArray[np.float64] = w / w.sum()
     return out
 
 
-def correlations(predictions: Sequence[Matrix], truth: Matrix) -> tuple[Matrix, Matrix]:
+def stacking_correlations(predictions: Sequence[Matrix], truth: Matrix) -> tuple[Matrix, Matrix]:
     """`agreement` and `overlap` of `choose_weights`, from standardised predictions (cells, genes) and the truth."""
     z = zscore(truth).astype(np.float32)
     stack = np.stack([np.asarray(p, dtype=np.float32) for p in predictions])  # (predictions, cells, genes)
@@ -54,6 +56,6 @@ def correlations(predictions: Sequence[Matrix], truth: Matrix) -> tuple[Matrix, 
 
 def weights_by_fold(predictions: Sequence[Matrix], truth: Matrix, fold: NDArray[np.intp]) -> NDArray[np.float64]:
     """(folds + 1, predictions): row m chosen without the genes of fold m, the last row on all genes."""
-    agreement, overlap = correlations(predictions, truth)
-    rows = [choose_weights(agreement[fold != m], overlap[fold != m]) for m in range(int(fold.max()) + 1)]
-    return np.array([*rows, choose_weights(agreement, overlap)])
+    agreement, overlap = stacking_correlations(predictions, truth)
+    rows = [fit_weights(agreement[fold != m], overlap[fold != m]) for m in range(int(fold.max()) + 1)]
+    return np.array([*rows, fit_weights(agreement, overlap)])

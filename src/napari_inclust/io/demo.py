@@ -12,9 +12,9 @@ import scipy.sparse as sp
 from ..data.normalize import library_size, lognormalise
 from ..data.section import Reference, Section
 from ..evaluation import baselines
-from ..evaluation.metrics import metrics, zscore
+from ..evaluation.metrics import gene_metrics, zscore
 from .readers.dispatch import read_adata, read_reference, read_section
-from .writers.atomic import as_output_error, replacing
+from .writers.atomic import as_output_error, atomic_output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from ..imputation.run import Run
 
-LABELS = "cell_type"  # obs column of the reference
-HIDDEN_EVERY = 5
-_SEEN_IN = 10  # cells in which a gene must be detected to be worth hiding
+LABEL_COLUMN = "cell_type"  # obs column of the reference
+HIDDEN_GENE_STEP = 5
+_MIN_DETECTING_CELLS = 10  # cells in which a gene must be detected to be worth hiding
 
 
 def demo_section(*, with_hidden: bool = False) -> Section:
@@ -36,7 +36,7 @@ def demo_section(*, with_hidden: bool = False) -> Section:
     with_hidden
         Keep the genes of `hidden_genes()`: the truth to compare with.
     """
-    adata = _section()
+    adata = _read_demo_section()
     if not with_hidden:
         adata = adata[:, ~adata.var_names.isin(hidden_genes())].copy()
     return Section.from_adata(adata, name="demo section", values="linear")
@@ -44,7 +44,7 @@ def demo_section(*, with_hidden: bool = False) -> Section:
 
 def demo_reference() -> Reference:
     """The scRNA-seq reference, without "Ambiguous" and "Unstable" cells; labels in `obs[LABELS]`."""
-    return Reference.from_adata(_reference(), name="demo reference")
+    return Reference.from_adata(_read_demo_reference(), name="demo reference")
 
 
 def write_demo(folder: Path) -> tuple[Section, Reference]:
@@ -57,17 +57,20 @@ def write_demo(folder: Path) -> tuple[Section, Reference]:
     """
     section, reference = folder / "section.h5ad", folder / "reference.h5ad"
     for path, adata in ((section, demo_section().adata), (reference, demo_reference().adata)):
-        with replacing(path) as part, as_output_error(path):
+        with atomic_output(path) as part, as_output_error(path):
             adata.write_h5ad(part)
     return read_section(section, values="linear"), read_reference(reference)
 
 
 def hidden_genes() -> tuple[str, ...]:
     """Genes hidden from the section in the demo: every fifth, by name, of the shared genes that both sets detect in at least ten cells."""
-    section, reference = _section(), _reference()
+    section, reference = _read_demo_section(), _read_demo_reference()
     shared = np.array(sorted(set(section.var_names) & set(reference.var_names)))
-    seen = [np.asarray((sp.csr_matrix(data[:, shared].X) > 0).sum(0)).ravel() >= _SEEN_IN for data in (section, reference)]
-    return tuple(str(gene) for gene in shared[seen[0] & seen[1]][::HIDDEN_EVERY])
+    seen = [
+        np.asarray((sp.csr_matrix(data[:, shared].X) > 0).sum(0)).ravel() >= _MIN_DETECTING_CELLS
+        for data in (section, reference)
+    ]
+    return tuple(str(gene) for gene in shared[seen[0] & seen[1]][::HIDDEN_GENE_STEP])
 
 
 def hidden_truth() -> pd.DataFrame:
@@ -86,11 +89,13 @@ def score_hidden(run: Run) -> pd.DataFrame:
     truth, panel = hidden_truth(), run.panel
     genes = list(truth.columns)
     types, predicted = run.predicted_type, np.hstack([values for _, values, *_ in run.chunks(genes)])
-    scores = metrics(truth.to_numpy(), predicted, None if types is None else np.unique(types, return_inverse=True)[1]).set_index(pd.Index(genes, name="gene"))
+    scores = gene_metrics(
+        truth.to_numpy(), predicted, None if types is None else np.unique(types, return_inverse=True)[1]
+    ).set_index(pd.Index(genes, name="gene"))
 
     values = lognormalise(run.reference.matrix, run.reference.values.kind)[:, panel.reference_columns]
     wanted = values[:, [panel.n_shared + panel.reference_only.index(gene) for gene in genes]]
-    section = np.column_stack([run.measured(gene) for gene in panel.shared])
+    section = np.column_stack([column for gene in panel.shared if (column := run.measured(gene)) is not None])
     knn = baselines.knn_weights(zscore(section), zscore(values[:, : panel.n_shared].toarray()), run.config.seed)
     others = {"gene_mean": np.tile(wanted.toarray().mean(0), (len(section), 1)), "knn": knn @ wanted.toarray()}
     if types is not None:
@@ -98,20 +103,20 @@ def score_hidden(run: Run) -> pd.DataFrame:
         labels = pd.Categorical(run.reference.adata.obs[run.labels], categories=names).codes
         others["type_mean"] = baselines.type_means(wanted, labels, len(names))[np.searchsorted(names, types)]
     for name, other in others.items():
-        scores[f"pcc_{name}"] = metrics(truth.to_numpy(), other)["pcc"].to_numpy()
+        scores[f"pcc_{name}"] = gene_metrics(truth.to_numpy(), other)["pcc"].to_numpy()
     return scores
 
 
-def _section() -> AnnData:
-    adata = _read("demo_section.h5ad")
+def _read_demo_section() -> AnnData:
+    adata = _read_packaged("demo_section.h5ad")
     return adata[adata.obs["cell_class"] != "Ambiguous", ~adata.var_names.str.startswith("Blank")].copy()
 
 
-def _reference() -> AnnData:
-    adata = _read("demo_reference.h5ad")
-    return adata[~adata.obs[LABELS].isin(["Ambiguous", "Unstable"])].copy()
+def _read_demo_reference() -> AnnData:
+    adata = _read_packaged("demo_reference.h5ad")
+    return adata[~adata.obs[LABEL_COLUMN].isin(["Ambiguous", "Unstable"])].copy()
 
 
-def _read(name: str) -> AnnData:
+def _read_packaged(name: str) -> AnnData:
     with as_file(files("napari_inclust") / "demo_data" / name) as path:
         return read_adata(path)

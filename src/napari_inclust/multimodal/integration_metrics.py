@@ -13,23 +13,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..data.obs import classes_of, text
-from ..data.subsample import uniform
+from ..data.obs import joint_label_codes, string_column
+from ..data.subsample import sample_uniform
 from ..utils.pca import PCA
 
 if TYPE_CHECKING:
     from ..training.plan import Plan
     from ..training.trained import Trained
 
-MOST = 5000  # cells that are compared, drawn by the seed: silhouettes need all distances
-NEIGHBOURS, PERPLEXITY = 90, 30  # of LISI
-COMPONENTS = 50  # of what is measured before integration
+MAX_CELLS = 5000  # cells that are compared, drawn by the seed: silhouettes need all distances
+LISI_NEIGHBOURS, LISI_PERPLEXITY = 90, 30  # of LISI
+N_COMPONENTS = 50  # of what is measured before integration
 
 Matrix = NDArray[np.floating[Any]]
 Codes = NDArray[np.intp]
 
 
-def compared(trained: Trained, types: Mapping[str, str] | None = None, latent: Matrix | None = None) -> pd.DataFrame:
+def compare_integration(
+    trained: Trained, type_columns: Mapping[str, str] | None = None, latent: Matrix | None = None
+) -> pd.DataFrame:
     """Metrics before (principal components of the log-normalised features that all sets measure) and after (the latent).
 
     Parameters
@@ -46,17 +48,28 @@ def compared(trained: Trained, types: Mapping[str, str] | None = None, latent: M
     """
     plan, seed = trained.plan, trained.trainer.config.seed
     n = sum(t.n_cells for t in plan.tables)
-    at = uniform(n, MOST, seed)
-    labels = _types(trained, types or {})
+    at = sample_uniform(n, MAX_CELLS, seed)
+    labels = _type_codes(trained, type_columns or {})
     after = (np.concatenate([trained.latent(t.name) for t in plan.tables]) if latent is None else latent)[at]
     frames = []
-    for x in (components(plan, at, seed), after):
-        rows = [mixing(x, codes[at], None if labels is None else labels[at], name) for name, codes in _groups(plan).items()]
-        frames.append(pd.concat(rows if labels is None else [*rows, separation(x, labels[at], seed)], ignore_index=True))
-    return frames[1].rename(columns={"value": "after"}).assign(before=frames[0]["value"])[["metric", "of", "before", "after", "best"]]
+    for x in (uncorrected_components(plan, at, seed), after):
+        rows = [
+            mixing_metrics(x, codes[at], None if labels is None else labels[at], name)
+            for name, codes in _covariate_codes(plan).items()
+        ]
+        frames.append(
+            pd.concat(rows if labels is None else [*rows, separation_metrics(x, labels[at], seed)], ignore_index=True)
+        )
+    return (
+        frames[1]
+        .rename(columns={"value": "after"})
+        .assign(before=frames[0]["value"])[["metric", "of", "before", "after", "best"]]
+    )
 
 
-def mixing(x: Matrix | None, groups: Codes, labels: Codes | None = None, of: str = "data set") -> pd.DataFrame:
+def mixing_metrics(
+    x: Matrix | None, groups: Codes, labels: Codes | None = None, mixed_variable: str = "data set"
+) -> pd.DataFrame:
     """iLISI, (median LISI - 1) / (groups - 1), and the batch silhouette, 1 - |silhouette| over the groups of a type, averaged over cells, then types.
 
     Parameters
@@ -73,10 +86,12 @@ def mixing(x: Matrix | None, groups: Codes, labels: Codes | None = None, of: str
         found, dealt = (np.median(lisi(x[known], codes)) for codes in (g, np.random.default_rng(0).permutation(g)))
         ilisi, best = (float(found) - 1) / (n - 1), (float(dealt) - 1) / (n - 1)
         width = _batch_silhouette(x[known], g, np.zeros(len(g), dtype=np.intp) if labels is None else labels[known])
-    return pd.DataFrame({"metric": ["iLISI", "batch silhouette"], "of": of, "value": [ilisi, width], "best": [best, 1.0]})
+    return pd.DataFrame(
+        {"metric": ["iLISI", "batch silhouette"], "of": mixed_variable, "value": [ilisi, width], "best": [best, 1.0]}
+    )
 
 
-def separation(x: Matrix | None, labels: Codes, seed: int = 0) -> pd.DataFrame:
+def separation_metrics(x: Matrix | None, labels: Codes, seed: int = 0) -> pd.DataFrame:
     """cLISI, (types - median LISI) / (types - 1), the silhouette of the types, (mean + 1) / 2, and ARI and NMI of k-means clusters against the types.
 
     Parameters
@@ -114,9 +129,9 @@ def lisi(x: Matrix, codes: Codes) -> NDArray[np.float64]:
     """
     from sklearn.neighbors import NearestNeighbors
 
-    k = min(NEIGHBOURS, len(x) - 1)
+    k = min(LISI_NEIGHBOURS, len(x) - 1)
     distance, near = NearestNeighbors(n_neighbors=k).fit(x).kneighbors()  # without the cell itself
-    weights = _kernel(distance, np.log(min(PERPLEXITY, max(1.5, k / 3))))
+    weights = _perplexity_weights(distance, np.log(min(LISI_PERPLEXITY, max(1.5, k / 3))))
     groups = codes[near]
     simpson = np.zeros(len(x))
     for g in np.unique(codes):
@@ -125,7 +140,7 @@ def lisi(x: Matrix, codes: Codes) -> NDArray[np.float64]:
     return out
 
 
-def _kernel(distance: Matrix, entropy: float) -> NDArray[np.float64]:
+def _perplexity_weights(distance: Matrix, entropy: float) -> NDArray[np.float64]:
     """(cells, k) weights exp(-beta * distance), rows that sum to 1, beta of each row such that it has the entropy."""
     d = (distance - distance[:, :1]).astype(np.float64)
     d /= np.maximum(d.mean(1, keepdims=True), 1e-12)
@@ -151,7 +166,7 @@ def _batch_silhouette(x: Matrix, groups: Codes, labels: Codes) -> float:
     return float(np.mean(widths)) if widths else float("nan")
 
 
-def components(plan: Plan, at: Codes, seed: int) -> NDArray[np.float32] | None:
+def uncorrected_components(plan: Plan, cell_rows: Codes, seed: int) -> NDArray[np.float32] | None:
     """(some cells, components) principal components, uncorrected, of the log-normalised features that all tables measure; None where there are none.
 
     Parameters
@@ -159,21 +174,23 @@ def components(plan: Plan, at: Codes, seed: int) -> NDArray[np.float32] | None:
     at
         The cells wanted, ascending, counted through the tables.
     """
-    every = np.all([t.measured(len(plan.features)) for t in plan.tables], axis=0)
+    every = np.all([t.measured_mask(len(plan.features)) for t in plan.tables], axis=0)
     if not every.any():
         return None
     rows, start = [], 0
     for t in plan.tables:
-        here = at[(at >= start) & (at < start + t.n_cells)] - start
-        wanted = [part.lognormalised()[here][:, every[part.features]].toarray() for part in t.parts]
-        order = np.argsort(np.concatenate([part.features[every[part.features]] for part in t.parts]))
+        here = cell_rows[(cell_rows >= start) & (cell_rows < start + t.n_cells)] - start
+        wanted = [part.lognormalised()[here][:, every[part.feature_indices]].toarray() for part in t.measured_blocks]
+        order = np.argsort(
+            np.concatenate([part.feature_indices[every[part.feature_indices]] for part in t.measured_blocks])
+        )
         rows.append(np.hstack(wanted)[:, order])
         start += t.n_cells
     values = np.concatenate(rows)
-    return PCA.fit(values, COMPONENTS, seed).transform(values).astype(np.float32)
+    return PCA.fit(values, N_COMPONENTS, seed).transform(values).astype(np.float32)
 
 
-def _groups(plan: Plan) -> dict[str, Codes]:
+def _covariate_codes(plan: Plan) -> dict[str, Codes]:
     """Of the data sets and of each covariate: the code of each cell's level, -1 for none."""
     hot = np.concatenate([t.covariates for t in plan.tables])
     of = np.array([name.partition(": ")[0] for name in plan.covariates])
@@ -184,11 +201,14 @@ def _groups(plan: Plan) -> dict[str, Codes]:
     return out
 
 
-def _types(trained: Trained, types: Mapping[str, str]) -> Codes | None:
+def _type_codes(trained: Trained, type_columns: Mapping[str, str]) -> Codes | None:
     """(cells,) code of each cell's type over all sets, -1 for none; None without types."""
-    if not types:
+    if not type_columns:
         return None
-    named = [trained.data(name) for name in types]
-    found = classes_of([text(s.obs, types[s.name], s.name) for s in named], " and ".join(f"obs[{types[s.name]!r}] of {s.name}" for s in named))[1]
+    named = [trained.dataset(name) for name in type_columns]
+    found = joint_label_codes(
+        [string_column(s.obs, type_columns[s.name], s.name) for s in named],
+        " and ".join(f"obs[{type_columns[s.name]!r}] of {s.name}" for s in named),
+    )[1]
     by_set = {s.name: codes for s, codes in zip(named, found, strict=True)}
-    return np.concatenate([by_set.get(s.name, np.full(s.n_cells, -1, dtype=np.intp)) for s in trained.sets])
+    return np.concatenate([by_set.get(s.name, np.full(s.n_cells, -1, dtype=np.intp)) for s in trained.datasets])

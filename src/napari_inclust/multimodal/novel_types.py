@@ -8,23 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..data.subsample import uniform
-from ..evaluation.cell_reliability import resemblance
-from ..training.batches import chunks
+from ..data.subsample import sample_uniform
+from ..evaluation.cell_reliability import profile_correlations
+from ..training.batches import row_chunks
 from ..training.trained import Trained
 from ..utils.pca import PCA
-from .novelty import CHUNK, MOST, Codes, Matrix, Novelty, features
+from .novelty import CELLS_PER_CHUNK, MAX_CELLS, Codes, Matrix, NoveltyResult, scaled_features
 
-MIN_CELLS = 20  # of a new type
-NEIGHBOURS, COMPONENTS = 15, 20  # of the graph of candidates, whose communities are the groups
-SAME = 0.7  # correlation of the profiles of groups that are one type
-RAISED, LEAST_MARKERS = 1.0, 2  # a marker is raised by a standard deviation of the gene; a type without two of them is a mixture or noise
-SHOWN, SIGNIFICANT = 10, 0.01  # markers listed, and their adjusted p-value
-COLUMNS = ("cells", "p", "nearest", "resemblance", "stability", "markers")
+MIN_CELLS_PER_TYPE = 20  # of a new type
+N_NEIGHBOURS, N_COMPONENTS = 15, 20  # of the graph of candidates, whose communities are the groups
+MERGE_CORRELATION = 0.7  # correlation of the profiles of groups that are one type
+MIN_MARKER_EFFECT_SD, MIN_MARKERS = (
+    1.0,
+    2,
+)  # a marker is raised by a standard deviation of the gene; a type without two of them is a mixture or noise
+MAX_LISTED_MARKERS, MAX_ADJUSTED_P = 10, 0.01  # markers listed, and their adjusted p-value
+TABLE_COLUMNS = ("cells", "p", "nearest", "resemblance", "stability", "markers")
 
 
 @dataclass(frozen=True, eq=False)
-class NewTypes:
+class NovelTypes:
     """Groups of cells that no type of the references explains.
 
     Attributes
@@ -39,18 +42,20 @@ class NewTypes:
         Long table: `type`, `gene`, `score`, `log2_fold_change`, `p_adjusted`, against all other cells of the target.
     """
 
-    code: Codes
+    group_codes: Codes
     table: pd.DataFrame
     markers: pd.DataFrame
 
     @property
-    def types(self) -> pd.Categorical:
+    def type_names(self) -> pd.Categorical:
         """(cells,) name of the group; missing for cells of none."""
-        found: pd.Categorical = pd.Categorical.from_codes(self.code, pd.Index(self.table.index.astype(str)))
+        found: pd.Categorical = pd.Categorical.from_codes(self.group_codes, pd.Index(self.table.index.astype(str)))
         return found
 
 
-def new_types(trained: Trained, target: str, novelty: Novelty, min_cells: int = MIN_CELLS) -> NewTypes:
+def find_novel_types(
+    trained: Trained, target: str, novelty: NoveltyResult, min_cells: int = MIN_CELLS_PER_TYPE
+) -> NovelTypes:
     """Group the cells that `novelty` calls unlike; keep groups of enough cells, with markers of their own, that are unlike every type as a whole too.
 
     Groups are Louvain communities of the most similar cells, in principal components of the scaled features averaged over similar cells; communities with
@@ -58,41 +63,57 @@ def new_types(trained: Trained, target: str, novelty: Novelty, min_cells: int = 
     """
     seed = trained.trainer.config.seed
     n = trained.plan.table(target).n_cells
-    at = np.flatnonzero(novelty.unlike)
+    at = np.flatnonzero(novelty.is_novel)
     code = np.full(n, -1, dtype=np.intp)
     if len(at) < min_cells:
-        return NewTypes(code, pd.DataFrame(columns=COLUMNS), _markers(trained, target, code).drop(columns="raised"))
-    averaged = np.concatenate([novelty.cells.averaged(features(trained, target, at[i])) for i in chunks(len(at), CHUNK)])
-    code[at] = _merged(communities(averaged, seed), averaged)
-    _renumber(code, min_cells)
-    markers = _markers(trained, target, code)
+        return NovelTypes(
+            code, pd.DataFrame(columns=TABLE_COLUMNS), _find_markers(trained, target, code).drop(columns="raised")
+        )
+    averaged = np.concatenate(
+        [
+            novelty.smoothed_cells.smooth(scaled_features(trained, target, at[i]))
+            for i in row_chunks(len(at), CELLS_PER_CHUNK)
+        ]
+    )
+    code[at] = _merge_similar_groups(louvain_communities(averaged, seed), averaged)
+    _renumber_by_size(code, min_cells)
+    markers = _find_markers(trained, target, code)
     enough = markers.groupby("type")["raised"].sum() if len(markers) else pd.Series(dtype=int)
     for k in range(int(code.max()) + 1):
-        if int(enough.get(k, 0)) < LEAST_MARKERS or not novelty.beyond(averaged[code[at] == k].mean(0), float(novelty.lack[code == k].mean())):
+        if int(enough.get(k, 0)) < MIN_MARKERS or not novelty.exceeds_thresholds(
+            averaged[code[at] == k].mean(0), float(novelty.missing_covariation[code == k].mean())
+        ):
             code[code == k] = -1
     kept = np.unique(code[code >= 0])
     names = [f"new {i + 1}" for i in range(len(kept))]
-    _renumber(code, 1)
-    markers = markers[markers["type"].isin(kept) & (markers["p_adjusted"] < SIGNIFICANT) & (markers["log2_fold_change"] > 0)].drop(columns="raised")
-    markers = markers.assign(type=markers["type"].map(dict(zip(kept, names, strict=True)))).groupby("type", sort=False).head(SHOWN).reset_index(drop=True)
+    _renumber_by_size(code, 1)
+    markers = markers[
+        markers["type"].isin(kept) & (markers["p_adjusted"] < MAX_ADJUSTED_P) & (markers["log2_fold_change"] > 0)
+    ].drop(columns="raised")
+    markers = (
+        markers.assign(type=markers["type"].map(dict(zip(kept, names, strict=True))))
+        .groupby("type", sort=False)
+        .head(MAX_LISTED_MARKERS)
+        .reset_index(drop=True)
+    )
     profiles = [averaged[code[at] == k].mean(0) for k in range(len(names))]
-    like = resemblance(np.stack(profiles), novelty.kinds) if profiles else np.zeros((0, 1))
-    stable = _stability(trained, target, at, code)
+    like = profile_correlations(np.stack(profiles), novelty.type_profiles) if profiles else np.zeros((0, 1))
+    stable = _group_stability(trained, target, at, code)
     rows = [
         (
             int((code == k).sum()),
-            float(np.median(novelty.p[code == k])),
-            trained.plan.classes[novelty.classes[like[k].argmax()]],
+            float(np.median(novelty.p_value[code == k])),
+            trained.plan.classes[novelty.class_codes[like[k].argmax()]],
             float(like[k].max()),
             stable[k],
             ", ".join(markers.loc[markers["type"] == name, "gene"]),
         )
         for k, name in enumerate(names)
     ]
-    return NewTypes(code, pd.DataFrame(rows, index=pd.Index(names, name="type"), columns=COLUMNS), markers)
+    return NovelTypes(code, pd.DataFrame(rows, index=pd.Index(names, name="type"), columns=TABLE_COLUMNS), markers)
 
 
-def communities(x: Matrix, seed: int) -> Codes:
+def louvain_communities(x: Matrix, seed: int) -> Codes:
     """(cells,) Louvain communities (Blondel et al., J Stat Mech 2008, P10008) of the graph of the most similar cells in 20 principal components.
 
     Of more than 5,000 cells as many are drawn by the seed; the others follow the nearest of these.
@@ -100,9 +121,9 @@ def communities(x: Matrix, seed: int) -> Codes:
     import networkx as nx  # type: ignore[import-untyped]
     from sklearn.neighbors import NearestNeighbors, kneighbors_graph
 
-    z = PCA.fit(x, min(COMPONENTS, len(x) - 1), seed).transform(x)
-    at = uniform(len(z), MOST, seed)
-    edges = kneighbors_graph(z[at], min(NEIGHBOURS, len(at) - 1))
+    z = PCA.fit(x, min(N_COMPONENTS, len(x) - 1), seed, randomised=True).transform(x)
+    at = sample_uniform(len(z), MAX_CELLS, seed)
+    edges = kneighbors_graph(z[at], min(N_NEIGHBOURS, len(at) - 1))
     found = nx.community.louvain_communities(nx.from_scipy_sparse_array(edges.maximum(edges.T)), seed=seed)
     code = np.empty(len(at), dtype=np.intp)
     for k, members in enumerate(sorted(found, key=min)):
@@ -112,34 +133,36 @@ def communities(x: Matrix, seed: int) -> Codes:
     return out
 
 
-def _merged(code: Codes, averaged: Matrix) -> Codes:
+def _merge_similar_groups(code: Codes, smoothed: Matrix) -> Codes:
     """Communities joined while two of them have nearly the same mean profile."""
     code = code.copy()
     while True:
         kinds = np.unique(code)
-        like = np.corrcoef(np.stack([averaged[code == k].mean(0) for k in kinds])) if len(kinds) > 1 else np.zeros((1, 1))
+        like = (
+            np.corrcoef(np.stack([smoothed[code == k].mean(0) for k in kinds])) if len(kinds) > 1 else np.zeros((1, 1))
+        )
         np.fill_diagonal(like, -1)
         i, j = np.unravel_index(int(like.argmax()), like.shape)
-        if like[i, j] < SAME:
+        if like[i, j] < MERGE_CORRELATION:
             return code
         code[code == kinds[j]] = kinds[i]
 
 
-def _renumber(code: Codes, least: int) -> None:
+def _renumber_by_size(code: Codes, min_cells: int) -> None:
     """Groups in order of size, in place; those below `least` cells are none."""
     kinds, sizes = np.unique(code[code >= 0], return_counts=True)
     order = [int(k) for k in kinds[np.argsort(-sizes, kind="stable")]]
-    kept = [k for k in order if (code == k).sum() >= least]
+    kept = [k for k in order if (code == k).sum() >= min_cells]
     to = dict(zip(kept, range(len(kept)), strict=True))
     code[:] = [to.get(int(k), -1) for k in code]
 
 
-def _stability(trained: Trained, target: str, at: Codes, code: Codes) -> list[float]:
+def _group_stability(trained: Trained, target: str, at: Codes, code: Codes) -> list[float]:
     """Of each group: the mean over the networks of its largest Jaccard index with a community of the candidates in the latent (Hennig, CSDA 2007, 52:258)."""
     z = trained.encode(target, rows=at)[0]
     best = []
     for member in z:
-        found = communities(member, trained.trainer.config.seed)
+        found = louvain_communities(member, trained.trainer.config.seed)
         row = []
         for k in range(int(code.max()) + 1):
             mine = code[at] == k
@@ -148,7 +171,7 @@ def _stability(trained: Trained, target: str, at: Codes, code: Codes) -> list[fl
     return [float(v) for v in np.mean(best, 0)] if int(code.max()) >= 0 else []
 
 
-def _markers(trained: Trained, target: str, code: Codes) -> pd.DataFrame:
+def _find_markers(trained: Trained, target: str, code: Codes) -> pd.DataFrame:
     """Features higher in a group than in all other cells (scanpy's `rank_genes_groups`, t-test), best first; `raised`: by how much of its deviation."""
     import anndata
     import scanpy  # type: ignore[import-untyped]
@@ -156,24 +179,36 @@ def _markers(trained: Trained, target: str, code: Codes) -> pd.DataFrame:
     columns = ["type", "gene", "score", "log2_fold_change", "p_adjusted", "raised"]
     groups = int(code.max()) + 1
     plan = trained.plan
-    part = plan.table(target).parts[0]
+    part = plan.table(target).measured_blocks[0]
     if not groups or (code >= 0).all():
         return pd.DataFrame(columns=columns)
     values = part.lognormalised()
-    genes = [plan.features[f] for f in part.features]
+    genes = [plan.features[f] for f in part.feature_indices]
     adata = anndata.AnnData(
-        values, obs=pd.DataFrame({"group": pd.Categorical(np.where(code < 0, "rest", code.astype(str)))}, index=list(map(str, range(len(code)))))
+        values,
+        obs=pd.DataFrame(
+            {"group": pd.Categorical(np.where(code < 0, "rest", code.astype(str)))},
+            index=list(map(str, range(len(code)))),
+        ),
     )
     adata.var_names = genes
     mean = np.asarray(values.mean(0)).ravel()
     spread = np.sqrt(np.maximum(np.asarray(values.multiply(values).mean(0)).ravel() - mean**2, 1e-12))
-    raised = pd.DataFrame({str(k): (np.asarray(values[code == k].mean(0)).ravel() - mean) / spread > RAISED for k in range(groups)}, index=genes)
+    raised = pd.DataFrame(
+        {
+            str(k): (np.asarray(values[code == k].mean(0)).ravel() - mean) / spread > MIN_MARKER_EFFECT_SD
+            for k in range(groups)
+        },
+        index=genes,
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fragmented frames; genes of one value give 0 / 0
         scanpy.tl.rank_genes_groups(adata, "group", groups=[str(k) for k in range(groups)], method="t-test")
         tables = [scanpy.get.rank_genes_groups_df(adata, group=str(k)).assign(type=k) for k in range(groups)]
     found = pd.concat(tables, ignore_index=True)
-    found = found.rename(columns={"names": "gene", "scores": "score", "logfoldchanges": "log2_fold_change", "pvals_adj": "p_adjusted"})
+    found = found.rename(
+        columns={"names": "gene", "scores": "score", "logfoldchanges": "log2_fold_change", "pvals_adj": "p_adjusted"}
+    )
     found["raised"] = [bool(raised.at[g, str(k)]) for g, k in zip(found["gene"], found["type"], strict=True)]
     out: pd.DataFrame = found[columns]
     return out

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .colours import CHANNELS
+from .colours import RGB_CHANNELS
 from .layers import canvas
-from .layers.cell_layers import Describe, GeneLayer
-from .layers.owned import Owned
+from .layers.cell_layers import DescribeCell, GeneLayer
+from .layers.owned import CellLayerGroup
 from .raster.cell_raster import CellRaster
 from .values import CellValues
 
 
-class Blend(Owned):
+class BlendLayers(CellLayerGroup):
     """One layer a channel, added up; each keeps napari's own sliders and colour bar."""
 
     def __init__(self, viewer: Any, raster: CellRaster, unit: str) -> None:
@@ -23,9 +23,11 @@ class Blend(Owned):
     @property
     def layers(self) -> dict[str, GeneLayer]:
         """Those that are in the viewer, by channel."""
-        return {c: self._layers[c] for c in CHANNELS if self._alive(self._layers.get(c))}
+        return {c: self._layers[c] for c in RGB_CHANNELS if self._in_viewer(self._layers.get(c))}
 
-    def show(self, genes: Mapping[str, CellValues], limits: Mapping[str, tuple[float, float]], describe: Describe) -> None:
+    def show(
+        self, genes: Mapping[str, CellValues], limits: Mapping[str, tuple[float, float]], describe: DescribeCell
+    ) -> None:
         """Draw these genes, by channel; channels without one are removed."""
         viewer = self._viewer()
         if viewer is None:
@@ -35,18 +37,22 @@ class Blend(Owned):
                 viewer.layers.remove(layer)
         alive = self.layers
         self._layers = dict(alive)
-        for channel in [c for c in CHANNELS if c in genes]:
+        for channel in [c for c in RGB_CHANNELS if c in genes]:
             shown, layer = genes[channel], alive.get(channel)
             if layer is None:
-                self._layers[channel] = layer = GeneLayer(self._raster, shown, limits[channel], describe, unit=self._unit, colormap=channel)
+                self._layers[channel] = layer = GeneLayer(
+                    self._raster, shown, limits[channel], describe, unit=self._unit, colormap=channel
+                )
                 viewer.layers.append(layer)
-            elif layer.painted is not shown:
-                layer.show(shown, limits[channel])
+            elif layer.cell_values is not shown:
+                layer.show_gene(shown, limits[channel])
             layer.name = f"{channel}: {shown.title}"
         for i, layer in enumerate(sorted(self.layers.values(), key=viewer.layers.index)):
-            layer.blending = "additive" if i else "translucent"  # the lowest hides the canvas, which is white in the light theme
+            layer.blending = (
+                "additive" if i else "translucent"
+            )  # the lowest hides the canvas, which is white in the light theme
         canvas.scale_bar(viewer).visible = True
-        canvas.settle(viewer)
+        canvas.update_colour_bars(viewer)
 
     def close(self) -> None:
         """Remove all."""

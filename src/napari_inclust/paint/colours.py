@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-SAFE = ("viridis", "magma", "inferno", "plasma", "cividis", "gray")  # perceptually even, safe for the colour-blind
-COLORMAPS = (*SAFE, "turbo")
+COLOUR_BLIND_SAFE = (
+    "viridis",
+    "magma",
+    "inferno",
+    "plasma",
+    "cividis",
+    "gray",
+)  # perceptually even, safe for the colour-blind
+COLORMAPS = (*COLOUR_BLIND_SAFE, "turbo")
 DIVERGING = "RdBu_r"  # blue below zero, white, red above; safe for the colour-blind
-CHANNELS = ("red", "green", "blue")
+RGB_CHANNELS = ("red", "green", "blue")

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Limits(Protocol):
+class LimitsPolicy(Protocol):
     """A policy that turns values into the two ends of the colour scale."""
 
     def get_limits(self, values: NDArray[np.floating]) -> tuple[float, float]: ...
 
 
 @dataclass(frozen=True)
-class Percentile:
+class PercentileLimits:
     """Percentiles of the values; where most cells are zero, the upper one is taken among the cells above zero.
 
     Attributes
@@ -42,11 +42,11 @@ class Percentile:
         if high <= low:
             above = good[good > low]
             high = float(np.percentile(above, self.high)) if above.size else low
-        return _ordered(low, high)
+        return _increasing(low, high)
 
 
 @dataclass(frozen=True)
-class Manual:
+class ManualLimits:
     """Two numbers given by the user.
 
     Attributes
@@ -60,36 +60,36 @@ class Manual:
 
     def get_limits(self, values: NDArray[np.floating]) -> tuple[float, float]:
         """The two numbers, whatever the values are."""
-        return _ordered(self.low, self.high)
+        return _increasing(self.low, self.high)
 
 
-def _ordered(low: float, high: float) -> tuple[float, float]:
+def _increasing(low: float, high: float) -> tuple[float, float]:
     """napari needs low < high; a gene that is the same everywhere is drawn in the lowest colour."""
     return (low, high) if high > low else (low, low + 1.0)
 
 
-def not_below_zero(limits: tuple[float, float]) -> tuple[float, float]:
+def clip_at_zero(limits: tuple[float, float]) -> tuple[float, float]:
     """Limits of values that cannot be negative: a prediction slightly below 0 is drawn as 0."""
     return (max(0.0, limits[0]), limits[1]) if limits[1] > 0 else limits
 
 
-def anchored(policy: Limits, values: NDArray[np.floating]) -> tuple[float, float]:
+def limits_from_zero(policy: LimitsPolicy, values: NDArray[np.floating]) -> tuple[float, float]:
     """Limits of values that cannot be negative; with the lowest percentile 0 the scale starts at zero, so that measured and imputed values do so both."""
-    low, high = not_below_zero(policy.get_limits(values))
-    return (0.0, high) if isinstance(policy, Percentile) and policy.low == 0 and high > 0 else (low, high)
+    low, high = clip_at_zero(policy.get_limits(values))
+    return (0.0, high) if isinstance(policy, PercentileLimits) and policy.low == 0 and high > 0 else (low, high)
 
 
-def around_zero(values: NDArray[np.floating]) -> tuple[float, float]:
+def symmetric_limits(values: NDArray[np.floating]) -> tuple[float, float]:
     """Equal ends on both sides of zero for values around it: the 99th percentile of their size."""
-    high = Percentile().get_limits(np.abs(values))[1]
+    high = PercentileLimits().get_limits(np.abs(values))[1]
     return (-high, high)
 
 
-def beside(limits: list[tuple[float, float]], *, own: bool) -> list[tuple[float, float]]:
+def side_by_side_limits(limits: list[tuple[float, float]], *, separate: bool) -> list[tuple[float, float]]:
     """Limits of one gene's measured and imputed values beside each other: equal, so that equal colours are equal values, unless each has its own."""
-    return limits if own else [join(*limits)] * len(limits)
+    return limits if separate else [union_limits(*limits)] * len(limits)
 
 
-def join(*pairs: tuple[float, float]) -> tuple[float, float]:
+def union_limits(*pairs: tuple[float, float]) -> tuple[float, float]:
     """The limits that hold all of several pairs: equal colours mean equal values in views side by side."""
-    return _ordered(min(p[0] for p in pairs), max(p[1] for p in pairs))
+    return _increasing(min(p[0] for p in pairs), max(p[1] for p in pairs))

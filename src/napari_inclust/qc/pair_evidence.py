@@ -11,36 +11,46 @@ from numpy.typing import NDArray
 
 from ..evaluation import cell_reliability, covariation
 from ..evaluation.metrics import zscore
-from ..utils.progress import stage
+from ..utils.progress import progress_stage
 
 Matrix = NDArray[np.floating[Any]]
-Typed = tuple[tuple[str, ...], NDArray[np.intp]]
-MOST_GENES = 1000  # shared genes whose correlations are compared, the most variable of the reference
-RELIABLE = 0.5  # split-half reliability of a gene's correlations, on both sides, above which its agreement can be told
-CHANCE, TELLING = 0.95, 0.4  # quantile of permuted profiles that a known group must beat; the value of it above which the panel is too small to tell
-DOUBTFUL = 2.0  # robust standard deviations below the section's median group
-MISSING, NOISES = 0.25, 4.0  # lack of a group (`covariation`) above which it has no counterpart: at least, and in its standard errors
-FEW_CELLS = 20  # of a group, below which that cannot be told
-TYPICAL = 5  # genes that are named of a group
+TypeCodes = tuple[tuple[str, ...], NDArray[np.intp]]
+MAX_GENES = 1000  # shared genes whose correlations are compared, the most variable of the reference
+MIN_RELIABILITY = (
+    0.5  # split-half reliability of a gene's correlations, on both sides, above which its agreement can be told
+)
+CHANCE_QUANTILE, MAX_CHANCE = (
+    0.95,
+    0.4,
+)  # quantile of permuted profiles that a known group must beat; the value of it above which the panel is too small to tell
+DOUBTFUL_SDS = 2.0  # robust standard deviations below the section's median group
+MIN_LACK, LACK_STANDARD_ERRORS = (
+    0.25,
+    4.0,
+)  # lack of a group (`covariation`) above which it has no counterpart: at least, and in its standard errors
+MIN_GROUP_CELLS = 20  # of a group, below which that cannot be told
+N_TYPICAL_GENES = 5  # genes that are named of a group
 
 
-def structure(ours: Matrix, theirs: Matrix, random: np.random.Generator) -> tuple[Matrix, float]:
+def correlation_agreement(section: Matrix, reference: Matrix, rng: np.random.Generator) -> tuple[Matrix, float]:
     """How alike the genes' correlations with each other are on both sides: of each gene (genes,), NaN where it cannot be told, and of all.
 
     The correlation of two correlation matrices (Mantel, Cancer Research 27:209, 1967), divided by the root of both sides' split-half reliabilities (Spearman,
     American Journal of Psychology 15:72, 1904): 1 means as alike as the noise allows, 0 unrelated.
     """
-    out = np.full(ours.shape[1], np.nan)
-    chosen = np.argsort(-theirs.std(0), kind="stable")[:MOST_GENES]
-    ours, theirs = ours[:, chosen], theirs[:, chosen]
-    alike = _rowwise(_correlations(ours), _correlations(theirs))
+    out = np.full(section.shape[1], np.nan)
+    chosen = np.argsort(-reference.std(0), kind="stable")[:MAX_GENES]
+    section, reference = section[:, chosen], reference[:, chosen]
+    alike = _row_correlations(_correlations(section), _correlations(reference))
     reliability = []
-    for side in (ours, theirs):
-        half = random.permutation(len(side))
-        r = _rowwise(_correlations(side[half[::2]]), _correlations(side[half[1::2]]))
-        reliability.append(np.clip(2 * r / (1 + np.clip(r, 0, 1)), 1e-3, 1))  # Spearman and Brown: of all cells, from both halves
+    for side in (section, reference):
+        half = rng.permutation(len(side))
+        r = _row_correlations(_correlations(side[half[::2]]), _correlations(side[half[1::2]]))
+        reliability.append(
+            np.clip(2 * r / (1 + np.clip(r, 0, 1)), 1e-3, 1)
+        )  # Spearman and Brown: of all cells, from both halves
     scale = np.sqrt(reliability[0] * reliability[1])
-    told = (reliability[0][:-1] > RELIABLE) & (reliability[1][:-1] > RELIABLE)
+    told = (reliability[0][:-1] > MIN_RELIABILITY) & (reliability[1][:-1] > MIN_RELIABILITY)
     out[chosen[told]] = np.clip(alike[:-1] / scale[:-1], -1, 1)[told]
     return out, float(np.clip(alike[-1] / scale[-1], -1, 1))
 
@@ -51,7 +61,7 @@ def _correlations(a: Matrix) -> Matrix:
     return out
 
 
-def _rowwise(a: Matrix, b: Matrix) -> Matrix:
+def _row_correlations(a: Matrix, b: Matrix) -> Matrix:
     """(genes + 1,) correlation of each row of two square matrices without their diagonals; the last value over all rows."""
     n = len(a)
     off = ~np.eye(n, dtype=bool)
@@ -65,11 +75,11 @@ def _rowwise(a: Matrix, b: Matrix) -> Matrix:
     return np.append(correlation(pairs[0], pairs[1]), correlation(pairs[0].ravel(), pairs[1].ravel()))
 
 
-def kinds_of_cells(
-    ours: Matrix,
-    theirs: Matrix,
-    our_types: Typed,
-    their_types: Typed,
+def compare_cell_types(
+    section: Matrix,
+    reference: Matrix,
+    section_types: TypeCodes,
+    reference_types: TypeCodes,
     genes: Sequence[str],
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -79,23 +89,41 @@ def kinds_of_cells(
     the section varies far less in the reference than that of other groups does (`covariation`), which also finds a type beside a relative; and doubtful when its
     profile resembles its nearest type far less than those of the other groups.
     """
-    sides = ((our_types, ours, cell_reliability.GROUPS), (their_types, theirs, cell_reliability.KINDS))
-    codes = [_present(names, c, cells, seed, most) for (names, c), cells, most in stage("comparing kinds of cells", sides)]
+    sides = (
+        (section_types, section, cell_reliability.MAX_SECTION_GROUPS),
+        (reference_types, reference, cell_reliability.MAX_REFERENCE_GROUPS),
+    )
+    codes = [
+        _types_or_clusters(names, c, cells, seed, most)
+        for (names, c), cells, most in progress_stage("comparing kinds of cells", sides)
+    ]
     (group_names, group), (type_names, kind) = codes
-    profiles = np.stack([theirs[kind == k].mean(0) for k in range(len(type_names))])
-    means = np.stack([ours[group == g].mean(0) for g in range(len(group_names))]) - ours.mean(0)
-    alike = cell_reliability.resemblance(means, profiles)
+    profiles = np.stack([reference[kind == k].mean(0) for k in range(len(type_names))])
+    means = np.stack([section[group == g].mean(0) for g in range(len(group_names))]) - section.mean(0)
+    alike = cell_reliability.profile_correlations(means, profiles)
     random = np.random.default_rng(seed)
-    by_chance = np.stack([cell_reliability.resemblance(means[:, random.permutation(means.shape[1])], profiles).max(1) for _ in range(100)])
-    chance = np.quantile(by_chance, CHANCE, axis=0)
+    by_chance = np.stack(
+        [
+            cell_reliability.profile_correlations(means[:, random.permutation(means.shape[1])], profiles).max(1)
+            for _ in range(100)
+        ]
+    )
+    chance = np.quantile(by_chance, CHANCE_QUANTILE, axis=0)
     best = alike.max(1)
     middle = np.median(best)
-    doubtful = best < middle - DOUBTFUL * 1.4826 * np.median(np.abs(best - middle))
+    doubtful = best < middle - DOUBTFUL_SDS * 1.4826 * np.median(np.abs(best - middle))
     sizes = np.bincount(group[group >= 0], minlength=len(group_names))
-    lack, noise = covariation.lacking(means, sizes, ours, theirs), covariation.noise(means, sizes, ours, theirs, seed=seed)
-    missing = (lack > max(MISSING, NOISES * noise)) & (sizes >= FEW_CELLS)
-    small = chance > TELLING  # the panel, to tell by resemblance
-    finding = np.select([(best <= chance) & ~small, missing, best <= chance, doubtful], ["unknown", "missing", "cannot tell", "doubtful"], "")
+    lack, noise = (
+        covariation.missing_covariation(means, sizes, section, reference),
+        covariation.missing_covariation_error(means, sizes, section, reference, seed=seed),
+    )
+    missing = (lack > max(MIN_LACK, LACK_STANDARD_ERRORS * noise)) & (sizes >= MIN_GROUP_CELLS)
+    small = chance > MAX_CHANCE  # the panel, to tell by resemblance
+    finding = np.select(
+        [(best <= chance) & ~small, missing, best <= chance, doubtful],
+        ["unknown", "missing", "cannot tell", "doubtful"],
+        "",
+    )
     groups = pd.DataFrame(
         {
             "share": sizes / max(1, int(sizes.sum())),
@@ -103,20 +131,27 @@ def kinds_of_cells(
             "resemblance": best,
             "chance": chance,
             "lack": lack,
-            "typical": [", ".join(genes[i] for i in np.argsort(-m, kind="stable")[:TYPICAL] if m[i] > 0) for m in means],
+            "typical": [
+                ", ".join(genes[i] for i in np.argsort(-m, kind="stable")[:N_TYPICAL_GENES] if m[i] > 0) for m in means
+            ],
             "finding": finding,
         },
         index=pd.Index(group_names, name="group"),
     )
     nearest = set(alike.argmax(1)[best > chance])
-    types = pd.DataFrame({"resemblance": alike.max(0), "found": [k in nearest for k in range(len(type_names))]}, index=pd.Index(type_names, name="type"))
+    types = pd.DataFrame(
+        {"resemblance": alike.max(0), "found": [k in nearest for k in range(len(type_names))]},
+        index=pd.Index(type_names, name="type"),
+    )
     return groups.sort_values("share", ascending=False, kind="stable"), types
 
 
-def _present(names: tuple[str, ...], codes: NDArray[np.intp], cells: Matrix, seed: int, most: int) -> tuple[list[str], NDArray[np.intp]]:
+def _types_or_clusters(
+    names: tuple[str, ...], codes: NDArray[np.intp], cells: Matrix, seed: int, max_clusters: int
+) -> tuple[list[str], NDArray[np.intp]]:
     """Types that have cells, or clusters where nothing is labelled."""
     if not names:
-        codes = cell_reliability.Neighbourhood(cells, seed, most).group
+        codes = cell_reliability.SmoothedCells(cells, seed, max_clusters).group_codes
         names = tuple(f"cluster {k + 1}" for k in range(int(codes.max()) + 1))
     kept = [k for k in range(len(names)) if (codes == k).any()]
     renamed = np.full(len(names) + 1, -1, dtype=np.intp)

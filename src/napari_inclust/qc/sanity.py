@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from ..data.section import Reference
 
 # Transcribed from the inactive X chromosome, and from the Y chromosome's single-copy genes (Tukiainen et al., Nature 550:244, 2017; Bellott et al., Nature 508:494, 2014)
-FEMALE = ("xist", "tsix")
-MALE = ("ddx3y", "uty", "eif2s3y", "kdm5d", "usp9y", "rps4y1", "eif1ay", "zfy", "sry", "nlgn4y", "tmsb4y")
-EXPRESSED = 0.02  # share of cells above which a sex gene counts as expressed
-MIN_CELLS = 50
+FEMALE_GENES = ("xist", "tsix")
+MALE_GENES = ("ddx3y", "uty", "eif2s3y", "kdm5d", "usp9y", "rps4y1", "eif1ay", "zfy", "sry", "nlgn4y", "tmsb4y")
+MIN_EXPRESSED_SHARE = 0.02  # share of cells above which a sex gene counts as expressed
+MIN_CELLS_FOR_SEX = 50
 
 
 @dataclass(frozen=True)
-class Sanity:
+class SanityGenes:
     """What the sanity genes say.
 
     Attributes
@@ -41,20 +41,20 @@ class Sanity:
     note: str
 
     @property
-    def opposed(self) -> bool:
+    def sexes_differ(self) -> bool:
         """Whether section and reference are of different sexes."""
         return {self.section_sex, self.reference_sex} == {"female", "male"}
 
 
 def is_sex_gene(gene: str) -> bool:
     """Whether a gene (human or mouse symbol) is expressed in one sex alone."""
-    return gene.lower() in FEMALE or gene.lower() in MALE
+    return gene.lower() in FEMALE_GENES or gene.lower() in MALE_GENES
 
 
-def sanity(section: Reference, reference: Reference, panel: Panel) -> Sanity:
+def check_sanity_genes(section: Reference, reference: Reference, panel: Panel) -> SanityGenes:
     """Sex genes of both sides and control probes of the section."""
     known = [g for g in panel.genes if is_sex_gene(g)]
-    ours, theirs = _sex(section), _sex(reference)
+    ours, theirs = _infer_sex(section), _infer_sex(reference)
     said = []
     imputed = [g for g in panel.reference_only if is_sex_gene(g)]
     if ours and theirs:
@@ -65,19 +65,24 @@ def sanity(section: Reference, reference: Reference, panel: Panel) -> Sanity:
         said.append(f"imputed {', '.join(imputed)} tell the sex of the reference, not of the section")
     if panel.controls:
         one = len(panel.controls) == 1
-        said.append(f"{len(panel.controls)} control probe{'' if one else 's'} ({panel.controls[0]}{'' if one else ', ...'}) never imputed")
-    return Sanity(tuple(known), ours, theirs, panel.controls, "; ".join(said))
+        said.append(
+            f"{len(panel.controls)} control probe{'' if one else 's'} ({panel.controls[0]}{'' if one else ', ...'}) never imputed"
+        )
+    return SanityGenes(tuple(known), ours, theirs, panel.controls, "; ".join(said))
 
 
-def _sex(data: Reference) -> str:
+def _infer_sex(data: Reference) -> str:
     """From the share of cells that express the genes of each; "" without genes of either, or where none is expressed."""
     names = [g.lower() for g in data.genes]
-    if data.n_cells < MIN_CELLS:
+    if data.n_cells < MIN_CELLS_FOR_SEX:
         return ""
 
     def expressed(genes: tuple[str, ...]) -> bool:
         columns = [i for i, g in enumerate(names) if g in genes and g != "tsix"]
-        return bool(columns) and float((np.asarray(data.matrix[:, columns].sum(1)).ravel() > 0).mean()) > EXPRESSED
+        return (
+            bool(columns)
+            and float((np.asarray(data.matrix[:, columns].sum(1)).ravel() > 0).mean()) > MIN_EXPRESSED_SHARE
+        )
 
-    female, male = expressed(FEMALE), expressed(MALE)
+    female, male = expressed(FEMALE_GENES), expressed(MALE_GENES)
     return "both" if female and male else "female" if female else "male" if male else ""

@@ -15,8 +15,8 @@ from ..errors import DataError
 
 Mask = NDArray[np.bool_]
 OUTSIDE = "outside"
-_ARC = 64  # corners that stand for an ellipse
-SHAPES = ("polygon", "rectangle", "ellipse")
+_ELLIPSE_CORNERS = 64  # corners that stand for an ellipse
+SHAPE_KINDS = ("polygon", "rectangle", "ellipse")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +34,9 @@ class Region:
     corners: NDArray[np.float64]
 
     @property
-    def shape(self) -> Any:
+    def polygon(self) -> Any:
         """shapely polygon; one that crosses itself as its valid parts."""
-        import shapely  # type: ignore[import-untyped]
+        import shapely
 
         polygon = shapely.polygons(self.corners)
         return polygon if shapely.is_valid(polygon) else shapely.make_valid(polygon)
@@ -44,9 +44,9 @@ class Region:
     @property
     def area(self) -> float:
         """Square micrometres."""
-        return float(self.shape.area)
+        return float(self.polygon.area)
 
-    def cells(self, xy: NDArray[np.floating[Any]]) -> Mask:
+    def contains(self, xy: NDArray[np.floating[Any]]) -> Mask:
         """(cells,) which of the places lie inside.
 
         Parameters
@@ -54,10 +54,10 @@ class Region:
         xy : (cells, 2 or 3)
             Micrometres.
         """
-        return inside(self.corners, xy)
+        return points_in_polygon(self.corners, xy)
 
 
-def outline(corners: NDArray[np.floating[Any]], kind: str = "polygon") -> NDArray[np.float64]:
+def shape_corners(corners: NDArray[np.floating[Any]], shape_kind: str = "polygon") -> NDArray[np.float64]:
     """(n, 2) corners of a drawn shape: those of a polygon or rectangle as they are, those around an ellipse from its bounding box.
 
     Raises
@@ -66,17 +66,19 @@ def outline(corners: NDArray[np.floating[Any]], kind: str = "polygon") -> NDArra
         A line, or fewer than three different corners: it has no area.
     """
     drawn: NDArray[np.float64] = np.asarray(corners, dtype=np.float64)
-    if kind not in SHAPES or len(np.unique(drawn, axis=0)) < 3:
-        raise DataError(f"a {kind} of {len(drawn)} corners has no area. Draw a polygon, a rectangle or an ellipse.")
-    if kind != "ellipse":
+    if shape_kind not in SHAPE_KINDS or len(np.unique(drawn, axis=0)) < 3:
+        raise DataError(
+            f"a {shape_kind} of {len(drawn)} corners has no area. Draw a polygon, a rectangle or an ellipse."
+        )
+    if shape_kind != "ellipse":
         return drawn
-    angle = np.linspace(0, 2 * np.pi, _ARC, endpoint=False)[:, None]
+    angle = np.linspace(0, 2 * np.pi, _ELLIPSE_CORNERS, endpoint=False)[:, None]
     middle, first, second = drawn.mean(0), (drawn[1] - drawn[0]) / 2, (drawn[3] - drawn[0]) / 2
     out: NDArray[np.float64] = middle + np.cos(angle) * first + np.sin(angle) * second
     return out
 
 
-def inside(corners: NDArray[np.floating[Any]], xy: NDArray[np.floating[Any]]) -> Mask:
+def points_in_polygon(corners: NDArray[np.floating[Any]], xy: NDArray[np.floating[Any]]) -> Mask:
     """(cells,) which places lie in a polygon.
 
     Parameters
@@ -90,22 +92,27 @@ def inside(corners: NDArray[np.floating[Any]], xy: NDArray[np.floating[Any]]) ->
     xy = np.asarray(xy, dtype=np.float64)[:, :2]
     low, high = np.min(corners, axis=0), np.max(corners, axis=0)
     near = np.flatnonzero((xy >= low).all(1) & (xy <= high).all(1))
-    shape = Region("", np.asarray(corners, dtype=np.float64)).shape
+    shape = Region("", np.asarray(corners, dtype=np.float64)).polygon
     shapely.prepare(shape)
     out = np.zeros(len(xy), dtype=bool)
     out[near[shapely.contains_xy(shape, xy[near])]] = True
     return out
 
 
-def counts(regions: Sequence[Region], masks: Sequence[Mask]) -> pd.DataFrame:
+def region_sizes(regions: Sequence[Region], masks: Sequence[Mask]) -> pd.DataFrame:
     """One row a region: cells, area in square micrometres, cells per square millimetre."""
     area = np.array([r.area for r in regions], dtype=np.float64)
     cells = np.array([int(m.sum()) for m in masks], dtype=np.int64)
     density = np.divide(1e6 * cells, area, out=np.full(len(area), np.nan), where=area > 0)
-    return pd.DataFrame({"cells": cells, "area_um2": area, "cells_per_mm2": density}, index=pd.Index([r.name for r in regions], name="region"))
+    return pd.DataFrame(
+        {"cells": cells, "area_um2": area, "cells_per_mm2": density},
+        index=pd.Index([r.name for r in regions], name="region"),
+    )
 
 
-def composition(names: Sequence[str], masks: Sequence[Mask], codes: NDArray[np.integer[Any]], categories: Sequence[str]) -> pd.DataFrame:
+def category_counts(
+    names: Sequence[str], masks: Sequence[Mask], codes: NDArray[np.integer[Any]], categories: Sequence[str]
+) -> pd.DataFrame:
     """(groups, categories) number of cells of each category.
 
     Parameters
@@ -114,16 +121,23 @@ def composition(names: Sequence[str], masks: Sequence[Mask], codes: NDArray[np.i
         Category of each cell, negative where it has none.
     """
     rows = [np.bincount(codes[mask & (codes >= 0)], minlength=len(categories)) for mask in masks]
-    return pd.DataFrame(np.array(rows).reshape(len(rows), len(categories)), index=pd.Index(list(names), name="region"), columns=list(categories))
+    return pd.DataFrame(
+        np.array(rows).reshape(len(rows), len(categories)),
+        index=pd.Index(list(names), name="region"),
+        columns=list(categories),
+    )
 
 
-def shares(table: pd.DataFrame) -> pd.DataFrame:
+def row_shares(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of a composition as shares that sum to 1; NaN for a group without cells."""
     return table.div(table.sum(axis=1).replace(0, np.nan), axis=0)
 
 
-def expression(
-    names: Sequence[str], masks: Sequence[Mask], genes: Mapping[tuple[str, str], NDArray[np.floating[Any]]], units: Mapping[str, str] | None = None
+def expression_summary(
+    names: Sequence[str],
+    masks: Sequence[Mask],
+    genes: Mapping[tuple[str, str], NDArray[np.floating[Any]]],
+    units: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """One row a gene and group: mean, standard deviation and share of cells above 0.
 
@@ -156,10 +170,12 @@ def expression(
                     (units or {}).get(gene, "log-normalised"),
                 )
             )
-    return pd.DataFrame(rows, columns=["gene", "kind", "imputed", "region", "cells", "mean", "sd", "share_above_0", "unit"])
+    return pd.DataFrame(
+        rows, columns=["gene", "kind", "imputed", "region", "cells", "mean", "sd", "share_above_0", "unit"]
+    )
 
 
-def labels(regions: Sequence[Region], masks: Sequence[Mask], n_cells: int) -> Any:
+def region_labels(regions: Sequence[Region], masks: Sequence[Mask], n_cells: int) -> Any:
     """(cells,) pandas Categorical: the region of each cell, "outside" where there is none; where regions overlap, the one drawn last."""
     codes = np.full(n_cells, len(regions), dtype=np.int64)
     for i, mask in enumerate(masks):
@@ -167,7 +183,7 @@ def labels(regions: Sequence[Region], masks: Sequence[Mask], n_cells: int) -> An
     return pd.Categorical.from_codes(codes, categories=pd.Index([*(r.name for r in regions), OUTSIDE]))
 
 
-def welch(a: Mask, b: Mask, values: Any, genes: Sequence[str], kinds: Sequence[str]) -> pd.DataFrame:
+def welch_test(a: Mask, b: Mask, values: Any, genes: Sequence[str], kinds: Sequence[str]) -> pd.DataFrame:
     """Group A against group B, gene by gene: Welch's t-test over cells, adjusted by Benjamini and Hochberg.
 
     Cells of one tissue are not independent, and imputed values are smoother than measured ones: the p-values rank genes, they do not prove a difference.
@@ -193,18 +209,26 @@ def welch(a: Mask, b: Mask, values: Any, genes: Sequence[str], kinds: Sequence[s
 
     for name, mask in (("A", a), ("B", b)):
         if mask.sum() < 2:
-            raise DataError(f"group {name} has {int(mask.sum())} cells; a comparison needs at least 2 in each. Choose another group.")
-    (mean_a, var_a, n_a), (mean_b, var_b, n_b) = _moments(values, a), _moments(values, b)
+            raise DataError(
+                f"group {name} has {int(mask.sum())} cells; a comparison needs at least 2 in each. Choose another group."
+            )
+    (mean_a, var_a, n_a), (mean_b, var_b, n_b) = _mean_and_variance(values, a), _mean_and_variance(values, b)
     flat = (var_a == 0) & (var_b == 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         p = stats.ttest_ind_from_stats(mean_a, np.sqrt(var_a), n_a, mean_b, np.sqrt(var_b), n_b, equal_var=False).pvalue
     p = np.where(flat, np.where(mean_a == mean_b, 1.0, 0.0), p)
     table = pd.DataFrame({"gene": list(genes), "kind": list(kinds), "imputed": [k != "measured" for k in kinds]})
-    table = table.assign(mean_a=mean_a, mean_b=mean_b, difference=mean_a - mean_b, p=p, p_adjusted=stats.false_discovery_control(p) if len(p) else p)
+    table = table.assign(
+        mean_a=mean_a,
+        mean_b=mean_b,
+        difference=mean_a - mean_b,
+        p=p,
+        p_adjusted=stats.false_discovery_control(p) if len(p) else p,
+    )
     return table.sort_values("p", kind="stable", ignore_index=True)
 
 
-def _moments(values: Any, mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+def _mean_and_variance(values: Any, mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
     """Mean and variance (of a sample) of each gene over some cells, and their number; without a dense copy of a sparse matrix."""
     import scipy.sparse as sp
 
@@ -216,7 +240,7 @@ def _moments(values: Any, mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
+class RegionSummary:
     """What was counted.
 
     Attributes
@@ -229,12 +253,12 @@ class Facts:
 
     regions: tuple[Region, ...]
     masks: tuple[Mask, ...]
-    counts: pd.DataFrame
-    composition: pd.DataFrame
+    sizes: pd.DataFrame
+    category_counts: pd.DataFrame
     expression: pd.DataFrame
 
 
-def named(regions: Sequence[Region]) -> tuple[Region, ...]:
+def with_unique_names(regions: Sequence[Region]) -> tuple[Region, ...]:
     """The same with names that are not empty and not twice; a region whose name stays is the same object."""
     out: list[Region] = []
     taken: set[str] = set()
@@ -248,11 +272,22 @@ def named(regions: Sequence[Region]) -> tuple[Region, ...]:
     return tuple(out)
 
 
-def long_table(facts: Facts) -> pd.DataFrame:
+def long_table(summary: RegionSummary) -> pd.DataFrame:
     """Everything that was counted, one row a region and fact: region, fact, of, kind, value, unit."""
     units = {"cells": "cells", "area_um2": "square micrometres", "cells_per_mm2": "cells per square millimetre"}
-    rows: list[tuple[Any, ...]] = [(r, fact, "", "", value, units[str(fact)]) for r, line in facts.counts.iterrows() for fact, value in line.items()]
-    rows += [(r, "cells of type", of, "", value, "cells") for r, line in facts.composition.iterrows() for of, value in line.items()]
-    for e in facts.expression.itertuples():
-        rows += [(e.region, "mean", e.gene, e.kind, e.mean, e.unit), (e.region, "share above 0", e.gene, e.kind, e.share_above_0, "share of cells")]
+    rows: list[tuple[Any, ...]] = [
+        (r, fact, "", "", value, units[str(fact)])
+        for r, line in summary.sizes.iterrows()
+        for fact, value in line.items()
+    ]
+    rows += [
+        (r, "cells of type", of, "", value, "cells")
+        for r, line in summary.category_counts.iterrows()
+        for of, value in line.items()
+    ]
+    for e in summary.expression.itertuples():
+        rows += [
+            (e.region, "mean", e.gene, e.kind, e.mean, e.unit),
+            (e.region, "share above 0", e.gene, e.kind, e.share_above_0, "share of cells"),
+        ]
     return pd.DataFrame(rows, columns=["region", "fact", "of", "kind", "value", "unit"])

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from ..spatial.neighbors import Codes
+from ..spatial.neighbors import IntArray
 
 Matrix = NDArray[np.float32]
-_CHUNK = 65_536
-_ROUNDS = 8  # of aligning at most
-_STARTS = 10  # members that the others are aligned with
-_CELLS_A_DOMAIN = 10  # a half with fewer is not drawn: members see all rows
+_ROW_CHUNK = 65_536
+_MAX_ALIGN_ROUNDS = 8  # of aligning at most
+_N_ALIGN_STARTS = 10  # members that the others are aligned with
+_CELLS_PER_DOMAIN = 10  # a half with fewer is not drawn: members see all rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,83 +25,90 @@ class Mixture:
     """A Gaussian mixture with one covariance, fitted on some rows of a table."""
 
     model: Any
-    unit: float
+    scale: float
 
     @classmethod
-    def fit(cls, table: Matrix, k: int, seed: int, at: Codes) -> Mixture:
+    def fit(cls, table: Matrix, n_clusters: int, seed: int, rows: IntArray) -> Mixture:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
         unit = float(np.sqrt(table.var(0).mean() + 1e-12))
-        model = GaussianMixture(k, covariance_type="tied", reg_covar=1e-4, random_state=seed, max_iter=200)
+        model = GaussianMixture(n_clusters, covariance_type="tied", reg_covar=1e-4, random_state=seed, max_iter=200)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the last step is as good a member as any
             try:
-                model.fit(table[at] / unit)
+                model.fit(table[rows] / unit)
             except ValueError:  # directions without any spread: rounding makes the covariance indefinite
-                model.set_params(reg_covar=1e-2).fit(table[at].astype(np.float64) / unit)
+                model.set_params(reg_covar=1e-2).fit(table[rows].astype(np.float64) / unit)
         return cls(model, unit)
 
     def membership(self, table: Matrix) -> Matrix:
         """(rows, k) probabilities."""
-        found: Matrix = self.model.predict_proba(table / self.unit).astype(np.float32)
+        found: Matrix = self.model.predict_proba(table / self.scale).astype(np.float32)
         return found
 
 
-def agreement(labels: Sequence[Codes], k: int) -> NDArray[np.float64]:
+def pairwise_ari(labellings: Sequence[IntArray], n_clusters: int) -> NDArray[np.float64]:
     """(members, members) adjusted Rand index of every two, by one product of their one-hot codes."""
-    n, members = len(labels[0]), len(labels)
-    hot = np.hstack([np.eye(k, dtype=np.float32)[y] for y in labels])
+    n, members = len(labellings[0]), len(labellings)
+    hot = np.hstack([np.eye(n_clusters, dtype=np.float32)[y] for y in labellings])
 
     def pairs(count: NDArray[np.float64]) -> NDArray[np.float64]:
         return count * (count - 1) / 2
 
-    both = pairs((hot.T @ hot).astype(np.float64).reshape(members, k, members, k)).sum((1, 3))
-    own = pairs(hot.sum(0).astype(np.float64).reshape(members, k)).sum(1)
+    both = pairs((hot.T @ hot).astype(np.float64).reshape(members, n_clusters, members, n_clusters)).sum((1, 3))
+    own = pairs(hot.sum(0).astype(np.float64).reshape(members, n_clusters)).sum(1)
     chance = own[:, None] * own / max(float(n * (n - 1) / 2), 1.0)
     most = (own[:, None] + own) / 2
     out: NDArray[np.float64] = np.where(most - chance > 1e-9, (both - chance) / np.maximum(most - chance, 1e-9), 1.0)
     return out
 
 
-def stability(labels: Sequence[Codes], k: int) -> float:
+def mean_ari(labellings: Sequence[IntArray], n_clusters: int) -> float:
     """Mean adjusted Rand index between members; 1 for a single one."""
-    if len(labels) < 2:
+    if len(labellings) < 2:
         return 1.0
-    return float(agreement(labels, k)[np.triu_indices(len(labels), 1)].mean())
+    return float(pairwise_ari(labellings, n_clusters)[np.triu_indices(len(labellings), 1)].mean())
 
 
-def order_like(reference: NDArray[Any], other: NDArray[Any]) -> Codes:
+def match_columns(reference: NDArray[Any], other: NDArray[Any]) -> IntArray:
     """Columns of `other` in the order that overlaps most with `reference` (cells, k)."""
-    order: Codes = linear_sum_assignment(-(reference.T @ other))[1]
+    order: IntArray = linear_sum_assignment(-(reference.T @ other))[1]
     return order
 
 
-def align(members: Sequence[Matrix], start: int) -> tuple[list[Codes], Matrix]:
+def align_columns(memberships: Sequence[Matrix], start: int) -> tuple[list[IntArray], Matrix]:
     """Order of each member's columns, first like the member `start`, then like their own mean; and the mean."""
-    mean = members[start]
-    for _ in range(_ROUNDS):
-        orders = [order_like(mean, q) for q in members]
-        new: Matrix = np.stack([q[:, o] for q, o in zip(members, orders, strict=True)]).mean(0)
+    mean = memberships[start]
+    for _ in range(_MAX_ALIGN_ROUNDS):
+        orders = [match_columns(mean, q) for q in memberships]
+        new: Matrix = np.stack([q[:, o] for q, o in zip(memberships, orders, strict=True)]).mean(0)
         moved = (new.argmax(1) != mean.argmax(1)).mean()
         mean = new
         if moved < 1e-3:
             break
-    return [order_like(mean, q) for q in members], mean
+    return [match_columns(mean, q) for q in memberships], mean
 
 
-def best_alignment(members: Sequence[Matrix], labels: Sequence[Codes], k: int) -> list[Codes]:
+def best_alignment(memberships: Sequence[Matrix], labellings: Sequence[IntArray], n_clusters: int) -> list[IntArray]:
     """Order of each member's columns: started from members that agree much, middling and little with the others, the one by which the mean is most decided.
 
     Aligning only finds the nearest optimum; with many domains a single start made the result depend on the seed.
     """
-    ranked = np.argsort(-agreement(labels, k).mean(1), kind="stable")
-    starts = ranked[:: max(1, len(members) // _STARTS)][:_STARTS]
-    found = [align(members, int(start)) for start in starts]
+    ranked = np.argsort(-pairwise_ari(labellings, n_clusters).mean(1), kind="stable")
+    starts = ranked[:: max(1, len(memberships) // _N_ALIGN_STARTS)][:_N_ALIGN_STARTS]
+    found = [align_columns(memberships, int(start)) for start in starts]
     return max(found, key=lambda orders_mean: float(orders_mean[1].max(1).mean()))[0]
 
 
-def vote(tables: Sequence[Matrix], k: int, restarts: int, rng: np.random.Generator, at: Codes, few: int) -> Generator[float, None, tuple[Matrix, float]]:
+def consensus_membership(
+    feature_tables: Sequence[Matrix],
+    n_clusters: int,
+    restarts: int,
+    rng: np.random.Generator,
+    fit_rows: IntArray,
+    n_agreement_rows: int,
+) -> Generator[float, None, tuple[Matrix, float]]:
     """Mixtures of every table, put to a vote: yields the fraction done, returns the mean membership (cells, k) and the members' agreement.
 
     Parameters
@@ -113,24 +120,26 @@ def vote(tables: Sequence[Matrix], k: int, restarts: int, rng: np.random.Generat
         Rows among these on which members are aligned and their agreement is counted.
     """
     fitted: list[tuple[int, Mixture]] = []
-    all_fitted = len(at) == len(tables[0])
-    halves = len(tables) * restarts > 1 and len(at) // 2 >= _CELLS_A_DOMAIN * k
-    for t, table in enumerate(tables):
+    all_fitted = len(fit_rows) == len(feature_tables[0])
+    halves = len(feature_tables) * restarts > 1 and len(fit_rows) // 2 >= _CELLS_PER_DOMAIN * n_clusters
+    for t, table in enumerate(feature_tables):
         for _ in range(restarts):
-            rows = np.sort(rng.choice(at, len(at) // 2, replace=False)) if halves else at
-            fitted.append((t, Mixture.fit(table, k, int(rng.integers(2**31)), rows)))
-            yield len(fitted) / (len(tables) * restarts) * (1 if all_fitted else 0.5)
-    members = [mixture.membership(tables[t][at]) for t, mixture in fitted]
-    step = max(1, len(at) // few)
+            rows = np.sort(rng.choice(fit_rows, len(fit_rows) // 2, replace=False)) if halves else fit_rows
+            fitted.append((t, Mixture.fit(table, n_clusters, int(rng.integers(2**31)), rows)))
+            yield len(fitted) / (len(feature_tables) * restarts) * (1 if all_fitted else 0.5)
+    members = [mixture.membership(feature_tables[t][fit_rows]) for t, mixture in fitted]
+    step = max(1, len(fit_rows) // n_agreement_rows)
     labels = [q[::step].argmax(1) for q in members]
-    orders = best_alignment([q[::step] for q in members], labels, k)
+    orders = best_alignment([q[::step] for q in members], labels, n_clusters)
     if all_fitted:
         mean = np.mean([q[:, order] for q, order in zip(members, orders, strict=True)], axis=0)
     else:
-        mean = np.zeros((len(tables[0]), k), dtype=np.float32)
+        mean = np.zeros((len(feature_tables[0]), n_clusters), dtype=np.float32)
         for i, ((t, mixture), order) in enumerate(zip(fitted, orders, strict=True)):
             yield 0.5 + 0.5 * i / len(fitted)
-            for start in range(0, len(mean), _CHUNK):
-                mean[start : start + _CHUNK] += mixture.membership(tables[t][start : start + _CHUNK])[:, order]
+            for start in range(0, len(mean), _ROW_CHUNK):
+                mean[start : start + _ROW_CHUNK] += mixture.membership(feature_tables[t][start : start + _ROW_CHUNK])[
+                    :, order
+                ]
         mean /= len(fitted)
-    return mean, stability(labels, k)
+    return mean, mean_ari(labels, n_clusters)

@@ -17,43 +17,43 @@ import pandas as pd
 from ..data.section import Section
 from ..errors import ConfigError
 from ..imputation.embedding import run_latent
-from ..spatial.neighbors import Graph, is_lattice, nearest, place_notes
-from ..utils.generators import driven
-from ..utils.provenance import versions
+from ..spatial.neighbors import Graph, coordinate_notes, is_lattice, nearest_neighbours
+from ..utils.generators import exhaust
+from ..utils.provenance import environment
 from . import features as dv
 from . import methods
-from .consensus import stability
-from .edit import Segmentation, coloured_like
-from .inputs import numbers_wanted, placed, section_codes
+from .consensus import mean_ari
+from .edit import DomainSegmentation, match_domains
+from .inputs import check_n_domains, section_codes, section_with_coordinates
 from .metrics import chaos, pas
-from .result import Domains, Method, Step
+from .result import DomainMethod, Domains, SearchProgress
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
     from ..imputation.run import Run
 
-METHODS: tuple[Method, ...] = get_args(Method)
-__all__ = ["METHODS", "Domains", "Step", "domains", "steps"]
+METHODS: tuple[DomainMethod, ...] = get_args(DomainMethod)
+__all__ = ["METHODS", "Domains", "SearchProgress", "domain_steps", "domains"]
 
 
 def domains(data: Section | AnnData, n_domains: int | Sequence[int] | None = None, **options: Any) -> Domains:
     """Find spatial domains; options and errors as for `steps`, which it drives to its end."""
-    return driven(steps(data, n_domains, **options))
+    return exhaust(domain_steps(data, n_domains, **options))
 
 
-def steps(
+def domain_steps(
     data: Section | AnnData,
     n_domains: int | Sequence[int] | None = None,
     *,
-    method: Method = "inclust+",
+    method: DomainMethod = "inclust+",
     section_key: str | None = None,
     seed: int = 0,
     run: Run | None = None,
     graph: Graph | None = None,
     restarts: int | None = None,
     resolution: float | None = None,
-) -> Generator[Step, None, Domains]:
+) -> Generator[SearchProgress, None, Domains]:
     """Find spatial domains: yields a `Step` now and then, returns `Domains`.
 
     Parameters
@@ -87,10 +87,10 @@ def steps(
     RunError
         A run of another section.
     """
-    return _one_thread(_steps(data, n_domains, method, section_key, seed, run, graph, restarts, resolution))
+    return _single_threaded(_find_domains(data, n_domains, method, section_key, seed, run, graph, restarts, resolution))
 
 
-def _one_thread(search: Generator[Step, None, Domains]) -> Generator[Step, None, Domains]:
+def _single_threaded(search: Generator[SearchProgress, None, Domains]) -> Generator[SearchProgress, None, Domains]:
     """The same, with one thread for linear algebra while it computes: the matrices are small, and threads that wait for each other took ten times as long."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -104,67 +104,82 @@ def _one_thread(search: Generator[Step, None, Domains]) -> Generator[Step, None,
         yield step
 
 
-def _steps(
+def _find_domains(
     data: Section | AnnData,
     n_domains: int | Sequence[int] | None,
-    method: Method,
+    method: DomainMethod,
     section_key: str | None,
     seed: int,
     run: Run | None,
     graph: Graph | None,
     restarts: int | None,
     resolution: float | None,
-) -> Generator[Step, None, Domains]:
+) -> Generator[SearchProgress, None, Domains]:
     if method not in METHODS:
         raise ConfigError(f"unknown method {method!r}; expected one of {', '.join(METHODS)}.")
     if resolution is not None and (n_domains is not None or method == "inclust"):
-        raise ConfigError("a resolution stands in place of a number of domains, and serves the methods inclust+ and smoothed-pca. Give one of the two.")
-    section, xy, notes = placed(data)
+        raise ConfigError(
+            "a resolution stands in place of a number of domains, and serves the methods inclust+ and smoothed-pca. Give one of the two."
+        )
+    section, xy, notes = section_with_coordinates(data)
     sections, n_sections = section_codes(section, section_key)
-    wanted = numbers_wanted(n_domains, section.n_cells)
-    yield Step(0, 100, "neighbours")
-    near = nearest(xy, min(max(dv.GRID) + 1, max(1, len(xy) - 1)), sections)
-    notes += place_notes(xy, near, sections, section.unit_note)
+    wanted = check_n_domains(n_domains, section.n_cells)
+    yield SearchProgress(0, 100, "neighbours")
+    near = nearest_neighbours(xy, min(max(dv.NEIGHBOURHOOD_SIZES) + 1, max(1, len(xy) - 1)), sections)
+    notes += coordinate_notes(xy, near, sections, section.unit_note)
     if graph is not None and graph.kind == "grid" and not is_lattice(xy, near):
-        notes.append("the places are not on a regular grid: the graph joins cells at about the median distance. Delaunay or the nearest cells fit better.")
-    yield Step(5, 100, "components")
-    x = dv.expression(section)
-    view = dv.views(x, sections)
+        notes.append(
+            "the places are not on a regular grid: the graph joins cells at about the median distance. Delaunay or the nearest cells fit better."
+        )
+    yield SearchProgress(5, 100, "components")
+    x = dv.normalised_expression(section)
+    view = dv.cell_views(x, sections)
     rng = np.random.default_rng(seed + 1)
-    at = np.sort(rng.choice(len(xy), min(len(xy), dv.LANDMARKS), replace=False))
-    work = methods.Work(near, view, sections, at, seed, restarts or methods.RESTARTS, graph, xy, (15, 95), resolution)
+    at = np.sort(rng.choice(len(xy), min(len(xy), dv.MAX_LANDMARKS), replace=False))
+    work = methods.SearchInputs(
+        near, view, sections, at, seed, restarts or methods.RESTARTS, graph, xy, (15, 95), resolution
+    )
     auto = wanted is None
     if method == "inclust+":
         if run is not None:
             view["latent"] = run_latent(run, section)
-        found = yield from methods.consensus(work, wanted, rng)
+        found = yield from methods.find_by_consensus(work, wanted, rng)
     elif method == "inclust":
-        found = yield from methods.published(work, wanted, x)
+        found = yield from methods.find_by_published_network(work, wanted, x)
     else:
-        found = yield from methods.smoothed(work, wanted, rng)
+        found = yield from methods.find_by_smoothed_pca(work, wanted, rng)
     chosen = found.chosen if auto or wanted is None else wanted[0]
-    base = yield from methods.smoothed(replace(work, span=(95, 100), graph=None, resolution=None), [chosen], np.random.default_rng(seed + 1))
+    base = yield from methods.find_by_smoothed_pca(
+        replace(work, progress_range=(95, 100), graph=None, resolution=None), [chosen], np.random.default_rng(seed + 1)
+    )
     for k, seg in found.solutions.items():
-        if seg.k < k and k in (wanted or [chosen]):
-            notes.append(f"only {seg.k} of {k} domains hold any cell.")
-    baseline = coloured_like(base.solutions[chosen], found.solutions[chosen])
-    table = _table(found, baseline, work)
+        if seg.n_domains < k and k in (wanted or [chosen]):
+            notes.append(f"only {seg.n_domains} of {k} domains hold any cell.")
+    baseline = match_domains(base.solutions[chosen], found.solutions[chosen])
+    table = _quality_table(found, baseline, work)
     facts = {
         "method": method, "seed": seed, "chosen_by": f"resolution {resolution}" if resolution is not None else "stability" if auto else "the user", "scale": found.scale, "graph": str(graph or "nearest"), "section_key": section_key or "", "views": list(view),
         "sections": n_sections, "cells": section.n_cells, "genes": x.shape[1], "data": section.fingerprint, "values": str(section.values),
-        "unit": section.unit_note, **versions(),
+        "unit": section.unit_note, **environment(),
     }  # fmt: skip
-    return Domains(section, method, found.solutions, chosen, table, baseline, found.space, xy, sections, tuple(notes), facts)
+    return Domains(
+        section, method, found.solutions, chosen, table, baseline, found.space, xy, sections, tuple(notes), facts
+    )
 
 
-def _table(found: methods.Found, baseline: Segmentation, work: methods.Work) -> pd.DataFrame:
+def _quality_table(
+    found: methods.SearchResult, baseline: DomainSegmentation, work: methods.SearchInputs
+) -> pd.DataFrame:
     rows = []
-    base = {"baseline_chaos": chaos(work.xy, baseline.labels, work.sections), "baseline_pas": pas(baseline.labels, work.near)}
+    base = {
+        "baseline_chaos": chaos(work.xy, baseline.labels, work.sections),
+        "baseline_pas": pas(baseline.labels, work.neighbours),
+    }
     for k, seg in found.solutions.items():
-        most = max(seg.k, baseline.k)
+        most = max(seg.n_domains, baseline.n_domains)
         row = {"k": k, "stability": found.stability[k], "confidence": float(seg.confidence.mean())}
-        row |= {"chaos": chaos(work.xy, seg.labels, work.sections), "pas": pas(seg.labels, work.near)}
+        row |= {"chaos": chaos(work.xy, seg.labels, work.sections), "pas": pas(seg.labels, work.neighbours)}
         if k == found.chosen:
-            row |= base | {"baseline_agreement": stability([seg.labels, baseline.labels], most)}
+            row |= base | {"baseline_agreement": mean_ari([seg.labels, baseline.labels], most)}
         rows.append(row)
     return pd.DataFrame(rows).set_index("k")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data.obs import column as _column
+from ..data.obs import obs_column as _column
 from ..data.section import Section
 from ..errors import ConfigError, DataError
-from ..spatial.neighbors import Codes, Float
+from ..spatial.neighbors import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MIN_CELLS = 20
 
 
-def placed(data: Section | AnnData) -> tuple[Section, Float, list[str]]:
+def section_with_coordinates(data: Section | AnnData) -> tuple[Section, FloatArray, list[str]]:
     """The section, and places with all dimensions that they have."""
     section = data if isinstance(data, Section) else None
     raw = np.asarray((data.adata if isinstance(data, Section) else data).obsm.get("spatial", np.zeros((0, 2))))
@@ -39,15 +39,19 @@ def placed(data: Section | AnnData) -> tuple[Section, Float, list[str]]:
     return section, raw * scale, ["the coordinates are three-dimensional: neighbours are counted in all three."]
 
 
-def section_codes(section: Section, key: str | None) -> tuple[Codes, int]:
+def section_codes(section: Section, key: str | None) -> tuple[IntArray, int]:
     if key is None:
         return np.zeros(section.n_cells, dtype=np.intp), 1
     names, codes = np.unique(_column(section, key), return_inverse=True)
     return codes.astype(np.intp), len(names)
 
 
-def numbers_wanted(n_domains: int | Sequence[int] | None, n_cells: int) -> list[int] | None:
-    wanted = None if n_domains is None else [int(k) for k in ([n_domains] if isinstance(n_domains, (int, np.integer)) else n_domains)]
+def check_n_domains(n_domains: int | Sequence[int] | None, n_cells: int) -> list[int] | None:
+    wanted = (
+        None
+        if n_domains is None
+        else [int(k) for k in ([n_domains] if isinstance(n_domains, (int, np.integer)) else n_domains)]
+    )
     if wanted == []:
         raise ConfigError("no number of domains was given; give at least one, or None for the most stable.")
     for k in wanted or []:

@@ -9,145 +9,191 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spatial.neighbors import Codes, Float, Graph, Index, averaging
-from ..utils.generators import passed_on
+from ..spatial.neighbors import FloatArray, Graph, IntArray, NeighbourIndices, averaging_matrix
+from ..utils.generators import map_steps
 from . import features as dv
-from .consensus import vote
-from .edit import Segmentation, coloured_like
+from .consensus import consensus_membership
+from .edit import DomainSegmentation, match_domains
 from .inputs import MIN_CELLS
-from .resolution import communities
-from .result import Step
+from .resolution import count_communities
+from .result import SearchProgress
 
 RESTARTS = 16  # of each view and scale
-AUTO_RESTARTS = 2  # the same while the number of domains is sought
-MOST = 15  # domains tried then
-NEAR_BEST = 0.02  # of stability: as good as the best, and then more domains say more
-AGREEING = 3000  # cells on which members are compared
-BASELINE = (30, 30)  # components, nearest cells
+SCAN_RESTARTS = 2  # the same while the number of domains is sought
+MAX_DOMAINS = 15  # domains tried then
+STABILITY_TOLERANCE = 0.02  # of stability: as good as the best, and then more domains say more
+N_AGREEMENT_CELLS = 3000  # cells on which members are compared
+BASELINE_COMPONENTS_NEIGHBOURS = (30, 30)  # components, nearest cells
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class SearchInputs:
     """What the methods share; `span` is their stretch of the progress, in percent."""
 
-    near: Index
-    view: dict[str, NDArray[np.float32]]
-    sections: Codes
-    at: Codes
+    neighbours: NeighbourIndices
+    views: dict[str, NDArray[np.float32]]
+    sections: IntArray
+    landmarks: IntArray
     seed: int
     restarts: int
     graph: Graph | None
-    xy: Float
-    span: tuple[float, float]
+    xy: FloatArray
+    progress_range: tuple[float, float]
     resolution: float | None = None
 
-    def number(self, wanted: list[int] | None, table: NDArray[np.float32]) -> list[int] | None:
+    def resolve_n_domains(self, n_domains: list[int] | None, features: NDArray[np.float32]) -> list[int] | None:
         """The numbers wanted: where a resolution was given, the one it finds."""
-        return wanted if self.resolution is None else [communities(table, self.resolution, self.seed)]
+        return n_domains if self.resolution is None else [count_communities(features, self.resolution, self.seed)]
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class SearchResult:
     """Segmentations and their stability by number of domains, and the space to split them in."""
 
-    solutions: dict[int, Segmentation]
+    solutions: dict[int, DomainSegmentation]
     stability: dict[int, float]
     chosen: int
     space: NDArray[np.float32]
     scale: float = float("nan")
 
 
-def consensus(work: Work, wanted: list[int] | None, rng: np.random.Generator) -> Generator[Step, None, Found]:
+def find_by_consensus(
+    inputs: SearchInputs, n_domains: list[int] | None, rng: np.random.Generator
+) -> Generator[SearchProgress, None, SearchResult]:
     """The vote of all views and scales."""
-    low, high = work.span
+    low, high = inputs.progress_range
     middle = low + 0.3 * (high - low)
-    if work.graph is None:
-        near, scale, scales = dv.neighbourhoods(work.xy, work.view, work.sections, work.near)
+    if inputs.graph is None:
+        near, scale, scales = dv.neighbourhood_scales(inputs.xy, inputs.views, inputs.sections, inputs.neighbours)
     else:
-        near, scale, scales = dv.graph_neighbourhoods(work.xy, work.sections, work.graph)
+        near, scale, scales = dv.graph_neighbourhood_scales(inputs.xy, inputs.sections, inputs.graph)
     tables: dict[tuple[str, int], NDArray[np.float32]] = {}
-    for name, p in work.view.items():
+    for name, p in inputs.views.items():
         for m in scales:
-            yield Step.within((low, middle), len(tables) / (len(work.view) * len(scales)), "neighbourhoods")
-            tables[name, m] = dv.features(p, near, m)
+            yield SearchProgress.in_range(
+                (low, middle), len(tables) / (len(inputs.views) * len(scales)), "neighbourhoods"
+            )
+            tables[name, m] = dv.domain_features(p, near, m)
     space = tables["z50", scales[len(scales) // 2]]
-    wanted = work.number(wanted, space)
-    found = yield from _votes(list(tables.values()), wanted, replace(work, span=(middle, high)), rng, averaging(near, round(scale)))
+    n_domains = inputs.resolve_n_domains(n_domains, space)
+    found = yield from _consensus_solutions(
+        list(tables.values()),
+        n_domains,
+        replace(inputs, progress_range=(middle, high)),
+        rng,
+        averaging_matrix(near, round(scale)),
+    )
     return replace(found, space=space, scale=scale)
 
 
-def smoothed(work: Work, wanted: list[int] | None, rng: np.random.Generator) -> Generator[Step, None, Found]:
+def find_by_smoothed_pca(
+    inputs: SearchInputs, n_domains: list[int] | None, rng: np.random.Generator
+) -> Generator[SearchProgress, None, SearchResult]:
     """The baseline: components averaged over the nearest cells, one mixture."""
-    d, m = BASELINE
-    near = work.near
-    if work.graph is not None:
-        near, scale, _ = dv.graph_neighbourhoods(work.xy, work.sections, work.graph)
+    d, m = BASELINE_COMPONENTS_NEIGHBOURS
+    near = inputs.neighbours
+    if inputs.graph is not None:
+        near, scale, _ = dv.graph_neighbourhood_scales(inputs.xy, inputs.sections, inputs.graph)
         m = round(scale)
-    table = averaging(near, m) @ work.view["z"][:, :d]
-    return (yield from _votes([table], work.number(wanted, table), replace(work, restarts=1), rng, None))
+    table = averaging_matrix(near, m) @ inputs.views["z"][:, :d]
+    return (
+        yield from _consensus_solutions(
+            [table], inputs.resolve_n_domains(n_domains, table), replace(inputs, restarts=1), rng, None
+        )
+    )
 
 
-def _votes(tables: list[NDArray[np.float32]], wanted: list[int] | None, work: Work, rng: np.random.Generator, smooth: Any) -> Generator[Step, None, Found]:
+def _consensus_solutions(
+    feature_tables: list[NDArray[np.float32]],
+    n_domains: list[int] | None,
+    inputs: SearchInputs,
+    rng: np.random.Generator,
+    averaging_matrix: Any,
+) -> Generator[SearchProgress, None, SearchResult]:
     """A solution for each number of domains; when none is wanted, for 2 to 15, and the most stable is chosen and computed with all restarts."""
-    n = len(tables[0])
-    few = max(AUTO_RESTARTS, -(-10 // len(tables)))  # members enough to say how stable they are
-    rounds = [(k, work.restarts) for k in wanted] if wanted else [(k, few) for k in range(2, min(MOST, n // MIN_CELLS + 1) + 1)]
-    solutions: dict[int, Segmentation] = {}
+    n = len(feature_tables[0])
+    few = max(SCAN_RESTARTS, -(-10 // len(feature_tables)))  # members enough to say how stable they are
+    rounds = (
+        [(k, inputs.restarts) for k in n_domains]
+        if n_domains
+        else [(k, few) for k in range(2, min(MAX_DOMAINS, n // MIN_CELLS + 1) + 1)]
+    )
+    solutions: dict[int, DomainSegmentation] = {}
     stable: dict[int, float] = {}
-    total = sum(r for _, r in rounds) * len(tables) + (0 if wanted else work.restarts * len(tables))
+    total = sum(r for _, r in rounds) * len(feature_tables) + (
+        0 if n_domains else inputs.restarts * len(feature_tables)
+    )
     done, chosen = 0, 0
 
-    def told(k: int, before: int, share: int) -> Callable[[float], Step]:
-        return lambda part: Step.within(work.span, (before + share * part) / total, f"{k} domains")
+    def told(k: int, before: int, share: int) -> Callable[[float], SearchProgress]:
+        return lambda part: SearchProgress.in_range(
+            inputs.progress_range, (before + share * part) / total, f"{k} domains"
+        )
 
     while rounds:
         k, restarts = rounds.pop(0)
         if k == 1:
-            solutions[1], stable[1] = Segmentation.of(np.zeros(n, dtype=np.intp), np.ones(n, dtype=np.float32)), 1.0
+            solutions[1], stable[1] = (
+                DomainSegmentation.from_labels(np.zeros(n, dtype=np.intp), np.ones(n, dtype=np.float32)),
+                1.0,
+            )
         else:
-            mean, agree = yield from passed_on(vote(tables, k, restarts, rng, work.at, AGREEING), told(k, done, restarts * len(tables)))
+            mean, agree = yield from map_steps(
+                consensus_membership(feature_tables, k, restarts, rng, inputs.landmarks, N_AGREEMENT_CELLS),
+                told(k, done, restarts * len(feature_tables)),
+            )
             stable.setdefault(k, agree)
-            solutions[k] = _segmented(mean, smooth)
-        done += restarts * len(tables)
+            solutions[k] = _segmentation_from_membership(mean, averaging_matrix)
+        done += restarts * len(feature_tables)
         if not rounds and not chosen:
-            chosen = wanted[0] if wanted else max(k for k in stable if stable[k] >= max(stable.values()) - NEAR_BEST)
-            if not wanted and work.restarts > few:
-                rounds = [(chosen, work.restarts)]
-    return Found(_coloured(solutions), stable, chosen, tables[0])
+            chosen = (
+                n_domains[0]
+                if n_domains
+                else max(k for k in stable if stable[k] >= max(stable.values()) - STABILITY_TOLERANCE)
+            )
+            if not n_domains and inputs.restarts > few:
+                rounds = [(chosen, inputs.restarts)]
+    return SearchResult(_match_consecutive(solutions), stable, chosen, feature_tables[0])
 
 
-def _segmented(mean: NDArray[np.float32], smooth: Any) -> Segmentation:
+def _segmentation_from_membership(membership: NDArray[np.float32], averaging_matrix: Any) -> DomainSegmentation:
     """The largest share of each cell's neighbourhood; a domain that this would wipe out keeps its cells."""
-    shares = mean if smooth is None else smooth @ mean
-    labels, before = shares.argmax(1), mean.argmax(1)
+    shares = membership if averaging_matrix is None else averaging_matrix @ membership
+    labels, before = shares.argmax(1), membership.argmax(1)
     lost = np.isin(before, np.setdiff1d(before, labels))
     labels[lost] = before[lost]
-    return Segmentation.of(labels, shares[np.arange(len(labels)), labels])
+    return DomainSegmentation.from_labels(labels, shares[np.arange(len(labels)), labels])
 
 
-def published(work: Work, wanted: list[int] | None, x: Any) -> Generator[Step, None, Found]:
+def find_by_published_network(
+    inputs: SearchInputs, n_domains: list[int] | None, x: Any
+) -> Generator[SearchProgress, None, SearchResult]:
     """The published network; spare outputs merged to the numbers wanted."""
     from . import published as net
 
-    graph = work.graph or Graph("knn", net.NEIGHBOURS)
-    p = dv.components(x, net.COMPONENTS, work.sections)
-    training = net.train(p, net.neighbour_mean(p, work.xy, work.sections, graph), work.seed)
-    z, q = yield from passed_on(training, lambda epoch: Step.within(work.span, epoch[0] / epoch[1], "training"))
+    graph = inputs.graph or Graph("knn", net.NEIGHBOURS)
+    p = dv.principal_components(x, net.COMPONENTS, inputs.sections)
+    training = net.train_network(p, net.neighbour_mean(p, inputs.xy, inputs.sections, graph), inputs.seed)
+    z, q = yield from map_steps(
+        training, lambda epoch: SearchProgress.in_range(inputs.progress_range, epoch[0] / epoch[1], "training")
+    )
     used = len(np.unique(q.argmax(1)))
-    solutions = {k: net.merged(z, q, k) for k in sorted(set(wanted or [used]))}
-    return Found(_coloured(solutions), dict.fromkeys(solutions, float("nan")), wanted[0] if wanted else used, z)
+    solutions = {k: net.merge_clusters(z, q, k) for k in sorted(set(n_domains or [used]))}
+    return SearchResult(
+        _match_consecutive(solutions), dict.fromkeys(solutions, float("nan")), n_domains[0] if n_domains else used, z
+    )
 
 
-def _coloured(solutions: dict[int, Segmentation]) -> dict[int, Segmentation]:
+def _match_consecutive(solutions: dict[int, DomainSegmentation]) -> dict[int, DomainSegmentation]:
     """In order of their number of domains, each coloured like the one before; the first by size."""
-    out: dict[int, Segmentation] = {}
-    before: Segmentation | None = None
+    out: dict[int, DomainSegmentation] = {}
+    before: DomainSegmentation | None = None
     for k in sorted(solutions):
         seg = solutions[k]
         if before is None:
             rank = np.argsort(np.argsort(-seg.sizes, kind="stable"), kind="stable")
             seg = replace(seg, labels=rank[seg.labels].astype(np.intp))
         else:
-            seg = coloured_like(seg, before)
+            seg = match_domains(seg, before)
         out[k] = before = seg
     return out

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ..data.obs import has_label
-from ..spatial.neighbors import Codes, Float, Index
+from ..spatial.neighbors import FloatArray, IntArray, NeighbourIndices
 
-NEIGHBOURS = 10  # of PAS
-TRUTH = ("ari", "nmi", "homogeneity", "completeness")
+PAS_NEIGHBOURS = 10  # of PAS
+TRUTH_METRICS = ("ari", "nmi", "homogeneity", "completeness")
 
 
-def chaos(xy: Float, labels: Codes, sections: Codes) -> float:
+def chaos(xy: FloatArray, labels: IntArray, sections: IntArray) -> float:
     """Mean distance to the nearest cell of the same domain, places standardised in each section (Shang and Zhou, Nature Communications 2022, 13:7203).
 
     Low is smooth. NaN when no domain has two cells in one section.
@@ -29,19 +29,24 @@ def chaos(xy: Float, labels: Codes, sections: Codes) -> float:
     return total / n if n else float("nan")
 
 
-def pas(labels: Codes, near: Index) -> float:
+def pas(labels: IntArray, neighbours: NeighbourIndices) -> float:
     """Share of cells with more than half of their 10 nearest in other domains (the same source). Low is smooth."""
-    around = near[:, 1 : NEIGHBOURS + 1]
+    around = neighbours[:, 1 : PAS_NEIGHBOURS + 1]
     if not around.shape[1]:
         return 0.0
     return float(((labels[around] != labels[:, None]).mean(1) > 0.5).mean())
 
 
-def against(truth: NDArray[np.str_], labels: Codes) -> dict[str, float]:
+def truth_scores(truth: NDArray[np.str_], labels: IntArray) -> dict[str, float]:
     """ARI, NMI, homogeneity and completeness over the cells that have a truth, and their number."""
     from sklearn import metrics
 
     known = has_label(truth)
     t, y = truth[known], labels[known]
-    values = metrics.adjusted_rand_score(t, y), metrics.normalized_mutual_info_score(t, y), metrics.homogeneity_score(t, y), metrics.completeness_score(t, y)
-    return dict(zip(TRUTH, map(float, values), strict=True)) | {"cells": int(known.sum())}
+    values = (
+        metrics.adjusted_rand_score(t, y),
+        metrics.normalized_mutual_info_score(t, y),
+        metrics.homogeneity_score(t, y),
+        metrics.completeness_score(t, y),
+    )
+    return dict(zip(TRUTH_METRICS, map(float, values), strict=True)) | {"cells": int(known.sum())}

@@ -10,15 +10,15 @@ from collections.abc import Generator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spatial.neighbors import Codes, Float, Graph, nearest, spatial_graph
-from ..training.batches import chunks
+from ..spatial.neighbors import FloatArray, Graph, IntArray, nearest_neighbours, spatial_graph
+from ..training.batches import row_chunks
 from ..training.config import Config
-from ..training.inference import encode
-from ..training.loop import steps
+from ..training.inference import encode_cells
+from ..training.loop import run_epochs
 from ..training.plan import Block, Plan, Presentation
-from ..training.table import Part, Table
+from ..training.table import MeasuredBlock, Table
 from ..training.trainer import UNLABELLED_CLASSES, Trainer
-from .edit import Segmentation
+from .edit import DomainSegmentation
 
 COMPONENTS, NEIGHBOURS = 50, 6
 PUBLISHED_BATCH = 500  # cells; an epoch is as many steps as there are such batches
@@ -26,10 +26,12 @@ PUBLISHED_BATCH = 500  # cells; an epoch is as many steps as there are such batc
 Matrix = NDArray[np.float32]
 
 
-def neighbour_mean(p: Matrix, xy: Float, sections: Codes, graph: Graph) -> Matrix:
+def neighbour_mean(p: Matrix, xy: FloatArray, sections: IntArray, graph: Graph) -> Matrix:
     """(cells, components) mean of each cell's neighbours, itself left out; a cell without neighbours stands for its own."""
-    if graph.kind == "knn":  # the same sets as squidpy's, and each cell is never its own neighbour where places are shared
-        near = nearest(xy, min(graph.neighbours, max(1, len(p) - 1)), sections)[:, 1:]
+    if (
+        graph.kind == "knn"
+    ):  # the same sets as squidpy's, and each cell is never its own neighbour where places are shared
+        near = nearest_neighbours(xy, min(graph.neighbours, max(1, len(p) - 1)), sections)[:, 1:]
         mean: Matrix = p[near].mean(1)
         return mean
     adjacency = spatial_graph(xy, sections, graph)
@@ -38,18 +40,18 @@ def neighbour_mean(p: Matrix, xy: Float, sections: Codes, graph: Graph) -> Matri
     return np.where(degree[:, None] > 0, total, p).astype(np.float32)
 
 
-def domain_plan(p: Matrix, around: Matrix) -> Plan:
+def domain_plan(p: Matrix, neighbourhood: Matrix) -> Plan:
     """Cells -> themselves, unlabelled, the covariate a feature vector through the shared encoder: components (cells, d) and those of the neighbourhood."""
     d = p.shape[1]
     everything = np.ones(d, dtype=bool)
-    part = Part("components", p.astype(np.float32), np.arange(d), ready=True)
+    part = MeasuredBlock("components", p.astype(np.float32), np.arange(d), prescaled=True)
     return Plan(
         task="domains",
         blocks=(Block("components", 0, d),),
         features=tuple(f"component {i + 1}" for i in range(d)),
-        tables=(Table("cells", (part,), around.astype(np.float32), np.full(len(p), -1, dtype=np.intp)),),
+        tables=(Table("cells", (part,), neighbourhood.astype(np.float32), np.full(len(p), -1, dtype=np.intp)),),
         presentations=(Presentation("cells", everything, everything),),
-        hidden=np.zeros((1, d), dtype=bool),
+        hidden_features=np.zeros((1, d), dtype=bool),
         classes=(),
         covariates=(),
         decode_as="cells",
@@ -57,21 +59,31 @@ def domain_plan(p: Matrix, around: Matrix) -> Plan:
     )
 
 
-def train(p: Matrix, around: Matrix, seed: int) -> Generator[tuple[int, int], None, tuple[Matrix, Matrix]]:
+def train_network(
+    p: Matrix, neighbourhood: Matrix, seed: int
+) -> Generator[tuple[int, int], None, tuple[Matrix, Matrix]]:
     """Train on components and those of the neighbourhood: yields (epoch, epochs), returns the latent (cells, 50) and the outputs (cells, 20)."""
-    c = Config.preset("as-published", arithmetic="plus", output="tanh", activation="tanh", steps=-(-len(p) // PUBLISHED_BATCH), seed=seed, device="cpu")
-    trainer = Trainer(domain_plan(p, around), c)
-    for epoch in steps(trainer, lambda: None):
+    c = Config.preset(
+        "as-published",
+        arithmetic="plus",
+        output="tanh",
+        activation="tanh",
+        steps=-(-len(p) // PUBLISHED_BATCH),
+        seed=seed,
+        device="cpu",
+    )
+    trainer = Trainer(domain_plan(p, neighbourhood), c)
+    for epoch in run_epochs(trainer, lambda: None):
         if epoch.stage == "training":
             yield epoch.number, epoch.total
     z, q = np.empty((len(p), c.latent), np.float32), np.empty((len(p), UNLABELLED_CLASSES), np.float32)
-    for rows in chunks(len(p)):
-        cells = encode(trainer, "cells", rows)
-        z[rows], q[rows] = cells.z[0], cells.classes[0]
+    for rows in row_chunks(len(p)):
+        cells = encode_cells(trainer, "cells", rows)
+        z[rows], q[rows] = cells.z[0], cells.class_probabilities[0]
     return z, q
 
 
-def merged(z: Matrix, q: Matrix, k: int) -> Segmentation:
+def merge_clusters(z: Matrix, q: Matrix, k: int) -> DomainSegmentation:
     """Arg-max of the outputs; while there are more clusters than `k`, the two are merged whose union adds least to the squared distances to the means in the
     latent (Ward's rule). Fewer stay fewer."""
     groups = [np.flatnonzero(q.argmax(1) == j) for j in range(q.shape[1])]
@@ -86,4 +98,4 @@ def merged(z: Matrix, q: Matrix, k: int) -> Segmentation:
     labels, confidence = np.empty(len(z), dtype=np.intp), np.empty(len(z), dtype=np.float32)
     for i, (g, own) in enumerate(zip(groups, outputs, strict=True)):
         labels[g], confidence[g] = i, q[g][:, own].sum(1)
-    return Segmentation.of(labels, confidence)
+    return DomainSegmentation.from_labels(labels, confidence)

@@ -9,26 +9,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..data.obs import column as _column
+from ..data.obs import obs_column as _column
 from ..data.section import Section
 from ..errors import ConfigError, DataError
-from ..spatial.neighbors import Codes, Float
-from .edit import Segmentation
-from .metrics import against
+from ..spatial.neighbors import FloatArray, IntArray
+from .edit import DomainSegmentation
+from .metrics import truth_scores
 
-Method = Literal["inclust+", "inclust", "smoothed-pca"]
+DomainMethod = Literal["inclust+", "inclust", "smoothed-pca"]
 
 
 @dataclass(frozen=True)
-class Step:
+class SearchProgress:
     """How far the search is: `done` of `total` (100), never less than before."""
 
     done: int
     total: int
-    text: str
+    message: str
 
     @classmethod
-    def within(cls, span: tuple[float, float], part: float, text: str) -> Step:
+    def in_range(cls, span: tuple[float, float], part: float, text: str) -> SearchProgress:
         """A fraction of a stretch of the whole, in percent."""
         return cls(round(span[0] + (span[1] - span[0]) * min(part, 1.0)), 100, text)
 
@@ -61,24 +61,24 @@ class Domains:
     """
 
     section: Section
-    method: Method
-    solutions: dict[int, Segmentation]
+    method: DomainMethod
+    solutions: dict[int, DomainSegmentation]
     chosen: int
     table: pd.DataFrame
-    baseline: Segmentation
+    baseline: DomainSegmentation
     space: NDArray[np.float32]
-    xy: Float
-    sections: Codes
+    xy: FloatArray
+    sections: IntArray
     notes: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def segmentation(self) -> Segmentation:
+    def segmentation(self) -> DomainSegmentation:
         """The chosen solution."""
         return self.solutions[self.chosen]
 
     @property
-    def labels(self) -> Codes:
+    def labels(self) -> IntArray:
         return self.segmentation.labels
 
     @property
@@ -99,24 +99,29 @@ class Domains:
             raise ConfigError(f"{k} domains were not computed; there are {', '.join(map(str, self.solutions))}.")
         return replace(self, chosen=k)
 
-    def edited(self, segmentation: Segmentation) -> Domains:
+    def edited(self, segmentation: DomainSegmentation) -> Domains:
         """The same with the chosen solution replaced by an edited one."""
         return replace(self, solutions=self.solutions | {self.chosen: segmentation})
 
     def against(self, truth: str) -> pd.DataFrame:
         """ARI, NMI, homogeneity and completeness against a column of obs, of the chosen solution and of the baseline."""
         column = _column(self.section, truth)
-        scores = {self.method: against(column, self.labels), "baseline (smoothed-pca)": against(column, self.baseline.labels)}
+        scores = {
+            self.method: truth_scores(column, self.labels),
+            "baseline (smoothed-pca)": truth_scores(column, self.baseline.labels),
+        }
         if not scores[self.method]["cells"]:
-            raise DataError(f"obs[{truth!r}] of {self.section.name} says nothing of any cell; name a column with a truth.")
+            raise DataError(
+                f"obs[{truth!r}] of {self.section.name} says nothing of any cell; name a column with a truth."
+            )
         return pd.DataFrame(scores).T
 
-    def columns(self, key: str = "domain") -> tuple[dict[str, Any], dict[str, Any]]:
+    def obs_and_uns(self, key: str = "domain") -> tuple[dict[str, Any], dict[str, Any]]:
         """What goes into a file: columns of `obs`, entries of `uns`."""
         seg = self.segmentation
         facts = self.provenance | {"n_domains": self.chosen, "names": list(seg.names), "notes": list(self.notes)}
         curve = {name: self.table[name].to_numpy() for name in self.table} | {"k": self.table.index.to_numpy()}
         return (
-            {key: seg.categories(), f"{key}_confidence": seg.confidence},
+            {key: seg.to_categorical(), f"{key}_confidence": seg.confidence},
             {f"{key}_colors": np.array(seg.colours, dtype=object), f"{key}_inclust": facts | {"curve": curve}},
         )

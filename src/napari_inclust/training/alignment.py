@@ -13,15 +13,17 @@ _BLUR, _REACH = 0.1, 1.0  # of distances in units of sqrt(latent dimensions)
 
 
 @cache
-def _divergence() -> Any:
+def _sinkhorn_loss() -> Any:
     try:
         from geomloss import SamplesLoss
     except ImportError:
-        raise ConfigError("alignment by optimal transport needs the package geomloss: pip install 'napari-inclust[transport]'.") from None
+        raise ConfigError(
+            "alignment by optimal transport needs the package geomloss: pip install 'napari-inclust[transport]'."
+        ) from None
     return SamplesLoss("sinkhorn", p=2, blur=_BLUR, reach=_REACH, backend="tensorized")
 
 
-def transport(a: Tensor, b: Tensor) -> Tensor:
+def sinkhorn_divergence(a: Tensor, b: Tensor) -> Tensor:
     """Debiased unbalanced Sinkhorn divergence between clouds a (M, A, L) and b (M, B, L): (M,).
 
     Unbalanced: kinds of cells that only one side has are not forced onto others. Source: Sejourne et al., arXiv:1910.12958, by geomloss (Feydy et al., AISTATS 2019).
@@ -32,5 +34,5 @@ def transport(a: Tensor, b: Tensor) -> Tensor:
         geomloss is not installed.
     """
     scale = a.shape[-1] ** -0.5
-    out: Tensor = _divergence()((a * scale).contiguous(), (b * scale).contiguous())
+    out: Tensor = _sinkhorn_loss()((a * scale).contiguous(), (b * scale).contiguous())
     return out

@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .table import Mask, Part, Table
+from .table import Mask, MeasuredBlock, Table
 
-CHUNK = 4096
-_DENSE_BYTES = 512 * 2**20
+CHUNK_ROWS = 4096
+_MAX_DENSE_BYTES = 512 * 2**20
 
 
-class Rows:
+class TableRows:
     """Scaled rows of a table.
 
     Parameters
@@ -30,68 +30,99 @@ class Rows:
         Largest absolute scaled value.
     """
 
-    def __init__(self, table: Table, columns: NDArray[np.intp], hidden: Mask, scale: str, clip: float, device: torch.device) -> None:
-        parts = [_PartRows(p, columns, hidden, scale, clip, device) for p in table.parts]
-        self.parts = {p.block: p for p in parts if len(p.at)}
-        self.n_columns, self.n_cells, self.device = len(columns), table.n_cells, device
+    def __init__(
+        self,
+        table: Table,
+        feature_indices: NDArray[np.intp],
+        hidden: Mask,
+        scale: str,
+        clip: float,
+        device: torch.device,
+    ) -> None:
+        parts = [_BlockRows(p, feature_indices, hidden, scale, clip, device) for p in table.measured_blocks]
+        self.block_rows = {p.block: p for p in parts if len(p.column_indices)}
+        self.n_columns, self.n_cells, self.device = len(feature_indices), table.n_cells, device
 
     def take(self, rows: NDArray[np.intp]) -> Tensor:
         """(networks or 1, B, columns): scaled, clipped, zero where the table does not measure a column."""
-        taken = [p.take(rows) for p in self.parts.values()]
+        taken = [p.take(rows) for p in self.block_rows.values()]
         if len(taken) == 1 and taken[0].shape[-1] == self.n_columns:
             return taken[0]
         out = torch.zeros(max(len(x) for x in taken), len(rows), self.n_columns, device=self.device)
-        for part, x in zip(self.parts.values(), taken, strict=True):
-            out[..., part.at] = x
+        for part, x in zip(self.block_rows.values(), taken, strict=True):
+            out[..., part.column_indices] = x
         return out
 
-    def raw(self, block: str, rows: NDArray[np.intp]) -> tuple[Tensor, Tensor, Tensor]:
+    def raw_values(self, block: str, rows: NDArray[np.intp]) -> tuple[Tensor, Tensor, Tensor]:
         """Positions (n,) of a block's columns, their values before any scaling (B, n), and the cells' sizes in units of the median (B, 1)."""
-        part = self.parts.get(block)
+        part = self.block_rows.get(block)
         if part is None:
             nothing = torch.zeros(len(rows), 0, device=self.device)
-            return torch.zeros(0, dtype=torch.long, device=self.device), nothing, torch.ones(len(rows), 1, device=self.device)
-        factor = part.factors[0, torch.from_numpy(rows).to(self.device), None]
-        return part.at, part.linear(rows), torch.where(factor > 0, 1 / factor.clamp_min(1e-6), 0.0)
+            return (
+                torch.zeros(0, dtype=torch.long, device=self.device),
+                nothing,
+                torch.ones(len(rows), 1, device=self.device),
+            )
+        factor = part.scale_factors[0, torch.from_numpy(rows).to(self.device), None]
+        return part.column_indices, part.linear_values(rows), torch.where(factor > 0, 1 / factor.clamp_min(1e-6), 0.0)
 
 
-class _PartRows:
+class _BlockRows:
     """The wanted columns of one part."""
 
-    def __init__(self, part: Part, columns: NDArray[np.intp], hidden: Mask, scale: str, clip: float, device: torch.device) -> None:
-        here = np.isin(part.features, columns)
-        self.block, self.clip, self.device, self.ready = part.block, clip, device, part.ready
-        self.at = torch.from_numpy(np.searchsorted(columns, part.features[here])).to(device)
-        self.values = part.values if here.all() else part.values[:, here]
-        small = self.values.shape[0] * len(self.at) * 4 < _DENSE_BYTES
-        self.dense = torch.from_numpy(self._array(slice(None))).to(device) if small else None
-        if self.ready:
+    def __init__(
+        self,
+        measured_block: MeasuredBlock,
+        feature_indices: NDArray[np.intp],
+        hidden: Mask,
+        scale: str,
+        clip: float,
+        device: torch.device,
+    ) -> None:
+        here = np.isin(measured_block.feature_indices, feature_indices)
+        self.block, self.clip, self.device, self.prescaled = (
+            measured_block.block,
+            clip,
+            device,
+            measured_block.prescaled,
+        )
+        self.column_indices = torch.from_numpy(
+            np.searchsorted(feature_indices, measured_block.feature_indices[here])
+        ).to(device)
+        self.values = measured_block.values if here.all() else measured_block.values[:, here]
+        small = self.values.shape[0] * len(self.column_indices) * 4 < _MAX_DENSE_BYTES
+        self.dense = torch.from_numpy(self._dense_rows(slice(None))).to(device) if small else None
+        if self.prescaled:
             return
-        factors = part.factors(hidden)
+        factors = measured_block.scale_factors(hidden)
         same = bool((factors == factors[0]).all())  # one scale for all networks: keep it once
-        self.factors = torch.from_numpy(factors[:1] if same else factors).to(device)
-        self.shift, self.spread = self._moments(scale)
+        self.scale_factors = torch.from_numpy(factors[:1] if same else factors).to(device)
+        self.shift, self.divisor = self._shift_and_divisor(scale)
 
-    def _array(self, rows: NDArray[np.intp] | slice) -> NDArray[np.float32]:
+    def _dense_rows(self, rows: NDArray[np.intp] | slice) -> NDArray[np.float32]:
         some = self.values[rows]
-        out: NDArray[np.float32] = np.asarray(some if isinstance(some, np.ndarray) else some.toarray(), dtype=np.float32)
+        out: NDArray[np.float32] = np.asarray(
+            some if isinstance(some, np.ndarray) else some.toarray(), dtype=np.float32
+        )
         return out
 
-    def linear(self, rows: NDArray[np.intp]) -> Tensor:
+    def linear_values(self, rows: NDArray[np.intp]) -> Tensor:
         """(B, columns) as they came."""
         if self.dense is not None:
             return self.dense[torch.from_numpy(rows).to(self.device)]
-        return torch.from_numpy(self._array(rows)).to(self.device)
+        return torch.from_numpy(self._dense_rows(rows)).to(self.device)
 
     def _lognormalised(self, rows: NDArray[np.intp]) -> Tensor:
         """(networks or 1, B, columns)."""
-        return torch.log1p(self.linear(rows) * self.factors[:, torch.from_numpy(rows).to(self.device), None])
+        return torch.log1p(
+            self.linear_values(rows) * self.scale_factors[:, torch.from_numpy(rows).to(self.device), None]
+        )
 
-    def _moments(self, scale: str) -> tuple[Tensor, Tensor]:
+    def _shift_and_divisor(self, scale: str) -> tuple[Tensor, Tensor]:
         """What is taken off and divided by: (networks or 1, 1, columns)."""
         n = self.values.shape[0]
-        total, square, top = torch.zeros(3, len(self.factors), len(self.at), dtype=torch.float64)
-        for rows in chunks(n):
+        total, square, top = torch.zeros(3, len(self.scale_factors), len(self.column_indices), dtype=torch.float64)
+        for rows in row_chunks(n):
             x = self._lognormalised(rows).cpu().double()  # mps has no float64
             total, square, top = total + x.sum(1), square + x.square().sum(1), torch.maximum(top, x.amax(1))
         mean = total / n
@@ -102,12 +133,12 @@ class _PartRows:
 
     def take(self, rows: NDArray[np.intp]) -> Tensor:
         """(networks or 1, B, columns): scaled and clipped."""
-        if self.ready:
-            return self.linear(rows).clamp(-self.clip, self.clip)[None]
-        return ((self._lognormalised(rows) - self.shift) / self.spread).clamp(-self.clip, self.clip)
+        if self.prescaled:
+            return self.linear_values(rows).clamp(-self.clip, self.clip)[None]
+        return ((self._lognormalised(rows) - self.shift) / self.divisor).clamp(-self.clip, self.clip)
 
 
-def chunks(n: int, size: int = CHUNK) -> Iterator[NDArray[np.intp]]:
+def row_chunks(n: int, size: int = CHUNK_ROWS) -> Iterator[NDArray[np.intp]]:
     """Positions of n rows, some at a time."""
     for start in range(0, n, size):
         yield np.arange(start, min(start + size, n))

@@ -10,11 +10,21 @@ from typing import Any
 
 from ..errors import ConfigError
 
-_CHOICES = "choices"
+_CHOICES_KEY = "choices"
 
 
-def _setting(default: Any, help: str, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = (), unit: str = "") -> Any:
-    return field(default=default, metadata={"help": help, "low": low, "high": high, _CHOICES: choices, "unit": unit})
+def _setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    unit: str = "",
+) -> Any:
+    return field(
+        default=default, metadata={"help": help, "low": low, "high": high, _CHOICES_KEY: choices, "unit": unit}
+    )
 
 
 @dataclass(frozen=True)
@@ -28,16 +38,34 @@ class Config:
     """
 
     # training
-    members: int = _setting(5, "Networks trained at once; each hides one fold of the shared genes, which scores them", low=2, high=50, unit="networks")
+    members: int = _setting(
+        5,
+        "Networks trained at once; each hides one fold of the shared genes, which scores them",
+        low=2,
+        high=50,
+        unit="networks",
+    )
     epochs: int = _setting(15, "Epochs at most", low=1, high=10_000, unit="epochs")
     steps: int = _setting(20, "Gradient steps in an epoch", low=1, high=100_000, unit="steps")
     batch: int = _setting(128, "Cells of each data set in a step", low=8, high=100_000, unit="cells")
     learning_rate: float = _setting(8e-3, "Learning rate of AdamW: its peak with one cycle", low=1e-6, high=1.0)
-    schedule: str = _setting("one-cycle", "How the learning rate goes: up and down in one cycle, or constant (as published)", choices=("one-cycle", "constant"))
+    schedule: str = _setting(
+        "one-cycle",
+        "How the learning rate goes: up and down in one cycle, or constant (as published)",
+        choices=("one-cycle", "constant"),
+    )
     weight_decay: float = _setting(1e-4, "Weight decay of AdamW", low=0.0, high=1.0)
-    patience: int = _setting(10, "Epochs without a better validation loss before training stops early", low=1, high=10_000, unit="epochs")
-    keep: str = _setting("best", "Weights that are kept: of the epoch with the best validation loss, or the last (as published)", choices=("best", "last"))
-    seed: int = _setting(0, "Seed of everything random: the same seed gives the same result on one machine", low=0, high=2**31 - 1)
+    patience: int = _setting(
+        10, "Epochs without a better validation loss before training stops early", low=1, high=10_000, unit="epochs"
+    )
+    keep: str = _setting(
+        "best",
+        "Weights that are kept: of the epoch with the best validation loss, or the last (as published)",
+        choices=("best", "last"),
+    )
+    seed: int = _setting(
+        0, "Seed of everything random: the same seed gives the same result on one machine", low=0, high=2**31 - 1
+    )
     device: str = _setting("auto", "Where to compute", choices=("auto", "cpu", "cuda", "mps"))
     threads: int = _setting(0, "CPU threads; 0 leaves one core free", low=0, high=256, unit="threads")
     # network
@@ -47,31 +75,57 @@ class Config:
     activation: str = _setting("relu", "Activation of the hidden layers", choices=("relu", "tanh"))
     layer_norm: bool = _setting(True, "Layer normalisation in hidden layers")
     output: str = _setting("linear", "Last activation of the decoder", choices=("linear", "relu", "sigmoid", "tanh"))
-    arithmetic: str = _setting("minus", "How the covariate acts on the latent: minus removes it, plus adds it (spatial domains)", choices=("minus", "plus"))
+    arithmetic: str = _setting(
+        "minus",
+        "How the covariate acts on the latent: minus removes it, plus adds it (spatial domains)",
+        choices=("minus", "plus"),
+    )
     # loss
     kl_weights: tuple[float, ...] = _setting(
-        (0.2,), "Weights of the mixture prior (KL), reached over the first 30 % of the steps; one set of members is trained for each", low=0.0, high=1000.0
+        (0.2,),
+        "Weights of the mixture prior (KL), reached over the first 30 % of the steps; one set of members is trained for each",
+        low=0.0,
+        high=1000.0,
     )
-    label_weight: float = _setting(10.0, "Weight of the label term (cross-entropy) where labels are given", low=0.0, high=1000.0)
-    entropy_weight: float = _setting(1.0, "Weight of the entropy of the classes when nothing is labelled", low=0.0, high=1000.0)
+    label_weight: float = _setting(
+        10.0, "Weight of the label term (cross-entropy) where labels are given", low=0.0, high=1000.0
+    )
+    entropy_weight: float = _setting(
+        1.0, "Weight of the entropy of the classes when nothing is labelled", low=0.0, high=1000.0
+    )
     align_weight: float = _setting(
-        0.0, "Weight of unbalanced optimal transport between the latents of the data sets; 0: the covariate arithmetic alone aligns them", low=0.0, high=1000.0
+        0.0,
+        "Weight of unbalanced optimal transport between the latents of the data sets; 0: the covariate arithmetic alone aligns them",
+        low=0.0,
+        high=1000.0,
     )
     reconstruction_weight: float = _setting(1.0, "Weight of the reconstruction", low=0.0, high=1000.0)
     # masks and noise
-    mask_input: bool = _setting(True, "Hide each fold from the encoder in the reference too (the published code does not)")
+    mask_input: bool = _setting(
+        True, "Hide each fold from the encoder in the reference too (the published code does not)"
+    )
     masking: float = _setting(0.5, "Highest fraction of the input genes hidden at random in a step", low=0.0, high=0.95)
     noise: float = _setting(0.0, "Noise on the input, in standard deviations of the gene", low=0.0, high=5.0, unit="sd")
     clip: float = _setting(3.0, "Largest absolute scaled value that the network sees", low=0.5, high=1e6, unit="sd")
     components: int = _setting(
-        30, "Principal components of the whole reference that the network learns beside the shared genes", low=1, high=500, unit="components"
+        30,
+        "Principal components of the whole reference that the network learns beside the shared genes",
+        low=1,
+        high=500,
+        unit="components",
     )
     # reading out
     scale: str = _setting(
-        "zscore", "Scale of each gene in training: z-scores within each data set, or values divided by the largest", choices=("zscore", "max")
+        "zscore",
+        "Scale of each gene in training: z-scores within each data set, or values divided by the largest",
+        choices=("zscore", "max"),
     )
-    decode: str = _setting("mean", "Decode the posterior mean, or one random sample as published", choices=("mean", "sample"))
-    switch_covariate: bool = _setting(True, "Decode with the reference's covariate (the target's was never trained for unmeasured genes)")
+    decode: str = _setting(
+        "mean", "Decode the posterior mean, or one random sample as published", choices=("mean", "sample")
+    )
+    switch_covariate: bool = _setting(
+        True, "Decode with the reference's covariate (the target's was never trained for unmeasured genes)"
+    )
     readouts: tuple[str, ...] = _setting(
         ("genes", "cells", "latent", "decoder"),
         "Predictors that are blended: a process over genes, attention to reference cells by their genes, and in the latent, the decoder; or the decoder's own head alone, as published",
@@ -83,9 +137,11 @@ class Config:
         for f in dataclasses.fields(self):
             value, meta = getattr(self, f.name), f.metadata
             for item in value if isinstance(value, tuple) else (value,):
-                if meta[_CHOICES] and item not in meta[_CHOICES]:
-                    raise ConfigError(f"{f.name} is {item!r}; expected one of {', '.join(meta[_CHOICES])}.")
-                if meta["low"] is not None and not (isinstance(item, (int, float)) and meta["low"] <= item <= meta["high"]):
+                if meta[_CHOICES_KEY] and item not in meta[_CHOICES_KEY]:
+                    raise ConfigError(f"{f.name} is {item!r}; expected one of {', '.join(meta[_CHOICES_KEY])}.")
+                if meta["low"] is not None and not (
+                    isinstance(item, (int, float)) and meta["low"] <= item <= meta["high"]
+                ):
                     raise ConfigError(
                         f"{f.name} is {item!r}; expected a number from {meta['low']:g} to {meta['high']:g}{' ' + meta['unit'] if meta['unit'] else ''}."
                     )

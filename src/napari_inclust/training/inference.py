@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .batches import chunks
+from .batches import row_chunks
 from .trainer import Trainer
 
 Matrix = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class EncodedCells:
     """Some cells of one table.
 
     Attributes
@@ -32,32 +32,41 @@ class Cells:
         Probabilities.
     """
 
-    x: NDArray[np.float32]
+    inputs: NDArray[np.float32]
     z: NDArray[np.float32]
-    hidden: NDArray[np.float32]
-    classes: NDArray[np.float32]
+    decoder_activations: NDArray[np.float32]
+    class_probabilities: NDArray[np.float32]
 
     @property
-    def n(self) -> int:
-        return int(self.x.shape[1])
+    def n_cells(self) -> int:
+        return int(self.inputs.shape[1])
 
 
 @torch.no_grad()
-def encode(trainer: Trainer, table: str, rows: NDArray[np.intp]) -> Cells:
+def encode_cells(trainer: Trainer, table: str, rows: NDArray[np.intp]) -> EncodedCells:
     """Rows of a table as its presentation shows them. Nothing is random, but for the one sample that `decode="sample"` asks for."""
     plan, config, model = trainer.plan, trainer.config, trainer.model
     m_in, _ = trainer.masks(next(p for p in plan.presentations if p.table == table))
     random = torch.Generator().manual_seed(config.seed)
-    decode_as = model.embed(torch.from_numpy(plan.table(plan.decode_as).covariate).to(trainer.device).expand(trainer.networks, 1, -1))
+    decode_as = model.embed_covariates(
+        torch.from_numpy(plan.table(plan.decode_as).mean_covariate).to(trainer.device).expand(trainer.n_networks, 1, -1)
+    )
     parts: list[tuple[Tensor, ...]] = []
-    for chunk in chunks(len(rows)):
-        x, _, covariates, _ = trainer.take(table, rows[chunk])
-        encoded = model.encode(x * m_in, covariates.expand(trainer.networks, -1, -1))
+    for chunk in row_chunks(len(rows)):
+        x, _, covariates, _ = trainer.get_batch(table, rows[chunk])
+        encoded = model.encode(x * m_in, covariates.expand(trainer.n_networks, -1, -1))
         latent = encoded.mu
         if config.decode == "sample":
-            latent = latent + torch.randn(latent.shape, generator=random).to(latent.device) * (0.5 * encoded.logvar).exp()
+            latent = (
+                latent + torch.randn(latent.shape, generator=random).to(latent.device) * (0.5 * encoded.logvar).exp()
+            )
         if config.switch_covariate:
-            latent = latent + model.sign * (encoded.embedding - decode_as)
-        shown = (x * m_in)[: plan.members]
-        parts.append(tuple(t.cpu() for t in (shown, encoded.z, model.hidden(latent), model.classify(encoded.z).softmax(-1))))
-    return Cells(*(torch.cat(p, 1).numpy() for p in zip(*parts, strict=True)))
+            latent = latent + model.covariate_sign * (encoded.covariate_embedding - decode_as)
+        shown = (x * m_in)[: plan.n_members]
+        parts.append(
+            tuple(
+                t.cpu()
+                for t in (shown, encoded.z, model.decoder_activations(latent), model.classify(encoded.z).softmax(-1))
+            )
+        )
+    return EncodedCells(*(torch.cat(p, 1).numpy() for p in zip(*parts, strict=True)))

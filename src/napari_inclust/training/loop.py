@@ -16,7 +16,7 @@ import torch
 from ..errors import RunError
 from .trainer import Trainer
 
-_CHECKPOINT_EVERY = 60.0  # seconds
+_CHECKPOINT_INTERVAL = 60.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Epoch:
     best: bool = False
 
 
-def steps(trainer: Trainer, keep: Callable[[], None]) -> Generator[Epoch, None, list[Epoch]]:
+def run_epochs(trainer: Trainer, save_checkpoint: Callable[[], None]) -> Generator[Epoch, None, list[Epoch]]:
     """Train the networks of any plan: yields an `Epoch` after each, leaves the weights to keep in them, returns the epochs.
 
     Parameters
@@ -69,7 +69,7 @@ def steps(trainer: Trainer, keep: Callable[[], None]) -> Generator[Epoch, None, 
         seconds = time.perf_counter() - start
         left = seconds / (trainer.epoch - first) * (total - trainer.epoch)
         history.append(Epoch(trainer.epoch, total, seconds, left, "training", terms, validation, best))
-        keep()
+        save_checkpoint()
         yield history[-1]
     yield Epoch(trainer.epoch, total, time.perf_counter() - start, 0.0, "scoring")
     if trainer.config.keep == "best":
@@ -78,7 +78,7 @@ def steps(trainer: Trainer, keep: Callable[[], None]) -> Generator[Epoch, None, 
 
 
 @contextlib.contextmanager
-def kept(trainer: Trainer, checkpoint: str | Path | None) -> Generator[Callable[[], None], None, None]:
+def checkpointing(trainer: Trainer, checkpoint: str | Path | None) -> Generator[Callable[[], None], None, None]:
     """Go on from a checkpoint file; keep one while training and when it is stopped, always of a whole epoch; remove it at the end.
 
     Raises
@@ -94,11 +94,15 @@ def kept(trainer: Trainer, checkpoint: str | Path | None) -> Generator[Callable[
         try:
             state = torch.load(path, weights_only=True, map_location="cpu")
         except Exception as error:
-            raise RunError(f"{path} is no checkpoint, or a damaged one ({type(error).__name__}). Name another, or delete it to start afresh.") from error
+            raise RunError(
+                f"{path} is no checkpoint, or a damaged one ({type(error).__name__}). Name another, or delete it to start afresh."
+            ) from error
         try:
-            trainer.restore(state)
+            trainer.load_state_dict(state)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
-            raise RunError(f"{path} is no checkpoint of this training ({type(error).__name__}). Delete it to start afresh.") from error
+            raise RunError(
+                f"{path} is no checkpoint of this training ({type(error).__name__}). Delete it to start afresh."
+            ) from error
 
     def save(state: dict[str, Any]) -> None:
         temporary = path.with_name(path.name + ".part")
@@ -114,8 +118,8 @@ def kept(trainer: Trainer, checkpoint: str | Path | None) -> Generator[Callable[
 
     def keep() -> None:
         nonlocal last, whole
-        whole = copy.deepcopy(trainer.state())  # what is stopped within an epoch would repeat its first steps
-        if time.perf_counter() - last > _CHECKPOINT_EVERY:
+        whole = copy.deepcopy(trainer.state_dict())  # what is stopped within an epoch would repeat its first steps
+        if time.perf_counter() - last > _CHECKPOINT_INTERVAL:
             save(whole)
             last = time.perf_counter()
 

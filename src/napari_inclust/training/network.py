@@ -18,15 +18,15 @@ from .config import Config
 ACTIVATIONS = {"linear": lambda x: x, "relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
 
 
-class Linear(nn.Module):
+class EnsembleLinear(nn.Module):
     """M affine maps at once: (M, B, n_in) -> (M, B, n_out)."""
 
-    def __init__(self, members: int, n_in: int, n_out: int) -> None:
+    def __init__(self, n_networks: int, n_in: int, n_out: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(members, n_in, n_out))
-        self.bias = nn.Parameter(torch.zeros(members, 1, n_out))
+        self.weight = nn.Parameter(torch.zeros(n_networks, n_in, n_out))
+        self.bias = nn.Parameter(torch.zeros(n_networks, 1, n_out))
 
-    def reset(self, generator: torch.Generator) -> None:
+    def reset_parameters(self, generator: torch.Generator) -> None:
         """Glorot uniform weights, as Keras does, and zero biases."""
         bound = math.sqrt(6 / (self.weight.shape[1] + self.weight.shape[2]))
         nn.init.uniform_(self.weight, -bound, bound, generator=generator)
@@ -36,25 +36,27 @@ class Linear(nn.Module):
         return torch.baddbmm(self.bias, x, self.weight)
 
 
-class LayerNorm(nn.Module):
+class EnsembleLayerNorm(nn.Module):
     """Layer normalisation with a scale and shift of each member's own."""
 
-    def __init__(self, members: int, width: int) -> None:
+    def __init__(self, n_networks: int, width: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(members, 1, width))
-        self.bias = nn.Parameter(torch.zeros(members, 1, width))
+        self.weight = nn.Parameter(torch.ones(n_networks, 1, width))
+        self.bias = nn.Parameter(torch.zeros(n_networks, 1, width))
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.layer_norm(x, x.shape[-1:]) * self.weight + self.bias
 
 
-class Stack(nn.Module):
+class EnsembleMLP(nn.Module):
     """Hidden layers: affine, layer norm (if asked), activation."""
 
-    def __init__(self, members: int, n_in: int, widths: tuple[int, ...], layer_norm: bool, activation: str) -> None:
+    def __init__(self, n_networks: int, n_in: int, widths: tuple[int, ...], layer_norm: bool, activation: str) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(Linear(members, a, b) for a, b in zip((n_in, *widths), widths, strict=False))
-        self.norms = nn.ModuleList(LayerNorm(members, w) for w in widths) if layer_norm else None
+        self.layers = nn.ModuleList(
+            EnsembleLinear(n_networks, a, b) for a, b in zip((n_in, *widths), widths, strict=False)
+        )
+        self.norms = nn.ModuleList(EnsembleLayerNorm(n_networks, w) for w in widths) if layer_norm else None
         self.activation = ACTIVATIONS[activation]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -66,12 +68,12 @@ class Stack(nn.Module):
         return x
 
 
-class Encoded(NamedTuple):
+class EncoderOutput(NamedTuple):
     """What the encoder says of cells, each (M, B, L)."""
 
     mu: Tensor
     logvar: Tensor
-    embedding: Tensor  # of the covariate
+    covariate_embedding: Tensor  # of the covariate
     z: Tensor  # free of the covariate ("minus"), or with it ("plus")
 
 
@@ -98,51 +100,51 @@ class Inclust(nn.Module):
         n_classes: int,
         config: Config,
         *,
-        members: int,
+        n_networks: int,
         shared_encoder: bool = False,
-        spread: bool = False,
+        with_dispersion: bool = False,
     ) -> None:
         super().__init__()
         latent, sign = config.latent, {"minus": -1.0, "plus": 1.0}
-        self.sign = sign[config.arithmetic]
-        self.encoder = Stack(members, n_in, config.hidden, config.layer_norm, config.activation)
-        self.mu = Linear(members, config.hidden[-1], latent)
-        self.logvar = Linear(members, config.hidden[-1], latent)
-        self.covariate = None if shared_encoder else Linear(members, n_covariates, latent)
-        self.classifier = Linear(members, latent, n_classes)
-        self.centres = nn.Parameter(torch.zeros(members, n_classes, latent))
-        self.decoder = Stack(members, latent, config.decoder_hidden, config.layer_norm, config.activation)
-        self.head = Linear(members, config.decoder_hidden[-1], n_out)
-        self.spread = nn.Parameter(torch.zeros(members, 1, n_out)) if spread else None
-        self.output = ACTIVATIONS[config.output]
+        self.covariate_sign = sign[config.arithmetic]
+        self.encoder = EnsembleMLP(n_networks, n_in, config.hidden, config.layer_norm, config.activation)
+        self.mu = EnsembleLinear(n_networks, config.hidden[-1], latent)
+        self.logvar = EnsembleLinear(n_networks, config.hidden[-1], latent)
+        self.covariate = None if shared_encoder else EnsembleLinear(n_networks, n_covariates, latent)
+        self.classifier = EnsembleLinear(n_networks, latent, n_classes)
+        self.centres = nn.Parameter(torch.zeros(n_networks, n_classes, latent))
+        self.decoder = EnsembleMLP(n_networks, latent, config.decoder_hidden, config.layer_norm, config.activation)
+        self.head = EnsembleLinear(n_networks, config.decoder_hidden[-1], n_out)
+        self.spread = nn.Parameter(torch.zeros(n_networks, 1, n_out)) if with_dispersion else None
+        self.output_activation = ACTIVATIONS[config.output]
 
-    def reset(self, generator: torch.Generator) -> None:
+    def reset_parameters(self, generator: torch.Generator) -> None:
         """Start weights, all drawn from one generator: the same seed gives the same network."""
         for module in self.modules():
-            if isinstance(module, Linear):
-                module.reset(generator)
+            if isinstance(module, EnsembleLinear):
+                module.reset_parameters(generator)
         nn.init.normal_(self.centres, std=0.1, generator=generator)
 
-    def encode(self, x: Tensor, covariates: Tensor) -> Encoded:
+    def encode(self, x: Tensor, covariates: Tensor) -> EncoderOutput:
         """x (M, B, F), already masked: `x * m_in`; covariates (M, B, C)."""
         h = self.encoder(x)
         mu, logvar = self.mu(h), self.logvar(h).clamp(-10, 10)
-        e = self.embed(covariates)
-        return Encoded(mu, logvar, e, mu + self.sign * e)
+        e = self.embed_covariates(covariates)
+        return EncoderOutput(mu, logvar, e, mu + self.covariate_sign * e)
 
-    def embed(self, covariates: Tensor) -> Tensor:
+    def embed_covariates(self, covariates: Tensor) -> Tensor:
         """Covariates (M, B, C) -> their place in the latent (M, B, L)."""
         e: Tensor = self.mu(self.encoder(covariates)) if self.covariate is None else self.covariate(covariates)
         return e
 
-    def hidden(self, latent: Tensor) -> Tensor:
+    def decoder_activations(self, latent: Tensor) -> Tensor:
         """Last hidden layer of the decoder (M, B, H): the head is affine in it."""
         h: Tensor = self.decoder(latent)
         return h
 
     def decode(self, latent: Tensor) -> Tensor:
         """(M, B, L) -> (M, B, G)."""
-        decoded: Tensor = self.output(self.head(self.hidden(latent)))
+        decoded: Tensor = self.output_activation(self.head(self.decoder_activations(latent)))
         return decoded
 
     def classify(self, z: Tensor) -> Tensor:
@@ -151,17 +153,21 @@ class Inclust(nn.Module):
         return logits
 
 
-def mixture_kl(encoded: Encoded, centres: Tensor, logits: Tensor) -> Tensor:
+def mixture_kl(encoded: EncoderOutput, centres: Tensor, logits: Tensor) -> Tensor:
     """sum_k q_k KL( N(z, sd^2) || N(c_k, 1) ), mean over cells: (M,).
 
     The distance to every centre is expanded, so that no (M, B, K, L) tensor is made.
     """
     spread = (encoded.logvar.exp() - 1 - encoded.logvar).sum(-1)  # (M, B)
-    distance = encoded.z.square().sum(-1, keepdim=True) - 2 * encoded.z @ centres.transpose(1, 2) + centres.square().sum(-1).unsqueeze(1)  # (M, B, K)
+    distance = (
+        encoded.z.square().sum(-1, keepdim=True)
+        - 2 * encoded.z @ centres.transpose(1, 2)
+        + centres.square().sum(-1).unsqueeze(1)
+    )  # (M, B, K)
     return 0.5 * (spread + (logits.softmax(-1) * distance).sum(-1)).mean(-1)
 
 
-def entropy(logits: Tensor) -> Tensor:
+def negative_entropy(logits: Tensor) -> Tensor:
     """sum_k q_k log q_k, mean over cells: (M,); smallest when q is even."""
     return (logits.softmax(-1) * logits.log_softmax(-1)).sum(-1).mean(-1)
 

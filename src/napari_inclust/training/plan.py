@@ -29,27 +29,29 @@ from .losses import LIKELIHOODS
 from .table import Mask, Table
 
 MIN_CELLS = 20
-Blocks = tuple[str, ...]
+BlockNames = tuple[str, ...]
 
 
-def check_cells(name: str, n_cells: int) -> None:
+def check_cell_count(name: str, n_cells: int) -> None:
     """Refuse a data set that is too small to train on. Raises DataError."""
     if n_cells < MIN_CELLS:
-        raise DataError(f"{name} has {n_cells} cell{'' if n_cells == 1 else 's'}; at least {MIN_CELLS} are needed to train.")
+        raise DataError(
+            f"{name} has {n_cells} cell{'' if n_cells == 1 else 's'}; at least {MIN_CELLS} are needed to train."
+        )
 
 
 class Arrow(NamedTuple):
     """One presentation, by names."""
 
-    data: str
-    inputs: Blocks
-    outputs: Blocks
+    dataset: str
+    inputs: BlockNames
+    outputs: BlockNames
 
 
-Sets = Mapping[str, Blocks]  # the blocks of each data set
+DatasetBlocks = Mapping[str, BlockNames]  # the blocks of each data set
 
 
-def _shared(sets: Sets) -> str:
+def _shared_block(dataset_blocks: DatasetBlocks) -> str:
     """The block that all sets have; the first where there are several.
 
     Raises
@@ -57,37 +59,41 @@ def _shared(sets: Sets) -> str:
     ConfigError
         No such block.
     """
-    common = [b for b in next(iter(sets.values())) if all(b in blocks for blocks in sets.values())]
+    common = [b for b in next(iter(dataset_blocks.values())) if all(b in blocks for blocks in dataset_blocks.values())]
     if not common:
-        have = "; ".join(f"{name} has {', '.join(blocks)}" for name, blocks in sets.items())
-        raise ConfigError(f"no modality is measured by every data set ({have}), so nothing connects them. Without one, only `separate` aligns them.")
+        have = "; ".join(f"{name} has {', '.join(blocks)}" for name, blocks in dataset_blocks.items())
+        raise ConfigError(
+            f"no modality is measured by every data set ({have}), so nothing connects them. Without one, only `separate` aligns them."
+        )
     return common[0]
 
 
-def integrate(sets: Sets) -> list[Arrow]:
-    return [Arrow(name, blocks, blocks) for name, blocks in sets.items()]
+def integration_arrows(dataset_blocks: DatasetBlocks) -> list[Arrow]:
+    return [Arrow(name, blocks, blocks) for name, blocks in dataset_blocks.items()]
 
 
-def pair(sets: Sets) -> list[Arrow]:
-    return [Arrow(name, (a,), (b,)) for name, blocks in sets.items() for a in blocks for b in blocks]
+def pairing_arrows(dataset_blocks: DatasetBlocks) -> list[Arrow]:
+    return [Arrow(name, (a,), (b,)) for name, blocks in dataset_blocks.items() for a in blocks for b in blocks]
 
 
-def generate(sets: Sets) -> list[Arrow]:
-    shared = _shared(sets)
-    return [Arrow(name, (shared,), (b,)) for name, blocks in sets.items() for b in blocks]
+def generation_arrows(dataset_blocks: DatasetBlocks) -> list[Arrow]:
+    shared = _shared_block(dataset_blocks)
+    return [Arrow(name, (shared,), (b,)) for name, blocks in dataset_blocks.items() for b in blocks]
 
 
-def bridge(sets: Sets) -> list[Arrow]:
-    shared = _shared(sets)
-    return generate(sets) + [Arrow(name, (b,), (b,)) for name, blocks in sets.items() for b in blocks if b != shared]
+def bridging_arrows(dataset_blocks: DatasetBlocks) -> list[Arrow]:
+    shared = _shared_block(dataset_blocks)
+    return generation_arrows(dataset_blocks) + [
+        Arrow(name, (b,), (b,)) for name, blocks in dataset_blocks.items() for b in blocks if b != shared
+    ]
 
 
-def separate(sets: Sets) -> list[Arrow]:
-    return [Arrow(name, (b,), (b,)) for name, blocks in sets.items() for b in blocks]
+def separation_arrows(dataset_blocks: DatasetBlocks) -> list[Arrow]:
+    return [Arrow(name, (b,), (b,)) for name, blocks in dataset_blocks.items() for b in blocks]
 
 
-TASKS: dict[str, Callable[[Sets], list[Arrow]]] = {
-    "integrate": integrate, "transfer": integrate, "pair": pair, "generate": generate, "bridge": bridge, "separate": separate,
+TASKS: dict[str, Callable[[DatasetBlocks], list[Arrow]]] = {
+    "integrate": integration_arrows, "transfer": integration_arrows, "pair": pairing_arrows, "generate": generation_arrows, "bridge": bridging_arrows, "separate": separation_arrows,
 }  # fmt: skip
 
 
@@ -102,7 +108,9 @@ class Block:
 
     def __post_init__(self) -> None:
         if self.likelihood not in LIKELIHOODS:
-            raise ConfigError(f"the likelihood of {self.name} is {self.likelihood!r}; expected one of {', '.join(LIKELIHOODS)}.")
+            raise ConfigError(
+                f"the likelihood of {self.name} is {self.likelihood!r}; expected one of {', '.join(LIKELIHOODS)}."
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,9 +125,9 @@ class Presentation:
     """
 
     table: str
-    inputs: Mask
-    outputs: Mask
-    hides: bool = False
+    input_mask: Mask
+    output_mask: Mask
+    hides_output: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,33 +162,41 @@ class Plan:
     features: tuple[str, ...]
     tables: tuple[Table, ...]
     presentations: tuple[Presentation, ...]
-    hidden: Mask
+    hidden_features: Mask
     classes: tuple[str, ...]
     covariates: tuple[str, ...]
     decode_as: str
     spare: int = 0
     shared_encoder: bool = False
-    recipe: Recipe | None = None
+    spec: PlanSpec | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         edges = [0, *(b.stop for b in self.blocks)]
         if [b.start for b in self.blocks] != edges[:-1] or edges[-1] != len(self.features):
-            raise ConfigError(f"the blocks end at {edges[-1]} and have gaps or overlaps; they must cover the plan's {len(self.features)} features in order.")
+            raise ConfigError(
+                f"the blocks end at {edges[-1]} and have gaps or overlaps; they must cover the plan's {len(self.features)} features in order."
+            )
         for p in self.presentations:
-            measured = self.table(p.table).measured(len(self.features))
-            if (p.outputs & ~measured).any():
-                raise ConfigError(f"{p.table} does not measure {self.named(p.outputs & ~measured)}, but the plan asks for it as output.")
-            if not (p.inputs & measured).any():
-                raise ConfigError(f"the plan shows nothing of {p.table} to the encoder: its input mask and what it measures have no feature in common.")
-        untrained = ~np.any([p.outputs for p in self.presentations], axis=0)
+            measured = self.table(p.table).measured_mask(len(self.features))
+            if (p.output_mask & ~measured).any():
+                raise ConfigError(
+                    f"{p.table} does not measure {self.describe_features(p.output_mask & ~measured)}, but the plan asks for it as output."
+                )
+            if not (p.input_mask & measured).any():
+                raise ConfigError(
+                    f"the plan shows nothing of {p.table} to the encoder: its input mask and what it measures have no feature in common."
+                )
+        untrained = ~np.any([p.output_mask for p in self.presentations], axis=0)
         if untrained.any():
-            raise ConfigError(f"no presentation trains {self.named(untrained)}: every output mask leaves it out. Drop it from the plan, or ask for it.")
+            raise ConfigError(
+                f"no presentation trains {self.describe_features(untrained)}: every output mask leaves it out. Drop it from the plan, or ask for it."
+            )
         for t in self.tables:
             if not any(p.table == t.name for p in self.presentations):
                 raise ConfigError(f"no presentation shows {t.name}. Leave the data set out, or add an arrow for it.")
 
-    def named(self, mask: Mask) -> str:
+    def describe_features(self, mask: Mask) -> str:
         """A few features for a message."""
         names = [self.features[i] for i in np.flatnonzero(mask)[:1]]
         more = int(mask.sum()) - 1
@@ -200,16 +216,18 @@ class Plan:
         for b in self.blocks:
             if b.name == name:
                 return b
-        raise ConfigError(f"no data set of this run measures {name!r}; it has {', '.join(b.name for b in self.blocks)}.")
+        raise ConfigError(
+            f"no data set of this run measures {name!r}; it has {', '.join(b.name for b in self.blocks)}."
+        )
 
     @property
-    def members(self) -> int:
-        return int(self.hidden.shape[0])
+    def n_members(self) -> int:
+        return int(self.hidden_features.shape[0])
 
     @property
-    def folds(self) -> int:
+    def n_folds(self) -> int:
         """Members that have a fold hidden from them."""
-        return int(self.hidden.any(1).sum())
+        return int(self.hidden_features.any(1).sum())
 
     @property
     def n_classes(self) -> int:
@@ -217,35 +235,43 @@ class Plan:
         return len(self.classes) + self.spare
 
     @property
-    def inputs(self) -> Mask:
+    def input_mask(self) -> Mask:
         """(features,) bool: shown to the encoder in any presentation."""
-        shown: Mask = np.any([p.inputs for p in self.presentations], axis=0)
+        shown: Mask = np.any([p.input_mask for p in self.presentations], axis=0)
         return shown
 
 
-class Stretch(NamedTuple):
+class MaskSegment(NamedTuple):
     """Neighbouring features that every presentation treats alike."""
 
     block: str
-    features: int
+    n_features: int
     inputs: tuple[bool, ...]  # by presentation
     outputs: tuple[bool, ...]
 
 
-def stretches(plan: Plan) -> list[Stretch]:
+def mask_segments(plan: Plan) -> list[MaskSegment]:
     """The masks of a plan in as few pieces as there are patterns: what a table or a picture of it shows."""
-    out: list[Stretch] = []
+    out: list[MaskSegment] = []
     for block in plan.blocks:
         here = slice(block.start, block.stop)
-        pattern = np.stack([m[here] for p in plan.presentations for m in (p.inputs, p.outputs)], 1)
+        pattern = np.stack([m[here] for p in plan.presentations for m in (p.input_mask, p.output_mask)], 1)
         kinds, which = np.unique(pattern, axis=0, return_inverse=True)
         order: Sequence[int] = sorted(range(len(kinds)), key=lambda k: -int(kinds[k][::2].sum()))
-        out += [Stretch(block.name, int((which.ravel() == k).sum()), tuple(map(bool, kinds[k][::2])), tuple(map(bool, kinds[k][1::2]))) for k in order]
+        out += [
+            MaskSegment(
+                block.name,
+                int((which.ravel() == k).sum()),
+                tuple(map(bool, kinds[k][::2])),
+                tuple(map(bool, kinds[k][1::2])),
+            )
+            for k in order
+        ]
     return out
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PlanSpec:
     """The arguments of `compose.compose` beside the data; see there."""
 
     task: str
@@ -259,22 +285,24 @@ class Recipe:
     decode_as: str | None = None
 
     @property
-    def options(self) -> dict[str, Any]:
+    def compose_options(self) -> dict[str, Any]:
         """Keyword arguments of `compose.compose`."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "task"}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON and TOML; what is not set is left out."""
         out: dict[str, Any] = {"task": self.task}
-        for name, value in self.options.items():
+        for name, value in self.compose_options.items():
             if name == "arrows" and value is not None:
-                out[name] = [{"data": a.data, "inputs": list(a.inputs), "outputs": list(a.outputs)} for a in value]
+                out[name] = [{"data": a.dataset, "inputs": list(a.inputs), "outputs": list(a.outputs)} for a in value]
             elif value or name == "members":
-                out[name] = dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
+                out[name] = (
+                    dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
+                )
         return out
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any], where: str = "the plan") -> Recipe:
+    def from_dict(cls, entries: Mapping[str, Any], source: str = "the plan") -> PlanSpec:
         """A recipe from what was written.
 
         Raises
@@ -283,42 +311,49 @@ class Recipe:
             An entry that is missing, unknown or of the wrong kind.
         """
         known = [f.name for f in fields(cls)]
-        for name in given:
+        for name in entries:
             if name not in known:
-                raise ConfigError(f"{where} has an entry {name!r}; expected {', '.join(known)}.")
-        if not isinstance(given.get("task"), str):
-            raise ConfigError(f'{where} names no task; expected a line like task = "integrate".')
-        checked = {name: _checked(name, value, where) for name, value in given.items()}
+                raise ConfigError(f"{source} has an entry {name!r}; expected {', '.join(known)}.")
+        if not isinstance(entries.get("task"), str):
+            raise ConfigError(f'{source} names no task; expected a line like task = "integrate".')
+        checked = {name: _checked(name, value, source) for name, value in entries.items()}
         return cls(**checked)
 
 
-def _checked(name: str, value: Any, where: str) -> Any:
+def _checked(name: str, value: Any, source: str) -> Any:
     if name in ("task", "decode_as"):
         ok, form, out = isinstance(value, str), "a text", value
     elif name in ("spare", "members"):
-        ok, form, out = isinstance(value, int) and not isinstance(value, bool) and value >= (name == "members"), "a whole number", value
+        ok, form, out = (
+            isinstance(value, int) and not isinstance(value, bool) and value >= (name == "members"),
+            "a whole number",
+            value,
+        )
     elif name in ("covariates", "keep"):
-        ok, form = _texts(value), "a list of texts"
+        ok, form = _is_string_list(value), "a list of texts"
         out = tuple(value) if ok else ()
     elif name in ("labels", "likelihoods"):
-        ok, form = isinstance(value, dict) and _texts(list(value.values())), "a table of texts"
+        ok, form = isinstance(value, dict) and _is_string_list(list(value.values())), "a table of texts"
         out = value
     else:
-        ok, form = isinstance(value, list) and all(_is_arrow(a) for a in value), 'tables like data = "pbmc", inputs = ["rna"], outputs = ["rna", "protein"]'
+        ok, form = (
+            isinstance(value, list) and all(_is_arrow(a) for a in value),
+            'tables like data = "pbmc", inputs = ["rna"], outputs = ["rna", "protein"]',
+        )
         out = tuple(Arrow(a["data"], tuple(a["inputs"]), tuple(a["outputs"])) for a in value) if ok else ()
     if not ok:
-        raise ConfigError(f"{name} of {where} is {value!r}; expected {form}.")
+        raise ConfigError(f"{name} of {source} is {value!r}; expected {form}.")
     return out
 
 
-def _is_arrow(given: Any) -> bool:
+def _is_arrow(value: Any) -> bool:
     return (
-        isinstance(given, dict)
-        and set(given) == {"data", "inputs", "outputs"}
-        and isinstance(given["data"], str)
-        and all(map(_texts, (given["inputs"], given["outputs"])))
+        isinstance(value, dict)
+        and set(value) == {"data", "inputs", "outputs"}
+        and isinstance(value["data"], str)
+        and all(map(_is_string_list, (value["inputs"], value["outputs"])))
     )
 
 
-def _texts(value: Any) -> bool:
+def _is_string_list(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(v, str) for v in value)

@@ -13,7 +13,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class MeasuredBlock:
     """The features of one block that a data set measures.
 
     Attributes
@@ -29,29 +29,31 @@ class Part:
 
     block: str
     values: Any
-    features: NDArray[np.intp]
-    size: NDArray[np.float64] | None = None
-    ready: bool = False
+    feature_indices: NDArray[np.intp]
+    size_factors: NDArray[np.float64] | None = None
+    prescaled: bool = False
 
-    def factors(self, hidden: Mask) -> NDArray[np.float32]:
+    def scale_factors(self, hidden: Mask) -> NDArray[np.float32]:
         """(n, cells) by which `values` are multiplied before log1p, for n sets of hidden features (n, features): median size / size."""
-        if self.size is not None:
-            return np.repeat(_factor(self.size)[None], len(hidden), 0)
-        shown = ~hidden[:, self.features]
-        return np.stack([_factor(np.asarray(self.values @ s.astype(np.float32), dtype=np.float64)) for s in shown])
+        if self.size_factors is not None:
+            return np.repeat(_scale_factors(self.size_factors)[None], len(hidden), 0)
+        shown = ~hidden[:, self.feature_indices]
+        return np.stack(
+            [_scale_factors(np.asarray(self.values @ s.astype(np.float32), dtype=np.float64)) for s in shown]
+        )
 
     def lognormalised(self) -> sp.csr_matrix:
         """(cells, columns) log1p of everything shown, as the user sees it."""
         out = self.values.copy()
-        factor = self.factors(np.zeros((1, int(self.features.max()) + 1), dtype=bool))[0]
+        factor = self.scale_factors(np.zeros((1, int(self.feature_indices.max()) + 1), dtype=bool))[0]
         out.data = np.log1p(out.data * np.repeat(factor, np.diff(out.indptr)))
         return out
 
 
-def _factor(size: NDArray[np.float64]) -> NDArray[np.float32]:
-    positive = size > 0
-    median = np.median(size[positive]) if positive.any() else 1.0
-    return np.where(positive, median / np.where(positive, size, 1), 0).astype(np.float32)
+def _scale_factors(size_factors: NDArray[np.float64]) -> NDArray[np.float32]:
+    positive = size_factors > 0
+    median = np.median(size_factors[positive]) if positive.any() else 1.0
+    return np.where(positive, median / np.where(positive, size_factors, 1), 0).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,7 @@ class Table:
     """
 
     name: str
-    parts: tuple[Part, ...]
+    measured_blocks: tuple[MeasuredBlock, ...]
     covariates: NDArray[np.float32]
     labels: NDArray[np.intp]
 
@@ -77,19 +79,19 @@ class Table:
     def n_cells(self) -> int:
         return len(self.labels)
 
-    def part(self, block: str) -> Part | None:
+    def measured_block(self, block: str) -> MeasuredBlock | None:
         """The part of a block; None where the data set does not measure it."""
-        return next((p for p in self.parts if p.block == block), None)
+        return next((p for p in self.measured_blocks if p.block == block), None)
 
-    def measured(self, n_features: int) -> Mask:
+    def measured_mask(self, n_features: int) -> Mask:
         """(features,) bool."""
         out = np.zeros(n_features, dtype=bool)
-        for part in self.parts:
-            out[part.features] = True
+        for part in self.measured_blocks:
+            out[part.feature_indices] = True
         return out
 
     @property
-    def covariate(self) -> NDArray[np.float32]:
+    def mean_covariate(self) -> NDArray[np.float32]:
         """(covariates,) mean of the rows' covariates."""
         mean: NDArray[np.float32] = self.covariates.mean(0, dtype=np.float32)
         return mean

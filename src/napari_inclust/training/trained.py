@@ -16,11 +16,11 @@ from torch import Tensor
 from ..data.dataset import Dataset
 from ..errors import ConfigError
 from ..utils import device as dev
-from ..utils.generators import driven
-from ..utils.provenance import versions
-from .batches import chunks
+from ..utils.generators import exhaust
+from ..utils.provenance import environment
+from .batches import row_chunks
 from .config import Config
-from .loop import Epoch, kept, steps
+from .loop import Epoch, checkpointing, run_epochs
 from .plan import Plan
 from .table import Mask
 from .trainer import Trainer
@@ -38,7 +38,7 @@ class Trained:
         The data, one for each table of the plan.
     """
 
-    sets: tuple[Dataset, ...]
+    datasets: tuple[Dataset, ...]
     trainer: Trainer
     history: list[Epoch] = field(default_factory=list)
 
@@ -46,7 +46,7 @@ class Trained:
     def plan(self) -> Plan:
         return self.trainer.plan
 
-    def data(self, name: str) -> Dataset:
+    def dataset(self, name: str) -> Dataset:
         """One of the data sets.
 
         Raises
@@ -54,12 +54,14 @@ class Trained:
         ConfigError
             No such data set.
         """
-        for s in self.sets:
+        for s in self.datasets:
             if s.name == name:
                 return s
-        raise ConfigError(f"no data set {name!r} in this run; it was trained on {', '.join(s.name for s in self.sets)}.")
+        raise ConfigError(
+            f"no data set {name!r} in this run; it was trained on {', '.join(s.name for s in self.datasets)}."
+        )
 
-    def shown(self, table: str, inputs: Sequence[str] | None = None) -> list[Mask]:
+    def input_masks(self, table: str, inputs: Sequence[str] | None = None) -> list[Mask]:
         """Input masks with which a table's cells are encoded: those that it was trained with, or the named blocks' (of any table's arrows).
 
         Raises
@@ -67,20 +69,24 @@ class Trained:
         ConfigError
             Blocks that no arrow shows.
         """
-        self.data(table)
-        masks = [p.inputs for p in self.plan.presentations if p.table == table]
+        self.dataset(table)
+        masks = [p.input_mask for p in self.plan.presentations if p.table == table]
         if inputs is not None:
             wanted = np.zeros(len(self.plan.features), dtype=bool)
             for name in inputs:
                 block = self.plan.block(name)
                 wanted[block.start : block.stop] = True
-            masks = [wanted & self.plan.inputs]
-            if not (masks[0] & self.plan.table(table).measured(len(wanted))).any():
-                raise ConfigError(f"{table} measures nothing of {', '.join(inputs)} that the network was shown; it has {', '.join(self.data(table).blocks)}.")
+            masks = [wanted & self.plan.input_mask]
+            if not (masks[0] & self.plan.table(table).measured_mask(len(wanted))).any():
+                raise ConfigError(
+                    f"{table} measures nothing of {', '.join(inputs)} that the network was shown; it has {', '.join(self.dataset(table).modality_names)}."
+                )
         return list({m.tobytes(): m for m in masks}.values())
 
     @torch.no_grad()
-    def encode(self, table: str, inputs: Sequence[str] | None = None, rows: NDArray[np.intp] | None = None) -> tuple[Matrix, Matrix]:
+    def encode(
+        self, table: str, inputs: Sequence[str] | None = None, rows: NDArray[np.intp] | None = None
+    ) -> tuple[Matrix, Matrix]:
         """Cells in the latent.
 
         Parameters
@@ -94,11 +100,14 @@ class Trained:
         """
         trainer, model = self.trainer, self.trainer.model
         rows = np.arange(self.plan.table(table).n_cells) if rows is None else rows
-        masks = [torch.from_numpy(m[trainer.inputs].astype(np.float32)).to(trainer.device) for m in self.shown(table, inputs)]
+        masks = [
+            torch.from_numpy(m[trainer.input_indices].astype(np.float32)).to(trainer.device)
+            for m in self.input_masks(table, inputs)
+        ]
         parts: list[tuple[Tensor, Tensor]] = []
-        for chunk in chunks(len(rows)):
-            x, _, covariates, _ = trainer.take(table, rows[chunk])
-            seen = [model.encode(x * m, covariates.expand(trainer.networks, -1, -1)).z for m in masks]
+        for chunk in row_chunks(len(rows)):
+            x, _, covariates, _ = trainer.get_batch(table, rows[chunk])
+            seen = [model.encode(x * m, covariates.expand(trainer.n_networks, -1, -1)).z for m in masks]
             z = torch.stack(seen).mean(0)
             parts.append((z.cpu(), model.classify(z).softmax(-1).cpu()))
         return torch.cat([z for z, _ in parts], 1).numpy(), torch.cat([q for _, q in parts], 1).numpy()
@@ -118,21 +127,25 @@ class Trained:
         covariate : (covariates,) or (cells, covariates)
             With which to decode.
         """
-        here = self.trainer.decoded[block]
-        return self._through(lambda latent: self.trainer.model.decode(latent)[..., here], z, covariate)
+        here = self.trainer.output_slices[block]
+        return self._apply_decoder(lambda latent: self.trainer.model.decode(latent)[..., here], z, covariate)
 
     @torch.no_grad()
-    def hidden(self, z: Matrix, covariate: NDArray[np.float32]) -> Matrix:
+    def decoder_activations(self, z: Matrix, covariate: NDArray[np.float32]) -> Matrix:
         """(networks, cells, units): the last hidden layer of the decoder; arguments as of `decode`."""
-        return self._through(self.trainer.model.hidden, z, covariate)
+        return self._apply_decoder(self.trainer.model.decoder_activations, z, covariate)
 
-    def _through(self, decoder: Callable[[Tensor], Tensor], z: Matrix, covariate: NDArray[np.float32]) -> Matrix:
+    def _apply_decoder(self, decoder: Callable[[Tensor], Tensor], z: Matrix, covariate: NDArray[np.float32]) -> Matrix:
         """Latents with a covariate put back on, through a part of the decoder."""
         trainer, model = self.trainer, self.trainer.model
-        covariates = torch.from_numpy(np.broadcast_to(covariate, (z.shape[1], covariate.shape[-1])).copy()).to(trainer.device)
+        covariates = torch.from_numpy(np.broadcast_to(covariate, (z.shape[1], covariate.shape[-1])).copy()).to(
+            trainer.device
+        )
         out = []
-        for rows in chunks(z.shape[1]):
-            latent = torch.from_numpy(z[:, rows]).to(trainer.device) - model.sign * model.embed(covariates[rows].expand(trainer.networks, -1, -1))
+        for rows in row_chunks(z.shape[1]):
+            latent = torch.from_numpy(z[:, rows]).to(trainer.device) - model.covariate_sign * model.embed_covariates(
+                covariates[rows].expand(trainer.n_networks, -1, -1)
+            )
             out.append(decoder(latent).cpu())
         through: Matrix = torch.cat(out, 1).numpy()
         return through
@@ -140,14 +153,24 @@ class Trained:
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Settings, versions, data with fingerprints."""
-        data = {s.name: {"files": [str(p) for p in s.paths], "cells": s.n_cells, "modalities": list(s.blocks), "fingerprint": s.fingerprint} for s in self.sets}
+        data = {
+            s.name: {
+                "files": [str(p) for p in s.paths],
+                "cells": s.n_cells,
+                "modalities": list(s.modality_names),
+                "fingerprint": s.fingerprint,
+            }
+            for s in self.datasets
+        }
         return {
             "task": self.plan.task, "config": self.trainer.config.to_dict(), "data": data, "epochs": len(self.history),
-            "seconds": self.history[-1].seconds if self.history else 0.0, "device": dev.describe(self.trainer.device), **versions(),
+            "seconds": self.history[-1].seconds if self.history else 0.0, "device": dev.describe_device(self.trainer.device), **environment(),
         }  # fmt: skip
 
 
-def train_plan(plan: Plan, sets: Sequence[Dataset], config: Config | None = None, *, checkpoint: str | Path | None = None) -> Generator[Epoch, None, Trained]:
+def train_plan(
+    plan: Plan, datasets: Sequence[Dataset], config: Config | None = None, *, checkpoint: str | Path | None = None
+) -> Generator[Epoch, None, Trained]:
     """Train any plan: yields an `Epoch` after each, returns the `Trained`.
 
     Raises
@@ -156,11 +179,11 @@ def train_plan(plan: Plan, sets: Sequence[Dataset], config: Config | None = None
         Settings or a checkpoint that cannot be used; a loss that is not a number.
     """
     trainer = Trainer(plan, config or Config())
-    with dev.threads(trainer.config.threads), kept(trainer, checkpoint) as keep:
-        history = yield from steps(trainer, keep)
-        return Trained(tuple(sets), trainer, history)
+    with dev.limit_threads(trainer.config.threads), checkpointing(trainer, checkpoint) as keep:
+        history = yield from run_epochs(trainer, keep)
+        return Trained(tuple(datasets), trainer, history)
 
 
-def fit_plan(plan: Plan, sets: Sequence[Dataset], config: Config | None = None) -> Trained:
+def fit_plan(plan: Plan, datasets: Sequence[Dataset], config: Config | None = None) -> Trained:
     """`train_plan` driven to its end."""
-    return driven(train_plan(plan, sets, config))
+    return exhaust(train_plan(plan, datasets, config))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def choose(name: str) -> torch.device:
+def select_device(name: str) -> torch.device:
     """The device by its name; "auto" takes cuda, then mps, then cpu.
 
     Raises
@@ -27,11 +27,13 @@ def choose(name: str) -> torch.device:
     if name == "auto":
         return torch.device(next(d for d, ok in there.items() if ok))
     if not there.get(name, False):
-        raise ConfigError(f"the device {name!r} is not available here; choose one of {', '.join(d for d, ok in there.items() if ok)}, or auto.")
+        raise ConfigError(
+            f"the device {name!r} is not available here; choose one of {', '.join(d for d, ok in there.items() if ok)}, or auto."
+        )
     return torch.device(name)
 
 
-def describe(device: torch.device) -> str:
+def describe_device(device: torch.device) -> str:
     """For people: "cpu (1 thread)", "cuda (NVIDIA ...)"."""
     import torch
 
@@ -44,12 +46,12 @@ def describe(device: torch.device) -> str:
 
 
 @contextlib.contextmanager
-def threads(wanted: int) -> Iterator[None]:
+def limit_threads(n_threads: int) -> Iterator[None]:
     """Limit torch's threads for a while: 0 leaves one core free (oversubscribed threads ran ten times slower on small matrices)."""
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(wanted or max(1, (os.cpu_count() or 2) - 1))
+    torch.set_num_threads(n_threads or max(1, (os.cpu_count() or 2) - 1))
     try:
         yield
     finally:

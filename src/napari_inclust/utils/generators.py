@@ -6,27 +6,29 @@ from collections.abc import Callable, Generator
 from typing import Generic, TypeVar
 
 Step = TypeVar("Step")
-Other = TypeVar("Other")
+MappedStep = TypeVar("MappedStep")
 Result = TypeVar("Result")
 
 
-def driven(steps: Generator[Step, None, Result], each: Callable[[Step], object] = lambda step: None) -> Result:
+def exhaust(steps: Generator[Step, None, Result], on_step: Callable[[Step], object] = lambda step: None) -> Result:
     """What a generator returns; `each` is called with what it yields on the way."""
-    kept = _Kept(steps)
-    for step in kept.each():
-        each(step)
+    kept = _GeneratorWithResult(steps)
+    for step in kept.iterate():
+        on_step(step)
     return kept.result
 
 
-def passed_on(steps: Generator[Step, None, Result], as_other: Callable[[Step], Other]) -> Generator[Other, None, Result]:
+def map_steps(
+    steps: Generator[Step, None, Result], convert: Callable[[Step], MappedStep]
+) -> Generator[MappedStep, None, Result]:
     """The same generator, each of its steps as another."""
-    kept = _Kept(steps)
-    for step in kept.each():
-        yield as_other(step)
+    kept = _GeneratorWithResult(steps)
+    for step in kept.iterate():
+        yield convert(step)
     return kept.result
 
 
-class _Kept(Generic[Step, Result]):
+class _GeneratorWithResult(Generic[Step, Result]):
     """A generator to loop over, whose result is there after the last step."""
 
     result: Result
@@ -34,5 +36,5 @@ class _Kept(Generic[Step, Result]):
     def __init__(self, steps: Generator[Step, None, Result]) -> None:
         self._steps = steps
 
-    def each(self) -> Generator[Step, None, None]:
+    def iterate(self) -> Generator[Step, None, None]:
         self.result = yield from self._steps

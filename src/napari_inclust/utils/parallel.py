@@ -7,14 +7,14 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from .device import threads
+from .device import limit_threads
 
 T = TypeVar("T")
 Result = TypeVar("Result")
-MOST = 8  # threads, since each holds what it works on
+MAX_THREADS = 8  # threads, since each holds what it works on
 
 
-def in_threads(work: Callable[[T], Result], parts: Sequence[T]) -> Generator[Result, None, None]:
+def map_in_threads(function: Callable[[T], Result], items: Sequence[T]) -> Generator[Result, None, None]:
     """What is made of each part, in their order. Close it (`contextlib.closing`) to begin no further part.
 
     Parameters
@@ -24,14 +24,14 @@ def in_threads(work: Callable[[T], Result], parts: Sequence[T]) -> Generator[Res
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    pool = ThreadPoolExecutor(min(MOST, cores()))
+    pool = ThreadPoolExecutor(min(MAX_THREADS, available_cores()))
     try:
-        with threads(1), threadpool_limits(1, user_api="blas"):
-            yield from pool.map(work, parts)
+        with limit_threads(1), threadpool_limits(1, user_api="blas"):
+            yield from pool.map(function, items)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def cores() -> int:
+def available_cores() -> int:
     """Those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

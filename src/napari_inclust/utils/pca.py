@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.floating[Any]]
-EXACT = 1000  # cells or features up to which the decomposition is exact
+MAX_EXACT_SIZE = 1000  # cells or features up to which the decomposition is exact
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class PCA:
     axes: Matrix
 
     @classmethod
-    def fit(cls, values: Matrix | sp.csr_matrix, n_components: int, seed: int = 0) -> PCA:
+    def fit(cls, values: Matrix | sp.csr_matrix, n_components: int, seed: int = 0, *, randomised: bool = False) -> PCA:
         """Find the leading components of values (cells, features).
 
         Exact up to 1,000 features (eigenvectors of the covariance) or 1,000 cells (singular vectors). Beyond that by randomised SVD (Halko et al.,
@@ -41,10 +41,12 @@ class PCA:
             Dense or CSR; not changed, and not made dense.
         n_components
             At most; there are never more than cells or features.
+        randomised
+            Dense values: by randomised SVD at any size, where exact trailing components are not worth their time.
         """
         mean = np.asarray(values.mean(0), dtype=np.float64).ravel()
         k = max(1, min(n_components, *values.shape))
-        if values.shape[1] <= EXACT:
+        if values.shape[1] <= MAX_EXACT_SIZE and not randomised:
             covariance = _covariance(values, mean)
             axes = np.linalg.eigh(covariance)[1][:, ::-1][:, :k]
         elif sp.issparse(values):
@@ -54,7 +56,7 @@ class PCA:
             axes = decomposition.PCA(k, svd_solver="arpack", random_state=seed).fit(values).components_.T
         else:
             centred = values - mean.astype(values.dtype)
-            if min(values.shape) <= EXACT:
+            if min(values.shape) <= MAX_EXACT_SIZE and not randomised:
                 axes = np.linalg.svd(centred, full_matrices=False)[2][:k].T
             else:
                 from sklearn.utils.extmath import randomized_svd

@@ -8,30 +8,30 @@ from contextvars import ContextVar
 from typing import TypeVar
 
 T = TypeVar("T")
-Listener = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 
-_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+_callback: ContextVar[ProgressCallback | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
-def followed(listener: Listener) -> Iterator[None]:
+def listen_to_progress(callback: ProgressCallback) -> Iterator[None]:
     """Call `listener(what, done, total)` at every step of what is computed inside, in this thread."""
-    token = _listener.set(listener)
+    token = _callback.set(callback)
     try:
         yield
     finally:
-        _listener.reset(token)
+        _callback.reset(token)
 
 
-def stage(what: str, items: Sequence[T]) -> Iterator[T]:
+def progress_stage(name: str, items: Sequence[T]) -> Iterator[T]:
     """The items one by one, each told before it is worked on, with how many are done."""
     for done, item in enumerate(items):
-        tell(what, done, len(items))
+        report_progress(name, done, len(items))
         yield item
 
 
-def tell(what: str, done: int = 0, total: int = 1) -> None:
+def report_progress(name: str, done: int = 0, total: int = 1) -> None:
     """Tell whoever follows of one step."""
-    listener = _listener.get()
+    listener = _callback.get()
     if listener is not None:
-        listener(what, done, total)
+        listener(name, done, total)

@@ -29,20 +29,22 @@ def in_pixels(folder: Path) -> Path:
     return folder / "pixels.h5ad"
 
 
-def test_the_view_is_fitted_to_it_although_images_and_regions_were_there(opened: Any, qtbot: Any, shared: Path, tmp_path: Path, recwarn: Any) -> None:
+def test_the_view_is_fitted_to_it_although_images_and_regions_were_there(
+    opened: Any, qtbot: Any, shared: Path, tmp_path: Path, recwarn: Any
+) -> None:
     viewer, bench, dock = opened
     data = dock.data
     type_path(data.section, shared / "data" / "merscope_brain" / "region_0", qtbot)
-    qtbot.waitUntil(lambda: bench.session.section is not None and bool(bench.tissue.images), timeout=20_000)
-    channels = data.tissue.channels
+    qtbot.waitUntil(lambda: bench.session.section is not None and bool(bench.image_controller.images), timeout=20_000)
+    channels = data.tissue_images.channels
     qtbot.mouseClick(channels.viewport(), LEFT, pos=channels.visualItemRect(channels.item(0)).topLeft() + QPoint(10, 7))
     qtbot.waitUntil(lambda: "DAPI · z 0" in viewer.layers, timeout=20_000)
     dock.tabs.setCurrentIndex(dock.titles.index("Regions"))
     qtbot.wait(50)
-    qtbot.mouseClick(dock.regions.tools["rectangle"], LEFT)
+    qtbot.mouseClick(dock.regions.tool_buttons["rectangle"], LEFT)
     low, high = bench.session.section.xy.min(0), bench.session.section.xy.max(0)
     drag(viewer, [tuple((low + f * (high - low))[::-1]) for f in (0.1, 0.9)], qtbot)
-    qtbot.waitUntil(lambda: len(bench.regions.items) == 1, timeout=5_000)
+    qtbot.waitUntil(lambda: len(bench.region_controller.regions) == 1, timeout=5_000)
 
     type_path(data.section, in_pixels(tmp_path), qtbot)
     qtbot.waitUntil(lambda: bench.session.section.name == "pixels", timeout=20_000)
@@ -60,18 +62,18 @@ def test_a_run_of_the_section_before_is_neither_chosen_nor_drawn(opened: Any, qt
     _, bench, dock = opened
     bench.session.open_section(small_section())
     bench.session.open_reference(small_reference())
-    bench.training.steps = fake_steps()
+    bench.training_controller.train = fake_steps()
     dock.tabs.setCurrentIndex(dock.titles.index("Train"))
     train = dock.train
     qtbot.mouseClick(train.start, LEFT)
     qtbot.waitUntil(lambda: bench.session.run is not None, timeout=10_000)
     dock.tabs.setCurrentIndex(dock.titles.index("Train"))
-    assert train.plot.isVisible()
-    assert train.history.currentText().endswith("r 0.350")
+    assert train.loss_plot.isVisible()
+    assert train.run_choice.currentText().endswith("r 0.350")
     bench.session.open_section(small_section(40, seed=2, name="other"))
-    assert not train.plot.isVisible()
-    assert train.history.currentIndex() == -1
-    assert train.history.itemText(0).endswith("r 0.350 of small")
+    assert not train.loss_plot.isVisible()
+    assert train.run_choice.currentIndex() == -1
+    assert train.run_choice.itemText(0).endswith("r 0.350 of small")
 
 
 def test_after_a_refused_file_no_section_stands_as_the_open_one(opened: Any, qtbot: Any, tmp_path: Path) -> None:
@@ -80,7 +82,9 @@ def test_after_a_refused_file_no_section_stands_as_the_open_one(opened: Any, qtb
     for name in ("a", "b"):
         small_section().adata.write_h5ad(tmp_path / f"{name}.h5ad")
         type_path(data.section, tmp_path / f"{name}.h5ad", qtbot)
-        qtbot.waitUntil(lambda name=name: bench.session.section is not None and bench.session.section.name == name, timeout=20_000)
+        qtbot.waitUntil(
+            lambda name=name: bench.session.section is not None and bench.session.section.name == name, timeout=20_000
+        )
     assert data.sections.currentText() == "b.h5ad"
     type_path(data.section, tmp_path / "missing.h5ad", qtbot)
     qtbot.waitUntil(lambda: bench.session.section is None, timeout=20_000)
@@ -93,5 +97,5 @@ def test_without_types_no_column_colours_the_cells(opened: Any, qtbot: Any) -> N
     adata.obs = adata.obs.drop(columns=["cell_type", "sample"]).assign(volume=np.arange(60.0))
     bench.session.open_section(Section.from_adata(adata, name="plain"))
     dock.tabs.setCurrentIndex(dock.titles.index("Cells"))
-    assert dock.cells.colour.currentIndex() == -1
+    assert dock.cells.colour_by.currentIndex() == -1
     assert not dock.cells.legend.isVisible()

@@ -30,20 +30,24 @@ def three(opened: Any, qtbot: Any, tmp_path: Path) -> Any:
         paths.append(str(tmp_path / f"{name}.h5ad"))
         adata.write_h5ad(paths[-1])
     for path in (*paths[1:], paths[0]):
-        bench.loading.section(path)
-        qtbot.waitUntil(lambda: not bench.loading.busy, timeout=20_000)
+        bench.loading_controller.load_section(path)
+        qtbot.waitUntil(lambda: not bench.loading_controller.busy, timeout=20_000)
     dock.tabs.setCurrentIndex(dock.titles.index("Data"))
-    bench.session.choose("Gene5")
-    return viewer, bench, dock.data.beside, paths
+    bench.session.select_gene("Gene5")
+    return viewer, bench, dock.data.side_by_side_list, paths
 
 
 def tick(view: Any, bench: Any, path: str, qtbot: Any, on: bool = True) -> None:
-    item = next(i for i in map(view.sections.item, range(view.sections.count())) if i.data(Qt.ItemDataRole.UserRole) == path)
+    item = next(
+        i for i in map(view.sections.item, range(view.sections.count())) if i.data(Qt.ItemDataRole.UserRole) == path
+    )
     view.sections.setCurrentItem(item)
     item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
-    qtbot.waitUntil(lambda: not bench.beside.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not bench.side_by_side.busy, timeout=20_000)
     if on:
-        qtbot.waitUntil(lambda: bench.beside.gallery.guests[path].tissue is not None, timeout=20_000)
+        qtbot.waitUntil(
+            lambda: bench.side_by_side.section_layers.additional_sections[path].tissue_layer is not None, timeout=20_000
+        )
 
 
 def canvas_place(guest: Any, row: int) -> tuple[float, float]:
@@ -57,58 +61,73 @@ def test_the_gene_is_painted_in_all_in_equal_colours(three: Any, qtbot: Any) -> 
     assert [view.sections.item(i).text() for i in range(view.sections.count())] == ["b.h5ad", "c.h5ad"]
     tick(view, bench, b, qtbot)
     tick(view, bench, c, qtbot)
-    leader, guests = bench.scene.painter.gene_layer(), bench.beside.gallery.guests
-    qtbot.waitUntil(lambda: guests[b].gene is not None, timeout=20_000)
-    assert guests[b].gene.name == "Gene5 · measured · b"
-    assert guests[c].gene is None  # it was not measured there: grey
+    leader, guests = bench.canvas_controller.painter.gene_layer(), bench.side_by_side.section_layers.additional_sections
+    qtbot.waitUntil(lambda: guests[b].gene_layer is not None, timeout=20_000)
+    assert guests[b].gene_layer.name == "Gene5 · measured · b"
+    assert guests[c].gene_layer is None  # it was not measured there: grey
     counts = np.asarray(guests[b].section.matrix.todense())
     row = int(np.argmax(counts[:, 5] / counts.sum(1)))
     for limits in ((0.0, 4.0), (1.0, 6.0)):
         leader.contrast_limits = limits
-        assert tuple(guests[b].gene.contrast_limits) == limits
+        assert tuple(guests[b].gene_layer.contrast_limits) == limits
         y, x = canvas_place(guests[b], row)
-        value = float(guests[b].gene.painted.values[row])
+        value = float(guests[b].gene_layer.cell_values.values[row])
         assert np.abs(pixel_of(viewer, y, x, qtbot) - expected_colour(leader, value)).max() <= 3
     leader.colormap = "magma"
-    assert guests[b].gene.colormap.name == "magma"
+    assert guests[b].gene_layer.colormap.name == "magma"
     assert guests[b].cell_text(y, x).startswith(f"cell_{row} of b · Gene5")
-    bench.session.choose("Gene7")
-    qtbot.waitUntil(lambda: guests[c].gene is not None and guests[b].gene.painted.name == "Gene7", timeout=20_000)
+    bench.session.select_gene("Gene7")
+    qtbot.waitUntil(
+        lambda: guests[c].gene_layer is not None and guests[b].gene_layer.cell_values.name == "Gene7", timeout=20_000
+    )
     leader.visible = False
-    assert not guests[c].gene.visible
+    assert not guests[c].gene_layer.visible
 
 
 def test_sections_do_not_overlap_and_keep_their_scale(three: Any, qtbot: Any) -> None:
     _, bench, view, (_, b, c) = three
     for path in (b, c):
         tick(view, bench, path, qtbot)
-    boxes = [bench.session.section.xy[:, ::-1], *(np.array([canvas_place(g, r) for r in range(60)]) for g in bench.beside.gallery.guests.values())]
+    boxes = [
+        bench.session.section.xy[:, ::-1],
+        *(
+            np.array([canvas_place(g, r) for r in range(60)])
+            for g in bench.side_by_side.section_layers.additional_sections.values()
+        ),
+    ]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         apart = (boxes[one].min(0) > boxes[other].max(0)) | (boxes[other].min(0) > boxes[one].max(0))
         assert apart.any()
     assert np.linalg.norm(boxes[1][1] - boxes[1][0]) == pytest.approx(20)  # micrometres between neighbours in the file
     before = boxes[1]
     view.sections.setCurrentRow(0)
-    view.right.setValue(30)
-    view.turn.setValue(90)
-    after = np.array([canvas_place(bench.beside.gallery.guests[b], r) for r in range(60)])
+    view.shift_right.setValue(30)
+    view.rotation.setValue(90)
+    after = np.array([canvas_place(bench.side_by_side.section_layers.additional_sections[b], r) for r in range(60)])
     centre = (before.min(0) + before.max(0)) / 2
     off = before - centre
-    expected = np.add(centre, (0, 30)) + np.column_stack([off[:, 1], -off[:, 0]])  # clockwise: what lay to the right lies below
+    expected = np.add(centre, (0, 30)) + np.column_stack(
+        [off[:, 1], -off[:, 0]]
+    )  # clockwise: what lay to the right lies below
     np.testing.assert_allclose(after, expected, atol=1e-6)
-    assert view.turn.suffix() == "°"
-    assert "µm" in view.right.suffix()
+    assert view.rotation.suffix() == "°"
+    assert "µm" in view.shift_right.suffix()
 
 
 def test_another_section_is_opened_and_the_one_before_lies_beside_it(three: Any, qtbot: Any) -> None:
     _, bench, view, (a, b, _) = three
     tick(view, bench, b, qtbot)
-    bench.loading.section(b)
-    qtbot.waitUntil(lambda: not bench.loading.busy and list(bench.beside.gallery.guests) == [a], timeout=20_000)
-    assert bench.beside.shown == [a]
+    bench.loading_controller.load_section(b)
+    qtbot.waitUntil(
+        lambda: (
+            not bench.loading_controller.busy and list(bench.side_by_side.section_layers.additional_sections) == [a]
+        ),
+        timeout=20_000,
+    )
+    assert bench.side_by_side.shown_paths == [a]
     tick(view, bench, a, qtbot, on=False)
-    assert bench.beside.shown == []
-    assert not any(layer.name.endswith("· a") for layer in bench.scene.painter._viewer().layers)
+    assert bench.side_by_side.shown_paths == []
+    assert not any(layer.name.endswith("· a") for layer in bench.canvas_controller.painter._viewer().layers)
 
 
 def test_imputed_values_come_from_a_run_of_that_section(three: Any, qtbot: Any) -> None:
@@ -117,35 +136,39 @@ def test_imputed_values_come_from_a_run_of_that_section(three: Any, qtbot: Any) 
     s.open_reference(small_reference())
     for path in (b, c):
         tick(view, bench, path, qtbot)
-    guests = bench.beside.gallery.guests
+    guests = bench.side_by_side.section_layers.additional_sections
     s.runs.append(FakeRun(guests[b].section, s.reference))
-    s.set_run(FakeRun(s.section, s.reference))
-    s.choose("Gene31")
-    qtbot.waitUntil(lambda: guests[b].gene is not None and guests[b].gene.painted.name == "Gene31", timeout=20_000)
-    assert guests[b].gene.painted.is_imputed
-    assert "imputed" in guests[b].gene.name
-    assert guests[c].gene is None  # no run of it: grey, not a value of another section
+    s.add_run(FakeRun(s.section, s.reference))
+    s.select_gene("Gene31")
+    qtbot.waitUntil(
+        lambda: guests[b].gene_layer is not None and guests[b].gene_layer.cell_values.name == "Gene31", timeout=20_000
+    )
+    assert guests[b].gene_layer.cell_values.is_imputed
+    assert "imputed" in guests[b].gene_layer.name
+    assert guests[c].gene_layer is None  # no run of it: grey, not a value of another section
 
 
 def test_linked_views_and_a_removed_layer(three: Any, qtbot: Any) -> None:
     viewer, bench, view, (_, b, _) = three
     s = bench.session
     tick(view, bench, b, qtbot)
-    guest = bench.beside.gallery.guests[b]
-    qtbot.waitUntil(lambda: guest.gene is not None, timeout=20_000)
-    viewer.layers.remove(guest.gene)
-    s.choose("Gene8")
-    qtbot.waitUntil(lambda: guest.gene is not None and guest.gene.painted.name == "Gene8", timeout=20_000)
+    guest = bench.side_by_side.section_layers.additional_sections[b]
+    qtbot.waitUntil(lambda: guest.gene_layer is not None, timeout=20_000)
+    viewer.layers.remove(guest.gene_layer)
+    s.select_gene("Gene8")
+    qtbot.waitUntil(
+        lambda: guest.gene_layer is not None and guest.gene_layer.cell_values.name == "Gene8", timeout=20_000
+    )
     s.open_reference(small_reference())
-    s.set_run(FakeRun(s.section, s.reference))
+    s.add_run(FakeRun(s.section, s.reference))
     s.set_view("side by side")
     qtbot.waitUntil(lambda: canvas.grid(viewer).enabled, timeout=20_000)
-    assert not guest.gene.visible
-    assert not guest.tissue.visible
+    assert not guest.gene_layer.visible
+    assert not guest.tissue_layer.visible
     s.set_view("measured")
     qtbot.waitUntil(lambda: not canvas.grid(viewer).enabled, timeout=20_000)
-    assert guest.gene.visible
-    assert guest.tissue.visible
+    assert guest.gene_layer.visible
+    assert guest.tissue_layer.visible
 
 
 def test_a_section_in_pixels_is_refused(three: Any, qtbot: Any, tmp_path: Path) -> None:
@@ -153,50 +176,57 @@ def test_a_section_in_pixels_is_refused(three: Any, qtbot: Any, tmp_path: Path) 
     adata = small_section().adata
     adata.uns["spatial_unit"] = "pixel"
     adata.write_h5ad(tmp_path / "pixels.h5ad")
-    bench.loading.section(tmp_path / "pixels.h5ad")
-    qtbot.waitUntil(lambda: not bench.loading.busy, timeout=20_000)
-    bench.loading.section(a)
-    qtbot.waitUntil(lambda: not bench.loading.busy, timeout=20_000)
-    bench.beside.show(str(tmp_path / "pixels.h5ad"), on=True)
-    qtbot.waitUntil(lambda: bool(bench.beside.problem), timeout=20_000)
+    bench.loading_controller.load_section(tmp_path / "pixels.h5ad")
+    qtbot.waitUntil(lambda: not bench.loading_controller.busy, timeout=20_000)
+    bench.loading_controller.load_section(a)
+    qtbot.waitUntil(lambda: not bench.loading_controller.busy, timeout=20_000)
+    bench.side_by_side.set_shown(str(tmp_path / "pixels.h5ad"), on=True)
+    qtbot.waitUntil(lambda: bool(bench.side_by_side.error_message), timeout=20_000)
     assert "Open it with a pixel size" in view.message.text()
-    assert bench.beside.shown == []
+    assert bench.side_by_side.shown_paths == []
 
 
-def test_a_gene_that_cannot_be_painted_does_not_drop_the_section_being_read(three: Any, qtbot: Any, monkeypatch: Any) -> None:
+def test_a_gene_that_cannot_be_painted_does_not_drop_the_section_being_read(
+    three: Any, qtbot: Any, monkeypatch: Any
+) -> None:
     _, bench, view, (_, b, c) = three
     tick(view, bench, b, qtbot)
-    bench.beside.show(c, on=True)
+    bench.side_by_side.set_shown(c, on=True)
 
     def broken(*_: Any, **__: Any) -> Any:
         raise ValueError("no values")
 
     monkeypatch.setattr("napari_inclust.gui.controllers.side_by_side._values", broken)
-    bench.beside._gene()
-    qtbot.waitUntil(lambda: "no values" in bench.beside.problem, timeout=20_000)
-    qtbot.waitUntil(lambda: not bench.beside.busy, timeout=20_000)
-    assert bench.beside.shown == [b, c]
+    bench.side_by_side._request_values()
+    qtbot.waitUntil(lambda: "no values" in bench.side_by_side.error_message, timeout=20_000)
+    qtbot.waitUntil(lambda: not bench.side_by_side.busy, timeout=20_000)
+    assert bench.side_by_side.shown_paths == [b, c]
 
 
 def test_placement_turns_clockwise() -> None:
-    matrix = Placement(turn=90).matrix(np.zeros(2), np.array([10.0, 10.0]), np.zeros(2))
+    matrix = Placement(rotation=90).matrix(np.zeros(2), np.array([10.0, 10.0]), np.zeros(2))
     assert matrix @ (5, 10, 1) == pytest.approx((10, 5, 1))  # the right side comes to lie below
 
 
 def test_a_session_keeps_what_lies_beside(three: Any, qtbot: Any, tmp_path: Path) -> None:
     _, bench, view, (_, b, _) = three
     tick(view, bench, b, qtbot)
-    bench.beside.place(b, Placement(10, 20, 45))
-    bench.restore.save(tmp_path / "s.inclust.json")
-    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
+    bench.side_by_side.move_section(b, Placement(10, 20, 45))
+    bench.session_io.save(tmp_path / "s.inclust.json")
+    qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=20_000)
     bench.session.close_section()
-    assert bench.beside.shown == []
-    bench.beside.gallery.places.clear()
-    bench.restore.open(tmp_path / "s.inclust.json")
-    qtbot.waitUntil(lambda: not bench.restore.busy and list(bench.beside.gallery.guests) == [b], timeout=20_000)
-    assert not bench.restore.wrong, bench.restore.message
-    assert bench.beside.gallery.places[b] == Placement(10, 20, 45)
-    qtbot.waitUntil(lambda: bench.beside.gallery.guests[b].gene is not None, timeout=20_000)
+    assert bench.side_by_side.shown_paths == []
+    bench.side_by_side.section_layers.placements.clear()
+    bench.session_io.open(tmp_path / "s.inclust.json")
+    qtbot.waitUntil(
+        lambda: not bench.session_io.busy and list(bench.side_by_side.section_layers.additional_sections) == [b],
+        timeout=20_000,
+    )
+    assert not bench.session_io.is_error, bench.session_io.message
+    assert bench.side_by_side.section_layers.placements[b] == Placement(10, 20, 45)
+    qtbot.waitUntil(
+        lambda: bench.side_by_side.section_layers.additional_sections[b].gene_layer is not None, timeout=20_000
+    )
 
 
 def test_an_area_on_a_section_beside_says_which_one_is_open(three: Any, qtbot: Any) -> None:
@@ -204,7 +234,7 @@ def test_an_area_on_a_section_beside_says_which_one_is_open(three: Any, qtbot: A
     (plugin,) = bench.docks
     dock = plugin.dock
     tick(view, bench, b, qtbot)
-    guest = bench.beside.gallery.guests[b]
+    guest = bench.side_by_side.section_layers.additional_sections[b]
     np.testing.assert_allclose(guest.xy[7][::-1], canvas_place(guest, 7))
     over = [guest.xy.min(0)[::-1] - 9, guest.xy.max(0)[::-1] + 9]
     dock.tabs.setCurrentIndex(dock.titles.index("Cells"))
@@ -214,9 +244,11 @@ def test_an_area_on_a_section_beside_says_which_one_is_open(three: Any, qtbot: A
     drag(viewer, over, qtbot)
     said = dock.cells.selection.message
     qtbot.waitUntil(lambda: "That area lies on b, beside a, which is open." in said.text(), timeout=5_000)
-    assert bench.selection.now is None
+    assert bench.selected_cells.current is None
     drag(viewer, [bench.session.section.xy.min(0)[::-1] - 9, bench.session.section.xy.max(0)[::-1] + 9], qtbot)
-    qtbot.waitUntil(lambda: bench.selection.now is not None and bench.selection.now.n == 60, timeout=5_000)
+    qtbot.waitUntil(
+        lambda: bench.selected_cells.current is not None and bench.selected_cells.current.n_cells == 60, timeout=5_000
+    )
     assert said.text() == ""
     dock.tabs.setCurrentIndex(dock.titles.index("Regions"))
     qtbot.mouseClick(dock.regions.tools["rectangle"], LEFT)
@@ -226,7 +258,12 @@ def test_an_area_on_a_section_beside_says_which_one_is_open(three: Any, qtbot: A
         assert note.message.text().startswith("All here is about a.")
     note = dock.regions.note
     mouse_pick(note.section, "b.h5ad", qtbot)
-    qtbot.waitUntil(lambda: bench.session.section.name == "b" and list(bench.beside.gallery.guests) == [a], timeout=20_000)
+    qtbot.waitUntil(
+        lambda: (
+            bench.session.section.name == "b" and list(bench.side_by_side.section_layers.additional_sections) == [a]
+        ),
+        timeout=20_000,
+    )
     assert note.section.currentText() == "b.h5ad"
     assert note.message.text().startswith("All here is about b.")
     tick(view, bench, a, qtbot, on=False)

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_inclust.data.section import Reference, Section
 from napari_inclust.gui.controllers.training import CRASHED, DONE, STOPPED
-from napari_inclust.gui.state.generated import Made, reopened
+from napari_inclust.gui.state.generated import GeneratedFeatures, load_generated
 from napari_inclust.imputation.fit import fit
 from napari_inclust.io.runs.trained_archive import save
 from napari_inclust.paint.figures.masks import DECODER, ENCODER
@@ -39,7 +39,16 @@ def cite(n: int = 200) -> Reference:
 
 
 def fake_generate(epochs: int = 3, seconds: float = 0.0) -> Any:
-    def steps(section: Any, reference: Any, config: Any, *, block: str, labels: Any = None, batch: Any = None, checkpoint: Any = None) -> Any:
+    def steps(
+        section: Any,
+        reference: Any,
+        config: Any,
+        *,
+        block: str,
+        labels: Any = None,
+        batch: Any = None,
+        checkpoint: Any = None,
+    ) -> Any:
         try:
             for i in range(epochs):
                 time.sleep(seconds)
@@ -50,11 +59,18 @@ def fake_generate(epochs: int = 3, seconds: float = 0.0) -> Any:
         n = section.n_cells
         values = {
             f"{name} ({block})": CellValues(
-                f"{name} ({block})", np.linspace(0, 1 + i, n, dtype=np.float32), GENERATED, np.full(n, 0.1, np.float32), score, "log1p"
+                f"{name} ({block})",
+                np.linspace(0, 1 + i, n, dtype=np.float32),
+                GENERATED,
+                np.full(n, 0.1, np.float32),
+                score,
+                "log1p",
             )
             for i, (name, score) in enumerate({"CD1": 0.4, "CD2": 0.7, "CD3": float("nan")}.items())
         }
-        return Made(section, block, values, None, SimpleNamespace(scores=pd.DataFrame({"pcc": [0.4, 0.7, np.nan]})))
+        return GeneratedFeatures(
+            section, block, values, None, SimpleNamespace(scores=pd.DataFrame({"pcc": [0.4, 0.7, np.nan]}))
+        )
 
     return steps
 
@@ -65,14 +81,14 @@ def ready(opened: Any, qtbot: Any) -> Any:
     viewer, bench, dock = opened
     bench.session.open_section(small_section())
     bench.session.open_reference(cite(), "cell_type")
-    bench.training.generate = fake_generate()
+    bench.training_controller.generate = fake_generate()
     dock.tabs.setCurrentIndex(dock.titles.index("Train"))
     qtbot.wait(30)
     return viewer, bench, dock.train
 
 
 def pick(train: Any, text: str, qtbot: Any) -> None:
-    box = train.task.tasks
+    box = train.task_view.task_choice
     box.setFocus()
     box.setCurrentIndex([box.itemText(i) for i in range(box.count())].index(text))
     box.activated.emit(box.currentIndex())
@@ -81,7 +97,7 @@ def pick(train: Any, text: str, qtbot: Any) -> None:
 
 def test_tasks_follow_the_data(opened: Any, qtbot: Any) -> None:
     _, bench, dock = opened
-    box = dock.train.task.tasks
+    box = dock.train.task_view.task_choice
     texts = lambda: [box.itemText(i) for i in range(box.count())]  # noqa: E731
     assert texts() == ["impute genes and cell types"]
     bench.session.open_section(small_section())
@@ -91,30 +107,34 @@ def test_tasks_follow_the_data(opened: Any, qtbot: Any) -> None:
     assert texts() == ["impute genes and cell types", "generate protein", "map onto a saved run", "integrate both"]
     pick(dock.train, "generate protein", qtbot)
     bench.session.open_reference(small_reference())
-    assert bench.tasking.task.kind == "impute"
+    assert bench.task_controller.selected_task.kind == "impute"
 
 
 def test_the_masks_of_each_task_are_drawn(ready: Any, qtbot: Any) -> None:
     _, _, train = ready
-    view = train.task
-    assert view.picture.masks is None  # nothing is computed before it is looked at
-    qtbot.mouseClick(view.masks.toggleButton(), LEFT)
-    qtbot.waitUntil(lambda: view.picture.masks is not None, timeout=20_000)
-    assert [(s.block, s.features) for s in view.picture.masks.pieces] == [("genes", 20), ("components", 30)]
+    view = train.task_view
+    assert view.mask_picture.masks is None  # nothing is computed before it is looked at
+    qtbot.mouseClick(view.masks_box.toggleButton(), LEFT)
+    qtbot.waitUntil(lambda: view.mask_picture.masks is not None, timeout=20_000)
+    assert [(s.block, s.features) for s in view.mask_picture.masks.pieces] == [("genes", 20), ("components", 30)]
     pick(train, "generate protein", qtbot)
-    qtbot.waitUntil(lambda: view.picture.masks.blocks == ["rna", "protein"], timeout=20_000)
-    masks = view.picture.masks
+    qtbot.waitUntil(lambda: view.mask_picture.masks.blocks == ["rna", "protein"], timeout=20_000)
+    masks = view.mask_picture.masks
     assert masks.rows == ("small", "cite", "cite")
-    tiles = {(masks.rows[t.row], t.row, t.side, masks.pieces[t.piece].block): t.on for t in masks.tiles() if masks.pieces[t.piece].features <= 20}
+    tiles = {
+        (masks.rows[t.row], t.row, t.side, masks.pieces[t.feature_range].block): t.on
+        for t in masks.tiles()
+        if masks.pieces[t.feature_range].features <= 20
+    }
     assert tiles["cite", 2, DECODER, "protein"]
     assert not tiles["cite", 2, ENCODER, "protein"]
-    qtbot.waitUntil(lambda: view.picture.height() > 50, timeout=5_000)
-    shot = view.picture.grab().toImage()
-    scale = view.picture.devicePixelRatioF()
+    qtbot.waitUntil(lambda: view.mask_picture.height() > 50, timeout=5_000)
+    shot = view.mask_picture.grab().toImage()
+    scale = view.mask_picture.devicePixelRatioF()
     for t in masks.tiles():
-        centre = view.picture.rect_of(t).center()
+        centre = view.mask_picture.tile_rect(t).center()
         colour = shot.pixelColor(round(centre.x() * scale), round(centre.y() * scale)).name()
-        assert (colour == masks.colour(t.piece).lower()) == t.on
+        assert (colour == masks.colour(t.feature_range).lower()) == t.on
 
 
 def test_a_task_without_a_dock_tells_its_command(ready: Any, qtbot: Any) -> None:
@@ -129,65 +149,73 @@ def test_a_task_without_a_dock_tells_its_command(ready: Any, qtbot: Any) -> None
 def test_generated_features_are_painted_and_marked(ready: Any, qtbot: Any) -> None:
     viewer, bench, train = ready
     pick(train, "generate protein", qtbot)
-    assert not train.task.save.isEnabled()
+    assert not train.task_view.save.isEnabled()
     qtbot.mouseClick(train.start, LEFT)
-    qtbot.waitUntil(lambda: bench.training.state == DONE, timeout=20_000)
-    layer = bench.scene.painter.gene_layer()
-    assert layer.painted.name == "CD2 (protein)"  # the best of them
+    qtbot.waitUntil(lambda: bench.training_controller.state == DONE, timeout=20_000)
+    layer = bench.canvas_controller.painter.gene_layer()
+    assert layer.cell_values.name == "CD2 (protein)"  # the best of them
     assert layer.name == "CD2 (protein) · generated (score 0.70 in the reference)"
-    assert layer.painted.is_imputed
+    assert layer.cell_values.is_imputed
     assert "Median Pearson 0.550 over 3 features of protein" in train.status.text()
     x, y = bench.session.section.xy[50]
-    value = float(layer.painted.values[50])
+    value = float(layer.cell_values.values[50])
     assert np.abs(pixel_of(viewer, y, x, qtbot) - expected_colour(layer, value)).max() <= 3
-    assert "GENERATED (score 0.70 in the reference)" in bench.scene.painter.cell_text(y, x)
-    table = bench.session.genes()
-    assert [table.kind(i) for i, name in enumerate(table.names) if "protein" in name] == ["generated"] * 3
-    bench.session.choose("Gene5")
-    assert bench.scene.painter.gene_layer().painted.kind == "measured"
+    assert "GENERATED (score 0.70 in the reference)" in bench.canvas_controller.painter.cell_text(y, x)
+    table = bench.session.gene_table()
+    assert [table.kind_of(i) for i, name in enumerate(table.names) if "protein" in name] == ["generated"] * 3
+    bench.session.select_gene("Gene5")
+    assert bench.canvas_controller.painter.gene_layer().cell_values.kind == "measured"
     bench.session.open_section(small_section(seed=4))
     assert bench.session.generated is None
-    assert not any("protein" in name for name in bench.session.genes().names)
+    assert not any("protein" in name for name in bench.session.gene_table().names)
 
 
 def test_generating_can_be_cancelled_and_resumed(ready: Any, qtbot: Any) -> None:
     _, bench, train = ready
-    bench.training.generate = fake_generate(1000, 0.05)
+    bench.training_controller.generate = fake_generate(1000, 0.05)
     pick(train, "generate protein", qtbot)
     qtbot.mouseClick(train.start, LEFT)
-    qtbot.waitUntil(lambda: bool(bench.training.history), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(bench.training_controller.history), timeout=20_000)
     qtbot.mouseClick(train.cancel, LEFT)
-    qtbot.waitUntil(lambda: bench.training.state == STOPPED, timeout=20_000)
-    bench.training.generate = fake_generate()
+    qtbot.waitUntil(lambda: bench.training_controller.state == STOPPED, timeout=20_000)
+    bench.training_controller.generate = fake_generate()
     pick(train, "impute genes and cell types", qtbot)
     qtbot.mouseClick(train.resume, LEFT)  # goes on with what was cancelled
-    qtbot.waitUntil(lambda: bench.training.state == DONE, timeout=20_000)
-    assert bench.session.generated.block == "protein"
+    qtbot.waitUntil(lambda: bench.training_controller.state == DONE, timeout=20_000)
+    assert bench.session.generated.modality == "protein"
 
 
-def test_true_proteins_are_generated_and_saved(ready: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_inclust.gui.state.generated import real_generate
+def test_true_proteins_are_generated_and_saved(
+    ready: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_inclust.gui.state.generated import train_and_generate
 
     _, bench, train = ready
-    bench.training.generate = real_generate
+    bench.training_controller.generate = train_and_generate
     pick(train, "generate protein", qtbot)
-    config = train.form.config().replace(epochs=3, steps=3, batch=32, latent=4, hidden=(16,), decoder_hidden=(16,), threads=1)
-    bench.training.start(config, block=bench.tasking.task.block)
-    qtbot.waitUntil(lambda: bench.training.state not in ("running", "idle"), timeout=120_000)
-    assert bench.training.state == DONE, bench.training.message
-    assert list(bench.session.generated.values) == ["CD1 (protein)", "CD2 (protein)", "CD3 (protein)"]
+    config = train.config_form.config().replace(
+        epochs=3, steps=3, batch=32, latent=4, hidden=(16,), decoder_hidden=(16,), threads=1
+    )
+    bench.training_controller.start(config, block=bench.task_controller.selected_task.modality)
+    qtbot.waitUntil(lambda: bench.training_controller.state not in ("running", "idle"), timeout=120_000)
+    assert bench.training_controller.state == DONE, bench.training_controller.message
+    assert list(bench.session.generated.values_by_feature) == ["CD1 (protein)", "CD2 (protein)", "CD3 (protein)"]
     path = tmp_path / "protein.h5ad"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
-    qtbot.mouseClick(train.task.save, LEFT)
-    qtbot.waitUntil(lambda: "are in" in train.task.message.text() or bench.tasking.wrong, timeout=30_000)
+    qtbot.mouseClick(train.task_view.save, LEFT)
+    qtbot.waitUntil(
+        lambda: "are in" in train.task_view.message.text() or bench.task_controller.is_error, timeout=30_000
+    )
     written = anndata.read_h5ad(path)
     assert list(written.var_names) == ["CD1", "CD2", "CD3"]
     assert set(written.var["kind"]) == {"generated"}
-    shown = bench.session.generated.values["CD2 (protein)"]
+    shown = bench.session.generated.values_by_feature["CD2 (protein)"]
     np.testing.assert_allclose(np.asarray(written[:, "CD2"].X).ravel(), shown.values)
     made, section = bench.session.generated, bench.session.section
     save(made.trained, tmp_path / "mine.generated.inclust")  # as a session does
-    again = reopened(section, bench.session.reference, tmp_path / "mine.generated.inclust", made.block).values["CD2 (protein)"]
+    again = load_generated(
+        section, bench.session.reference, tmp_path / "mine.generated.inclust", made.modality
+    ).values_by_feature["CD2 (protein)"]
     np.testing.assert_allclose(again.values, shown.values, rtol=1e-4, atol=1e-5)
     assert (again.score, again.kind, again.unit) == (pytest.approx(shown.score), shown.kind, shown.unit)
 
@@ -195,7 +223,9 @@ def test_true_proteins_are_generated_and_saved(ready: Any, qtbot: Any, tmp_path:
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: Any) -> Path:
     """A true run of the small section."""
-    config = Config.preset("fast", members=2, epochs=2, steps=5, hidden=(16,), decoder_hidden=(16,), latent=4, device="cpu", threads=1)
+    config = Config.preset(
+        "fast", members=2, epochs=2, steps=5, hidden=(16,), decoder_hidden=(16,), latent=4, device="cpu", threads=1
+    )
     return fit(small_section(), cite(), config).save(tmp_path_factory.mktemp("run") / "first.inclust")
 
 
@@ -206,15 +236,15 @@ def test_the_section_is_mapped_onto_a_saved_run_of_another(saved: Path, ready: A
     adata = small_section().adata[:, :-2].copy()
     bench.session.open_section(Section.from_adata(adata, name="second"))
     pick(train, "map onto a saved run", qtbot)
-    assert train.task.run_file.isVisible()
+    assert train.task_view.run_file.isVisible()
     assert "Choose the saved run" in train.start.toolTip()
-    qtbot.mouseClick(train.task.run_file.line, LEFT)
-    qtbot.keyClicks(train.task.run_file.line, str(saved))
-    qtbot.keyClick(train.task.run_file.line, Qt.Key.Key_Return)
+    qtbot.mouseClick(train.task_view.run_file.line_edit, LEFT)
+    qtbot.keyClicks(train.task_view.run_file.line_edit, str(saved))
+    qtbot.keyClick(train.task_view.run_file.line_edit, Qt.Key.Key_Return)
     qtbot.waitUntil(train.start.isEnabled, timeout=5_000)
     qtbot.mouseClick(train.start, LEFT)
-    qtbot.waitUntil(lambda: bench.training.state in (DONE, CRASHED), timeout=60_000)
-    assert bench.training.state == DONE, bench.training.message
+    qtbot.waitUntil(lambda: bench.training_controller.state in (DONE, CRASHED), timeout=60_000)
+    assert bench.training_controller.state == DONE, bench.training_controller.message
     run = bench.session.run
     assert run.section.name == "second"
     assert run.provenance["mapped"]["from"]["run"] == str(saved)
@@ -223,8 +253,8 @@ def test_the_section_is_mapped_onto_a_saved_run_of_another(saved: Path, ready: A
 
     other = tmp_path / "none.inclust"
     other.write_text("no run")
-    train.task.run_file.show_path(str(other))
-    qtbot.keyClick(train.task.run_file.line, Qt.Key.Key_Return)
+    train.task_view.run_file.show_path(str(other))
+    qtbot.keyClick(train.task_view.run_file.line_edit, Qt.Key.Key_Return)
     qtbot.mouseClick(train.start, LEFT)
-    qtbot.waitUntil(lambda: bench.training.state == CRASHED, timeout=60_000)
+    qtbot.waitUntil(lambda: bench.training_controller.state == CRASHED, timeout=60_000)
     assert "is not a run" in train.message.text()

@@ -10,7 +10,7 @@ from napari.settings import get_settings
 from qtpy.QtCore import Qt
 
 from napari_inclust.gui.theme import theme_colours
-from napari_inclust.gui.viewer_context import bench_of
+from napari_inclust.gui.viewer_context import get_viewer_context
 from napari_inclust.paint.layers import canvas
 from napari_inclust.spatial.regions import Region
 
@@ -25,32 +25,39 @@ def rgb(colour: Any) -> np.ndarray:
 
 
 def test_veil_lines_ring_and_names_follow_the_theme(viewer: Any, qtbot: Any) -> None:
-    bench = bench_of(viewer)
+    bench = get_viewer_context(viewer)
     s, cells = bench.session, small_section()
     s.open_section(cells)
     s.open_reference(small_reference())
-    s.set_run(FakeRun(cells, s.reference))
-    s.choose("Gene5")
+    s.add_run(FakeRun(cells, s.reference))
+    s.select_gene("Gene5")
     s.set_view("swipe")
-    bench.regions.add([Region("top", TOP)])
-    bench.marking.outline(True)
-    bench.marking.pin(4)
-    bench.selection.select(np.arange(60) < 8, "first")
-    qtbot.waitUntil(lambda: bench.scene.painter.overlays.divide is not None, timeout=20_000)
+    bench.region_controller.add([Region("top", TOP)])
+    bench.cell_selection.show_outlines(True)
+    bench.cell_selection.pin(4)
+    bench.selected_cells.select(np.arange(60) < 8, "first")
+    qtbot.waitUntil(lambda: bench.canvas_controller.painter.overlays.swipe_line is not None, timeout=20_000)
     appearance = get_settings().appearance
     before = appearance.theme
     x, y = cells.xy[59]
     try:
         for theme in ("light", "dark"):
             appearance.theme = theme
-            background, ink = rgb(canvas.background()), rgb(theme_colours()[1])
-            qtbot.waitUntil(lambda: bench.scene.painter.overlays.divide is not None, timeout=20_000)
-            painter, layer = bench.scene.painter, bench.regions.layer.layer
-            assert np.abs(pixel_of(viewer, y, x, qtbot) - background).max() < 0.45 * np.abs(background - ink).max()  # veiled
-            for drawn in (layer.edge_color[0], painter.overlays.divide.edge_color[0], painter.cells.pin.border_color[0], layer.text.color.constant):
+            background, ink = rgb(canvas.background_colour()), rgb(theme_colours()[1])
+            qtbot.waitUntil(lambda: bench.canvas_controller.painter.overlays.swipe_line is not None, timeout=20_000)
+            painter, layer = bench.canvas_controller.painter, bench.region_controller.layer.layer
+            assert (
+                np.abs(pixel_of(viewer, y, x, qtbot) - background).max() < 0.45 * np.abs(background - ink).max()
+            )  # veiled
+            for drawn in (
+                layer.edge_color[0],
+                painter.overlays.swipe_line.edge_color[0],
+                painter.cell_layers.pin.border_color[0],
+                layer.text.color.constant,
+            ):
                 assert np.abs(rgb(drawn) - ink).max() <= 1
-            assert painter.cells.outlines is not None
-            assert [r.name for r in bench.regions.items] == ["top"]
+            assert painter.cell_layers.outlines is not None
+            assert [r.name for r in bench.region_controller.regions] == ["top"]
     finally:
         appearance.theme = before
 
@@ -66,7 +73,10 @@ def test_empty_boxes_of_a_list_are_seen_in_both_themes(opened: Any, qtbot: Any) 
         """Pixels of the first box."""
         place = legend.visualItemRect(legend.item(0))
         shot = legend.viewport().grab(place).toImage()
-        return np.array([[shot.pixelColor(x, y).getRgb()[:3] for x in range(4, 12)] for y in range(2, place.height() - 2)], dtype=int)
+        return np.array(
+            [[shot.pixelColor(x, y).getRgb()[:3] for x in range(4, 12)] for y in range(2, place.height() - 2)],
+            dtype=int,
+        )
 
     try:
         for theme in ("light", "dark"):

@@ -25,8 +25,10 @@ def test_what_was_found_is_shown_to_its_last_line(opened: Any, qtbot: Any) -> No
     bench.session.open_reference(demo_reference(), "cell_type")
     data = dock.data
     qtbot.waitUntil(lambda: "To impute" in data.summary.text(), timeout=10_000)
-    qtbot.waitUntil(lambda: data.summary.height() >= data.summary.heightForWidth(data.summary.width()) > 100, timeout=5_000)
-    qtbot.waitUntil(lambda: data.found.height() >= data.summary.height(), timeout=5_000)
+    qtbot.waitUntil(
+        lambda: data.summary.height() >= data.summary.heightForWidth(data.summary.width()) > 100, timeout=5_000
+    )
+    qtbot.waitUntil(lambda: data.summary_box.height() >= data.summary.height(), timeout=5_000)
 
 
 @pytest.fixture
@@ -35,19 +37,22 @@ def brain(shared: Path, opened: Any, qtbot: Any) -> Any:
     viewer, bench, dock = opened
     path = shared / "data" / "merscope_brain" / "region_0"
     dock.data.section.show_path(str(path))
-    dock.data.section.chosen.emit(str(path))
-    qtbot.waitUntil(lambda: bench.session.section is not None and bool(bench.tissue.images), timeout=20_000)
+    dock.data.section.path_chosen.emit(str(path))
+    qtbot.waitUntil(lambda: bench.session.section is not None and bool(bench.image_controller.images), timeout=20_000)
     return viewer, bench, dock.data, path
 
 
 def tick(data: Any, name: str, on: bool = True) -> None:
-    (item,) = data.tissue.channels.findItems(name, Qt.MatchFlag.MatchExactly)
+    (item,) = data.tissue_images.channels.findItems(name, Qt.MatchFlag.MatchExactly)
     item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
 
 
 def test_ticked_channels_lie_under_the_cells_where_the_file_says(brain: Any, qtbot: Any) -> None:
     viewer, _bench, data, path = brain
-    assert [data.tissue.channels.item(i).text() for i in range(data.tissue.channels.count())] == ["DAPI", "PolyT"]
+    assert [data.tissue_images.channels.item(i).text() for i in range(data.tissue_images.channels.count())] == [
+        "DAPI",
+        "PolyT",
+    ]
     tick(data, "DAPI")
     tick(data, "PolyT")
     qtbot.waitUntil(lambda: "PolyT · z 0" in viewer.layers, timeout=20_000)
@@ -61,7 +66,9 @@ def test_ticked_channels_lie_under_the_cells_where_the_file_says(brain: Any, qtb
     assert on_canvas == pytest.approx(np.linalg.norm(a - b) / to_pixel[0, 0])
     x, y, _ = np.linalg.inv(to_pixel) @ [400.5, 300.5, 1]
     np.testing.assert_allclose(layer.data_to_world(a), (y, x))
-    assert layer.extent.world[1, 0] - layer.extent.world[0, 0] == pytest.approx(2070 / to_pixel[1, 1])  # from the first centre to the last
+    assert layer.extent.world[1, 0] - layer.extent.world[0, 0] == pytest.approx(
+        2070 / to_pixel[1, 1]
+    )  # from the first centre to the last
     tick(data, "DAPI", False)
     qtbot.waitUntil(lambda: "DAPI · z 0" not in viewer.layers, timeout=20_000)
     assert "PolyT · z 0" in viewer.layers
@@ -71,7 +78,7 @@ def test_the_nuclear_stain_on_the_canvas_is_bright_inside_the_cells_on_the_canva
     viewer, bench, data, _ = brain
     tick(data, "DAPI")
     qtbot.waitUntil(lambda: "DAPI · z 0" in viewer.layers, timeout=20_000)
-    cells, stain = bench.scene.painter.raster, viewer.layers["DAPI · z 0"]
+    cells, stain = bench.canvas_controller.painter.raster, viewer.layers["DAPI · z 0"]
     pixels = np.asarray(stain.data[0])
     low, high = bench.session.section.xy.min(0), bench.session.section.xy.max(0)
     inside, outside = [], []
@@ -86,12 +93,12 @@ def test_another_plane_and_another_section_replace_the_images(brain: Any, qtbot:
     viewer, bench, data, _ = brain
     tick(data, "DAPI")
     qtbot.waitUntil(lambda: "DAPI · z 0" in viewer.layers, timeout=20_000)
-    data.tissue.plane.setCurrentIndex(1)
-    data.tissue.plane.activated.emit(1)
+    data.tissue_images.plane.setCurrentIndex(1)
+    data.tissue_images.plane.activated.emit(1)
     qtbot.waitUntil(lambda: "DAPI · z 1" in viewer.layers and "DAPI · z 0" not in viewer.layers, timeout=20_000)
     bench.session.open_section(small_section())
     assert not [layer for layer in viewer.layers if "DAPI" in layer.name]
-    assert data.tissue.channels.count() == 0
+    assert data.tissue_images.channels.count() == 0
 
 
 def test_a_picture_of_ones_own_is_added(brain: Any, qtbot: Any, tmp_path: Path) -> None:
@@ -99,33 +106,42 @@ def test_a_picture_of_ones_own_is_added(brain: Any, qtbot: Any, tmp_path: Path) 
 
     viewer, _, data, _ = brain
     tifffile.imwrite(tmp_path / "he.tif", np.random.default_rng(0).integers(0, 255, (300, 400)).astype(np.uint8))
-    data.tissue._take(str(tmp_path / "he.tif"))
-    qtbot.waitUntil(lambda: "Give the micrometres per pixel" in data.tissue.message.text(), timeout=20_000)
-    data.tissue.pixel.setValue(2)
-    data.tissue._take(str(tmp_path / "he.tif"))
+    data.tissue_images._add_image(str(tmp_path / "he.tif"))
+    qtbot.waitUntil(lambda: "Give the micrometres per pixel" in data.tissue_images.message.text(), timeout=20_000)
+    data.tissue_images.pixel_size.setValue(2)
+    data.tissue_images._add_image(str(tmp_path / "he.tif"))
     qtbot.waitUntil(lambda: "he" in viewer.layers, timeout=20_000)
-    np.testing.assert_allclose(viewer.layers["he"].extent.world, [[1, 1], [599, 799]])  # centres of the first and the last pixel
+    np.testing.assert_allclose(
+        viewer.layers["he"].extent.world, [[1, 1], [599, 799]]
+    )  # centres of the first and the last pixel
 
 
-def test_molecules_of_the_painted_gene_are_points_and_never_too_many(brain: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_molecules_of_the_painted_gene_are_points_and_never_too_many(
+    brain: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     viewer, bench, data, _ = brain
-    monkeypatch.setattr(molecules, "MOST", 300)
-    bench.session.choose("Mlc1")
-    data.tissue.molecules.setChecked(True)
+    monkeypatch.setattr(molecules, "MAX_POINTS", 300)
+    bench.session.select_gene("Mlc1")
+    data.tissue_images.molecules.setChecked(True)
     qtbot.waitUntil(lambda: any("molecules" in layer.name for layer in viewer.layers), timeout=20_000)
     (layer,) = [layer for layer in viewer.layers if "molecules" in layer.name]
     viewer.reset_view()
     qtbot.waitUntil(lambda: layer.name == "Mlc1 · 300 of 488 in view molecules, 488 in all", timeout=5_000)
     assert len(layer.data) == 300
-    assert ((layer.data >= bench.session.section.xy.min(0)[::-1] - 40) & (layer.data <= bench.session.section.xy.max(0)[::-1] + 40)).all()
+    assert (
+        (layer.data >= bench.session.section.xy.min(0)[::-1] - 40)
+        & (layer.data <= bench.session.section.xy.max(0)[::-1] + 40)
+    ).all()
     camera = canvas.camera(viewer)
     camera.zoom *= 6
-    qtbot.waitUntil(lambda: 0 < len(layer.data) < 300 and "of" not in layer.name.split(" in all")[0].split("·")[1], timeout=5_000)
-    low, high = molecules.in_view(viewer)
+    qtbot.waitUntil(
+        lambda: 0 < len(layer.data) < 300 and "of" not in layer.name.split(" in all")[0].split("·")[1], timeout=5_000
+    )
+    low, high = molecules.visible_bounds(viewer)
     assert ((layer.data >= low) & (layer.data <= high)).all()
-    bench.session.choose("Gprc5b")
+    bench.session.select_gene("Gprc5b")
     qtbot.waitUntil(lambda: layer.name.startswith("Gprc5b"), timeout=20_000)
-    data.tissue.molecules.setChecked(False)
+    data.tissue_images.molecules.setChecked(False)
     assert layer not in viewer.layers
 
 
@@ -141,28 +157,34 @@ def choose(box: Any, value: str) -> None:
 
 def test_tables_and_coordinate_systems_are_there_to_choose_from(opened: Any, qtbot: Any, store: Path) -> None:
     _, bench, dock = opened
-    form = dock.data.reading
+    form = dock.data.read_options
     dock.data.section.show_path(str(store))
-    dock.data.section.chosen.emit(str(store))
+    dock.data.section.path_chosen.emit(str(store))
     qtbot.waitUntil(lambda: bench.session.section is not None, timeout=20_000)
     before = bench.session.section.xy
-    assert [form.system.itemData(i) for i in range(form.system.count())] == [None, "global", "microns"]
-    choose(form.system, "microns")
+    assert [form.coordinate_system.itemData(i) for i in range(form.coordinate_system.count())] == [
+        None,
+        "global",
+        "microns",
+    ]
+    choose(form.coordinate_system, "microns")
     qtbot.waitUntil(lambda: "'microns'" in bench.session.section.unit_note, timeout=20_000)
     np.testing.assert_allclose(bench.session.section.xy, before * 10)
     choose(form.table, "other")
     qtbot.waitUntil(lambda: bench.session.section.n_cells == 50, timeout=20_000)
-    assert form.system.currentData() == "microns"
+    assert form.coordinate_system.currentData() == "microns"
 
 
-def test_a_store_that_leaves_open_what_to_take_is_asked_for(opened: Any, qtbot: Any, small_pair: Any, tmp_path: Path) -> None:
+def test_a_store_that_leaves_open_what_to_take_is_asked_for(
+    opened: Any, qtbot: Any, small_pair: Any, tmp_path: Path
+) -> None:
     _, bench, dock = opened
     store = write_store(tmp_path / "s.zarr", small_pair[0], usual="first")
     dock.data.section.show_path(str(store))
-    dock.data.section.chosen.emit(str(store))
+    dock.data.section.path_chosen.emit(str(store))
     qtbot.waitUntil(lambda: "2 tables (first, other)" in dock.data.message.text(), timeout=20_000)
-    assert dock.data.more.isExpanded()
-    choose(dock.data.reading.table, "first")
+    assert dock.data.read_options_box.isExpanded()
+    choose(dock.data.read_options.table, "first")
     qtbot.waitUntil(lambda: bench.session.section is not None, timeout=20_000)
 
 
@@ -172,14 +194,16 @@ def test_a_layer_that_carries_a_spatialdata_object_is_a_section(opened: Any, qtb
     viewer, bench, dock = opened
     data = spatialdata.read_zarr(store)
     assert dock.data.layers.count() == 1
-    viewer.add_points(np.zeros((1, 2)), name="cells", metadata={"sdata": data, "name": "cells", "_current_cs": "microns"})
+    viewer.add_points(
+        np.zeros((1, 2)), name="cells", metadata={"sdata": data, "name": "cells", "_current_cs": "microns"}
+    )
     assert dock.data.layers.count() == 2
     dock.data.layers.setCurrentIndex(1)
     dock.data.layers.activated.emit(1)
     qtbot.waitUntil(lambda: bench.session.section is not None, timeout=20_000)
     assert bench.session.section.n_cells == 200
     assert "'microns'" in bench.session.section.unit_note
-    choose(dock.data.reading.table, "other")
+    choose(dock.data.read_options.table, "other")
     qtbot.waitUntil(lambda: bench.session.section.n_cells == 50, timeout=20_000)
     del viewer.layers["cells"]
     assert dock.data.layers.count() == 1
@@ -189,8 +213,10 @@ def test_sections_of_the_session_are_a_list(opened: Any, qtbot: Any, small_pair:
     _, bench, dock = opened
     for name in ("a", "b"):
         small_pair[0][: 100 if name == "a" else 120].write_h5ad(tmp_path / f"{name}.h5ad")
-        bench.loading.section(tmp_path / f"{name}.h5ad", pixel_size=2.0 if name == "a" else None)
-        qtbot.waitUntil(lambda name=name: bench.session.section is not None and bench.session.section.name == name, timeout=20_000)
+        bench.loading_controller.load_section(tmp_path / f"{name}.h5ad", pixel_size=2.0 if name == "a" else None)
+        qtbot.waitUntil(
+            lambda name=name: bench.session.section is not None and bench.session.section.name == name, timeout=20_000
+        )
     box = dock.data.sections
     assert [box.itemText(i) for i in range(box.count())] == ["a.h5ad", "b.h5ad"]
     assert box.currentText() == "b.h5ad"
@@ -199,7 +225,9 @@ def test_sections_of_the_session_are_a_list(opened: Any, qtbot: Any, small_pair:
     assert "2 um per unit" in bench.session.section.unit_note
 
 
-def test_outlines_in_a_file_of_their_own_are_painted_and_taken_back(opened: Any, qtbot: Any, shared: Path, tmp_path: Path) -> None:
+def test_outlines_in_a_file_of_their_own_are_painted_and_taken_back(
+    opened: Any, qtbot: Any, shared: Path, tmp_path: Path
+) -> None:
     import anndata as ad
 
     _, bench, dock = opened
@@ -207,15 +235,17 @@ def test_outlines_in_a_file_of_their_own_are_painted_and_taken_back(opened: Any,
     cells = ad.read_h5ad(real / "cosmx_lung_cells.h5ad")
     cells[cells.obs["fov"] == "F002"].write_h5ad(tmp_path / "cells.h5ad")
     dock.data.section.show_path(str(tmp_path / "cells.h5ad"))
-    dock.data.section.chosen.emit("")
+    dock.data.section.path_chosen.emit("")
     qtbot.waitUntil(lambda: bench.session.section is not None, timeout=20_000)
     assert bench.session.section.raster is None
-    outlines = dock.data.reading.outlines
+    outlines = dock.data.read_options.outlines
     outlines.show_path(str(real / "labels_F002.tif"))
-    outlines.chosen.emit("")
-    qtbot.waitUntil(lambda: bench.session.section is not None and bench.session.section.raster is not None, timeout=20_000)
+    outlines.path_chosen.emit("")
+    qtbot.waitUntil(
+        lambda: bench.session.section is not None and bench.session.section.raster is not None, timeout=20_000
+    )
     outlines.show_path("")
-    outlines.line.editingFinished.emit()
+    outlines.line_edit.editingFinished.emit()
     qtbot.waitUntil(lambda: bench.session.section.raster is None, timeout=20_000)
 
 
@@ -231,7 +261,9 @@ def type_path(field: Any, path: Path, qtbot: Any) -> None:
     qtbot.keyClick(field.line, Qt.Key.Key_Return)
 
 
-def test_columns_of_a_table_are_chosen_in_the_dock_where_they_are_not_known(opened: Any, qtbot: Any, small_pair: Any, tmp_path: Path) -> None:
+def test_columns_of_a_table_are_chosen_in_the_dock_where_they_are_not_known(
+    opened: Any, qtbot: Any, small_pair: Any, tmp_path: Path
+) -> None:
     import pandas as pd
 
     _, bench, dock = opened
@@ -243,11 +275,14 @@ def test_columns_of_a_table_are_chosen_in_the_dock_where_they_are_not_known(open
     type_path(data.section, tmp_path / "t.csv", qtbot)
     qtbot.waitUntil(lambda: "choose those with x and y" in data.message.text(), timeout=20_000)
     assert bench.session.section is None
-    assert data.more.isExpanded()
-    form = data.reading
-    assert [form.columns[0].itemText(i) for i in (1, 2)] == ["stage x", "stage y"]  # what sounds like a place comes first
+    assert data.read_options_box.isExpanded()
+    form = data.read_options
+    assert [form.columns[0].itemText(i) for i in (1, 2)] == [
+        "stage x",
+        "stage y",
+    ]  # what sounds like a place comes first
     pick(form.columns[0], "stage x", qtbot)
-    assert not bench.loading.busy
+    assert not bench.loading_controller.busy
     pick(form.columns[1], "stage y", qtbot)
     qtbot.waitUntil(lambda: bench.session.section is not None, timeout=20_000)
     np.testing.assert_allclose(bench.session.section.xy, adata.obsm["spatial"])
@@ -269,13 +304,15 @@ def test_three_axes_are_asked_for_in_words_of_the_dock(opened: Any, qtbot: Any, 
     data = dock.data
     type_path(data.section, tmp_path / "a.h5ad", qtbot)
     qtbot.waitUntil(lambda: "Choose a plane: Plane, above." in data.message.text(), timeout=20_000)
-    qtbot.waitUntil(data.reading.plane.isVisible, timeout=5_000)
-    pick(data.reading.plane, "x, z", qtbot)
+    qtbot.waitUntil(data.read_options.plane.isVisible, timeout=5_000)
+    pick(data.read_options.plane, "x, z", qtbot)
     qtbot.waitUntil(lambda: bench.session.section is not None, timeout=20_000)
     np.testing.assert_allclose(bench.session.section.xy[:, 1], np.arange(60.0))
 
 
-def test_an_unknown_unit_is_asked_for_and_answered_by_the_pixel_size(opened: Any, qtbot: Any, small_pair: Any, tmp_path: Path) -> None:
+def test_an_unknown_unit_is_asked_for_and_answered_by_the_pixel_size(
+    opened: Any, qtbot: Any, small_pair: Any, tmp_path: Path
+) -> None:
     _, bench, dock = opened
     adata = small_pair[0].copy()
     del adata.uns["spatial_unit"]
@@ -285,8 +322,8 @@ def test_an_unknown_unit_is_asked_for_and_answered_by_the_pixel_size(opened: Any
     type_path(data.section, tmp_path / "a.h5ad", qtbot)
     qtbot.waitUntil(lambda: "they look like pixels" in data.question.text(), timeout=20_000)
     assert data.question.isVisible()
-    assert data.more.isExpanded()
-    spin = data.reading.pixel
+    assert data.read_options_box.isExpanded()
+    spin = data.read_options.pixel_size
     qtbot.waitUntil(spin.isVisible, timeout=5_000)
     spin.setFocus()
     spin.selectAll()
@@ -295,7 +332,7 @@ def test_an_unknown_unit_is_asked_for_and_answered_by_the_pixel_size(opened: Any
     qtbot.waitUntil(lambda: "0.05 um per unit" in bench.session.section.unit_note, timeout=20_000)
     assert not data.question.isVisible()
     np.testing.assert_allclose(bench.session.section.xy, small_pair[0].obsm["spatial"])
-    assert bench.scene.painter.unit == "um"
+    assert bench.canvas_controller.painter.unit == "um"
     type_path(data.section, tmp_path / "a.h5ad", qtbot)  # opened anew: nothing of it is remembered
     qtbot.waitUntil(lambda: "they look like pixels" in data.question.text(), timeout=20_000)
     assert spin.value() == 0

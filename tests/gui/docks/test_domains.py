@@ -26,7 +26,7 @@ BOX = QPoint(8, 8)  # of a check box: its middle may lie right of its text
 def ready(opened: Any, qtbot: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
     """The Domains tab of an open section, with a fake search."""
     viewer, bench, dock = opened
-    bench.finding.find = fake_find(**kwargs)
+    bench.domain_controller.search = fake_find(**kwargs)
     bench.session.open_section(small_section())
     bar = dock.tabs.tabBar()
     tab = dock.titles.index("Domains")
@@ -38,7 +38,9 @@ def ready(opened: Any, qtbot: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
 
 def find(bench: Any, dock: Any, qtbot: Any) -> None:
     qtbot.mouseClick(dock.start, LEFT)
-    qtbot.waitUntil(lambda: bench.finding.found is not None and bench.finding.state == IDLE, timeout=60_000)
+    qtbot.waitUntil(
+        lambda: bench.domain_controller.domains is not None and bench.domain_controller.state == IDLE, timeout=60_000
+    )
 
 
 def click_domain(dock: Any, row: int, qtbot: Any) -> None:
@@ -61,12 +63,12 @@ def test_the_methods_are_those_of_the_core() -> None:
 
 def test_domains_need_no_run_and_are_painted_in_their_colours(opened: Any, qtbot: Any) -> None:
     viewer, bench, dock = ready(opened, qtbot)
-    assert not dock.result.isVisible()
+    assert not dock.result_box.isVisible()
     assert "Nothing is running" in dock.cancel.toolTip()
     find(bench, dock, qtbot)
-    layer = bench.scene.painter.overlays.domains
+    layer = bench.canvas_controller.painter.overlays.domains
     assert layer.name == "domains (3)"
-    seg = bench.finding.segmentation
+    seg = bench.domain_controller.segmentation
     for row in (0, 30, 59):
         assert np.abs(colour_at(viewer, bench, row, qtbot) - rgb(seg.colours[seg.labels[row]])).max() <= 3
         x, y = bench.session.section.xy[row]
@@ -74,30 +76,30 @@ def test_domains_need_no_run_and_are_painted_in_their_colours(opened: Any, qtbot
     assert [dock.legend.topLevelItem(i).text(NAME) for i in range(3)] == list(seg.names)
     assert dock.legend.topLevelItem(0).text(2) == "20"
     assert "Domain 1 (confidence" in layer.describe(0)
-    assert "Domain 1" in bench.scene.painter.describe(0)
+    assert "Domain 1" in bench.canvas_controller.painter.describe(0)
     qtbot.waitUntil(lambda: dock.composition.plot is not None)
     assert len(dock.composition.plot.bars) == 3  # neuron, glia, vessel
-    assert "neuron" in dock.composition.names.text()
-    assert dock.curve.values() == pytest.approx([0.5, 0.9, 0.7])
+    assert "neuron" in dock.composition.category_legend.text()
+    assert dock.stability_plot.values() == pytest.approx([0.5, 0.9, 0.7])
 
 
 def test_the_slider_switches_between_solutions_at_once(opened: Any, qtbot: Any) -> None:
     viewer, bench, dock = ready(opened, qtbot)
     find(bench, dock, qtbot)
-    dock.slider.setFocus()
-    qtbot.keyClick(dock.slider, Qt.Key.Key_Right)
-    assert bench.finding.found.chosen == 4
-    assert dock.shown.text() == "4 domains"
-    assert bench.scene.painter.overlays.domains.name == "domains (4)"
-    seg = bench.finding.segmentation
+    dock.number_slider.setFocus()
+    qtbot.keyClick(dock.number_slider, Qt.Key.Key_Right)
+    assert bench.domain_controller.domains.chosen == 4
+    assert dock.number_label.text() == "4 domains"
+    assert bench.canvas_controller.painter.overlays.domains.name == "domains (4)"
+    seg = bench.domain_controller.segmentation
     assert np.abs(colour_at(viewer, bench, 59, qtbot) - rgb(seg.colours[seg.labels[59]])).max() <= 3
-    dock.auto.setCurrentIndex(1)
-    dock.auto.activated.emit(1)
-    assert dock.number.isVisible()
-    dock.number.setValue(6)
+    dock.number_mode.setCurrentIndex(1)
+    dock.number_mode.activated.emit(1)
+    assert dock.n_domains.isVisible()
+    dock.n_domains.setValue(6)
     qtbot.mouseClick(dock.start, LEFT)
-    qtbot.waitUntil(lambda: bench.finding.found.chosen == 6, timeout=60_000)
-    assert list(bench.finding.found.solutions) == [2, 3, 4, 6]  # those found before stay
+    qtbot.waitUntil(lambda: bench.domain_controller.domains.chosen == 6, timeout=60_000)
+    assert list(bench.domain_controller.domains.solutions) == [2, 3, 4, 6]  # those found before stay
 
 
 def test_clicks_highlight_rename_merge_and_undo(opened: Any, qtbot: Any) -> None:
@@ -106,13 +108,13 @@ def test_clicks_highlight_rename_merge_and_undo(opened: Any, qtbot: Any) -> None
     full = colour_at(viewer, bench, 59, qtbot)
     assert "two or more" in dock.merge.toolTip()
     click_domain(dock, 0, qtbot)
-    assert bench.finding.selected == {0}
+    assert bench.domain_controller.highlighted == {0}
     assert colour_at(viewer, bench, 59, qtbot).max() < 0.5 * full.max()  # the others are faint
     click_domain(dock, 1, qtbot)
-    labels = bench.finding.segmentation.labels
+    labels = bench.domain_controller.segmentation.labels
     qtbot.mouseClick(dock.merge, LEFT)
-    assert bench.finding.segmentation.k == 2
-    assert dock.shown.text() == "2 domains (3 found)"
+    assert bench.domain_controller.segmentation.n_domains == 2
+    assert dock.number_label.text() == "2 domains (3 found)"
     assert np.abs(colour_at(viewer, bench, 59, qtbot) - full).max() <= 3
     assert dock.legend.topLevelItemCount() == 2
 
@@ -121,18 +123,18 @@ def test_clicks_highlight_rename_merge_and_undo(opened: Any, qtbot: Any) -> None
     field.selectAll()
     qtbot.keyClicks(field, "Layer 1")
     qtbot.keyClick(field, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: bench.finding.segmentation.names[1] == "Layer 1")
-    assert "Layer 1" in bench.scene.painter.overlays.domains.describe(59)
+    qtbot.waitUntil(lambda: bench.domain_controller.segmentation.names[1] == "Layer 1")
+    assert "Layer 1" in bench.canvas_controller.painter.overlays.domains.describe(59)
     dock.legend.topLevelItem(0).setText(NAME, "Layer 1")  # taken: refused with a reason
     qtbot.waitUntil(lambda: "called 'Layer 1' already" in dock.message.text())
     assert dock.legend.topLevelItem(0).text(NAME) != "Layer 1"
 
     qtbot.mouseClick(dock.undo, LEFT)
     qtbot.mouseClick(dock.undo, LEFT)
-    assert bench.finding.segmentation.labels is labels
+    assert bench.domain_controller.segmentation.labels is labels
     assert not dock.undo.isEnabled()
     qtbot.mouseClick(dock.redo, LEFT)
-    assert bench.finding.segmentation.k == 2
+    assert bench.domain_controller.segmentation.n_domains == 2
 
 
 def test_confidence_becomes_opacity_and_outlines_lie_over_genes(opened: Any, qtbot: Any) -> None:
@@ -145,16 +147,19 @@ def test_confidence_becomes_opacity_and_outlines_lie_over_genes(opened: Any, qtb
     assert colour_at(viewer, bench, 40, qtbot).max() < 0.7 * unsure.max()
     qtbot.mouseClick(dock.confidence, LEFT, pos=BOX)
     qtbot.mouseClick(dock.outlines, LEFT, pos=BOX)
-    overlays = bench.scene.painter.overlays
+    overlays = bench.canvas_controller.painter.overlays
     qtbot.waitUntil(lambda: overlays.outlines is not None, timeout=60_000)
-    bench.session.choose("Gene3")
-    painter = bench.scene.painter
-    qtbot.waitUntil(lambda: painter.gene_layer() is not None and painter.gene_layer().visible and not overlays.domains.visible, timeout=60_000)
+    bench.session.select_gene("Gene3")
+    painter = bench.canvas_controller.painter
+    qtbot.waitUntil(
+        lambda: painter.gene_layer() is not None and painter.gene_layer().visible and not overlays.domains.visible,
+        timeout=60_000,
+    )
     assert overlays.outlines.visible
-    assert viewer.layers.index(overlays.outlines) > viewer.layers.index(bench.scene.painter.gene_layer())
+    assert viewer.layers.index(overlays.outlines) > viewer.layers.index(bench.canvas_controller.painter.gene_layer())
     click_domain(dock, 0, qtbot)  # back to the domains
     assert overlays.domains.visible
-    assert not bench.scene.painter.gene_layer().visible
+    assert not bench.canvas_controller.painter.gene_layer().visible
     qtbot.mouseClick(dock.outlines, LEFT, pos=BOX)
     assert overlays.outlines is None
 
@@ -164,45 +169,52 @@ def test_a_graph_is_chosen_with_its_unit(opened: Any, qtbot: Any) -> None:
     assert not dock.radius.isVisible()
     assert not dock.neighbours.isVisible()
     for at, kind in enumerate([None, "knn", "radius", "delaunay", "grid"]):
-        dock.graph.setCurrentIndex(at)
-        dock.graph.activated.emit(at)
-        assert dock.graph.currentData() == kind
+        dock.graph_kind.setCurrentIndex(at)
+        dock.graph_kind.activated.emit(at)
+        assert dock.graph_kind.currentData() == kind
         assert dock.radius.isVisible() == (kind == "radius")
         assert dock.neighbours.isVisible() == (kind in ("knn", "grid"))
-    dock.graph.setCurrentIndex(2)
+    dock.graph_kind.setCurrentIndex(2)
     dock.radius.setValue(35)
     assert dock.radius.text() == "35.00 µm"
     find(bench, dock, qtbot)
-    assert bench.finding.found.provenance["graph"] == "radius of 35.0 um"
-    dock.graph.setCurrentIndex(3)
-    dock.auto.setCurrentIndex(1)
+    assert bench.domain_controller.domains.provenance["graph"] == "radius of 35.0 um"
+    dock.graph_kind.setCurrentIndex(3)
+    dock.number_mode.setCurrentIndex(1)
     qtbot.mouseClick(dock.start, LEFT)
-    qtbot.waitUntil(lambda: bench.finding.found.provenance["graph"] == "delaunay" and bench.finding.state == IDLE, timeout=60_000)
-    assert list(bench.finding.found.solutions) == [7]  # those of another graph do not stand beside
+    qtbot.waitUntil(
+        lambda: (
+            bench.domain_controller.domains.provenance["graph"] == "delaunay" and bench.domain_controller.state == IDLE
+        ),
+        timeout=60_000,
+    )
+    assert list(bench.domain_controller.domains.solutions) == [7]  # those of another graph do not stand beside
 
 
 def test_markers_and_adjacency_follow_the_domains(opened: Any, qtbot: Any) -> None:
     _, bench, dock = ready(opened, qtbot)
     find(bench, dock, qtbot)
     evidence = dock.evidence
-    assert not evidence.genes.isVisible()
-    evidence.kind.setCurrentIndex(1)
-    evidence.kind.activated.emit(1)
-    qtbot.waitUntil(lambda: evidence.genes.topLevelItemCount() > 0, timeout=30_000)
-    domains = [evidence.genes.topLevelItem(i).text(0) for i in range(evidence.genes.topLevelItemCount())]
-    assert list(dict.fromkeys(domains)) == list(bench.finding.segmentation.names)
-    assert evidence.genes.topLevelItem(0).text(2) == "measured"
+    assert not evidence.marker_tree.isVisible()
+    evidence.evidence_choice.setCurrentIndex(1)
+    evidence.evidence_choice.activated.emit(1)
+    qtbot.waitUntil(lambda: evidence.marker_tree.topLevelItemCount() > 0, timeout=30_000)
+    domains = [evidence.marker_tree.topLevelItem(i).text(0) for i in range(evidence.marker_tree.topLevelItemCount())]
+    assert list(dict.fromkeys(domains)) == list(bench.domain_controller.segmentation.names)
+    assert evidence.marker_tree.topLevelItem(0).text(2) == "measured"
     click_domain(dock, 1, qtbot)
-    assert {evidence.genes.topLevelItem(i).text(0) for i in range(evidence.genes.topLevelItemCount())} == {"Domain 2"}
-    item = evidence.genes.topLevelItem(0)
-    qtbot.mouseClick(evidence.genes.viewport(), LEFT, pos=evidence.genes.visualItemRect(item).center())
+    assert {evidence.marker_tree.topLevelItem(i).text(0) for i in range(evidence.marker_tree.topLevelItemCount())} == {
+        "Domain 2"
+    }
+    item = evidence.marker_tree.topLevelItem(0)
+    qtbot.mouseClick(evidence.marker_tree.viewport(), LEFT, pos=evidence.marker_tree.visualItemRect(item).center())
     assert bench.session.gene == item.text(1)
-    evidence.kind.setCurrentIndex(2)
-    evidence.kind.activated.emit(2)
-    assert not evidence.genes.isVisible()
+    evidence.evidence_choice.setCurrentIndex(2)
+    evidence.evidence_choice.activated.emit(2)
+    assert not evidence.marker_tree.isVisible()
     assert len(evidence.plot.ratios()) == 9
     qtbot.mouseClick(dock.undo, LEFT)
-    bench.finding.choose(2)
+    bench.domain_controller.select_solution(2)
     qtbot.waitUntil(lambda: len(evidence.plot.ratios()) == 4, timeout=60_000)
 
 
@@ -212,32 +224,32 @@ def test_a_click_splits_a_domain_and_undo_joins_it(opened: Any, qtbot: Any) -> N
     assert "one domain" in dock.split.toolTip()
     click_domain(dock, 0, qtbot)
     qtbot.mouseClick(dock.split, LEFT)
-    assert bench.finding.segmentation.names == ("Domain 1", "Domain 2", "Domain 3", "Domain 1.2")
-    assert dock.shown.text() == "4 domains (3 found)"
+    assert bench.domain_controller.segmentation.names == ("Domain 1", "Domain 2", "Domain 3", "Domain 1.2")
+    assert dock.number_label.text() == "4 domains (3 found)"
     qtbot.mouseClick(dock.undo, LEFT)
-    assert bench.finding.segmentation.k == 3
+    assert bench.domain_controller.segmentation.n_domains == 3
 
 
 def test_cancel_and_errors_are_told(opened: Any, qtbot: Any) -> None:
     _, bench, dock = ready(opened, qtbot, steps=500, seconds=0.02)
     qtbot.mouseClick(dock.start, LEFT)
     qtbot.waitUntil(lambda: dock.message.text().startswith("3 domains"), timeout=60_000)
-    assert dock.bar.maximum() == 500
+    assert dock.progress_bar.maximum() == 500
     qtbot.mouseClick(dock.cancel, LEFT)
-    qtbot.waitUntil(lambda: bench.finding.state == IDLE, timeout=60_000)
+    qtbot.waitUntil(lambda: bench.domain_controller.state == IDLE, timeout=60_000)
     assert "Cancelled" in dock.message.text()
-    assert bench.finding.found is None
-    bench.finding.find = fake_find(fail=ValueError("singular"))
+    assert bench.domain_controller.domains is None
+    bench.domain_controller.search = fake_find(fail=ValueError("singular"))
     qtbot.mouseClick(dock.start, LEFT)
-    qtbot.waitUntil(lambda: bench.finding.state == IDLE and "singular" in dock.message.text(), timeout=60_000)
+    qtbot.waitUntil(lambda: bench.domain_controller.state == IDLE and "singular" in dock.message.text(), timeout=60_000)
 
 
 def test_another_section_takes_the_domains_away(opened: Any, qtbot: Any) -> None:
     viewer, bench, dock = ready(opened, qtbot)
     find(bench, dock, qtbot)
     bench.session.open_section(small_section(40, seed=3))
-    assert bench.finding.found is None
-    assert not dock.result.isVisible()
+    assert bench.domain_controller.domains is None
+    assert not dock.result_box.isVisible()
     assert [layer.name for layer in viewer.layers] == ["cell_type"]
 
 
@@ -252,7 +264,7 @@ def test_domains_are_saved(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch:
         dock.save.click()
         qtbot.waitUntil(lambda name=name: str(tmp_path / name) in dock.message.text(), timeout=20_000)
     saved = read_h5ad(tmp_path / "out.h5ad")
-    assert list(saved.obs["domain"].cat.categories) == list(bench.finding.segmentation.names)
+    assert list(saved.obs["domain"].cat.categories) == list(bench.domain_controller.segmentation.names)
     assert set(saved.uns["domain_inclust"]["evidence"]) == {"domains", "adjacency", "markers"}
     assert (tmp_path / "out.shapes.zarr" / "shapes" / "domains").is_dir()
 
@@ -262,12 +274,18 @@ def test_the_true_search_in_the_window(opened: Any, qtbot: Any) -> None:
     bench.session.open_section(small_section(120))
     dock.tabs.setCurrentIndex(dock.titles.index("Domains"))
     dock.domains.method.setCurrentIndex(2)
-    dock.domains.auto.setCurrentIndex(1)
-    dock.domains.number.setValue(3)
+    dock.domains.number_mode.setCurrentIndex(1)
+    dock.domains.n_domains.setValue(3)
     qtbot.mouseClick(dock.domains.start, LEFT)
-    qtbot.waitUntil(lambda: bench.finding.state == IDLE and (bench.finding.found is not None or bench.finding.wrong), timeout=60_000)
-    assert bench.finding.found is not None, bench.finding.message
-    assert bench.scene.painter.overlays.domains in viewer.layers
+    qtbot.waitUntil(
+        lambda: (
+            bench.domain_controller.state == IDLE
+            and (bench.domain_controller.domains is not None or bench.domain_controller.wrong)
+        ),
+        timeout=60_000,
+    )
+    assert bench.domain_controller.domains is not None, bench.domain_controller.message
+    assert bench.canvas_controller.painter.overlays.domains in viewer.layers
 
 
 def test_closing_while_searching_lets_everything_die(make_napari_viewer: Any, qtbot: Any) -> None:
@@ -284,7 +302,10 @@ def test_closing_while_searching_lets_everything_die(make_napari_viewer: Any, qt
     plugin.dock.domains.start.click()
     thread = bench.finding._worker._thread
     qtbot.waitUntil(thread.is_alive)
-    gone = [weakref.ref(x) for x in (plugin, plugin.dock, plugin.dock.domains, bench, bench.finding, bench.scene.painter.overlays)]
+    gone = [
+        weakref.ref(x)
+        for x in (plugin, plugin.dock, plugin.dock.domains, bench, bench.finding, bench.scene.painter.overlays)
+    ]
     del plugin, bench
     viewer.close()
     del viewer
@@ -299,5 +320,7 @@ def test_a_key_switches_the_outlines(opened: Any, qtbot: Any) -> None:
     viewer.window._qt_viewer.canvas.native.setFocus()
     for on in (True, False):
         qtbot.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_O, Qt.KeyboardModifier.AltModifier)
-        qtbot.waitUntil(lambda on=on: (bench.scene.painter.overlays.outlines is not None) == on, timeout=10_000)
+        qtbot.waitUntil(
+            lambda on=on: (bench.canvas_controller.painter.overlays.outlines is not None) == on, timeout=10_000
+        )
         assert dock.outlines.isChecked() == on

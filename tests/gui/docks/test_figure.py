@@ -28,7 +28,7 @@ def figure(opened: Any, qtbot: Any) -> Any:
     viewer, bench, dock = opened
     bench.session.open_section(small_section())
     bench.session.open_reference(small_reference())
-    bench.session.set_run(FakeRun(bench.session.section, bench.session.reference))
+    bench.session.add_run(FakeRun(bench.session.section, bench.session.reference))
     dock.tabs.setCurrentIndex(dock.titles.index("Figure"))
     return viewer, bench, dock.figure
 
@@ -36,13 +36,15 @@ def figure(opened: Any, qtbot: Any) -> Any:
 def save(bench: Any, dock: Any, path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), "SVG (*.svg)"))
     qtbot.mouseClick(dock.save, LEFT)
-    qtbot.waitUntil(lambda: not bench.figures.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not bench.figure_controller.busy, timeout=20_000)
     return str(dock.message.text())
 
 
-def test_a_list_of_genes_becomes_one_figure(figure: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_of_genes_becomes_one_figure(
+    figure: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, bench, dock = figure
-    pick(dock.what, "list")
+    pick(dock.content, "list")
     assert not dock.save.isEnabled()
     assert "Type the names" in dock.save.toolTip()
     qtbot.keyClicks(dock.genes, "gene10, Gene31")
@@ -57,44 +59,48 @@ def test_a_list_of_genes_becomes_one_figure(figure: Any, qtbot: Any, tmp_path: P
     assert "log-normalised" in text
 
 
-def test_what_is_shown_with_its_limits_and_the_preview(figure: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_inclust.gui.controllers.figures import panes
+def test_what_is_shown_with_its_limits_and_the_preview(
+    figure: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_inclust.gui.controllers.figures import make_panes
 
     _, bench, dock = figure
     s = bench.session
     s.set_view("measured")
-    s.choose("Gene10")
-    s.look.set_manual(s.shown()[0], 0.25, 0.75)
-    assert panes(s, dock.wish())[0].bar == ("viridis", 0.25, 0.75, "log-normalised")
-    qtbot.mouseClick(dock.look, LEFT)
-    qtbot.waitUntil(lambda: not dock.picture.pixmap().isNull(), timeout=20_000)
-    assert dock.picture.pixmap().width() > 150
+    s.select_gene("Gene10")
+    s.look.set_manual_limits(s.displayed_values()[0], 0.25, 0.75)
+    assert make_panes(s, dock.figure_options())[0].colour_bar == ("viridis", 0.25, 0.75, "log-normalised")
+    qtbot.mouseClick(dock.preview, LEFT)
+    qtbot.waitUntil(lambda: not dock.preview_image.pixmap().isNull(), timeout=20_000)
+    assert dock.preview_image.pixmap().width() > 150
     s.set_view("difference")
-    assert panes(s, dock.wish())[0].title.startswith("Gene10 difference\nimputed - measured")
-    pick(dock.what, "cell types")
+    assert make_panes(s, dock.figure_options())[0].title.startswith("Gene10 difference\nimputed - measured")
+    pick(dock.content, "cell types")
     assert "3 pictures" not in save(bench, dock, tmp_path / "types.png", qtbot, monkeypatch)
     assert (tmp_path / "types.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_blend_stars_and_what_cannot_be_drawn(figure: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blend_stars_and_what_cannot_be_drawn(
+    figure: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, bench, dock = figure
-    pick(dock.what, "blend")
+    pick(dock.content, "blend")
     assert "The blend is empty" in dock.save.toolTip()
     bench.session.set_view("measured")
-    bench.session.choose("Gene10")
-    bench.session.put("green")
+    bench.session.select_gene("Gene10")
+    bench.session.toggle_blend_channel("green")
     assert dock.save.isEnabled()
-    pick(dock.what, "stars")
-    assert "No gene has a star" in dock.look.toolTip()
-    bench.session.star("Gene5")
-    assert dock.wish().genes == ("Gene5",)
-    pick(dock.what, "list")
+    pick(dock.content, "stars")
+    assert "No gene has a star" in dock.preview.toolTip()
+    bench.session.toggle_star("Gene5")
+    assert dock.figure_options().genes == ("Gene5",)
+    pick(dock.content, "list")
     qtbot.keyClicks(dock.genes, "Nothing")
     assert "Nothing can be neither" in save(bench, dock, tmp_path / "a.pdf", qtbot, monkeypatch)
     assert list(tmp_path.iterdir()) == []
     said = save(bench, dock, tmp_path / "absent" / "a.pdf", qtbot, monkeypatch)
     assert "does not exist" in said
-    assert np.array(bench.figures.wrong)
+    assert np.array(bench.figure_controller.is_error)
 
 
 def test_closing_while_a_figure_is_drawn_lets_everything_die(make_napari_viewer: Any, qtbot: Any) -> None:
@@ -103,17 +109,29 @@ def test_closing_while_a_figure_is_drawn_lets_everything_die(make_napari_viewer:
     bench, dock = plugin.bench, plugin.dock
     bench.session.open_section(small_section())
     bench.session.open_reference(small_reference())
-    bench.session.set_run(FakeRun(bench.session.section, bench.session.reference))
+    bench.session.add_run(FakeRun(bench.session.section, bench.session.reference))
     bench.session.set_view("measured")
     bench.session.choose("Gene10")
     dock.genes.sets.toggleButton().click()
     dock.genes.sets.text.setPlainText("Gene5, Gene6")
-    dock.genes.sets.paint.click()
+    dock.genes.sets.paint_score.click()
     dock.train.runs.toggleButton().click()
     dock.genes.compare.flicker.click()
     dock.figure.look.click()
     gone = [
-        weakref.ref(x) for x in (plugin, dock, dock.genes, dock.figure, dock.train, bench, bench.session, bench.figures, bench.restore, bench.scene.painter)
+        weakref.ref(x)
+        for x in (
+            plugin,
+            dock,
+            dock.genes,
+            dock.figure,
+            dock.train,
+            bench,
+            bench.session,
+            bench.figure_controller,
+            bench.restore,
+            bench.scene.painter,
+        )
     ]
     del plugin, bench, dock
     viewer.close()

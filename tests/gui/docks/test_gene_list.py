@@ -21,7 +21,7 @@ def trained(opened: Any, qtbot: Any) -> Any:
     viewer, bench, dock = opened
     bench.session.open_section(small_section())
     bench.session.open_reference(small_reference())
-    bench.session.set_run(FakeRun(bench.session.section, bench.session.reference))
+    bench.session.add_run(FakeRun(bench.session.section, bench.session.reference))
     dock.tabs.setCurrentIndex(dock.titles.index("Genes"))
     qtbot.wait(50)
     return viewer, bench, dock
@@ -51,8 +51,8 @@ def test_after_the_search_the_arrow_keys_paint(trained: Any, qtbot: Any) -> None
     first = bench.session.gene
     qtbot.keyClick(dock.genes.search, Qt.Key.Key_Down)
     qtbot.keyClick(dock.genes.table, Qt.Key.Key_Down)
-    qtbot.waitUntil(lambda: bench.session.gene == dock.genes.model.gene(1) != first, timeout=5_000)
-    assert bench.scene.painter.gene_layer().painted.name == bench.session.gene
+    qtbot.waitUntil(lambda: bench.session.gene == dock.genes.model.gene_at(1) != first, timeout=5_000)
+    assert bench.canvas_controller.painter.gene_layer().cell_values.name == bench.session.gene
 
 
 def test_the_painted_gene_stays_in_view_when_the_search_is_cleared(trained: Any, qtbot: Any) -> None:
@@ -70,23 +70,27 @@ def test_a_click_on_the_painted_gene_brings_it_back(trained: Any, qtbot: Any) ->
     viewer, bench, dock = trained
     find(dock, "Gene10", qtbot)
     click(dock, "Gene10", qtbot)
-    viewer.layers.remove(bench.scene.painter.gene_layer())  # by hand
+    viewer.layers.remove(bench.canvas_controller.painter.gene_layer())  # by hand
     click(dock, "Gene10", qtbot)
-    assert bench.scene.painter.gene_layer().painted.name == "Gene10"
-    bench.finding.find = fake_find()
-    bench.finding.start(3)
-    qtbot.waitUntil(lambda: bench.finding.found is not None, timeout=20_000)
-    assert not bench.scene.painter.gene_layer().visible
+    assert bench.canvas_controller.painter.gene_layer().cell_values.name == "Gene10"
+    bench.domain_controller.search = fake_find()
+    bench.domain_controller.start(3)
+    qtbot.waitUntil(lambda: bench.domain_controller.domains is not None, timeout=20_000)
+    assert not bench.canvas_controller.painter.gene_layer().visible
     dock.tabs.setCurrentIndex(dock.titles.index("Quality"))
     qtbot.wait(30)
     table = dock.quality.table
-    qtbot.mouseClick(table.viewport(), LEFT, pos=table.visualRect(dock.quality.model.index(dock.quality.model.row_of("Gene10"), 0)).center())
-    assert bench.scene.painter.gene_layer().visible
+    qtbot.mouseClick(
+        table.viewport(),
+        LEFT,
+        pos=table.visualRect(dock.quality.model.index(dock.quality.model.row_of("Gene10"), 0)).center(),
+    )
+    assert bench.canvas_controller.painter.gene_layer().visible
 
 
 def test_stars_are_there_when_the_dock_is_opened_again(trained: Any, qtbot: Any) -> None:
     viewer, bench, dock = trained
-    bench.session.star("Gene12")
+    bench.session.toggle_star("Gene12")
     around = dock
     while not isinstance(around, QDockWidget):
         around = around.parent()
@@ -100,7 +104,7 @@ def test_side_by_side_fills_the_canvas_when_cells_are_left_out(trained: Any, qtb
     viewer, _, dock = trained
     find(dock, "Gene10", qtbot)
     click(dock, "Gene10", qtbot)
-    buttons = dock.genes.compare.buttons
+    buttons = dock.genes.compare_view.view_buttons
     qtbot.mouseClick(buttons["side by side"], LEFT)
     qtbot.wait(50)
     whole = canvas.camera(viewer).zoom

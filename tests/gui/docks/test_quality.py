@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import Qt
 
-from napari_inclust.gui.controllers.reliability_controller import SPREAD, WIDTH
+from napari_inclust.gui.controllers.reliability_controller import UNCERTAINTY_INTERVAL_WIDTH, UNCERTAINTY_SPREAD
 from napari_inclust.gui.widgets.gene_table import SCORE
 
 from ..conftest import expected_colour, pixel_of, still_there
@@ -26,10 +26,10 @@ def ready(opened: Any, qtbot: Any) -> tuple[Any, Any, Any]:
     i = dock.titles.index("Quality")
     assert not dock.tabs.isTabEnabled(i)
     assert "Train first" in dock.tabs.tabToolTip(i)
-    bench.session.set_run(FakeRun(bench.session.section, bench.session.reference))
+    bench.session.add_run(FakeRun(bench.session.section, bench.session.reference))
     qtbot.mouseClick(dock.tabs.tabBar(), LEFT, pos=dock.tabs.tabBar().tabRect(i).center())
     assert dock.tabs.currentIndex() == i
-    qtbot.waitUntil(lambda: bench.judging.cells is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: bench.reliability_controller.cell_reliability is not None, timeout=10_000)
     return viewer, bench, dock.quality
 
 
@@ -46,12 +46,18 @@ def row(dock: Any, gene: str) -> list[str]:
 
 
 def known(bench: Any, gene: str, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: bench.judging.about is not None and bench.judging.about.imputed.name == gene, timeout=5000)
+    qtbot.waitUntil(
+        lambda: (
+            bench.reliability_controller.gene_interval is not None
+            and bench.reliability_controller.gene_interval.imputed.name == gene
+        ),
+        timeout=5000,
+    )
 
 
 def test_true_and_foreseen_scores_are_told_apart(opened: Any, qtbot: Any) -> None:
     _, bench, dock = ready(opened, qtbot)
-    foreseen = bench.judging.genes.table["predicted_pcc"]
+    foreseen = bench.reliability_controller.gene_reliability.table["predicted_pcc"]
     assert row(dock, "Gene4") == ["Gene4", "measured", "-0.20", "0.20", "0.10", "-", ""]
     assert row(dock, "Gene31")[1:4] == ["imputed", f"~{foreseen['Gene31']:.2f}", "-"]
     assert row(dock, "Gene30")[2] == "not foreseen"
@@ -72,7 +78,7 @@ def test_the_genes_table_and_the_layer_carry_the_foreseen_score(opened: Any, qtb
     text = genes.model.data(genes.model.index(r, SCORE))
     assert text.startswith("~0.")
     click_gene(dock, "Gene31", qtbot)
-    layer = bench.scene.painter.gene_layer()
+    layer = bench.canvas_controller.painter.gene_layer()
     assert layer.name == f"Gene31 · imputed (score {text} foreseen)"
     assert layer.contrast_limits[0] == 0
 
@@ -80,88 +86,96 @@ def test_the_genes_table_and_the_layer_carry_the_foreseen_score(opened: Any, qtb
 def test_a_click_paints_and_scatters_measured_against_imputed(opened: Any, qtbot: Any) -> None:
     _, bench, dock = ready(opened, qtbot)
     click_gene(dock, "Gene10", qtbot)
-    assert bench.scene.painter.gene_layer().painted.name == "Gene10"
+    assert bench.canvas_controller.painter.gene_layer().cell_values.name == "Gene10"
     known(bench, "Gene10", qtbot)
-    assert dock.plot.isVisible()
-    assert dock.plot.count() == 60
-    assert "held out (score" in dock.about.text()
+    assert dock.scatter_plot.isVisible()
+    assert dock.scatter_plot.point_count() == 60
+    assert "held out (score" in dock.gene_message.text()
     click_gene(dock, "Gene31", qtbot)
     known(bench, "Gene31", qtbot)
-    assert not dock.plot.isVisible()
-    assert "was not measured" in dock.about.text()
+    assert not dock.scatter_plot.isVisible()
+    assert "was not measured" in dock.gene_message.text()
 
 
 def test_calibration_by_stratum(opened: Any, qtbot: Any) -> None:
     _, bench, dock = ready(opened, qtbot)
-    text = dock.calibration.text()
+    text = dock.calibration_label.text()
     assert "90.2 % of 24,000 held-out values lie inside their 90 % interval" in text
     assert text.count("<tr>") == 5
     assert "91.0 %" in text
-    assert dock.coverage is None
-    qtbot.mouseClick(dock.intervals.toggleButton(), LEFT)
-    assert sorted(dock.coverage.shares()[:, 1]) == sorted(bench.judging.calibration.coverage["coverage"][1:])
-    assert dock.coverage.isVisible()
+    assert dock.calibration_plot is None
+    qtbot.mouseClick(dock.calibration_box.toggleButton(), LEFT)
+    assert sorted(dock.calibration_plot.shares()[:, 1]) == sorted(
+        bench.reliability_controller.calibration.coverage["coverage"][1:]
+    )
+    assert dock.calibration_plot.isVisible()
 
 
 def test_uncertainty_is_a_layer_of_its_own(opened: Any, qtbot: Any) -> None:
     viewer, bench, dock = ready(opened, qtbot)
     click_gene(dock, "Gene31", qtbot)
     known(bench, "Gene31", qtbot)
-    for what, value in ((SPREAD, 0.25), (WIDTH, 1.5)):
+    for what, value in ((UNCERTAINTY_SPREAD, 0.25), (UNCERTAINTY_INTERVAL_WIDTH, 1.5)):
         at = dock.uncertainty.findData(what)
         dock.uncertainty.setCurrentIndex(at)
         dock.uncertainty.activated.emit(at)
-        layer = bench.scene.painter.overlays.uncertainty
+        layer = bench.canvas_controller.painter.overlays.uncertainty
         assert layer in viewer.layers
         assert dock.uncertainty.currentText() in layer.name
-        assert np.allclose(layer.painted.values, value)
+        assert np.allclose(layer.cell_values.values, value)
     click_gene(dock, "Gene32", qtbot)
     known(bench, "Gene32", qtbot)
     assert layer.name == "Gene32 · width of the 90 % interval"
     dock.uncertainty.setCurrentIndex(0)
     dock.uncertainty.activated.emit(0)
-    assert bench.scene.painter.overlays.uncertainty is None
+    assert bench.canvas_controller.painter.overlays.uncertainty is None
     assert layer not in viewer.layers
 
 
 def test_cells_below_the_trust_are_grey(opened: Any, qtbot: Any) -> None:
     viewer, bench, dock = ready(opened, qtbot)
     click_gene(dock, "Gene31", qtbot)
-    layer, xy = bench.scene.painter.gene_layer(), bench.session.section.xy
-    dock.fade.setValue(50)
-    assert "30 of 60 cells faded" in dock.faded.text()
+    layer, xy = bench.canvas_controller.painter.gene_layer(), bench.session.section.xy
+    dock.fade_below.setValue(50)
+    assert "30 of 60 cells faded" in dock.faded_label.text()
     doubtful, trusted = pixel_of(viewer, xy[3, 1], xy[3, 0], qtbot), pixel_of(viewer, xy[50, 1], xy[50, 0], qtbot)
     assert np.ptp(doubtful) <= 3
     assert 20 < doubtful.max() < 90  # grey, and not nothing
-    assert np.abs(trusted - expected_colour(layer, layer.painted.values[50])).max() <= 3
+    assert np.abs(trusted - expected_colour(layer, layer.cell_values.values[50])).max() <= 3
     bench.session.set_view("side by side")
     click_gene(dock, "Gene10", qtbot)
-    assert bench.scene.painter.overlays.grey is None
-    dock.fade.setValue(0)
+    assert bench.canvas_controller.painter.overlays.grey_layer is None
+    dock.fade_below.setValue(0)
     click_gene(dock, "Gene31", qtbot)
-    layer = bench.scene.painter.gene_layer()
-    assert np.abs(pixel_of(viewer, xy[3, 1], xy[3, 0], qtbot) - expected_colour(layer, layer.painted.values[3])).max() <= 3
+    layer = bench.canvas_controller.painter.gene_layer()
+    assert (
+        np.abs(pixel_of(viewer, xy[3, 1], xy[3, 0], qtbot) - expected_colour(layer, layer.cell_values.values[3])).max()
+        <= 3
+    )
 
 
 def test_cells_are_faded_by_the_width_of_their_interval(opened: Any, qtbot: Any) -> None:
     _, bench, dock = ready(opened, qtbot)
-    bench.session.run.interval = lambda imputed: (imputed.values - np.linspace(0, 1, 60, dtype=np.float32), imputed.values)
+    bench.session.run.interval = lambda imputed: (
+        imputed.values - np.linspace(0, 1, 60, dtype=np.float32),
+        imputed.values,
+    )
     click_gene(dock, "Gene31", qtbot)
     known(bench, "Gene31", qtbot)
-    dock.fade.setValue(50)
-    assert "trust 0.50" in dock.faded.text()
+    dock.fade_below.setValue(50)
+    assert "trust 0.50" in dock.faded_label.text()
     at = dock.fade_by.findData("value")
     dock.fade_by.setCurrentIndex(at)
     dock.fade_by.activated.emit(at)
-    assert dock.faded.text() == "sureness 0.50: 30 of 60 cells faded"
-    assert bench.judging.faded()[30:].all()
+    assert dock.faded_label.text() == "sureness 0.50: 30 of 60 cells faded"
+    assert bench.reliability_controller.faded_cells()[30:].all()
     bench.session.run.interval = lambda imputed: (imputed.values - 1, imputed.values)
     click_gene(dock, "Gene32", qtbot)
     known(bench, "Gene32", qtbot)
-    assert dock.faded.text() == "sureness 0.50: 60 of 60 cells faded"
-    bench.session.choose("Gene2")  # measured in the section alone: it has no interval
-    qtbot.waitUntil(lambda: bench.judging.about is None, timeout=5000)
-    assert dock.faded.text() == "no cell is faded: the interval of the gene is not known"
+    assert dock.faded_label.text() == "sureness 0.50: 60 of 60 cells faded"
+    bench.session.select_gene("Gene2")  # measured in the section alone: it has no interval
+    qtbot.waitUntil(lambda: bench.reliability_controller.gene_interval is None, timeout=5000)
+    assert dock.faded_label.text() == "no cell is faded: the interval of the gene is not known"
 
 
 def test_a_failing_judgement_is_told_and_breaks_nothing(opened: Any, qtbot: Any, monkeypatch: Any) -> None:
@@ -169,24 +183,26 @@ def test_a_failing_judgement_is_told_and_breaks_nothing(opened: Any, qtbot: Any,
     monkeypatch.setattr(FakeRun, "calibration", property(lambda self: 1 / 0))
     bench.session.open_section(small_section())
     bench.session.open_reference(small_reference())
-    bench.session.set_run(FakeRun(bench.session.section, bench.session.reference))
-    qtbot.waitUntil(lambda: bench.judging.wrong, timeout=5000)
+    bench.session.add_run(FakeRun(bench.session.section, bench.session.reference))
+    qtbot.waitUntil(lambda: bench.reliability_controller.is_error, timeout=5000)
     assert "ZeroDivisionError" in dock.quality.message.text()
-    assert not dock.quality.fade.isEnabled()
-    assert bench.scene.painter.gene_layer() is not None
+    assert not dock.quality.fade_below.isEnabled()
+    assert bench.canvas_controller.painter.gene_layer() is not None
 
 
-def test_a_new_run_forgets_the_old_trust_and_closing_frees_everything(make_napari_viewer: Any, qtbot: Any, monkeypatch: Any) -> None:
+def test_a_new_run_forgets_the_old_trust_and_closing_frees_everything(
+    make_napari_viewer: Any, qtbot: Any, monkeypatch: Any
+) -> None:
     viewer = make_napari_viewer(show=True)
     plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "Quality")[1]
     bench = plugin.bench
     bench.session.open_section(small_section())
     bench.session.open_reference(small_reference())
-    bench.session.set_run(FakeRun(bench.session.section, bench.session.reference))
+    bench.session.add_run(FakeRun(bench.session.section, bench.session.reference))
     judging = weakref.proxy(bench.judging)
     qtbot.waitUntil(lambda: judging.cells is not None)
     monkeypatch.setattr(FakeRun, "gene_trust", property(lambda self: time.sleep(0.3)))
-    bench.session.set_run(FakeRun(bench.session.section, bench.session.reference))
+    bench.session.add_run(FakeRun(bench.session.section, bench.session.reference))
     assert bench.judging.genes is None
     assert bench.session.foreseen is None
     gone = [weakref.ref(x) for x in (plugin, bench, bench.judging, bench.session)]

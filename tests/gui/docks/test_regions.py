@@ -13,13 +13,13 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QLineEdit
 
-from napari_inclust.gui.controllers.regions import REST, SELECTED
+from napari_inclust.gui.controllers.regions import REST_GROUP, SELECTED_GROUP
 from napari_inclust.gui.docks.regions import RegionsDock
-from napari_inclust.gui.state.generated import Made
+from napari_inclust.gui.state.generated import GeneratedFeatures
 from napari_inclust.gui.theme import theme_colours
 from napari_inclust.paint.layers import canvas
 from napari_inclust.paint.values import GENERATED, CellValues
-from napari_inclust.spatial.regions import Region, named
+from napari_inclust.spatial.regions import Region, with_unique_names
 
 from ..conftest import pixel_of, still_there
 from ..fakes import FakeRun, small_reference, small_section
@@ -41,63 +41,74 @@ def ready(opened: Any, qtbot: Any) -> tuple[Any, Any, RegionsDock]:
 
 
 def drawn(bench: Any, qtbot: Any, n: int) -> None:
-    qtbot.waitUntil(lambda: len(bench.regions.items) == n and bench.regions.facts is not None and len(bench.regions.facts.regions) == n, timeout=5000)
+    qtbot.waitUntil(
+        lambda: (
+            len(bench.region_controller.regions) == n
+            and bench.region_controller.statistics is not None
+            and len(bench.region_controller.statistics.regions) == n
+        ),
+        timeout=5000,
+    )
 
 
 def save(bench: Any, button: Any, path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: Any) -> None:
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(path), ""))
     qtbot.mouseClick(button, LEFT)
-    qtbot.waitUntil(lambda: str(path) in bench.regions.message or bench.regions.wrong, timeout=20_000)
-    assert not bench.regions.wrong, bench.regions.message
+    qtbot.waitUntil(
+        lambda: str(path) in bench.region_controller.message or bench.region_controller.is_error, timeout=20_000
+    )
+    assert not bench.region_controller.is_error, bench.region_controller.message
 
 
 def test_a_rectangle_and_a_polygon_are_drawn_named_and_counted(opened: Any, qtbot: Any) -> None:
     viewer, bench, dock = ready(opened, qtbot)
     assert "Draw a region first" in dock.save.toolTip()
-    qtbot.mouseClick(dock.tools["rectangle"], LEFT)
+    qtbot.mouseClick(dock.tool_buttons["rectangle"], LEFT)
     layer = viewer.layers["regions"]
     assert viewer.layers.selection.active is layer
     drag(viewer, [(-12.0, -12.0), (30.0, 152.0)], qtbot)
     drawn(bench, qtbot, 1)
-    assert [dock.list.topLevelItem(0).text(i) for i in (0, 1)] == ["region 1", "16"]
-    area = float(dock.list.topLevelItem(0).text(2))
+    assert [dock.region_list.topLevelItem(0).text(i) for i in (0, 1)] == ["region 1", "16"]
+    area = float(dock.region_list.topLevelItem(0).text(2))
     assert area == pytest.approx(42 * 164 / 1e6, rel=0.03)  # square millimetres
-    assert float(dock.list.topLevelItem(0).text(3).replace(",", "")) == pytest.approx(16 / area, rel=0.01)
+    assert float(dock.region_list.topLevelItem(0).text(3).replace(",", "")) == pytest.approx(16 / area, rel=0.01)
     assert layer.features["name"].tolist() == ["region 1"]
 
-    qtbot.mouseClick(dock.tools["polygon"], LEFT)
-    assert not dock.tools["rectangle"].isChecked()
+    qtbot.mouseClick(dock.tool_buttons["polygon"], LEFT)
+    assert not dock.tool_buttons["rectangle"].isChecked()
     for y, x in ((50.0, -12.0), (50.0, 152.0), (90.0, 152.0), (90.0, -12.0)):
         click(viewer, y, x, qtbot)
         qtbot.wait(350)
     qtbot.mouseDClick(native(viewer), LEFT, pos=at(viewer, 90.0, -12.0))
     drawn(bench, qtbot, 2)
-    assert [r.name for r in bench.regions.items] == ["region 1", "region 2"]
-    assert bench.regions.facts.counts["cells"].tolist() == [16, 16]
-    qtbot.mouseClick(dock.tools["polygon"], LEFT)
+    assert [r.name for r in bench.region_controller.regions] == ["region 1", "region 2"]
+    assert bench.region_controller.statistics.sizes["cells"].tolist() == [16, 16]
+    qtbot.mouseClick(dock.tool_buttons["polygon"], LEFT)
     assert str(layer.mode) == "pan_zoom"
-    left = bench.regions.items[0].corners[:, 0].min()
+    left = bench.region_controller.regions[0].corners[:, 0].min()
     whole = canvas.camera(viewer).zoom
     canvas.camera(viewer).zoom = 20 * whole  # the line is then some pixels wide
     wide = pixel_of(viewer, 10.0, left, qtbot)
-    assert np.abs(wide - np.array([int(theme_colours()[1][i : i + 2], 16) for i in (1, 3, 5)])).max() <= 12  # its side, in the colour of the text
+    assert (
+        np.abs(wide - np.array([int(theme_colours()[1][i : i + 2], 16) for i in (1, 3, 5)])).max() <= 12
+    )  # its side, in the colour of the text
     canvas.camera(viewer).zoom = whole
 
-    dock.list.editItem(dock.list.topLevelItem(1), 0)
-    field = dock.list.findChild(QLineEdit)
+    dock.region_list.editItem(dock.region_list.topLevelItem(1), 0)
+    field = dock.region_list.findChild(QLineEdit)
     field.selectAll()
     qtbot.keyClicks(field, "tumour")
     qtbot.keyClick(field, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: bench.regions.items[1].name == "tumour", timeout=3000)
+    qtbot.waitUntil(lambda: bench.region_controller.regions[1].name == "tumour", timeout=3000)
     assert layer.features["name"].tolist() == ["region 1", "tumour"]
-    dock.list.topLevelItem(1).setText(0, "region 1")
+    dock.region_list.topLevelItem(1).setText(0, "region 1")
     qtbot.waitUntil(lambda: "taken" in dock.message.text(), timeout=3000)
     drawn(bench, qtbot, 2)
-    dock.list.setCurrentItem(dock.list.topLevelItem(1))
+    dock.region_list.setCurrentItem(dock.region_list.topLevelItem(1))
     qtbot.mouseClick(dock.select, LEFT)
-    assert (bench.selection.now.n, bench.selection.now.name) == (16, "tumour")
+    assert (bench.selected_cells.current.n_cells, bench.selected_cells.current.name) == (16, "tumour")
     qtbot.mouseClick(dock.delete, LEFT)
-    assert [r.name for r in bench.regions.items] == ["region 1"]
+    assert [r.name for r in bench.region_controller.regions] == ["region 1"]
     assert len(layer.data) == 1
 
 
@@ -105,12 +116,12 @@ def test_regions_say_what_they_are_made_of_and_what_they_express(opened: Any, qt
     _, bench, dock = ready(opened, qtbot)
     s = bench.session
     s.open_reference(small_reference())
-    s.set_run(FakeRun(s.section, s.reference))
-    bench.regions.add([Region("top", TOP), Region("rest", LOWER)])
+    s.add_run(FakeRun(s.section, s.reference))
+    bench.region_controller.add([Region("top", TOP), Region("rest", LOWER)])
     drawn(bench, qtbot, 2)
-    assert bench.regions.facts.composition.loc["top"].tolist() == [5, 6, 5]  # glia, neuron, vessel
+    assert bench.region_controller.statistics.category_counts.loc["top"].tolist() == [5, 6, 5]  # glia, neuron, vessel
     assert len(dock.plot.bars) == 3
-    assert "neuron" in dock.names.text()
+    assert "neuron" in dock.category_legend.text()
     qtbot.keyClicks(dock.genes, "Gene5, Gene3")
     popup = dock.genes.completer().popup()
     qtbot.waitUntil(popup.isVisible, timeout=5000)
@@ -123,39 +134,46 @@ def test_regions_say_what_they_are_made_of_and_what_they_express(opened: Any, qt
     dock.genes.clear()
     qtbot.keyClicks(dock.genes, "Gene5, Gene30")
     qtbot.keyClick(dock.genes, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: bench.regions.facts is not None and len(bench.regions.facts.expression) == 4, timeout=5000)
+    qtbot.waitUntil(
+        lambda: (
+            bench.region_controller.statistics is not None and len(bench.region_controller.statistics.expression) == 4
+        ),
+        timeout=5000,
+    )
     assert [[dock.table.text(i, j) for j in range(3)] for i in range(4)] == [
         ["Gene5", "measured", "top"],
         ["Gene5", "measured", "rest"],
         ["Gene30", "imputed", "top"],
         ["Gene30", "imputed", "rest"],
     ]
-    assert float(dock.table.text(0, 3)) == pytest.approx(s.values_of("Gene5", imputed=False).values[:16].mean(), rel=0.01)
+    assert float(dock.table.text(0, 3)) == pytest.approx(
+        s.values_of("Gene5", imputed=False).values[:16].mean(), rel=0.01
+    )
     assert float(dock.table.text(2, 3)) == pytest.approx(s.run.impute("Gene30").values[:16].mean(), rel=0.01)
-    s.choose("Gene7")
-    qtbot.mouseClick(dock.shown, LEFT)
-    assert bench.regions.genes == ("Gene5", "Gene30", "Gene7")
+    s.select_gene("Gene7")
+    qtbot.mouseClick(dock.add_shown, LEFT)
+    assert bench.region_controller.genes == ("Gene5", "Gene30", "Gene7")
 
 
 def test_a_is_compared_with_b(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, bench, dock = ready(opened, qtbot)
-    s, compare = bench.session, dock.compare
+    s, compare = bench.session, dock.comparison
     assert not compare.start.isEnabled()
     s.open_reference(small_reference())
-    s.set_run(FakeRun(s.section, s.reference))
-    bench.regions.add([Region("top", TOP)])
-    bench.regions.set_genes(["Gene30"])
+    s.add_run(FakeRun(s.section, s.reference))
+    bench.region_controller.add([Region("top", TOP)])
+    bench.region_controller.set_genes(["Gene30"])
     drawn(bench, qtbot, 1)
-    assert (compare.a.currentData(), compare.b.currentData()) == ("top", REST)
+    assert (compare.group_a.currentData(), compare.group_b.currentData()) == ("top", REST_GROUP)
     qtbot.mouseClick(compare.start, LEFT)
-    qtbot.waitUntil(lambda: bench.regions.comparison is not None, timeout=10_000)
-    table = bench.regions.comparison
+    qtbot.waitUntil(lambda: bench.region_controller.comparison is not None, timeout=10_000)
+    table = bench.region_controller.comparison
     assert len(table) == len(s.section.genes) + 1
     assert table.set_index("gene").loc["Gene30", "kind"] == "imputed"
     assert compare.table.text(0, 0) == "Gene30"  # the fake's values grow with the row
-    assert "not independent" in dock.compare.said.text()
-    assert "A is top, B is all other cells" in dock.compare.said.text()
-    assert "do not report" in dock.compare.said.text()
+    assert "not independent" in dock.comparison.summary.text()
+    assert "A is top, B is all other cells" in dock.comparison.summary.text()
+    assert "do not report" in dock.comparison.summary.text()
     save(bench, compare.save, tmp_path / "ab.csv", monkeypatch, qtbot)
     written = pd.read_csv(tmp_path / "ab.csv").set_index("gene")
     assert written.loc["Gene30", "imputed"]
@@ -164,8 +182,8 @@ def test_a_is_compared_with_b(opened: Any, qtbot: Any, tmp_path: Path, monkeypat
     assert written.loc["Gene1", ["se", "direction", "p_plain"]].isna().all()
     assert written.loc["Gene30", "mean_a"] == pytest.approx(s.run.impute("Gene30").values[:16].mean(), rel=1e-4)
 
-    bench.selection.select(np.arange(60) < 20, "some")
-    compare.b.setCurrentIndex(compare.b.findData(SELECTED))
+    bench.selected_cells.select(np.arange(60) < 20, "some")
+    compare.group_b.setCurrentIndex(compare.group_b.findData(SELECTED_GROUP))
     qtbot.mouseClick(compare.start, LEFT)
     assert "16 cells are in both top and selected cells" in compare.message.text()
     rect = compare.table.visualRect(compare.table.model().index(0, 0))
@@ -173,14 +191,16 @@ def test_a_is_compared_with_b(opened: Any, qtbot: Any, tmp_path: Path, monkeypat
     assert s.gene == "Gene30"
 
 
-def test_regions_are_saved_as_tables_polygons_and_a_column_and_loaded(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_regions_are_saved_as_tables_polygons_and_a_column_and_loaded(
+    opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from anndata import read_h5ad
 
     _, bench, dock = ready(opened, qtbot)
-    bench.regions.add([Region("top", TOP), Region("rest", LOWER)])
-    bench.regions.set_genes(["Gene5"])
+    bench.region_controller.add([Region("top", TOP), Region("rest", LOWER)])
+    bench.region_controller.set_genes(["Gene5"])
     drawn(bench, qtbot, 2)
-    qtbot.waitUntil(lambda: len(bench.regions.facts.expression) == 2, timeout=3000)
+    qtbot.waitUntil(lambda: len(bench.region_controller.statistics.expression) == 2, timeout=3000)
     save(bench, dock.save, tmp_path / "regions.csv", monkeypatch, qtbot)
     table = pd.read_csv(tmp_path / "regions.csv")
     line = table[(table["region"] == "top") & (table["fact"] == "area_um2")].iloc[0]
@@ -195,56 +215,63 @@ def test_regions_are_saved_as_tables_polygons_and_a_column_and_loaded(opened: An
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: (str(tmp_path / "regions.geojson"), ""))
     qtbot.mouseClick(dock.load, LEFT)
     drawn(bench, qtbot, 4)
-    assert [r.name for r in bench.regions.items] == ["top", "rest", "top 2", "rest 2"]
+    assert [r.name for r in bench.region_controller.regions] == ["top", "rest", "top 2", "rest 2"]
     (tmp_path / "bad.geojson").write_text("nothing")
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: (str(tmp_path / "bad.geojson"), ""))
     qtbot.mouseClick(dock.load, LEFT)
     assert "not GeoJSON" in dock.message.text()
-    assert len(bench.regions.items) == 4
+    assert len(bench.region_controller.regions) == 4
 
 
-def test_a_write_that_fails_says_so_and_keeps_the_regions(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_fails_says_so_and_keeps_the_regions(
+    opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, bench, dock = ready(opened, qtbot)
-    bench.regions.add([Region("top", TOP)])
+    bench.region_controller.add([Region("top", TOP)])
     drawn(bench, qtbot, 1)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(tmp_path / "no" / "regions.csv"), ""))
     qtbot.mouseClick(dock.save, LEFT)
     qtbot.waitUntil(lambda: "does not exist" in dock.message.text(), timeout=5000)
-    assert len(bench.regions.items) == 1
+    assert len(bench.region_controller.regions) == 1
 
 
 def test_moved_and_removed_shapes_are_counted_anew_and_a_removed_layer_comes_back(opened: Any, qtbot: Any) -> None:
     viewer, bench, dock = ready(opened, qtbot)
-    bench.regions.add([Region("top", TOP), Region("rest", LOWER)])
+    bench.region_controller.add([Region("top", TOP), Region("rest", LOWER)])
     drawn(bench, qtbot, 2)
     layer = viewer.layers["regions"]
     layer.data = [layer.data[0] + [42.0, 0.0], layer.data[1]]  # as a drag does
-    qtbot.waitUntil(lambda: bench.regions.items[0].corners[0, 1] == pytest.approx(30.0), timeout=3000)
-    qtbot.waitUntil(lambda: bench.regions.facts is not None and bench.regions.facts.masks[0][16], timeout=3000)
+    qtbot.waitUntil(lambda: bench.region_controller.regions[0].corners[0, 1] == pytest.approx(30.0), timeout=3000)
+    qtbot.waitUntil(
+        lambda: bench.region_controller.statistics is not None and bench.region_controller.statistics.masks[0][16],
+        timeout=3000,
+    )
     layer.selected_data = {0}
     layer.remove_selected()
     drawn(bench, qtbot, 1)
-    assert bench.regions.items[0].name == "rest"
+    assert bench.region_controller.regions[0].name == "rest"
     viewer.layers.remove(layer)
     qtbot.wait(30)
-    assert [r.name for r in bench.regions.items] == ["rest"]  # not lost
-    qtbot.mouseClick(dock.tools["rectangle"], LEFT)
+    assert [r.name for r in bench.region_controller.regions] == ["rest"]  # not lost
+    qtbot.mouseClick(dock.tool_buttons["rectangle"], LEFT)
     assert len(viewer.layers["regions"].data) == 1
     drag(viewer, [(-12.0, -12.0), (10.0, 152.0)], qtbot)
     drawn(bench, qtbot, 2)
     bench.session.open_section(small_section(40, seed=3))
-    assert bench.regions.items == ()
+    assert bench.region_controller.regions == ()
     assert "regions" not in viewer.layers
 
 
 def test_a_deleted_region_is_not_replaced_by_what_it_was_compared_with(opened: Any, qtbot: Any) -> None:
     _, bench, dock = ready(opened, qtbot)
-    bench.regions.add([Region("top", TOP), Region("rest", LOWER), Region("third", TOP + np.array([0.0, 90.0]))])
+    bench.region_controller.add(
+        [Region("top", TOP), Region("rest", LOWER), Region("third", TOP + np.array([0.0, 90.0]))]
+    )
     drawn(bench, qtbot, 3)
-    a, b = dock.compare.a, dock.compare.b
+    a, b = dock.comparison.group_a, dock.comparison.group_b
     for box, name in ((a, "top"), (b, "rest")):
         pick(box, name, qtbot)
-    dock.list.setCurrentItem(dock.list.topLevelItem(0))
+    dock.region_list.setCurrentItem(dock.region_list.topLevelItem(0))
     qtbot.mouseClick(dock.delete, LEFT)
     drawn(bench, qtbot, 2)
     assert (a.currentText(), b.currentText()) == ("third", "rest")
@@ -252,7 +279,15 @@ def test_a_deleted_region_is_not_replaced_by_what_it_was_compared_with(opened: A
 
 def test_names_are_never_empty_and_never_twice() -> None:
     names = ["", "tumour", "tumour", "region 1", "region 1", "tumour 2", " "]
-    assert [r.name for r in named([Region(n, TOP) for n in names])] == ["region 1", "tumour", "tumour 2", "region 2", "region 3", "tumour 3", "region 4"]
+    assert [r.name for r in with_unique_names([Region(n, TOP) for n in names])] == [
+        "region 1",
+        "tumour",
+        "tumour 2",
+        "region 2",
+        "region 3",
+        "tumour 3",
+        "region 4",
+    ]
 
 
 def test_everything_of_the_regions_dies_with_the_viewer(make_napari_viewer: Any, qtbot: Any) -> None:
@@ -271,34 +306,45 @@ def test_everything_of_the_regions_dies_with_the_viewer(make_napari_viewer: Any,
     assert still_there(gone, qtbot) == []
 
 
-def test_generated_features_are_counted_and_saved_but_not_tested(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_generated_features_are_counted_and_saved_but_not_tested(
+    opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, bench, dock = ready(opened, qtbot)
     section, unit = bench.session.section, "log1p of normalised protein"
-    values = CellValues("CD8 (protein)", np.linspace(0, 2, section.n_cells, dtype=np.float32), GENERATED, score=0.5, unit=unit)
-    bench.session.set_generated(Made(section, "protein", {values.name: values}, None, None))
-    bench.regions.add([Region("top", TOP)])
+    values = CellValues(
+        "CD8 (protein)", np.linspace(0, 2, section.n_cells, dtype=np.float32), GENERATED, score=0.5, unit=unit
+    )
+    bench.session.set_generated(GeneratedFeatures(section, "protein", {values.name: values}, None, None))
+    bench.region_controller.add([Region("top", TOP)])
     qtbot.keyClicks(dock.genes, "CD8 (protein), Gene5 Gene6")
     qtbot.keyClick(dock.genes, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: bench.regions.facts is not None and len(bench.regions.facts.expression) == 3, timeout=20_000)
-    row = bench.regions.facts.expression.set_index("gene").loc["CD8 (protein)"]
+    qtbot.waitUntil(
+        lambda: (
+            bench.region_controller.statistics is not None and len(bench.region_controller.statistics.expression) == 3
+        ),
+        timeout=20_000,
+    )
+    row = bench.region_controller.statistics.expression.set_index("gene").loc["CD8 (protein)"]
     assert (row["kind"], row["imputed"], row["unit"]) == (GENERATED, True, unit)
     assert row["mean"] == pytest.approx(float(values.values[:16].mean()), rel=1e-5)
-    qtbot.mouseClick(dock.compare.start, LEFT)
-    qtbot.waitUntil(lambda: bench.regions.comparison is not None, timeout=20_000)
-    table = bench.regions.comparison.set_index("gene")
+    qtbot.mouseClick(dock.comparison.start, LEFT)
+    qtbot.waitUntil(lambda: bench.region_controller.comparison is not None, timeout=20_000)
+    table = bench.region_controller.comparison.set_index("gene")
     assert len(table) == 25
     assert np.isnan(table.loc["CD8 (protein)", "p"])
-    assert table.loc["CD8 (protein)", "difference"] == pytest.approx(float(values.values[:16].mean() - values.values[16:].mean()), rel=1e-5)
+    assert table.loc["CD8 (protein)", "difference"] == pytest.approx(
+        float(values.values[:16].mean() - values.values[16:].mean()), rel=1e-5
+    )
     assert table.drop(index="CD8 (protein)")["p"].notna().all()
-    assert "CD8 (protein): means only, no p." in dock.compare.said.text()
+    assert "CD8 (protein): means only, no p." in dock.comparison.summary.text()
     save(bench, dock.save, tmp_path / "regions.csv", monkeypatch, qtbot)
     saved = pd.read_csv(tmp_path / "regions.csv")
     assert set(saved[(saved["of"] == "CD8 (protein)") & (saved["fact"] == "mean")]["unit"]) == {unit}
     main, written = opened[2], []
-    assert main.save.made.isEnabled()
-    monkeypatch.setattr(Made, "write", lambda made, path: written.append(path) or f"written to {path}")
+    assert main.export.save_generated.isEnabled()
+    monkeypatch.setattr(GeneratedFeatures, "write", lambda made, path: written.append(path) or f"written to {path}")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(tmp_path / "made.h5ad"), ""))
     main.tabs.setCurrentIndex(main.titles.index("Export"))
-    qtbot.mouseClick(main.save.made, LEFT)
-    qtbot.waitUntil(lambda: main.save.message.text() == f"written to {tmp_path / 'made.h5ad'}", timeout=20_000)
+    qtbot.mouseClick(main.export.save_generated, LEFT)
+    qtbot.waitUntil(lambda: main.export.message.text() == f"written to {tmp_path / 'made.h5ad'}", timeout=20_000)
     assert written == [tmp_path / "made.h5ad"]

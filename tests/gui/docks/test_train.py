@@ -13,11 +13,11 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel
 
 from napari_inclust.errors import ConfigError
-from napari_inclust.gui.controllers.training import DONE, STOPPED, real_steps
+from napari_inclust.gui.controllers.training import DONE, STOPPED, train_and_impute
 from napari_inclust.gui.views.config_form import ConfigForm
 from napari_inclust.io.demo import demo_reference, demo_section
 from napari_inclust.training.config import PRESETS, Config
-from napari_inclust.utils.progress import stage
+from napari_inclust.utils.progress import progress_stage
 
 from ..conftest import expected_colour, pixel_of
 from ..fakes import FakeEpoch, small_reference, small_section
@@ -62,34 +62,44 @@ def test_changes_reach_the_config_and_mistakes_say_what_is_expected(qtbot: Any) 
 
 def test_true_core_end_to_end_and_the_window_never_freezes(real_core: None, opened: Any, qtbot: Any) -> None:
     viewer, bench, dock = opened
-    bench.training.steps = real_steps
+    bench.training_controller.train = train_and_impute
     s = bench.session
     s.open_section(demo_section())
     s.open_reference(demo_reference(), "cell_type")
     dock.tabs.setCurrentIndex(1)
     for setting, value in (("epochs", 6), ("steps", 8), ("members", 2), ("threads", 1)):
-        dock.train.form.controls[setting].setValue(value)
+        dock.train.config_form.controls[setting].setValue(value)
     beats: list[float] = []
     timer = QTimer()
     timer.setInterval(10)
     timer.timeout.connect(lambda: beats.append(time.perf_counter()))
     timer.start()
     dock.train.start.click()
-    qtbot.waitUntil(lambda: len(bench.training.history) >= 1, timeout=300_000)
+    qtbot.waitUntil(lambda: len(bench.training_controller.history) >= 1, timeout=300_000)
     first = len(beats)
-    qtbot.waitUntil(lambda: bench.training.state == DONE or bool(bench.training.message and "failed" in bench.training.message), timeout=300_000)
+    qtbot.waitUntil(
+        lambda: (
+            bench.training_controller.state == DONE
+            or bool(bench.training_controller.message and "failed" in bench.training_controller.message)
+        ),
+        timeout=300_000,
+    )
     last = len(beats)
     timer.stop()
-    assert bench.training.state == DONE, bench.training.message
+    assert bench.training_controller.state == DONE, bench.training_controller.message
     gaps = np.diff(beats[first : last - 1]) * 1000
-    assert np.median(gaps) < 50  # how short they are is measured in benchmarks/window.py: a timed test would fail on a busy machine
+    assert (
+        np.median(gaps) < 50
+    )  # how short they are is measured in benchmarks/window.py: a timed test would fail on a busy machine
     assert gaps.max() < 1000
-    qtbot.waitUntil(lambda: bench.scene.painter.gene_layer() is not None, timeout=300_000)
-    assert bench.scene.painter.gene_layer().name == f"{s.panel.reference_only[0]} · imputed (no score)"  # a finished run paints at once
+    qtbot.waitUntil(lambda: bench.canvas_controller.painter.gene_layer() is not None, timeout=300_000)
+    assert (
+        bench.canvas_controller.painter.gene_layer().name == f"{s.panel.reference_only[0]} · imputed (no score)"
+    )  # a finished run paints at once
     gene = s.panel.shared[3]
-    s.choose(gene)
+    s.select_gene(gene)
     s.set_view("imputed")
-    layer = bench.scene.painter.gene_layer()
+    layer = bench.canvas_controller.painter.gene_layer()
     qtbot.waitUntil(lambda: layer.name.startswith(f"{gene} · imputed"), timeout=300_000)
     values = s.run.impute(gene).values
     for row in np.argsort(values)[[5, len(values) // 2, -5]]:
@@ -105,27 +115,27 @@ def test_the_true_core_stops_on_cancel_and_goes_on(real_core: None, opened: Any,
 
     def waiting(*args: Any, **kwargs: Any) -> Any:
         """The true steps; the second epoch waits for the click."""
-        steps = real_steps(*args, **kwargs)
+        steps = train_and_impute(*args, **kwargs)
         yield next(steps)
         cancelled.wait(300)
         return (yield from steps)
 
-    bench.training.steps = waiting
+    bench.training_controller.train = waiting
     bench.session.open_section(demo_section())
     bench.session.open_reference(demo_reference(), "cell_type")
-    bench.training.start(Config(epochs=4, steps=3, members=2, threads=1))
-    qtbot.waitUntil(lambda: len(bench.training.history) >= 1, timeout=300_000)
+    bench.training_controller.start(Config(epochs=4, steps=3, members=2, threads=1))
+    qtbot.waitUntil(lambda: len(bench.training_controller.history) >= 1, timeout=300_000)
     dock.train.cancel.click()
     cancelled.set()
-    qtbot.waitUntil(lambda: bench.training.state in (STOPPED, DONE), timeout=300_000)
-    assert bench.training.state == STOPPED
+    qtbot.waitUntil(lambda: bench.training_controller.state in (STOPPED, DONE), timeout=300_000)
+    assert bench.training_controller.state == STOPPED
     assert bench.session.run is None
     assert dock.train.resume.isEnabled()
-    seen = len(bench.training.history)
+    seen = len(bench.training_controller.history)
     dock.train.resume.click()
-    qtbot.waitUntil(lambda: bench.training.state == DONE, timeout=300_000)
-    assert [e.number for e in bench.training.history if e.stage == "training"] == [1, 2, 3, 4]
-    assert seen < len(bench.training.history)
+    qtbot.waitUntil(lambda: bench.training_controller.state == DONE, timeout=300_000)
+    assert [e.number for e in bench.training_controller.history if e.stage == "training"] == [1, 2, 3, 4]
+    assert seen < len(bench.training_controller.history)
 
 
 def test_what_follows_the_last_epoch_says_how_far_it_is_and_can_be_cancelled(opened: Any, qtbot: Any) -> None:
@@ -134,17 +144,17 @@ def test_what_follows_the_last_epoch_says_how_far_it_is_and_can_be_cancelled(ope
 
     def staged(*args: Any, **kwargs: Any) -> Any:
         yield FakeEpoch(1, 1, stage="scoring")
-        for group in stage("preparing the cells", range(200)):
+        for group in progress_stage("preparing the cells", range(200)):
             steps.append(group)
             time.sleep(0.05)
 
-    bench.training.steps = staged
+    bench.training_controller.train = staged
     bench.session.open_section(small_section())
     bench.session.open_reference(small_reference(), "cell_type")
-    bench.training.start(Config(epochs=1))
+    bench.training_controller.start(Config(epochs=1))
     qtbot.waitUntil(lambda: dock.train.status.text().startswith("Preparing the cells, "), timeout=10_000)
     dock.train.cancel.click()
-    qtbot.waitUntil(lambda: bench.training.state == STOPPED, timeout=5000)
+    qtbot.waitUntil(lambda: bench.training_controller.state == STOPPED, timeout=5000)
     assert len(steps) < 200
     assert "Cancelled after 0 epochs. No result was made." in dock.train.message.text() + dock.train.status.text()
     assert bench.session.run is None

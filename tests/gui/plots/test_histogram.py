@@ -13,24 +13,24 @@ from ..fakes import small_section
 def test_limits_are_dragged_in_the_histogram(opened: Any, qtbot: Any) -> None:
     viewer, bench, dock = opened
     bench.session.open_section(small_section())
-    bench.session.choose("Gene5")
+    bench.session.select_gene("Gene5")
     dock.tabs.setCurrentIndex(dock.titles.index("Genes"))
     histogram = dock.genes.histogram
     assert histogram.plot is None
     qtbot.mouseClick(histogram.toggleButton(), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: histogram.plot is not None and histogram.plot.isVisible())
-    layer = bench.scene.painter.gene_layer()
+    layer = bench.canvas_controller.painter.gene_layer()
     assert histogram.plot.region.getRegion() == pytest.approx(tuple(layer.contrast_limits))
     histogram.plot.region.setRegion((0.4, 1.3))
     histogram.plot.region.sigRegionChangeFinished.emit(histogram.plot.region)
     assert tuple(layer.contrast_limits) == pytest.approx((0.4, 1.3))
     assert dock.genes.look.reset.isEnabled()
-    bench.session.choose("Gene6")
+    bench.session.select_gene("Gene6")
     assert histogram.plot.region.getRegion() == pytest.approx(tuple(layer.contrast_limits))
-    bench.session.choose("Gene5")
+    bench.session.select_gene("Gene5")
     assert histogram.plot.region.getRegion() == pytest.approx((0.4, 1.3))
     layer.contrast_limits = (0.2, 1.0)  # napari's own slider
     assert histogram.plot.region.getRegion() == pytest.approx((0.2, 1.0))
     viewer.layers.clear()
-    bench.session.choose("Gene7")
-    assert bench.scene.painter.gene_layer() is not None
+    bench.session.select_gene("Gene7")
+    assert bench.canvas_controller.painter.gene_layer() is not None

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from napari_inclust.errors import RunError
-from napari_inclust.gui.controllers.reliability_controller import SPREAD
-from napari_inclust.gui.controllers.tissue import read_shown
-from napari_inclust.gui.sessions.sidecars import read_beside
+from napari_inclust.gui.controllers.reliability_controller import UNCERTAINTY_SPREAD
+from napari_inclust.gui.controllers.tissue import load_image_state
+from napari_inclust.gui.sessions.sidecars import read_linked_files
 from napari_inclust.gui.state.domains import IDLE
 from napari_inclust.io.runs import imputation_runs
 from napari_inclust.paint.layers import canvas
-from napari_inclust.paint.limits import Percentile
+from napari_inclust.paint.limits import PercentileLimits
 from napari_inclust.spatial.regions import Region
 from napari_inclust.training.config import Config
 
@@ -35,35 +35,43 @@ def saved(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     s = bench.session
     s.open_section(read_section(tmp_path / "section.h5ad"))
     s.open_reference(read_reference(tmp_path / "reference.h5ad"), "cell_type")
-    s.set_run(FakeRun(s.section, s.reference, Config(seed=7)))
-    s.set_run(FakeRun(s.section, s.reference))
+    s.add_run(FakeRun(s.section, s.reference, Config(seed=7)))
+    s.add_run(FakeRun(s.section, s.reference))
     monkeypatch.setattr(
-        imputation_runs, "load_run", lambda path, section, reference: FakeRun(section, reference, Config(seed=7 if ".run1" in path.name else 0))
+        imputation_runs,
+        "load_run",
+        lambda path, section, reference: FakeRun(section, reference, Config(seed=7 if ".run1" in path.name else 0)),
     )
     for gene in ("Gene6", "Gene31"):
-        s.choose(gene)
-        qtbot.waitUntil(lambda gene=gene: bench.scene.painter.gene_layer().painted.name == gene)
+        s.select_gene(gene)
+        qtbot.waitUntil(lambda gene=gene: bench.canvas_controller.painter.gene_layer().cell_values.name == gene)
     s.set_view("imputed")
-    s.put("red")
-    s.choose("Gene10")
-    qtbot.waitUntil(lambda: bench.scene.painter.gene_layer().painted.name == "Gene10")
-    s.look.set_policy(Percentile(2, 95))
-    s.look.set_own(True)
-    s.look.set_manual(s.shown()[0], 0.5, 1.5)
-    s.look.set_threshold(s.shown()[0], 1.2)
+    s.toggle_blend_channel("red")
+    s.select_gene("Gene10")
+    qtbot.waitUntil(lambda: bench.canvas_controller.painter.gene_layer().cell_values.name == "Gene10")
+    s.look.set_limits_policy(PercentileLimits(2, 95))
+    s.look.set_separate_limits(True)
+    s.look.set_manual_limits(s.displayed_values()[0], 0.5, 1.5)
+    s.look.set_threshold(s.displayed_values()[0], 1.2)
     s.look.set_colormap("magma")
-    s.star("Gene7")
-    s.add_sets({"mine": ("Gene4", "Gene31")})
-    bench.judging.set_fade(0.25)
-    bench.judging.set_uncertainty(SPREAD, veil=True)
-    bench.regions.add([Region("left", np.array([(0.0, 0.0), (50, 0), (50, 100), (0, 100)]))])
-    qtbot.waitUntil(lambda: bench.judging.about is not None and bench.judging.about.imputed.name == "Gene10", timeout=10_000)
+    s.toggle_star("Gene7")
+    s.add_gene_sets({"mine": ("Gene4", "Gene31")})
+    bench.reliability_controller.set_fade(0.25)
+    bench.reliability_controller.set_uncertainty(UNCERTAINTY_SPREAD, veil=True)
+    bench.region_controller.add([Region("left", np.array([(0.0, 0.0), (50, 0), (50, 100), (0, 100)]))])
+    qtbot.waitUntil(
+        lambda: (
+            bench.reliability_controller.gene_interval is not None
+            and bench.reliability_controller.gene_interval.imputed.name == "Gene10"
+        ),
+        timeout=10_000,
+    )
     canvas.camera(viewer).zoom, canvas.camera(viewer).center = 3.5, (0.0, 40.0, 60.0)
     path = tmp_path / "mine.inclust.json"
-    bench.restore.save(path)
-    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=10_000)
-    assert "The session is in" in bench.restore.message
-    assert bench.restore.message.endswith("Beside it: run in mine.inclust, 1 other run (.inclust).")
+    bench.session_io.save(path)
+    qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=10_000)
+    assert "The session is in" in bench.session_io.message
+    assert bench.session_io.message.endswith("Beside it: run in mine.inclust, 1 other run (.inclust).")
     return viewer, bench, dock, path
 
 
@@ -73,43 +81,43 @@ def test_all_that_was_chosen_comes_back(saved: Any, qtbot: Any) -> None:
     before = json.loads(path.read_text())
     assert before["files"] == {"section": "section.h5ad", "reference": "reference.h5ad"}
     assert (path.parent / before["run"]).read_text() == "fake run"
-    shown = bench.scene.painter.gene_layer()
-    now = shown.painted.values, tuple(shown.contrast_limits)
+    shown = bench.canvas_controller.painter.gene_layer()
+    now = shown.cell_values.values, tuple(shown.contrast_limits)
     s.close_section()
     s.look.set_colormap("gray")
-    s.look.set_policy(Percentile())
-    s.look.set_own(False)
-    s.stars.clear()
+    s.look.set_limits_policy(PercentileLimits())
+    s.look.set_separate_limits(False)
+    s.starred_genes.clear()
     s.gene_sets.clear()
-    bench.judging.set_fade(0)
+    bench.reliability_controller.set_fade(0)
     canvas.camera(viewer).zoom = 1.0
-    bench.restore.open(path)
-    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=10_000)
-    assert bench.restore.message == "Opened mine.inclust.json."
-    layer = bench.scene.painter.gene_layer()
-    assert layer.painted.name == "Gene10"
-    assert layer.painted.kind == "held-out"
-    assert np.array_equal(layer.painted.values, now[0])
+    bench.session_io.open(path)
+    qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=10_000)
+    assert bench.session_io.message == "Opened mine.inclust.json."
+    layer = bench.canvas_controller.painter.gene_layer()
+    assert layer.cell_values.name == "Gene10"
+    assert layer.cell_values.kind == "held-out"
+    assert np.array_equal(layer.cell_values.values, now[0])
     assert tuple(layer.contrast_limits) == pytest.approx(now[1])
-    assert layer.least == pytest.approx(1.2)
+    assert layer.threshold == pytest.approx(1.2)
     assert layer.colormap.name == "magma"
-    assert s.look.policy == Percentile(2, 95)
-    assert s.look.own
-    assert s.stars == {"Gene7"}
-    assert s.labels == "cell_type"
+    assert s.look.limits_policy == PercentileLimits(2, 95)
+    assert s.look.separate_limits
+    assert s.starred_genes == {"Gene7"}
+    assert s.labels_key == "cell_type"
     assert [run.config.seed for run in s.runs] == [7, 0]
     assert s.run is s.runs[1]
     assert dock.data.section.path() == str(path.parent / "section.h5ad")
     assert s.gene_sets == {"mine": ("Gene4", "Gene31")}
-    assert s.recent[:2] == ["Gene10", "Gene31"]
+    assert s.recent_genes[:2] == ["Gene10", "Gene31"]
     assert s.blend["red"].name == "Gene31"
     assert s.blend["red"].is_imputed
-    assert [r.name for r in bench.regions.items] == ["left"]
+    assert [r.name for r in bench.region_controller.regions] == ["left"]
     assert canvas.camera(viewer).zoom == pytest.approx(3.5)
     assert canvas.camera(viewer).center[-2:] == pytest.approx((40.0, 60.0))
-    qtbot.waitUntil(lambda: bench.judging.faded() is not None, timeout=10_000)
-    qtbot.waitUntil(lambda: bench.scene.painter.overlays.uncertainty is not None, timeout=10_000)
-    assert bench.judging.veil
+    qtbot.waitUntil(lambda: bench.reliability_controller.faded_cells() is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: bench.canvas_controller.painter.overlays.uncertainty is not None, timeout=10_000)
+    assert bench.reliability_controller.uncertainty_as_veil
 
 
 def test_another_run_that_cannot_be_read_costs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,9 +128,15 @@ def test_another_run_that_cannot_be_read_costs_nothing_else(tmp_path: Path, monk
 
     monkeypatch.setattr(imputation_runs, "load_run", load)
     state = {"run": "mine.inclust", "runs": ["mine.run1.inclust", "mine.inclust"]}
-    assert read_beside(tmp_path, state, None, None) == (["mine.inclust"], "mine.inclust", None, None, ("the run mine.run1.inclust (it is damaged.)",))
+    assert read_linked_files(tmp_path, state, None, None) == (
+        ["mine.inclust"],
+        "mine.inclust",
+        None,
+        None,
+        ("the run mine.run1.inclust (it is damaged.)",),
+    )
     with pytest.raises(RunError):
-        read_beside(tmp_path, state | {"run": "mine.run1.inclust"}, None, None)
+        read_linked_files(tmp_path, state | {"run": "mine.run1.inclust"}, None, None)
 
 
 def test_pictures_of_the_tissue_come_back(opened: Any, qtbot: Any, tmp_path: Path) -> None:
@@ -133,27 +147,33 @@ def test_pictures_of_the_tissue_come_back(opened: Any, qtbot: Any, tmp_path: Pat
     section.adata.write_h5ad(section.path)
     bench.session.open_section(section)
     picture, path = tmp_path / "stain.tif", tmp_path / "mine.inclust.json"
-    tifffile.imwrite(picture, np.random.default_rng(0).integers(0, 255, (3, 40, 50), dtype=np.uint8), photometric="minisblack")
-    bench.tissue.add(picture, 2.0)
-    qtbot.waitUntil(lambda: bool(bench.tissue.shown) and not bench.tissue.busy, timeout=10_000)
+    tifffile.imwrite(
+        picture, np.random.default_rng(0).integers(0, 255, (3, 40, 50), dtype=np.uint8), photometric="minisblack"
+    )
+    bench.image_controller.add_image(picture, 2.0)
+    qtbot.waitUntil(
+        lambda: bool(bench.image_controller.shown_channels) and not bench.image_controller.busy, timeout=10_000
+    )
     names = [layer.name for layer in viewer.layers if layer.name.startswith("stain")]
     viewer.layers[names[0]].opacity = 0.4
     where = viewer.layers[names[0]].affine.affine_matrix
-    bench.restore.save(path)
-    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
+    bench.session_io.save(path)
+    qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=20_000)
     assert json.loads(path.read_text())["images"]["added"] == [["stain.tif", 2.0]]
     bench.session.close_section()
     assert not [layer for layer in viewer.layers if layer.name.startswith("stain")]
-    bench.restore.open(path)
-    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
-    assert bench.restore.message == "Opened mine.inclust.json."
+    bench.session_io.open(path)
+    qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=20_000)
+    assert bench.session_io.message == "Opened mine.inclust.json."
     assert [layer.name for layer in viewer.layers if layer.name.startswith("stain")] == names
     assert viewer.layers[names[0]].opacity == pytest.approx(0.4)
     np.testing.assert_allclose(viewer.layers[names[0]].affine.affine_matrix, where)
-    assert set(dock.data.tissue.ticked()) == set(bench.tissue.shown)
+    assert set(dock.data.tissue_images.ticked_channels()) == set(bench.image_controller.shown_channels)
     picture.unlink()
-    shown, lost = read_shown(section, {}, [(str(picture), 2.0)], bench.tissue.shown, None, molecules=False)
-    assert (shown.images, shown.names, shown.added) == ([], (), [])
+    shown, lost = load_image_state(
+        section, {}, [(str(picture), 2.0)], bench.image_controller.shown_channels, None, molecules_shown=False
+    )
+    assert (shown.images, shown.channels, shown.added_images) == ([], (), [])
     assert len(lost) == 1
     assert lost[0].startswith(f"the image {picture} (")
 
@@ -163,9 +183,9 @@ def test_what_is_gone_is_told(saved: Any, qtbot: Any) -> None:
     state = json.loads(path.read_text())
     state["gene"], state["colour"] = "Nothing", "gone"
     path.write_text(json.dumps(state))
-    bench.restore.open(path)
-    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=10_000)
-    assert bench.restore.message.endswith("Not there any more: the column gone, the gene Nothing.")
+    bench.session_io.open(path)
+    qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=10_000)
+    assert bench.session_io.message.endswith("Not there any more: the column gone, the gene Nothing.")
     assert bench.session.gene is None
 
 
@@ -183,10 +203,10 @@ def test_a_bad_session_changes_nothing(saved: Any, qtbot: Any, change: Any, word
     _, bench, _, path = saved
     section, gene = bench.session.section, bench.session.gene
     path.write_text(change(json.loads(path.read_text())))
-    bench.restore.open(path)
-    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=10_000)
-    assert bench.restore.wrong
-    assert words in bench.restore.message
+    bench.session_io.open(path)
+    qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=10_000)
+    assert bench.session_io.is_error
+    assert words in bench.session_io.message
     assert bench.session.section is section
     assert bench.session.gene == gene
 
@@ -194,12 +214,14 @@ def test_a_bad_session_changes_nothing(saved: Any, qtbot: Any, change: Any, word
 def test_a_section_without_a_file_has_no_session(opened: Any, qtbot: Any, tmp_path: Path) -> None:
     _, bench, _ = opened
     bench.session.open_section(small_section())
-    bench.restore.save(tmp_path / "x.inclust.json")
-    assert "never a file" in bench.restore.message
+    bench.session_io.save(tmp_path / "x.inclust.json")
+    assert "never a file" in bench.session_io.message
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_true_run_comes_back_with_the_same_values(opened: Any, real_core: None, qtbot: Any, pair: Any, tmp_path: Path) -> None:
+def test_a_true_run_comes_back_with_the_same_values(
+    opened: Any, real_core: None, qtbot: Any, pair: Any, tmp_path: Path
+) -> None:
     from napari_inclust import Config, fit
     from napari_inclust.io.readers.dispatch import read_reference, read_section
 
@@ -207,49 +229,73 @@ def test_a_true_run_comes_back_with_the_same_values(opened: Any, real_core: None
     s = bench.session
     s.open_section(read_section(pair[0]))
     s.open_reference(read_reference(pair[1]))
-    config = Config(epochs=2, members=2, steps=2, batch=32, latent=4, hidden=(16,), decoder_hidden=(16,), threads=1, readouts=("decoder",))
-    s.set_run(fit(s.section, s.reference, config))
+    config = Config(
+        epochs=2,
+        members=2,
+        steps=2,
+        batch=32,
+        latent=4,
+        hidden=(16,),
+        decoder_hidden=(16,),
+        threads=1,
+        readouts=("decoder",),
+    )
+    s.add_run(fit(s.section, s.reference, config))
     gene = s.run.panel.reference_only[0]
-    s.choose(gene)
-    qtbot.waitUntil(lambda: bench.scene.painter.gene_layer() is not None and bench.scene.painter.gene_layer().painted.name == gene, timeout=30_000)
-    before = bench.scene.painter.gene_layer().painted.values
-    qtbot.waitUntil(lambda: bench.judging.cells is not None or bench.judging.wrong, timeout=60_000)
+    s.select_gene(gene)
+    qtbot.waitUntil(
+        lambda: (
+            bench.canvas_controller.painter.gene_layer() is not None
+            and bench.canvas_controller.painter.gene_layer().cell_values.name == gene
+        ),
+        timeout=30_000,
+    )
+    before = bench.canvas_controller.painter.gene_layer().cell_values.values
+    qtbot.waitUntil(
+        lambda: bench.reliability_controller.cell_reliability is not None or bench.reliability_controller.is_error,
+        timeout=60_000,
+    )
     path = tmp_path / "true.inclust.json"
-    bench.restore.save(path)
-    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
+    bench.session_io.save(path)
+    qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=20_000)
     s.close_section()
-    bench.restore.open(path)
-    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=60_000)
-    assert not bench.restore.wrong, bench.restore.message
-    layer = bench.scene.painter.gene_layer()
-    assert layer.painted.name == gene
-    assert layer.painted.is_imputed
-    np.testing.assert_allclose(layer.painted.values, before, rtol=1e-4, atol=1e-5)
-    qtbot.waitUntil(lambda: bench.judging.cells is not None or bench.judging.wrong, timeout=60_000)
+    bench.session_io.open(path)
+    qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=60_000)
+    assert not bench.session_io.is_error, bench.session_io.message
+    layer = bench.canvas_controller.painter.gene_layer()
+    assert layer.cell_values.name == gene
+    assert layer.cell_values.is_imputed
+    np.testing.assert_allclose(layer.cell_values.values, before, rtol=1e-4, atol=1e-5)
+    qtbot.waitUntil(
+        lambda: bench.reliability_controller.cell_reliability is not None or bench.reliability_controller.is_error,
+        timeout=60_000,
+    )
 
 
 @pytest.fixture
 def with_domains(saved: Any, qtbot: Any) -> Any:
     """The same, with domains that were named and merged, and a selection."""
     _, bench, _, path = saved
-    bench.finding.find = fake_find()
-    bench.finding.start(None)
-    qtbot.waitUntil(lambda: bench.finding.found is not None and bench.finding.state == IDLE, timeout=20_000)
-    bench.finding.rename(0, "bark")
-    bench.finding.choose(4)
-    bench.finding.select(frozenset({1, 2}))
-    bench.finding.merge()
-    bench.finding.select(frozenset({2}))
-    bench.finding.shade(True)
-    bench.finding.outline(True)
-    qtbot.waitUntil(lambda: bench.finding.lines is not None, timeout=20_000)
+    bench.domain_controller.search = fake_find()
+    bench.domain_controller.start(None)
+    qtbot.waitUntil(
+        lambda: bench.domain_controller.domains is not None and bench.domain_controller.state == IDLE, timeout=20_000
+    )
+    bench.domain_controller.rename(0, "bark")
+    bench.domain_controller.select_solution(4)
+    bench.domain_controller.highlight(frozenset({1, 2}))
+    bench.domain_controller.merge()
+    bench.domain_controller.highlight(frozenset({2}))
+    bench.domain_controller.show_confidence(True)
+    bench.domain_controller.show_outlines(True)
+    qtbot.waitUntil(lambda: bench.domain_controller.outline_segments is not None, timeout=20_000)
     cells = np.arange(60) % 7 == 3
-    bench.selection.select(cells, "every seventh")
-    bench.scene.bring("domains")
-    bench.restore.save(path)
-    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
-    assert not bench.restore.wrong
-    return bench, path, bench.finding.found, cells
+    bench.selected_cells.select(cells, "every seventh")
+    bench.canvas_controller.bring_to_front("domains")
+    bench.session_io.save(path)
+    qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=20_000)
+    assert not bench.session_io.is_error
+    return bench, path, bench.domain_controller.domains, cells
 
 
 def test_domains_and_selection_come_back(with_domains: Any, qtbot: Any) -> None:
@@ -282,7 +328,9 @@ def test_domains_and_selection_come_back(with_domains: Any, qtbot: Any) -> None:
     assert bench.finding.found.segmentation.k == 4
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:400], lambda data: b"nothing", lambda data: data[:-3000] + bytes(3000)])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:400], lambda data: b"nothing", lambda data: data[:-3000] + bytes(3000)]
+)
 def test_domains_that_cannot_be_read_cost_nothing_else(with_domains: Any, qtbot: Any, damage: Any) -> None:
     bench, path, _, cells = with_domains
     beside = path.parent / "mine.domains.npz"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_inclust.paint.raster.tiles import TableLevel
-from napari_inclust.paint.values import CellTypes, CellValues, palette
+from napari_inclust.paint.raster.tiles import LookupLevel
+from napari_inclust.paint.values import CellCategories, CellValues, category_palette
 
 from ..conftest import pixel_of
 from ..fakes import FakeRun, small_reference, small_section
@@ -23,41 +23,58 @@ def test_three_genes_blend_and_the_buttons_are_the_legend(opened: Any, qtbot: An
     s = bench.session
     s.open_section(small_section())
     dock.tabs.setCurrentIndex(dock.titles.index("Genes"))
-    s.choose("Gene5")
-    qtbot.mouseClick(dock.genes.blend.channels["red"], LEFT)
+    s.select_gene("Gene5")
+    qtbot.mouseClick(dock.genes.blend_bar.channel_buttons["red"], LEFT)
     s.open_reference(small_reference())
-    s.set_run(FakeRun(s.section, s.reference))
+    s.add_run(FakeRun(s.section, s.reference))
     for gene, channel in (("Gene6", "green"), ("Gene31", "blue")):
-        s.choose(gene)
-        qtbot.waitUntil(lambda gene=gene: bench.scene.painter.gene_layer().painted.name == gene and bench.scene.painter.gene_layer().visible, timeout=30_000)
-        qtbot.mouseClick(dock.genes.blend.channels[channel], LEFT)
-    assert not bench.scene.painter.gene_layer().visible
-    layers = bench.scene.painter.blend.layers
-    assert [layers[c].name.split(" (")[0] for c in ("red", "green", "blue")] == ["red: Gene5 · measured", "green: Gene6 · measured", "blue: Gene31 · imputed"]
-    assert dock.genes.blend.channels["blue"].text() == "Gene31*"
-    assert "Gene31 · imputed" in dock.genes.blend.channels["blue"].toolTip()
+        s.select_gene(gene)
+        qtbot.waitUntil(
+            lambda gene=gene: (
+                bench.canvas_controller.painter.gene_layer().cell_values.name == gene
+                and bench.canvas_controller.painter.gene_layer().visible
+            ),
+            timeout=30_000,
+        )
+        qtbot.mouseClick(dock.genes.blend_bar.channel_buttons[channel], LEFT)
+    assert not bench.canvas_controller.painter.gene_layer().visible
+    layers = bench.canvas_controller.painter.blend_layers.layers
+    assert [layers[c].name.split(" (")[0] for c in ("red", "green", "blue")] == [
+        "red: Gene5 · measured",
+        "green: Gene6 · measured",
+        "blue: Gene31 · imputed",
+    ]
+    assert dock.genes.blend_bar.channel_buttons["blue"].text() == "Gene31*"
+    assert "Gene31 · imputed" in dock.genes.blend_bar.channel_buttons["blue"].toolTip()
     for row in (0, 17, 59):
         x, y = s.section.xy[row]
-        wanted = [np.clip((layers[c].painted.values[row] - (w := layers[c].contrast_limits)[0]) / (w[1] - w[0]), 0, 1) for c in ("red", "green", "blue")]
+        wanted = [
+            np.clip((layers[c].cell_values.values[row] - (w := layers[c].contrast_limits)[0]) / (w[1] - w[0]), 0, 1)
+            for c in ("red", "green", "blue")
+        ]
         assert np.abs(pixel_of(viewer, y, x, qtbot) - np.round(np.array(wanted) * 255)).max() <= 3
-    assert all(g in bench.scene.painter.cell_text(*s.section.xy[3][::-1]) for g in ("Gene5", "Gene6", "Gene31"))
-    qtbot.mouseClick(dock.genes.compare.buttons["imputed"], LEFT)
-    assert bench.scene.painter.gene_layer().visible
-    s.choose("Gene7")  # back to one gene
-    assert bench.scene.painter.gene_layer().visible
+    assert all(
+        g in bench.canvas_controller.painter.cell_text(*s.section.xy[3][::-1]) for g in ("Gene5", "Gene6", "Gene31")
+    )
+    qtbot.mouseClick(dock.genes.compare_view.view_buttons["imputed"], LEFT)
+    assert bench.canvas_controller.painter.gene_layer().visible
+    s.select_gene("Gene7")  # back to one gene
+    assert bench.canvas_controller.painter.gene_layer().visible
     assert not layers["red"].visible
     s.set_view("measured")
-    s.choose("Gene5")
-    qtbot.mouseClick(dock.genes.blend.channels["red"], LEFT)  # out again
-    assert set(bench.scene.painter.blend.layers) == {"green", "blue"}
+    s.select_gene("Gene5")
+    qtbot.mouseClick(dock.genes.blend_bar.channel_buttons["red"], LEFT)  # out again
+    assert set(bench.canvas_controller.painter.blend_layers.layers) == {"green", "blue"}
     s.set_view("side by side")
-    assert not dock.genes.blend.channels["red"].isEnabled()
+    assert not dock.genes.blend_bar.channel_buttons["red"].isEnabled()
     s.open_section(small_section(40, seed=2))
-    assert dock.genes.blend.channels["red"].text() == "red"
+    assert dock.genes.blend_bar.channel_buttons["red"].text() == "red"
     assert [layer.name for layer in viewer.layers] == ["cell_type"]
 
 
-def test_a_gene_that_is_still_being_imputed_joins_the_blend_when_it_is_there(opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gene_that_is_still_being_imputed_joins_the_blend_when_it_is_there(
+    opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, bench, dock = opened
     s, go = bench.session, threading.Event()
     s.open_section(small_section())
@@ -65,16 +82,16 @@ def test_a_gene_that_is_still_being_imputed_joins_the_blend_when_it_is_there(ope
     run = FakeRun(s.section, s.reference)
     quick = run.impute
     monkeypatch.setattr(run, "impute", lambda gene: (go.wait(20), quick(gene))[1])
-    s.set_run(run)
+    s.add_run(run)
     dock.tabs.setCurrentIndex(dock.titles.index("Genes"))
-    s.choose("Gene31")
-    assert s.must_wait
-    qtbot.mouseClick(dock.genes.blend.channels["blue"], LEFT)
+    s.select_gene("Gene31")
+    assert s.needs_imputation
+    qtbot.mouseClick(dock.genes.blend_bar.channel_buttons["blue"], LEFT)
     assert s.blend == {}
     go.set()
     qtbot.waitUntil(lambda: "blue" in s.blend, timeout=20_000)
-    assert dock.genes.blend.channels["blue"].text() == "Gene31*"
-    assert bench.scene.painter.blend.layers["blue"].visible
+    assert dock.genes.blend_bar.channel_buttons["blue"].text() == "Gene31*"
+    assert bench.canvas_controller.painter.blend_layers.layers["blue"].visible
 
 
 def test_a_switch_is_read_once_and_drawn_once(opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,25 +99,36 @@ def test_a_switch_is_read_once_and_drawn_once(opened: Any, qtbot: Any, monkeypat
     viewer, bench, _ = opened
     s = bench.session
     s.open_section(small_section())
-    painter, n = bench.scene.painter, small_section().n_cells
-    genes = [CellValues(f"Gene{k}", np.linspace(0, 10.0**k, n, dtype=np.float32)) for k in range(4)]  # the numbers at the colour bars differ in length
-    types = [CellTypes("domains", np.arange(n, dtype=np.int32) % k, tuple("abcdefg"[:k]), palette(k)) for k in (4, 7)]
+    painter, n = bench.canvas_controller.painter, small_section().n_cells
+    genes = [
+        CellValues(f"Gene{k}", np.linspace(0, 10.0**k, n, dtype=np.float32)) for k in range(4)
+    ]  # the numbers at the colour bars differ in length
+    types = [
+        CellCategories("domains", np.arange(n, dtype=np.int32) % k, tuple("abcdefg"[:k]), category_palette(k))
+        for k in (4, 7)
+    ]
     draws: list[Any] = []
     reads: list[Any] = []
     viewer.window._qt_viewer.canvas._scene_canvas.events.draw.connect(draws.append)
-    read = TableLevel.__getitem__
-    monkeypatch.setattr(TableLevel, "__getitem__", lambda level, key: reads.append(key) or read(level, key))
+    read = LookupLevel.__getitem__
+    monkeypatch.setattr(LookupLevel, "__getitem__", lambda level, key: reads.append(key) or read(level, key))
 
     def blended(k: int) -> None:
         turned = dict(zip(("red", "green", "blue"), (genes[k], genes[1 - k], genes[2 + k]), strict=True))
-        painter.blend.show(turned, {c: (0.0, float(v.values.max())) for c, v in turned.items()}, painter.describe)
-        painter.bring("blend")
+        painter.blend_layers.show(
+            turned, {c: (0.0, float(v.values.max())) for c, v in turned.items()}, painter.describe
+        )
+        painter.bring_to_front("blend")
 
     def found(k: int) -> None:
         painter.show_domains(types[k], np.ones(n), frozenset(), shaded=False)
-        painter.bring("domains")
+        painter.bring_to_front("domains")
 
-    for switch, layers in ((lambda k: painter.paint([genes[k]], [(0.0, float(genes[k].values.max()))]), 1), (blended, 3), (found, 1)):
+    for switch, layers in (
+        (lambda k: painter.show_genes([genes[k]], [(0.0, float(genes[k].values.max()))]), 1),
+        (blended, 3),
+        (found, 1),
+    ):
         switch(0)
         qtbot.wait(100)
         draws.clear()

@@ -47,23 +47,34 @@ def test_threads_that_begin_together_all_find_the_packages_whole() -> None:
     assert done.stdout.strip() == "[0, 1, 2, 3]", done.stderr
 
 
-def test_whatever_reads_a_run_in_a_thread_waits_for_the_packages(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_reads_a_run_in_a_thread_waits_for_the_packages(
+    opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, bench, _ = opened
     s = bench.session
     s.open_section(replace(small_section(), path=tmp_path / "section.h5ad"))
     s.open_reference(replace(small_reference(), path=tmp_path / "reference.h5ad"))
-    s.set_run(FakeRun(s.section, s.reference))
+    s.add_run(FakeRun(s.section, s.reference))
     square = np.array([(0.0, 0.0), (50, 0), (50, 100), (0, 100)])
-    qtbot.waitUntil(lambda: bench.scene.painter.gene_layer() is not None)
+    qtbot.waitUntil(lambda: bench.canvas_controller.painter.gene_layer() is not None)
     jobs = {
-        decoding: (lambda: bench.scene.decoding.ask(s.run, "Gene31"), lambda: "Gene31" in s._kept),
-        saving: (lambda: bench.saving.scores(tmp_path / "scores.csv"), lambda: not bench.saving.running),
-        regions: (lambda: bench.regions.add([Region("left", square)]), lambda: bench.regions.facts is not None),
-        session_io: (lambda: bench.restore.save(tmp_path / "mine.inclust.json"), lambda: not bench.restore.busy),
+        decoding: (
+            lambda: bench.canvas_controller.background_imputer.request(s.run, "Gene31"),
+            lambda: "Gene31" in s._imputed_cache,
+        ),
+        saving: (
+            lambda: bench.export_controller.export_scores(tmp_path / "scores.csv"),
+            lambda: not bench.export_controller.running,
+        ),
+        regions: (
+            lambda: bench.region_controller.add([Region("left", square)]),
+            lambda: bench.region_controller.statistics is not None,
+        ),
+        session_io: (lambda: bench.session_io.save(tmp_path / "mine.inclust.json"), lambda: not bench.session_io.busy),
     }
     for module, (start, ended) in jobs.items():
         waited: list[Any] = []
-        monkeypatch.setattr(module, "heavy", lambda job, waited=waited: waited.append(job) or job)
+        monkeypatch.setattr(module, "with_heavy_imports", lambda job, waited=waited: waited.append(job) or job)
         start()
         qtbot.waitUntil(ended, timeout=20_000)
         assert waited, module.__name__

@@ -8,18 +8,22 @@ from typing import Annotated
 import typer
 
 from .. import options as o
-from ..console import Talk
-from ..training import checked, open_data
+from ..console import Reporter
+from ..training import check_reference, open_data
 
-MARK = {"green": "ok   ", "amber": "amber", "red": "RED  "}
+LIGHT_MARKS = {"green": "ok   ", "amber": "amber", "red": "RED  "}
 
 
 def check(
     spatial: o.Spatial,
     reference: o.Reference,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="CSV", help="Also the table of the shared genes.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="CSV", help="Also the table of the shared genes.")
+    ] = None,
     labels: o.Labels = None,
-    section_labels: Annotated[str | None, typer.Option("--section-labels", metavar="KEY", help="Column of the section's obs with cell types.")] = None,
+    section_labels: Annotated[
+        str | None, typer.Option("--section-labels", metavar="KEY", help="Column of the section's obs with cell types.")
+    ] = None,
     values: o.SpatialValues = None,
     reference_values: o.ReferenceValues = None,
     pixel_size: o.PixelSize = None,
@@ -37,21 +41,28 @@ def check(
     """
     from ...io.writers.atomic import check_output, write_csv
 
-    talk = Talk(quiet, json)
+    talk = Reporter(quiet, json)
     if output is not None:
         check_output(output, (".csv",), inputs=(spatial, reference))
-    reading = {"values": values, "pixel_size": pixel_size, "plane": plane, "table": table, "system": system, "columns": o.named(columns)}
+    reading = {
+        "values": values,
+        "pixel_size": pixel_size,
+        "plane": plane,
+        "table": table,
+        "system": system,
+        "columns": o.parse_columns(columns),
+    }
     data = open_data(spatial, reference, talk, reference_values=reference_values, **reading)
-    found = checked(data, talk, labels=labels, section_labels=section_labels)
+    found = check_reference(data, talk, labels=labels, section_labels=section_labels)
     if output is not None:
         write_csv(found.table, output)
     lines = [f"reference check: {found.light}"]
-    for reason in found.reasons:
-        lines.append(f"  {MARK[reason.light]}  {reason.what}: {reason.found}")
+    for reason in found.findings:
+        lines.append(f"  {LIGHT_MARKS[reason.light]}  {reason.what}: {reason.found}")
         if reason.todo:
             lines.append(f"         -> {reason.todo}")
     facts = {
-        "light": found.light, "output": output, "reasons": [vars(r) for r in found.reasons],
+        "light": found.light, "output": output, "reasons": [vars(r) for r in found.findings],
         "groups": found.groups.reset_index().to_dict("records"), "types": found.types.reset_index().to_dict("records"),
     }  # fmt: skip
     talk.summary(facts, *lines)

@@ -9,34 +9,68 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import ConfigError
-from ...utils.text import duration, plural
+from ...utils.text import format_count, format_duration
 from .. import options as o
-from ..console import Talk
+from ..console import Reporter
 
 if TYPE_CHECKING:
-    from ...io.export.result import Result
+    from ...io.export.result import ExportData
 
-SUFFIXES = {"qupath": (".geojson", ".json"), "xenium-explorer": (".csv",), "cellxgene": (".h5ad",)}  # vitessce: a folder
-MOST_GENES = 100  # that become measurements without being named
+TOOL_SUFFIXES = {
+    "qupath": (".geojson", ".json"),
+    "xenium-explorer": (".csv",),
+    "cellxgene": (".h5ad",),
+}  # vitessce: a folder
+MAX_DEFAULT_GENES = 100  # that become measurements without being named
 
 
 def export(
-    result: Annotated[Path, typer.Argument(metavar="RESULT", help="What impute, domains or generate wrote: .h5ad, .zarr, .h5mu or a SpatialData zarr.")],
+    result: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RESULT", help="What impute, domains or generate wrote: .h5ad, .zarr, .h5mu or a SpatialData zarr."
+        ),
+    ],
     to: Annotated[str, typer.Option("--to", metavar="TOOL", help="qupath, xenium-explorer, vitessce or cellxgene.")],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT", help="qupath: .geojson; xenium-explorer: .csv; cellxgene: .h5ad; vitessce: a new folder.")
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="qupath: .geojson; xenium-explorer: .csv; cellxgene: .h5ad; vitessce: a new folder.",
+        ),
     ],
     group: Annotated[
-        str | None, typer.Option("--group", metavar="KEY", help="Column of obs with the groups (default: the domains, else the predicted types).")
+        str | None,
+        typer.Option(
+            "--group",
+            metavar="KEY",
+            help="Column of obs with the groups (default: the domains, else the predicted types).",
+        ),
     ] = None,
     genes: Annotated[
-        str | None, typer.Option("--genes", metavar="A,B", help=f"Genes that become measurements in QuPath (default: all, when at most {MOST_GENES}).")
+        str | None,
+        typer.Option(
+            "--genes",
+            metavar="A,B",
+            help=f"Genes that become measurements in QuPath (default: all, when at most {MAX_DEFAULT_GENES}).",
+        ),
     ] = None,
     outlines: Annotated[
-        Path | None, typer.Option("--outlines", metavar="SECTION", help="The section that RESULT was made from, for the outlines of its cells.")
+        Path | None,
+        typer.Option(
+            "--outlines",
+            metavar="SECTION",
+            help="The section that RESULT was made from, for the outlines of its cells.",
+        ),
     ] = None,
-    image_pixel: Annotated[float, typer.Option("--image-pixel", metavar="UM", help="Micrometres per pixel of the image in QuPath.")] = 1.0,
-    url: Annotated[str, typer.Option("--url", metavar="URL", help="Where Vitessce will find the folder.")] = "http://localhost:8000",
+    image_pixel: Annotated[
+        float, typer.Option("--image-pixel", metavar="UM", help="Micrometres per pixel of the image in QuPath.")
+    ] = 1.0,
+    url: Annotated[
+        str, typer.Option("--url", metavar="URL", help="Where Vitessce will find the folder.")
+    ] = "http://localhost:8000",
     table: o.Table = None,
     pixel_size: o.PixelSize = None,
     quiet: o.Quiet = False,
@@ -46,21 +80,23 @@ def export(
     from ...io.export.result import open_result
     from ...io.writers.atomic import check_output
 
-    start, talk = time.perf_counter(), Talk(quiet, json)
-    if to not in (*SUFFIXES, "vitessce"):
-        raise ConfigError(f"unknown tool {to!r}; expected {', '.join(SUFFIXES)} or vitessce.")
+    start, talk = time.perf_counter(), Reporter(quiet, json)
+    if to not in (*TOOL_SUFFIXES, "vitessce"):
+        raise ConfigError(f"unknown tool {to!r}; expected {', '.join(TOOL_SUFFIXES)} or vitessce.")
     if not image_pixel > 0:
         raise ConfigError(f"the pixel size must be above 0 micrometres, found {image_pixel}.")
-    check_output(output, SUFFIXES.get(to, ("",)), inputs=[p for p in (result, outlines) if p is not None])
+    check_output(output, TOOL_SUFFIXES.get(to, ("",)), inputs=[p for p in (result, outlines) if p is not None])
     opened = open_result(result, table=table, outlines=outlines, pixel_size=pixel_size)
-    if to in ("cellxgene", "vitessce") and opened.crowded:
-        talk.note(f"left out, since they name single cells rather than groups: {', '.join(opened.crowded)}.")
+    if to in ("cellxgene", "vitessce") and opened.ungroupable_columns:
+        talk.note(
+            f"left out, since they name single cells rather than groups: {', '.join(opened.ungroupable_columns)}."
+        )
     if to == "qupath":
         from ...io.export.qupath import write_qupath
 
         if opened.raster is None:
             talk.note("no outlines of the cells are known: each is a disc. --outlines SECTION gives them.")
-        write_qupath(output, opened, _genes(opened, genes), group=group, pixel_size=image_pixel)
+        write_qupath(output, opened, _select_genes(opened, genes), group=group, pixel_size=image_pixel)
     elif to == "xenium-explorer":
         from ...io.export.xenium_explorer import write_cell_groups
 
@@ -75,18 +111,22 @@ def export(
         write_vitessce(output, opened, group=group, url=url)
     seconds, cells = time.perf_counter() - start, opened.adata.n_obs
     facts = {"output": str(output), "to": to, "cells": cells, "seconds": round(seconds, 2)}
-    talk.summary(facts, f"{plural(cells, 'cell')} for {to} in {output}  ({duration(seconds)})")
+    talk.summary(facts, f"{format_count(cells, 'cell')} for {to} in {output}  ({format_duration(seconds)})")
 
 
-def _genes(opened: Result, asked: str | None) -> list[str]:
+def _select_genes(result: ExportData, requested: str | None) -> list[str]:
     """The genes asked for, or all of a few."""
-    there = opened.adata.var_names
-    if asked is None:
-        if len(there) > MOST_GENES:
-            raise ConfigError(f"{opened.name} has {len(there)} genes, too many for measurements of every cell. Name some with --genes.")
+    there = result.adata.var_names
+    if requested is None:
+        if len(there) > MAX_DEFAULT_GENES:
+            raise ConfigError(
+                f"{result.name} has {len(there)} genes, too many for measurements of every cell. Name some with --genes."
+            )
         return list(there)
-    names = [name.strip() for name in asked.split(",") if name.strip()]
+    names = [name.strip() for name in requested.split(",") if name.strip()]
     missing = [name for name in names if name not in there]
     if missing or not names:
-        raise ConfigError(f"{opened.name} has no gene {', '.join(missing) or 'named'}; it has {', '.join(there[:5])}{', ...' if len(there) > 5 else ''}.")
+        raise ConfigError(
+            f"{result.name} has no gene {', '.join(missing) or 'named'}; it has {', '.join(there[:5])}{', ...' if len(there) > 5 else ''}."
+        )
     return names

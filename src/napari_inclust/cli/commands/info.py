@@ -7,21 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...utils.text import plural
+from ...utils.text import format_count
 from .. import options as o
-from ..console import Talk
+from ..console import Reporter
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ...data.section import Reference, Section
 
-MOST_CLASSES = 200
+MAX_CLASSES = 200
 
 
 def info(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A tissue section or a reference: any file or folder that impute takes.")],
-    reference: Annotated[Path | None, typer.Argument(metavar="REFERENCE", help="Say also how the two fit together.")] = None,
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A tissue section or a reference: any file or folder that impute takes."),
+    ],
+    reference: Annotated[
+        Path | None, typer.Argument(metavar="REFERENCE", help="Say also how the two fit together.")
+    ] = None,
     values: o.SpatialValues = None,
     reference_values: o.ReferenceValues = None,
     pixel_size: o.PixelSize = None,
@@ -34,70 +39,106 @@ def info(
 ) -> None:
     """Say what a file is: cells, genes, values, units, images, what is missing, and with a reference the genes that could be imputed."""
     from ...data.panel import align
-    from ...io.readers.dispatch import read_any, read_reference, read_section
+    from ...io.readers.dispatch import read_reference, read_section, read_section_or_reference
 
-    talk = Talk(quiet, json)
+    talk = Reporter(quiet, json)
     if reference is None:
-        data = read_any(path, values=values, pixel_size=pixel_size, plane=plane, table=table, system=system, columns=o.named(columns))
-        facts = describe(data, pixel_size=pixel_size, system=system)
-        talk.summary(facts, *_lines(facts))
+        data = read_section_or_reference(
+            path,
+            values=values,
+            pixel_size=pixel_size,
+            plane=plane,
+            table=table,
+            system=system,
+            columns=o.parse_columns(columns),
+        )
+        facts = describe_data(data, pixel_size=pixel_size, system=system)
+        talk.summary(facts, *_format_lines(facts))
         return
-    section = read_section(path, values=values, pixel_size=pixel_size, plane=plane, flatten=True, table=table, system=system, columns=o.named(columns))
+    section = read_section(
+        path,
+        values=values,
+        pixel_size=pixel_size,
+        plane=plane,
+        flatten=True,
+        table=table,
+        system=system,
+        columns=o.parse_columns(columns),
+    )
     ref = read_reference(reference, values=reference_values)
     panel = align(section, ref)
-    both = {"section": describe(section, pixel_size=pixel_size, system=system), "reference": describe(ref)}
-    fit = {"shared": panel.n_shared, "to impute": panel.n_reference_only, "measured only": panel.n_target_only, "notes": list(panel.notes)}
-    talk.summary(both | {"genes": fit}, *(line for part in (*both.values(), fit) for line in (*_lines(part), "")))
+    both = {"section": describe_data(section, pixel_size=pixel_size, system=system), "reference": describe_data(ref)}
+    fit = {
+        "shared": panel.n_shared,
+        "to impute": panel.n_reference_only,
+        "measured only": panel.n_target_only,
+        "notes": list(panel.notes),
+    }
+    talk.summary(
+        both | {"genes": fit}, *(line for part in (*both.values(), fit) for line in (*_format_lines(part), ""))
+    )
 
 
-def describe(data: Reference, *, pixel_size: float | None = None, system: str | None = None) -> dict[str, Any]:
+def describe_data(data: Reference, *, pixel_size: float | None = None, system: str | None = None) -> dict[str, Any]:
     """Facts of a section or a reference, by name; `pixel_size` and `system` as it was read with."""
     from ...data.panel import control_probes
     from ...data.section import Section
-    from ...io.readers.dispatch import Choices, choices, recognise
+    from ...io.readers.dispatch import AvailableOptions, available_options, detect_format
 
     adata, section = data.adata, isinstance(data, Section)
     predicted = data.predicted if isinstance(data, Section) else None
     controls = control_probes(data.genes)
     facts: dict[str, Any] = {
         "file": str(data.path),
-        "format": recognise(data.path).name if data.path else "in memory",
+        "format": detect_format(data.path).name if data.path else "in memory",
         "what": "tissue section" if section else "cells without positions (a reference)",
         "cells": data.n_cells,
         "genes": len(data.genes) - len(controls),
-        "names": _some(data.genes),
-        "values": f"{data.values} in {data.source}" if data.genes else "nothing measured",
+        "names": _first_names(data.genes),
+        "values": f"{data.values} in {data.values_source}" if data.genes else "nothing measured",
     }
     if controls:
-        facts["controls"] = f"{plural(len(controls), 'control probe')} ({_some(controls)}): left out of everything"
+        facts["controls"] = (
+            f"{format_count(len(controls), 'control probe')} ({_first_names(controls)}): left out of everything"
+        )
     if data.genes:
-        facts["empty"] = f"{plural(_empty(data, 1), 'cell')} and {plural(_empty(data, 0), 'gene')} hold only zeros"
+        facts["empty"] = (
+            f"{format_count(_count_empty(data, 1), 'cell')} and {format_count(_count_empty(data, 0), 'gene')} hold only zeros"
+        )
     if predicted is not None:
-        facts["predicted"] = f"{predicted.said} by a run ({_some(list(predicted.kinds))}): shown as that, never trained on"
-    tables, systems, _ = choices(data.path) if data.path else Choices()
+        facts["predicted"] = (
+            f"{predicted.summary} by a run ({_first_names(list(predicted.kinds))}): shown as that, never trained on"
+        )
+    tables, systems, _ = available_options(data.path) if data.path else AvailableOptions()
     facts |= {name: ", ".join(names) for name, names in (("tables", tables), ("systems", systems)) if names}
     if isinstance(data, Section):
-        facts |= _places(data) | _around(data, pixel_size, system)
-    facts["labels"] = {str(name): _classes(adata.obs[name]) for name in adata.obs if _is_label(adata.obs[name])}
-    facts["missing"] = ", ".join(_missing(data, facts)) or "nothing"
+        facts |= _describe_coordinates(data) | _describe_images(data, pixel_size, system)
+    facts["labels"] = {
+        str(name): _class_summary(adata.obs[name]) for name in adata.obs if _is_label_column(adata.obs[name])
+    }
+    facts["missing"] = ", ".join(_missing_items(data, facts)) or "nothing"
     return facts
 
 
-def _places(section: Section) -> dict[str, Any]:
-    from ...data.units import unit_question
+def _describe_coordinates(section: Section) -> dict[str, Any]:
+    from ...data.units import unit_warning
 
     width, height = section.xy.max(0) - section.xy.min(0)
     outlines = "none: centroids only"
     if section.raster is not None:
         outlines = f"cells as outlines or labels, {section.raster.shape[0]:,} x {section.raster.shape[1]:,} pixels"
-    question = unit_question(section)
-    return {"extent": f"{width:,.0f} x {height:,.0f}", "unit": section.unit_note} | ({"question": question} if question else {}) | {"segmentation": outlines}
+    question = unit_warning(section)
+    return (
+        {"extent": f"{width:,.0f} x {height:,.0f}", "unit": section.unit_note}
+        | ({"question": question} if question else {})
+        | {"segmentation": outlines}
+    )
 
 
-def _around(section: Section, pixel_size: float | None, system: str | None) -> dict[str, Any]:
+def _describe_images(section: Section, pixel_size: float | None, system: str | None) -> dict[str, Any]:
     """Images, label images and molecules that lie with the section."""
     from ...io.readers.images import find_images
-    from ...io.readers.spatialdata_zarr import contents, is_spatialdata
+    from ...io.readers.spatialdata_zarr import element_names, is_spatialdata
     from ...io.readers.transcripts import find_transcripts
 
     if section.path is None:
@@ -106,55 +147,68 @@ def _around(section: Section, pixel_size: float | None, system: str | None) -> d
     images: dict[str, str] = {}
     for image in found:
         planes = [str(other.z) for other in found if other.name == image.name and other.z is not None]
-        size = f"{image.shape[0]:,} x {image.shape[1]:,} pixels of {image.pixel:.4g} um, {plural(len(image.levels), 'resolution')}"
+        size = f"{image.shape[0]:,} x {image.shape[1]:,} pixels of {image.pixel_size:.4g} um, {format_count(len(image.levels), 'resolution')}"
         images[image.name] = size + (f", z {', '.join(planes)}" if planes else "")
     facts: dict[str, Any] = {"images": images}
     if is_spatialdata(section.path):
-        facts["label images"] = ", ".join(contents(section.path)["labels"]) or "none found"
+        facts["label images"] = ", ".join(element_names(section.path)["labels"]) or "none found"
     transcripts = find_transcripts(section.path, pixel_size=pixel_size, system=system)
     if transcripts is None:
         facts["transcripts"] = "none found"
     else:
-        facts["transcripts"] = transcripts.file.name + (f", {transcripts.count:,} molecules" if transcripts.count is not None else "")
+        facts["transcripts"] = transcripts.file.name + (
+            f", {transcripts.n_molecules:,} molecules" if transcripts.n_molecules is not None else ""
+        )
     return facts
 
 
-def _missing(data: Reference, facts: dict[str, Any]) -> list[str]:
+def _missing_items(data: Reference, facts: dict[str, Any]) -> list[str]:
     """What the file lacks of that which would help."""
     lacks = ["measured values"] if not data.genes else [] if data.values.kind == "counts" else ["raw counts"]
     if "unit" not in facts:
         return [*lacks, *([] if facts["labels"] else ["a column with cell types"])]
-    absent = {"the unit of the places (--pixel-size)": "question" in facts, "outlines of the cells": "none" in facts["segmentation"]}
-    absent |= {"tissue images": not facts.get("images"), "transcripts": facts.get("transcripts", "none found") == "none found"}
+    absent = {
+        "the unit of the places (--pixel-size)": "question" in facts,
+        "outlines of the cells": "none" in facts["segmentation"],
+    }
+    absent |= {
+        "tissue images": not facts.get("images"),
+        "transcripts": facts.get("transcripts", "none found") == "none found",
+    }
     return [*lacks, *(name for name, is_absent in absent.items() if is_absent)]
 
 
-def _some(names: list[str]) -> str:
+def _first_names(names: list[str]) -> str:
     return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") if names else "none"
 
 
-def _empty(data: Reference, axis: int) -> int:
+def _count_empty(data: Reference, axis: int) -> int:
     return int((data.matrix.getnnz(axis=axis) == 0).sum())
 
 
-def _is_label(column: pd.Series) -> bool:
+def _is_label_column(column: pd.Series) -> bool:
     """Text or categories that group the cells: more than one class, and clearly fewer than cells."""
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     n = column.nunique()
-    return not (is_numeric_dtype(column) or is_bool_dtype(column)) and 1 < n <= min(MOST_CLASSES, len(column) // 2)
+    return not (is_numeric_dtype(column) or is_bool_dtype(column)) and 1 < n <= min(MAX_CLASSES, len(column) // 2)
 
 
-def _classes(column: pd.Series) -> str:
+def _class_summary(column: pd.Series) -> str:
     missing = int(column.isna().sum())
-    return plural(column.nunique(), "class").replace("classs", "classes") + (f", {plural(missing, 'cell')} without" if missing else "")
+    return format_count(column.nunique(), "class").replace("classs", "classes") + (
+        f", {format_count(missing, 'cell')} without" if missing else ""
+    )
 
 
-def _lines(facts: dict[str, Any]) -> list[str]:
+def _format_lines(facts: dict[str, Any]) -> list[str]:
     lines = []
     for name, value in facts.items():
         if isinstance(value, dict):
-            lines += [f"{name:14}{'none found' if not value else ''}".rstrip(), *(f"  {k:15} {v}" for k, v in value.items())]
+            lines += [
+                f"{name:14}{'none found' if not value else ''}".rstrip(),
+                *(f"  {k:15} {v}" for k, v in value.items()),
+            ]
         elif isinstance(value, list):
             lines += [f"{name[:-1]:14}{item}" for item in value]
         else:

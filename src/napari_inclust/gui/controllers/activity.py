@@ -8,13 +8,13 @@ from typing import Any
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QLabel, QStatusBar
 
-from .training import RUNNING, STOPPING, Training
+from .training import RUNNING, STOPPING, TrainingController
 
-_EVERY = 200  # ms
-_SPEED = 10  # per cent
+_UPDATE_INTERVAL_MS = 200  # ms
+_ANIMATION_SPEED_PERCENT = 10  # per cent
 
 
-class Activity:
+class TrainingActivity:
     """A bar as long as a training runs. It looks from time to time: napari handles all that is pending when a bar moves, which must not happen amid an epoch's news.
 
     Parameters
@@ -23,50 +23,50 @@ class Activity:
         Whose epochs are counted (held weakly).
     """
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: TrainingController) -> None:
         self._training = weakref.ref(training)
         self.bar: Any = None
-        self._clock = QTimer()
-        self._clock.setInterval(_EVERY)
-        self._clock.timeout.connect(self._look)
-        training.state_changed.connect(self._state)
+        self._timer = QTimer()
+        self._timer.setInterval(_UPDATE_INTERVAL_MS)
+        self._timer.timeout.connect(self._update_bar)
+        training.state_changed.connect(self._on_state_changed)
 
     def close(self) -> None:
         """Take the bar away and look no longer."""
         training = self._training()
         if training is not None:
-            training.state_changed.disconnect(self._state, missing_ok=True)
-        self._end()
+            training.state_changed.disconnect(self._on_state_changed, missing_ok=True)
+        self._close_bar()
 
-    def _state(self, state: str) -> None:
+    def _on_state_changed(self, state: str) -> None:
         if state == RUNNING:
-            self._clock.start()
+            self._timer.start()
 
-    def _look(self) -> None:
+    def _update_bar(self) -> None:
         training = self._training()
         if training is None or training.state not in (RUNNING, STOPPING):
-            self._end()
+            self._close_bar()
             return
         if self.bar is None:
             from napari.utils import progress
 
-            self.bar = progress(total=training.epochs, desc="inClust+ training")
-            _calm()
+            self.bar = progress(total=training.n_epochs, desc="inClust+ training")
+            _slow_status_animation()
         if training.history and self.bar is not None:  # it is gone when its moving led to the end
             last = training.history[-1]
             self.bar.total = last.total  # of a run that is mapped, other than asked for
             self.bar.update(last.number - self.bar.n)
 
-    def _end(self) -> None:
-        self._clock.stop()
+    def _close_bar(self) -> None:
+        self._timer.stop()
         if self.bar is not None:
             self.bar.close()
             self.bar = None
 
 
-def _calm() -> None:
+def _slow_status_animation() -> None:
     """Let the picture that turns in the status bar turn slowly: each of its frames takes the interpreter from the training, a fifth of its time in all."""
     bars = [bar for window in QApplication.topLevelWidgets() for bar in window.findChildren(QStatusBar)]
     for movie in (label.movie() for bar in bars for label in bar.findChildren(QLabel)):
         if movie is not None:
-            movie.setSpeed(_SPEED)
+            movie.setSpeed(_ANIMATION_SPEED_PERCENT)

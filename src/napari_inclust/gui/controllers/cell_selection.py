@@ -12,22 +12,25 @@ from psygnal import Signal
 
 from ...paint.layers import canvas
 from ...paint.values import CellValues
-from ...spatial.regions import inside
-from ..state.cell_card import Line, card
-from ..state.columns import categories, numbers
-from ..state.selection import Selection
-from ..state.session import BOTH, MEASURED
+from ...spatial.regions import points_in_polygon
+from ..state.cell_card import CardLine, cell_card_lines
+from ..state.columns import categorical_columns, numeric_columns
+from ..state.selection import SelectedCells
+from ..state.session import MEASURED, MEASURED_AND_IMPUTED
 from ..theme import theme_colours
-from ..workers.latest_only import Later
+from ..workers.latest_only import LatestOnly
 from .lasso import Lasso
-from .scene import Scene, types_of
+from .scene import CanvasController, categories_from_column
 
-KEYS = {"Alt-C": ("toggle_outlines", "outlines of the cells on / off"), "Alt-Z": ("undo", "the selection before")}
-_STILL = 4.0  # pixels that the pointer may move in a click
-_LINE = 1 / 200  # width of a drawn line, of the section's extent
+KEY_BINDINGS = {
+    "Alt-C": ("toggle_outlines", "outlines of the cells on / off"),
+    "Alt-Z": ("undo", "the selection before"),
+}
+_MAX_CLICK_MOVE = 4.0  # pixels that the pointer may move in a click
+_LINE_WIDTH_FRACTION = 1 / 200  # width of a drawn line, of the section's extent
 
 
-class Marking:
+class CellSelection:
     """Paints what is said of cells, and listens to the mouse.
 
     Signals
@@ -39,228 +42,259 @@ class Marking:
     """
 
     changed = Signal()
-    pinned = Signal()
+    card_changed = Signal()
 
-    def __init__(self, viewer: Any, scene: Scene, selection: Selection) -> None:
-        viewer = canvas.unwrapped(viewer)
+    def __init__(self, viewer: Any, canvas_controller: CanvasController, selected_cells: SelectedCells) -> None:
+        viewer = canvas.unwrap(viewer)
         self._viewer = weakref.ref(viewer)
-        self._scene, self._selection = scene, selection
+        self._canvas_controller, self._selected_cells = canvas_controller, selected_cells
         self.lasso = Lasso(viewer)
-        self.column: str | None = None
-        self.problem = ""  # why the last drawing selected nothing
-        self.outlined = False
-        self.row: int | None = None
-        self.lines: list[Line] = []
-        self._regions_of: Any = lambda row: []
-        self._probabilities: Any = None
-        self._reader = Later(self._failed)
-        s = scene.session
-        self._links = (
-            (s.data_changed, self._data),
-            (s.types_changed, self._types),
-            (selection.changed, self._selected),
-            (s.gene_changed, self._write),
-            (s.run_changed, self._read),
-            (scene.judging.read, self._write),
-            (scene.judging.changed, self._write),
-            (scene.finding.changed, self._write),
+        self.colour_column: str | None = None
+        self.error_message = ""  # why the last drawing selected nothing
+        self.outlines_shown = False
+        self.pinned_cell: int | None = None
+        self.card_lines: list[CardLine] = []
+        self._region_names_of: Any = lambda row: []
+        self._type_probabilities: Any = None
+        self._probability_runner = LatestOnly(self._on_error)
+        s = canvas_controller.session
+        self._connections = (
+            (s.data_changed, self._on_data_changed),
+            (s.cell_categories_changed, self._on_cell_categories_changed),
+            (selected_cells.changed, self._on_selection_changed),
+            (s.gene_changed, self._update_card),
+            (s.run_changed, self._request_type_probabilities),
+            (canvas_controller.reliability_controller.interval_changed, self._update_card),
+            (canvas_controller.reliability_controller.changed, self._update_card),
+            (canvas_controller.domain_controller.changed, self._update_card),
             (self.lasso.changed, self.changed.emit),
         )
-        for signal, slot in self._links:
+        for signal, slot in self._connections:
             signal.connect(slot)
-        viewer.mouse_drag_callbacks.append(self._pressed)
+        viewer.mouse_drag_callbacks.append(self._on_mouse_press)
         me = weakref.ref(self)
-        for key, (name, about) in KEYS.items():
-            viewer.bind_key(key, _on_key(me, name, about), overwrite=True)
+        for key, (name, about) in KEY_BINDINGS.items():
+            viewer.bind_key(key, _key_binding(me, name, about), overwrite=True)
         self._section: Any = None
 
     def close(self) -> None:
         """Let go of the viewer; its layers stay."""
         viewer = self._viewer()
-        self._reader.close()
+        self._probability_runner.close()
         self.lasso.close()
-        for signal, slot in self._links:
+        for signal, slot in self._connections:
             signal.disconnect(slot, missing_ok=True)
-        self._links = ()
+        self._connections = ()
         if viewer is not None:
-            if self._pressed in viewer.mouse_drag_callbacks:
-                viewer.mouse_drag_callbacks.remove(self._pressed)
-            for key in KEYS:
+            if self._on_mouse_press in viewer.mouse_drag_callbacks:
+                viewer.mouse_drag_callbacks.remove(self._on_mouse_press)
+            for key in KEY_BINDINGS:
                 viewer.bind_key(key, None, overwrite=True)
 
     # selecting
-    def draw(self, tool: str) -> None:
+    def start_drawing(self, tool: str) -> None:
         """Select with a tool of `lasso.TOOLS`, until it is put away ("")."""
-        painter = self._scene.painter
+        painter = self._canvas_controller.painter
         if not tool or painter is None:
             self.lasso.stop()
             return
-        if self._scene.session.view == BOTH:  # side by side the drawing would have a place of its own
-            self._scene.session.set_view(MEASURED)
+        if (
+            self._canvas_controller.session.view == MEASURED_AND_IMPUTED
+        ):  # side by side the drawing would have a place of its own
+            self._canvas_controller.session.set_view(MEASURED)
         section = painter.section
-        width = float(np.ptp(section.xy, axis=0).max()) * _LINE
+        width = float(np.ptp(section.xy, axis=0).max()) * _LINE_WIDTH_FRACTION
         self.lasso.start(tool, painter.unit, width, lambda corners: self._select_inside(corners, tool))
 
     def _select_inside(self, corners: NDArray[np.float64], tool: str) -> None:
-        section = self._scene.session.section
+        section = self._canvas_controller.session.section
         if section is not None:
-            cells = inside(corners, section.xy)
-            self.problem = "" if cells.any() else self._scene.elsewhere_of(corners)
-            if not self.problem:
-                self._selection.select(cells, tool)
+            cells = points_in_polygon(corners, section.xy)
+            self.error_message = "" if cells.any() else self._canvas_controller.wrong_section_message(corners)
+            if not self.error_message:
+                self._selected_cells.select(cells, tool)
             self.changed()
 
-    def select_categories(self, codes: frozenset[int]) -> None:
+    def select_categories(self, category_codes: frozenset[int]) -> None:
         """Cells of some of the categories that colour them."""
-        types = self._scene.session.types
-        if types is not None and codes:
-            names = [types.categories[c] for c in sorted(codes)]
-            self._selection.select(np.isin(types.codes, list(codes)), ", ".join(names[:3]) + (" …" if len(names) > 3 else ""))
+        types = self._canvas_controller.session.cell_categories
+        if types is not None and category_codes:
+            names = [types.categories[c] for c in sorted(category_codes)]
+            self._selected_cells.select(
+                np.isin(types.codes, list(category_codes)), ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+            )
 
     def select_domains(self) -> None:
         """Cells of the highlighted domains."""
-        finding = self._scene.finding
+        finding = self._canvas_controller.domain_controller
         seg = finding.segmentation
-        if seg is not None and finding.selected:
-            names = [seg.names[d] for d in sorted(finding.selected)]
-            self._selection.select(np.isin(seg.labels, list(finding.selected)), ", ".join(names[:3]) + (" …" if len(names) > 3 else ""))
+        if seg is not None and finding.highlighted:
+            names = [seg.names[d] for d in sorted(finding.highlighted)]
+            self._selected_cells.select(
+                np.isin(seg.labels, list(finding.highlighted)), ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+            )
 
     def toggle_outlines(self) -> None:
-        self.outline(not self.outlined)
+        self.show_outlines(not self.outlines_shown)
 
     def undo(self) -> None:
-        self._selection.undo()
+        self._selected_cells.undo()
 
     # looking
-    def outline(self, on: bool) -> None:
+    def show_outlines(self, on: bool) -> None:
         """The border of every cell."""
-        self.outlined = on
-        if self._scene.painter is not None:
-            self._scene.painter.cells.show_outlines(theme_colours()[1], on=on)
+        self.outlines_shown = on
+        if self._canvas_controller.painter is not None:
+            self._canvas_controller.painter.cell_layers.show_outlines(theme_colours()[1], on=on)
         self.changed()
 
-    def columns(self) -> tuple[list[str], list[str]]:
+    def colour_columns(self) -> tuple[list[str], list[str]]:
         """Columns of the section with categories, and those with numbers."""
-        section = self._scene.session.section
-        return ([], []) if section is None else (categories(section.adata.obs), numbers(section.adata.obs))
+        section = self._canvas_controller.session.section
+        return (
+            ([], [])
+            if section is None
+            else (categorical_columns(section.adata.obs), numeric_columns(section.adata.obs))
+        )
 
     def colour_by(self, name: str) -> None:
         """Colour the cells by a column of the section."""
-        session, painter = self._scene.session, self._scene.painter
+        session, painter = self._canvas_controller.session, self._canvas_controller.painter
         if painter is None or session.section is None:
             return
-        if session.view == BOTH:
+        if session.view == MEASURED_AND_IMPUTED:
             session.set_view(MEASURED)
-        if name in self.columns()[0]:
-            session.set_types(types_of(session.section, name))
+        if name in self.colour_columns()[0]:
+            session.set_cell_categories(categories_from_column(session.section, name))
             return
         values = np.asarray(session.section.adata.obs[name], dtype=np.float32)
-        self.column = name
-        painter.cells.show_column(
-            CellValues(name, values, "column of the section", unit="(unit of the file)"), painter.describe, "cividis", [*painter.layers, *painter.cells.over]
+        self.colour_column = name
+        painter.cell_layers.show_column(
+            CellValues(name, values, "column of the section", unit="(unit of the file)"),
+            painter.describe,
+            "cividis",
+            [*painter.layers, *painter.cell_layers.top_layers],
         )
-        painter.bring("cells")
-        self._write()
+        painter.bring_to_front("cells")
+        self._update_card()
         self.changed()
 
     def restyle(self) -> None:
         """Draw anew what is drawn in colours of napari's theme."""
-        painter = self._scene.painter
+        painter = self._canvas_controller.painter
         if painter is not None:
-            painter.cells.show_outlines("", on=False)
-            painter.cells.show_pin(None, 0, "")
-            painter.cells.show_selected(None, "", "")
-            self.outline(self.outlined)
-            self._ring()
-            self._selected()
+            painter.cell_layers.show_outlines("", on=False)
+            painter.cell_layers.show_pin(None, 0, "")
+            painter.cell_layers.show_selected(None, "", "")
+            self.show_outlines(self.outlines_shown)
+            self._draw_pin()
+            self._on_selection_changed()
 
     # pinning
-    def pin(self, row: int | None) -> None:
+    def pin(self, cell_index: int | None) -> None:
         """Pin the card of a cell; None: let go."""
-        self.row = row
-        self._ring()
-        self._read()
+        self.pinned_cell = cell_index
+        self._draw_pin()
+        self._request_type_probabilities()
 
-    def _ring(self) -> None:
-        painter, row = self._scene.painter, self.row
+    def _draw_pin(self) -> None:
+        painter, row = self._canvas_controller.painter, self.pinned_cell
         if painter is not None:
             place = None if row is None else (float(painter.section.xy[row][1]), float(painter.section.xy[row][0]))
-            painter.cells.show_pin(place, 1.6 * painter.cells.width, theme_colours()[1])
+            painter.cell_layers.show_pin(place, 1.6 * painter.cell_layers.cell_diameter, theme_colours()[1])
 
-    def tell_regions(self, of: Any) -> None:
+    def set_region_lookup(self, lookup: Any) -> None:
         """Who knows the names of the regions that a row lies in."""
-        self._regions_of = of
+        self._region_names_of = lookup
 
-    def _read(self) -> None:
+    def _request_type_probabilities(self) -> None:
         """Ask for the probabilities of the types, which takes a network."""
-        self._probabilities = None
-        self._write()
-        run, row = self._scene.session.run, self.row
+        self._type_probabilities = None
+        self._update_card()
+        run, row = self._canvas_controller.session.run, self.pinned_cell
         if run is None or row is None:
-            self._reader.forget()
+            self._probability_runner.discard()
             return
-        self._reader.ask(lambda: run.type_probabilities(np.array([row])), lambda table: self._arrived(run, row, table))
+        self._probability_runner.submit(
+            lambda: run.type_probabilities(np.array([row])), lambda table: self._on_type_probabilities(run, row, table)
+        )
 
-    def _arrived(self, run: Any, row: int, table: Any) -> None:
-        if run is self._scene.session.run and row == self.row and table is not None:
-            self._probabilities = table.iloc[0]
-            self._write()
+    def _on_type_probabilities(self, run: Any, row: int, table: Any) -> None:
+        if run is self._canvas_controller.session.run and row == self.pinned_cell and table is not None:
+            self._type_probabilities = table.iloc[0]
+            self._update_card()
 
-    def _failed(self, error: Exception) -> None:
-        self._write()
-        self.lines.append(("Predicted type", f"could not be computed ({type(error).__name__}: {error})"))
-        self.pinned()
+    def _on_error(self, error: Exception) -> None:
+        self._update_card()
+        self.card_lines.append(("Predicted type", f"could not be computed ({type(error).__name__}: {error})"))
+        self.card_changed()
 
-    def _write(self, *_: Any) -> None:
-        scene = self._scene
-        self.lines = []
-        if self.row is not None and scene.painter is not None:
-            self.lines = card(self.row, scene.session, scene.painter, scene.judging, scene.finding, self._regions_of(self.row), self._probabilities)
-        self.pinned()
+    def _update_card(self, *_: Any) -> None:
+        scene = self._canvas_controller
+        self.card_lines = []
+        if self.pinned_cell is not None and scene.painter is not None:
+            self.card_lines = cell_card_lines(
+                self.pinned_cell,
+                scene.session,
+                scene.painter,
+                scene.reliability_controller,
+                scene.domain_controller,
+                self._region_names_of(self.pinned_cell),
+                self._type_probabilities,
+            )
+        self.card_changed()
 
     # what the session and the viewer say
-    def _data(self) -> None:
-        section = self._scene.session.section
+    def _on_data_changed(self) -> None:
+        section = self._canvas_controller.session.section
         if section is not self._section:
-            self._section, self.row, self.column = section, None, None
+            self._section, self.pinned_cell, self.colour_column = section, None, None
             self.lasso.stop()
-            self.outline(self.outlined and section is not None)
-            self._write()
+            self.show_outlines(self.outlines_shown and section is not None)
+            self._update_card()
 
-    def _types(self) -> None:
-        if self._scene.painter is not None and self._scene.session.types is not None:
-            self.column = None
-            self._scene.painter.cells.show_column(None, self._scene.painter.describe, "", [])
-            self._scene.painter.bring("cells")
-        self._write()
+    def _on_cell_categories_changed(self) -> None:
+        if self._canvas_controller.painter is not None and self._canvas_controller.session.cell_categories is not None:
+            self.colour_column = None
+            self._canvas_controller.painter.cell_layers.show_column(
+                None, self._canvas_controller.painter.describe, "", []
+            )
+            self._canvas_controller.painter.bring_to_front("cells")
+        self._update_card()
         self.changed()
 
-    def _selected(self) -> None:
-        self.problem = ""
-        painter, now = self._scene.painter, self._selection.now
-        if painter is not None and (now is None or len(now.cells) == painter.raster.n_cells):
-            painter.cells.show_selected(None if now is None else now.cells, canvas.background(), theme_colours()[1])
+    def _on_selection_changed(self) -> None:
+        self.error_message = ""
+        painter, now = self._canvas_controller.painter, self._selected_cells.current
+        if painter is not None and (now is None or len(now.mask) == painter.raster.n_cells):
+            painter.cell_layers.show_selected(
+                None if now is None else now.mask, canvas.background_colour(), theme_colours()[1]
+            )
 
-    def _pressed(self, viewer: Any, event: Any) -> Generator[None, None, None]:
+    def _on_mouse_press(self, viewer: Any, event: Any) -> Generator[None, None, None]:
         """A click, without a drag, while the active layer is only looked at."""
         active = viewer.layers.selection.active
-        if event.button != 1 or str(getattr(active, "mode", "pan_zoom")) != "pan_zoom" or self._scene.painter is None:
+        if (
+            event.button != 1
+            or str(getattr(active, "mode", "pan_zoom")) != "pan_zoom"
+            or self._canvas_controller.painter is None
+        ):
             return
         start, still = np.array(event.pos), True
         yield
         while event.type == "mouse_move":
-            still &= float(np.abs(np.array(event.pos) - start).max()) <= _STILL
+            still &= float(np.abs(np.array(event.pos) - start).max()) <= _MAX_CLICK_MOVE
             yield
-        if still and self._scene.painter is not None:
+        if still and self._canvas_controller.painter is not None:
             y, x = viewer.cursor.position[-2:]
-            self.pin(self._scene.painter.raster.cell_at(float(y), float(x)))
+            self.pin(self._canvas_controller.painter.raster.cell_at(float(y), float(x)))
 
 
-def _on_key(me: weakref.ref[Marking], name: str, about: str) -> Any:
+def _key_binding(me: weakref.ref[CellSelection], method: str, description: str) -> Any:
     def act(viewer: Any) -> None:
         marking = me()
         if marking is not None:
-            getattr(marking, name)()
+            getattr(marking, method)()
 
-    act.__doc__ = f"inClust+: {about}"
+    act.__doc__ = f"inClust+: {description}"
     return act

@@ -9,14 +9,14 @@ from typing import Any
 from psygnal import Signal
 
 from ...errors import InclustError
-from ..state.gene_source import imputed_values
+from ..state.gene_source import impute_gene
 from ..state.session import Session
-from ..workers.imports import heavy
-from ..workers.latest_only import Later
-from ..workers.progress import Closed, Watch
+from ..workers.imports import with_heavy_imports
+from ..workers.latest_only import LatestOnly
+from ..workers.progress import ComputationCancelled, ProgressMonitor
 
 
-class Decoding:
+class BackgroundImputer:
     """Asks the run for genes, one at a time.
 
     Signals
@@ -27,50 +27,56 @@ class Decoding:
         What is done for it, and how far, where that takes long.
     """
 
-    busy_changed = Signal(str)
+    pending_gene_changed = Signal(str)
     progressed = Signal(str, str)
 
     def __init__(self, session: Session) -> None:
         self._session = weakref.ref(session)
-        self._later = Later(self._failed, every=True)  # a gene that was overtaken is kept too
-        self._gene = ""
-        self._watch = Watch(lambda text: self.progressed(self._gene, text))
+        self._runner = LatestOnly(self._on_error, deliver_all=True)  # a gene that was overtaken is kept too
+        self._pending_gene = ""
+        self._progress_monitor = ProgressMonitor(lambda text: self.progressed(self._pending_gene, text))
 
-    def ask(self, run: Any, gene: str) -> None:
+    def request(self, run: Any, gene: str) -> None:
         """Impute a gene; it arrives in the session. A wish that waits is replaced."""
-        progress = self._watch.start()
+        progress = self._progress_monitor.start()
 
         def impute() -> Any:
             start = time.perf_counter()
             try:
-                return imputed_values(run, gene), time.perf_counter() - start
-            except (InclustError, Closed):
+                return impute_gene(run, gene), time.perf_counter() - start
+            except (InclustError, ComputationCancelled):
                 raise
             except Exception as error:
-                raise InclustError(f"{gene} could not be imputed ({type(error).__name__}: {error}). Choose another gene, or train again.") from error
+                raise InclustError(
+                    f"{gene} could not be imputed ({type(error).__name__}: {error}). Choose another gene, or train again."
+                ) from error
 
-        self._gene = gene
-        self.busy_changed(gene)
-        self._later.ask(heavy(progress.watched(impute)), lambda found: self._done(run, *found), key=(id(run), gene))
+        self._pending_gene = gene
+        self.pending_gene_changed(gene)
+        self._runner.submit(
+            with_heavy_imports(progress.follow_function(impute)),
+            lambda found: self._on_imputed(run, *found),
+            key=(id(run), gene),
+        )
 
     def close(self) -> None:
         """Forget all wishes; what is being computed ends at its next step."""
-        self._watch.close()
-        self._later.close()
+        self._progress_monitor.close()
+        self._runner.close()
 
-    def _done(self, run: Any, found: Any, seconds: float) -> None:
-        self._rest()
+    def _on_imputed(self, run: Any, found: Any, seconds: float) -> None:
+        self._clear_when_idle()
         session = self._session()
         if session is not None:
-            session.keep(run, found, seconds)
+            session.add_imputed(run, found, seconds)
 
-    def _failed(self, error: Exception) -> None:
-        self._rest()
+    def _on_error(self, error: Exception) -> None:
+        self._clear_when_idle()
         session = self._session()
         if session is not None:
-            session.told(str(error))
+            session.message_emitted(str(error))
 
-    def _rest(self) -> None:
-        if not self._later.busy:
-            self._watch.stop()
-            self.busy_changed("")
+    def _clear_when_idle(self) -> None:
+        if not self._runner.busy:
+            self._progress_monitor.stop()
+            self.pending_gene_changed("")

@@ -12,10 +12,10 @@ from psygnal import Signal
 
 from ...errors import InclustError
 from ..state.domains import IDLE, RUNNING, STOPPING, DomainState
-from ..state.error_text import told
+from ..state.error_text import error_message
 from ..state.session import Session
-from ..workers.imports import heavy
-from ..workers.latest_only import Later
+from ..workers.imports import with_heavy_imports
+from ..workers.latest_only import LatestOnly
 from ..workers.worker import Worker
 
 if TYPE_CHECKING:
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from ...spatial_domains.find import Domains
 
 METHODS = ("inclust+", "inclust", "smoothed-pca")  # as core.domains, which takes a second to import
-Find = Callable[..., Generator[Any, None, Any]]
+DomainSearch = Callable[..., Generator[Any, None, Any]]
 
 
-def real_find(*args: Any, **kwargs: Any) -> Generator[Any, None, Any]:
+def run_domain_search(*args: Any, **kwargs: Any) -> Generator[Any, None, Any]:
     """`spatial_domains.find.steps`, imported in the thread."""
-    from ...spatial_domains.find import steps
+    from ...spatial_domains.find import domain_steps
 
-    return (yield from steps(*args, **kwargs))
+    return (yield from domain_steps(*args, **kwargs))
 
 
-class Finding(DomainState):
+class DomainController(DomainState):
     """Finds domains.
 
     Signals
@@ -46,22 +46,30 @@ class Finding(DomainState):
         Evidence by name, asked for by `gather`.
     """
 
-    stepped = Signal(object)
-    composed = Signal(object)
-    gathered = Signal(object)
+    progressed = Signal(object)
+    composition_ready = Signal(object)
+    evidence_ready = Signal(object)
 
-    def __init__(self, session: Session, find: Find = real_find) -> None:
+    def __init__(self, session: Session, search: DomainSearch = run_domain_search) -> None:
         super().__init__()
         self._session = weakref.ref(session)
-        self.find = find
+        self.search = search
         self._worker: Worker | None = None
-        self._outliner, self._composer, self._gatherer, self._saver = (Later(self._failed) for _ in range(4))
+        self._outline_runner, self._composition_runner, self._evidence_runner, self._export_runner = (
+            LatestOnly(self._on_job_error) for _ in range(4)
+        )
         self._section: Any = None
-        session.data_changed.connect(self._data)
+        session.data_changed.connect(self._on_data_changed)
 
     # finding
     def start(
-        self, n_domains: int | None, *, method: str = "inclust+", section_key: str | None = None, latent: bool = False, graph: Graph | None = None
+        self,
+        n_domains: int | None,
+        *,
+        method: str = "inclust+",
+        section_key: str | None = None,
+        use_latent: bool = False,
+        graph: Graph | None = None,
     ) -> None:
         """Look for domains; None: the most stable number. Numbers found before with the same method and sections stay.
 
@@ -77,42 +85,47 @@ class Finding(DomainState):
             raise InclustError("Open a section first (Data).")
         if self.state != IDLE:
             return
-        section, find = session.section, self.find
-        options = {"method": method, "section_key": section_key, "run": session.run if latent and method == "inclust+" else None, "graph": graph}
-        before = self.found if self.found is not None and _like(self.found, section, options) else None
+        section, find = session.section, self.search
+        options = {
+            "method": method,
+            "section_key": section_key,
+            "run": session.run if use_latent and method == "inclust+" else None,
+            "graph": graph,
+        }
+        before = self.domains if self.domains is not None and _same_settings(self.domains, section, options) else None
         self._worker = Worker(
-            heavy(lambda: find(section, n_domains, **options)),
-            on_yield=self._stepped,
-            on_return=lambda found: self._done(found, before, used_run=options["run"] is not None),
-            on_error=self._crashed,
-            on_stopped=lambda: self._set(IDLE, "Cancelled. No result was made."),
+            with_heavy_imports(lambda: find(section, n_domains, **options)),
+            on_yield=self._on_progress,
+            on_return=lambda found: self._on_found(found, before, used_run=options["run"] is not None),
+            on_error=self._on_search_error,
+            on_stopped=lambda: self._set_status(IDLE, "Cancelled. No result was made."),
         )
         self._worker.start()
-        self._set(RUNNING, "Starting.")
+        self._set_status(RUNNING, "Starting.")
 
     def cancel(self) -> None:
         """Stop at the next step."""
         if self.state == RUNNING and self._worker is not None:
             self._worker.stop()
-            self._set(STOPPING, "Stopping at the end of this step.")
+            self._set_status(STOPPING, "Stopping at the end of this step.")
 
     def close(self) -> None:
         """End the threads; nothing is called any more."""
         session = self._session()
         if session is not None:
-            session.data_changed.disconnect(self._data, missing_ok=True)
+            session.data_changed.disconnect(self._on_data_changed, missing_ok=True)
         if self._worker is not None:
             self._worker.close()
             self._worker = None
-        for later in (self._outliner, self._composer, self._gatherer, self._saver):
+        for later in (self._outline_runner, self._composition_runner, self._evidence_runner, self._export_runner):
             later.close()
 
     # what is shown
-    def compose(self, column: str | None) -> None:
+    def request_composition(self, column: str | None) -> None:
         """Ask for the shares of the categories of a column in each domain; `composed` brings them."""
-        found, seg = self.found, self.segmentation
+        found, seg = self.domains, self.segmentation
         if found is None or seg is None or column is None:
-            self._composer.forget()
+            self._composition_runner.discard()
             return
 
         def job() -> Any:
@@ -120,11 +133,11 @@ class Finding(DomainState):
 
             return composition(found.section, seg, column)
 
-        self._composer.ask(job, self.composed)
+        self._composition_runner.submit(job, self.composition_ready)
 
-    def gather(self) -> None:
+    def request_evidence(self) -> None:
         """Ask for the evidence of what is shown; `gathered` brings it. Imputed markers where the session has a run."""
-        found, session = self.found, self._session()
+        found, session = self.domains, self._session()
         if found is None or session is None:
             return
         run = session.run if session.run is not None and session.run.section is found.section else None
@@ -134,88 +147,98 @@ class Finding(DomainState):
 
             return evidence(found, imputed=run)
 
-        self._gatherer.ask(job, self.gathered)
+        self._evidence_runner.submit(job, self.evidence_ready)
 
     def save(self, path: str | Path, key: str = "domain") -> None:
         """A file of what is shown, in a thread; see `save_domains`."""
-        found, path = self.found, Path(path)
+        found, path = self.domains, Path(path)
         if found is None:
             return
 
         def job() -> str:
-            from .domain_saving import save_domains
+            from .domain_saving import export_domains
 
-            return save_domains(found, path, key)
+            return export_domains(found, path, key)
 
-        self._set(self.state, f"Writing {path.name} …")
-        self._saver.ask(job, lambda text: self._set(self.state, text))
+        self._set_status(self.state, f"Writing {path.name} …")
+        self._export_runner.submit(job, lambda text: self._set_status(self.state, text))
 
-    def _ask_lines(self) -> None:
-        found = self.found
-        self.lines = None
-        if not self.outlined or found is None:
-            self._outliner.forget()
+    def _request_outlines(self) -> None:
+        found = self.domains
+        self.outline_segments = None
+        if not self.outlines_shown or found is None:
+            self._outline_runner.discard()
             return
         seg = found.segmentation
 
         def job() -> Any:
-            from ...paint.layers.outlines import segments
+            from ...paint.layers.outlines import outline_segments
             from ...spatial_domains.outlines import outlines
 
-            return segments((o.shape for o in outlines(seg, found.xy, found.sections)), found.xy)
+            return outline_segments((o.polygon for o in outlines(seg, found.xy, found.sections)), found.xy)
 
-        self._outliner.ask(job, self._lined)
+        self._outline_runner.submit(job, self._on_outlines_ready)
 
-    def _lined(self, lines: Any) -> None:
-        self.lines = lines
+    def _on_outlines_ready(self, lines: Any) -> None:
+        self.outline_segments = lines
         self.look_changed()
 
     # the thread
-    def _stepped(self, step: Any) -> None:
-        self.stepped(step)
+    def _on_progress(self, step: Any) -> None:
+        self.progressed(step)
 
-    def _done(self, found: Domains, before: Domains | None, *, used_run: bool) -> None:
+    def _on_found(self, domains: Domains, previous: Domains | None, *, used_run: bool) -> None:
         session = self._session()
-        if session is None or session.section is not found.section:
-            self._set(IDLE, "Another section was opened meanwhile: the domains of the one before were dropped.")
+        if session is None or session.section is not domains.section:
+            self._set_status(IDLE, "Another section was opened meanwhile: the domains of the one before were dropped.")
             return
-        facts = found.provenance | {"run": used_run}
-        if before is not None and before is self.found:
+        facts = domains.provenance | {"run": used_run}
+        if previous is not None and previous is self.domains:
             import pandas as pd
 
-            table = before.table.drop(index=found.table.index, errors="ignore")
-            solutions = before.solutions | found.solutions
-            found = replace(found, solutions=dict(sorted(solutions.items())), table=pd.concat([table, found.table]).sort_index())
-        self.put(replace(found, provenance=facts))
-        self._set(IDLE, "\n".join(found.notes))
+            table = previous.table.drop(index=domains.table.index, errors="ignore")
+            solutions = previous.solutions | domains.solutions
+            domains = replace(
+                domains, solutions=dict(sorted(solutions.items())), table=pd.concat([table, domains.table]).sort_index()
+            )
+        self.set_domains(replace(domains, provenance=facts))
+        self._set_status(IDLE, "\n".join(domains.notes))
 
-    def _crashed(self, error: Exception) -> None:
-        text = told(error, "Finding domains failed", "What was open stays open.")
-        self._set(IDLE, text, wrong=True)
+    def _on_search_error(self, error: Exception) -> None:
+        text = error_message(error, "Finding domains failed", "What was open stays open.")
+        self._set_status(IDLE, text, is_error=True)
         session = self._session()
         if session is not None:
-            session.told(text)
+            session.message_emitted(text)
 
-    def _failed(self, error: Exception) -> None:
-        self._set(self.state, told(error, "That failed"), wrong=True)
+    def _on_job_error(self, error: Exception) -> None:
+        self._set_status(self.state, error_message(error, "That failed"), is_error=True)
 
-    def _data(self) -> None:
+    def _on_data_changed(self) -> None:
         session = self._session()
         section = None if session is None else session.section
         if section is self._section:
             return
         self._section = section
         self.cancel()
-        for later in (self._outliner, self._composer, self._gatherer):
-            later.forget()
-        self.put(None)
+        for later in (self._outline_runner, self._composition_runner, self._evidence_runner):
+            later.discard()
+        self.set_domains(None)
         if self.state == IDLE:
-            self.message, self.wrong = "", False
+            self.message, self.is_error = "", False
         self.changed()
 
 
-def _like(found: Domains, section: Any, options: dict[str, Any]) -> bool:
+def _same_settings(domains: Domains, section: Any, options: dict[str, Any]) -> bool:
     """Whether earlier solutions can stand beside new ones."""
-    facts = found.provenance
-    same = (found.section is section, found.method == options["method"], facts.get("section_key", "") == (options["section_key"] or ""))
-    return all(same) and bool(facts.get("run")) == (options["run"] is not None) and facts.get("graph", "nearest") == str(options["graph"] or "nearest")
+    facts = domains.provenance
+    same = (
+        domains.section is section,
+        domains.method == options["method"],
+        facts.get("section_key", "") == (options["section_key"] or ""),
+    )
+    return (
+        all(same)
+        and bool(facts.get("run")) == (options["run"] is not None)
+        and facts.get("graph", "nearest") == str(options["graph"] or "nearest")
+    )

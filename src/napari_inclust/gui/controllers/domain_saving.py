@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from ...data.section import Section
     from ...spatial_domains.find import Domains
 
-SHAPES = ".shapes.zarr"
-FILTER = f"AnnData (*.h5ad *.zarr);;Outlines (*.geojson);;Outlines for SpatialData (*{SHAPES})"
+SHAPES_SUFFIX = ".shapes.zarr"
+FILE_FILTER = f"AnnData (*.h5ad *.zarr);;Outlines (*.geojson);;Outlines for SpatialData (*{SHAPES_SUFFIX})"
 
 
-def save_domains(found: Domains, path: Path, key: str) -> str:
+def export_domains(domains: Domains, path: Path, key: str) -> str:
     """The section with the domains and their evidence (`.h5ad`, `.zarr`), or their outlines (`.geojson`, `.shapes.zarr`); returns what to tell.
 
     The SpatialData store that the section came from gets a new table and new shapes, numbered when it has such already.
@@ -24,29 +24,35 @@ def save_domains(found: Domains, path: Path, key: str) -> str:
         Nothing could be written there.
     """
     from ...io.writers.atomic import check_output
-    from ...io.writers.domains import check_domains, check_outlines, free_key, write_domains, write_outlines
-    from ...spatial_domains.markers import evidence, stored
+    from ...io.writers.domains import (
+        check_domains_output,
+        check_outlines_output,
+        unused_key,
+        write_domains,
+        write_outlines,
+    )
+    from ...spatial_domains.markers import evidence, to_long_tables
 
-    given = [p for p in (found.section.path,) if p is not None]
-    if path.suffix == ".geojson" or path.name.endswith(SHAPES):
-        check_outlines(path, given)
-        write_outlines(path, found)
-        return f"Outlines of {found.segmentation.k} domains (micrometres) are in {path}."
-    into_store = is_own_store(found.section, path)
+    given = [p for p in (domains.section.path,) if p is not None]
+    if path.suffix == ".geojson" or path.name.endswith(SHAPES_SUFFIX):
+        check_outlines_output(path, given)
+        write_outlines(path, domains)
+        return f"Outlines of {domains.segmentation.n_domains} domains (micrometres) are in {path}."
+    into_store = is_source_store(domains.section, path)
     if into_store:
-        key = free_key(path, key)
-        check_domains(path, path, (), key)
+        key = unused_key(path, key)
+        check_domains_output(path, path, (), key)
     else:
         check_output(path, inputs=given)
-    obs, uns = found.columns(key)
-    uns[f"{key}_inclust"]["evidence"] = stored(evidence(found))
-    write_domains(path, found, obs, uns, key)
+    obs, uns = domains.obs_and_uns(key)
+    uns[f"{key}_inclust"]["evidence"] = to_long_tables(evidence(domains))
+    write_domains(path, domains, obs, uns, key)
     if into_store:
-        return f"{found.segmentation.k} domains are in {path}: the table inclust_{key} and the shapes inclust_{key}_outlines."
-    return f"{found.segmentation.k} domains are in obs['{key}'] of {path}."
+        return f"{domains.segmentation.n_domains} domains are in {path}: the table inclust_{key} and the shapes inclust_{key}_outlines."
+    return f"{domains.segmentation.n_domains} domains are in obs['{key}'] of {path}."
 
 
-def is_own_store(section: Section | None, path: Path | None = None) -> bool:
+def is_source_store(section: Section | None, path: Path | None = None) -> bool:
     """Whether a section came from a SpatialData store, and (when a path is given) from the one at it."""
     from ...io.writers.atomic import is_spatialdata
 

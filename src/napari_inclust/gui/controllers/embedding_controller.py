@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from ..state.error_text import told
+from ..state.error_text import error_message
 from ..state.session import Session
-from ..workers.imports import heavy
+from ..workers.imports import with_heavy_imports
 from ..workers.worker import Worker
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PCA, UMAP = "PCA", "UMAP"
 
 
-class Placing:
+class EmbeddingController:
     """Embeds the cells of a session.
 
     Signals
@@ -33,85 +33,85 @@ class Placing:
 
     def __init__(self, session: Session) -> None:
         self._session = weakref.ref(session)
-        self.found: Embedding | None = None
-        self.busy, self.wrong = False, False
+        self.embedding: Embedding | None = None
+        self.busy, self.is_error = False, False
         self.message = ""
         self._worker: Worker | None = None
-        self._features: Any = None  # (section, run, features, source) of the last time
+        self._features_cache: Any = None  # (section, run, features, source) of the last time
         self._section: Any = None
-        session.data_changed.connect(self._data)
+        session.data_changed.connect(self._on_data_changed)
 
     def start(self, method: str) -> None:
         """Embed all cells by `PCA` or `UMAP`."""
         session = self._session()
         if session is None or session.section is None or self.busy:
             return
-        section, run, known = session.section, session.run, self._features
+        section, run, known = session.section, session.run, self._features_cache
         known = known if known is not None and known[0] is section and known[1] is run else None
         self.busy = True
         self._worker = Worker(
-            heavy(lambda: _steps(section, run, known, method)),
-            on_yield=self._said,
-            on_return=lambda made: self._done(section, *made),
-            on_error=self._failed,
-            on_stopped=lambda: self._end("Cancelled."),
+            with_heavy_imports(lambda: _embedding_steps(section, run, known, method)),
+            on_yield=self._set_message,
+            on_return=lambda made: self._on_embedded(section, *made),
+            on_error=self._on_error,
+            on_stopped=lambda: self._finish("Cancelled."),
         )
         self._worker.start()
-        self._said("Starting …")
+        self._set_message("Starting …")
 
     def cancel(self) -> None:
         """Stop after the present step."""
         if self._worker is not None:
             self._worker.stop()
-            self._said("Stopping after this step …")
+            self._set_message("Stopping after this step …")
 
     def close(self) -> None:
         """End the thread."""
         session = self._session()
         if session is not None:
-            session.data_changed.disconnect(self._data, missing_ok=True)
+            session.data_changed.disconnect(self._on_data_changed, missing_ok=True)
         if self._worker is not None:
             self._worker.close()
             self._worker = None
 
-    def _said(self, text: str) -> None:
-        self.message, self.wrong = text, False
+    def _set_message(self, text: str) -> None:
+        self.message, self.is_error = text, False
         self.changed()
 
-    def _done(self, section: Any, found: Embedding, features: Any) -> None:
+    def _on_embedded(self, section: Any, embedding: Embedding, features: Any) -> None:
         session = self._session()
         if session is not None and session.section is section:
-            self.found, self._features = found, features
-            self._end(found.note)
+            self.embedding, self._features_cache = embedding, features
+            self._finish(embedding.note)
         else:
-            self._end("")
+            self._finish("")
 
-    def _failed(self, error: Exception) -> None:
-        self._end(told(error, "The cells could not be placed"), wrong=True)
+    def _on_error(self, error: Exception) -> None:
+        self._finish(error_message(error, "The cells could not be placed"), is_error=True)
 
-    def _end(self, message: str, *, wrong: bool = False) -> None:
+    def _finish(self, message: str, *, is_error: bool = False) -> None:
         self._worker, self.busy = None, False
-        self.message, self.wrong = message, wrong
+        self.message, self.is_error = message, is_error
         self.changed()
 
-    def _data(self) -> None:
+    def _on_data_changed(self) -> None:
         session = self._session()
         section = None if session is None else session.section
         if section is not self._section:
-            self._section, self.found, self._features = section, None, None
+            self._section, self.embedding, self._features_cache = section, None, None
             if self._worker is not None:
                 self._worker.close(timeout=0)
-            self._end("")
+            self._finish("")
 
 
-def _steps(section: Any, run: Any, known: Any, method: str) -> Generator[str, None, Any]:
+def _embedding_steps(section: Any, run: Any, cached_features: Any, method: str) -> Generator[str, None, Any]:
     from ...imputation import embedding
 
-    if known is None:
+    if cached_features is None:
         yield f"Principal components of {'the latent' if run is not None else 'the measured genes'}, {section.n_cells:,} cells …"
-        known = (section, run, *embedding.features(section, run))
+        cached_features = (section, run, *embedding.embedding_features(section, run))
     if method == UMAP:
-        n = min(section.n_cells, embedding.MOST_UMAP)
+        n = min(section.n_cells, embedding.MAX_UMAP_CELLS)
         yield f"UMAP of {n:,} cells: some {10 + n // 1500} s, half a minute more the first time …"
-        return embedding.umap(*known[2:]), known
-    return embedding.pca(*known[2:]), known
+        return embedding.umap(*cached_features[2:]), cached_features
+    return embedding.pca(*cached_features[2:]), cached_features

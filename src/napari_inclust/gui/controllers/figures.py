@@ -10,16 +10,16 @@ from typing import Any
 from psygnal import Signal
 
 from ...errors import InclustError
-from ...paint.figures.figure import Pane, blend_pane, draw, gene_pane, type_pane, write_figure
-from ..state.error_text import told
-from ..state.session import BOTH, IMPUTED, MEASURED, Session
-from ..workers.latest_only import Later
+from ...paint.figures.figure import FigurePane, blend_pane, category_pane, draw_figure, gene_pane, write_figure
+from ..state.error_text import error_message
+from ..state.session import IMPUTED, MEASURED, MEASURED_AND_IMPUTED, Session
+from ..workers.latest_only import LatestOnly
 
-SHOWN, BLEND, TYPES = "what is shown", "blend", "cell types"
+DISPLAYED, BLEND, CELL_CATEGORIES = "what is shown", "blend", "cell types"
 
 
 @dataclass(frozen=True)
-class Wish:
+class FigureSpec:
     """What is to be drawn.
 
     Attributes
@@ -35,14 +35,14 @@ class Wish:
     """
 
     genes: tuple[str, ...]
-    view: str = BOTH
+    view: str = MEASURED_AND_IMPUTED
     columns: int = 0
     width: float = 7.0
     dpi: int = 300
     dark: bool = False
 
 
-class Figures:
+class FigureController:
     """Draws and writes figures of a session.
 
     Signals
@@ -54,18 +54,18 @@ class Figures:
     """
 
     changed = Signal()
-    previewed = Signal(object)
+    preview_ready = Signal(object)
 
     def __init__(self, session: Session) -> None:
         self._session = weakref.ref(session)
-        self._later = Later(self._failed)
-        self.busy, self.message, self.wrong = "", "", False
+        self._runner = LatestOnly(self._on_error)
+        self.busy, self.message, self.is_error = "", "", False
 
     def close(self) -> None:
         """End the thread."""
-        self._later.close()
+        self._runner.close()
 
-    def save(self, wish: Wish, raster: Any, unit: str, path: str | Path) -> None:
+    def save(self, spec: FigureSpec, raster: Any, unit: str, path: str | Path) -> None:
         """Write a figure; the suffix says of which kind."""
         session, path = self._session(), Path(path)
         if session is None:
@@ -73,16 +73,27 @@ class Figures:
 
         def write() -> str:
             from ...io.writers.atomic import check_output
-            from ...paint.figures.figure import SUFFIXES
+            from ...paint.figures.figure import FIGURE_SUFFIXES
 
-            check_output(path, SUFFIXES)
-            made = panes(session, wish)
-            write_figure(draw(raster, made, unit=unit, columns=wish.columns or None, width=wish.width, dpi=wish.dpi, dark=wish.dark), path)
+            check_output(path, FIGURE_SUFFIXES)
+            made = make_panes(session, spec)
+            write_figure(
+                draw_figure(
+                    raster,
+                    made,
+                    unit=unit,
+                    columns=spec.columns or None,
+                    width=spec.width,
+                    dpi=spec.dpi,
+                    dark=spec.dark,
+                ),
+                path,
+            )
             return f"The figure with {len(made)} picture{'s' * (len(made) != 1)} is in {path}."
 
-        self._start(f"Drawing {path.name}", write, self._written)
+        self._start(f"Drawing {path.name}", write, self._on_written)
 
-    def preview(self, wish: Wish, raster: Any, unit: str, pixels: int) -> None:
+    def preview(self, spec: FigureSpec, raster: Any, unit: str, pixels: int) -> None:
         """Draw a figure small, for looking at; `previewed` brings it."""
         session = self._session()
         if session is None:
@@ -92,34 +103,44 @@ class Figures:
             import numpy as np
             from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-            dpi = max(30, int(pixels / wish.width))
-            canvas = FigureCanvasAgg(draw(raster, panes(session, wish), unit=unit, columns=wish.columns or None, width=wish.width, dpi=dpi, dark=wish.dark))
+            dpi = max(30, int(pixels / spec.width))
+            canvas = FigureCanvasAgg(
+                draw_figure(
+                    raster,
+                    make_panes(session, spec),
+                    unit=unit,
+                    columns=spec.columns or None,
+                    width=spec.width,
+                    dpi=dpi,
+                    dark=spec.dark,
+                )
+            )
             canvas.draw()
             return np.array(canvas.buffer_rgba())
 
-        self._start("Drawing a preview", rendered, self._drawn)
+        self._start("Drawing a preview", rendered, self._on_preview_ready)
 
-    def _start(self, what: str, job: Any, then: Any) -> None:
-        self.busy, self.message, self.wrong = what, "", False
-        self._later.ask(job, then)
+    def _start(self, busy_message: str, job: Any, on_result: Any) -> None:
+        self.busy, self.message, self.is_error = busy_message, "", False
+        self._runner.submit(job, on_result)
         self.changed()
 
-    def _written(self, message: str) -> None:
+    def _on_written(self, message: str) -> None:
         self.busy, self.message = "", message
         self.changed()
 
-    def _drawn(self, image: Any) -> None:
+    def _on_preview_ready(self, image: Any) -> None:
         self.busy = ""
         self.changed()
-        self.previewed(image)
+        self.preview_ready(image)
 
-    def _failed(self, error: Exception) -> None:
-        self.busy, self.wrong = "", True
-        self.message = told(error, "The figure could not be drawn")
+    def _on_error(self, error: Exception) -> None:
+        self.busy, self.is_error = "", True
+        self.message = error_message(error, "The figure could not be drawn")
         self.changed()
 
 
-def panes(session: Session, wish: Wish) -> list[Pane]:
+def make_panes(session: Session, spec: FigureSpec) -> list[FigurePane]:
     """Pictures of a wish; one gene's measured and imputed values have equal colours, unless each has its own limits. May take as long as imputing the genes.
 
     Raises
@@ -128,26 +149,33 @@ def panes(session: Session, wish: Wish) -> list[Pane]:
         Nothing of it can be drawn.
     """
     look, made = session.look, []
-    for gene in wish.genes:
+    for gene in spec.genes:
         if gene == BLEND:
-            made.append(blend_pane(session.blend, dict(zip(session.blend, look.limits(list(session.blend.values())), strict=True))))
-        elif gene == TYPES:
-            if session.types is None:
+            made.append(
+                blend_pane(
+                    session.blend, dict(zip(session.blend, look.limits(list(session.blend.values())), strict=True))
+                )
+            )
+        elif gene == CELL_CATEGORIES:
+            if session.cell_categories is None:
                 raise InclustError("the cells are not coloured by any column. Choose one (Cells).")
-            made.append(type_pane(session.types))
+            made.append(category_pane(session.cell_categories))
         else:
-            shown = session.shown() if gene == SHOWN else _values(session, gene, wish.view)
+            shown = session.displayed_values() if gene == DISPLAYED else _gene_values(session, gene, spec.view)
             if shown:
-                made += [gene_pane(p, limits, look.colormap, look.threshold(p)) for p, limits in zip(shown, look.beside(shown), strict=True)]
+                made += [
+                    gene_pane(p, limits, look.colormap, look.threshold_of(p))
+                    for p, limits in zip(shown, look.paired_limits(shown), strict=True)
+                ]
     return made
 
 
-def _values(session: Session, gene: str, view: str) -> list[Any]:
+def _gene_values(session: Session, gene: str, view: str) -> list[Any]:
     """Of one gene what there is of the view, else what there is instead."""
-    cannot = session.views_of(gene)
+    cannot = session.view_obstacles(gene)
     there = [v for v in (MEASURED, IMPUTED) if not cannot[v]]
-    wanted = [v for v in there if view in (v, BOTH)] or there
+    wanted = [v for v in there if view in (v, MEASURED_AND_IMPUTED)] or there
     if not wanted:
         raise InclustError(f"{gene} can be neither shown as measured nor imputed. Check its name.")
     found = [session.values_of(gene, imputed=v == IMPUTED) for v in wanted]
-    return found if session.look.log else [p.linear() for p in found]
+    return found if session.look.log else [p.to_linear() for p in found]

@@ -13,10 +13,10 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from ...errors import DataError
-from ...spatial.regions import outline
+from ...spatial.regions import shape_corners
 
-NAME, COLOUR = "lasso", "#E69F00"
-TOOLS = {"lasso": "add_polygon_lasso", "polygon": "add_polygon", "rectangle": "add_rectangle"}
+LAYER_NAME, EDGE_COLOUR = "lasso", "#E69F00"
+DRAWING_MODES = {"lasso": "add_polygon_lasso", "polygon": "add_polygon", "rectangle": "add_rectangle"}
 
 
 class Lasso:
@@ -38,12 +38,12 @@ class Lasso:
     def __init__(self, viewer: Any) -> None:
         self._viewer = weakref.ref(viewer)
         self._layer: Shapes | None = None
-        self._drawn: Callable[[NDArray[np.float64]], None] | None = None
-        self._before: Any = None
+        self._on_drawn: Callable[[NDArray[np.float64]], None] | None = None
+        self._previous_active_layer: Any = None
         self.tool = ""
-        viewer.layers.events.removed.connect(self._removed)
+        viewer.layers.events.removed.connect(self._on_layer_removed)
 
-    def start(self, tool: str, unit: str, width: float, drawn: Callable[[NDArray[np.float64]], None]) -> None:
+    def start(self, tool: str, unit: str, width: float, on_drawn: Callable[[NDArray[np.float64]], None]) -> None:
         """Draw with a tool of `TOOLS` until `stop`.
 
         Parameters
@@ -57,13 +57,21 @@ class Lasso:
         if viewer is None:
             return
         self.stop()
-        self._before = viewer.layers.selection.active
-        self._drawn = drawn
-        self._layer = Shapes(name=NAME, ndim=2, edge_color=COLOUR, face_color="transparent", opacity=1.0, edge_width=width, units=(unit, unit))
+        self._previous_active_layer = viewer.layers.selection.active
+        self._on_drawn = on_drawn
+        self._layer = Shapes(
+            name=LAYER_NAME,
+            ndim=2,
+            edge_color=EDGE_COLOUR,
+            face_color="transparent",
+            opacity=1.0,
+            edge_width=width,
+            units=(unit, unit),
+        )
         viewer.layers.append(self._layer)
         viewer.layers.selection.active = self._layer
-        self._layer.mode = TOOLS[tool]
-        self._layer.events.data.connect(self._changed)
+        self._layer.mode = DRAWING_MODES[tool]
+        self._layer.events.data.connect(self._on_shapes_changed)
         self.tool = tool
         self.changed()
 
@@ -72,15 +80,15 @@ class Lasso:
         layer, viewer = self._layer, self._viewer()
         if layer is None:
             return
-        self._layer = self._drawn = None
+        self._layer = self._on_drawn = None
         self.tool = ""
-        layer.events.data.disconnect(self._changed)
+        layer.events.data.disconnect(self._on_shapes_changed)
         if viewer is not None:
             if layer in viewer.layers:
                 viewer.layers.remove(layer)
-            if self._before is not None and self._before in viewer.layers:
-                viewer.layers.selection.active = self._before
-        self._before = None
+            if self._previous_active_layer is not None and self._previous_active_layer in viewer.layers:
+                viewer.layers.selection.active = self._previous_active_layer
+        self._previous_active_layer = None
         self.changed()
 
     def close(self) -> None:
@@ -88,19 +96,19 @@ class Lasso:
         viewer = self._viewer()
         self.stop()
         if viewer is not None:
-            viewer.layers.events.removed.disconnect(self._removed)
+            viewer.layers.events.removed.disconnect(self._on_layer_removed)
 
-    def _changed(self, event: Any) -> None:
+    def _on_shapes_changed(self, event: Any) -> None:
         if event.action == "added":
             me = weakref.ref(self)
-            QTimer.singleShot(0, lambda: me() is not None and me()._take())  # napari is still drawing
+            QTimer.singleShot(0, lambda: me() is not None and me()._finish_shape())  # napari is still drawing
 
-    def _take(self) -> None:
-        layer, drawn = self._layer, self._drawn
+    def _finish_shape(self) -> None:
+        layer, drawn = self._layer, self._on_drawn
         if layer is None or drawn is None or not layer.data:
             return
         try:
-            corners = outline(layer.data[-1][:, -2:], layer.shape_type[-1])[:, ::-1]
+            corners = shape_corners(layer.data[-1][:, -2:], layer.shape_type[-1])[:, ::-1]
         except DataError:
             corners = None  # a click without a drag
         with layer.events.data.blocker():
@@ -109,6 +117,6 @@ class Lasso:
         if corners is not None:
             drawn(corners)
 
-    def _removed(self, event: Any) -> None:
+    def _on_layer_removed(self, event: Any) -> None:
         if self._layer is not None and event.value is self._layer:
             self.stop()

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from ..state.columns import likely_types
-from ..state.error_text import in_window, told
-from ..state.gene_source import log_measured
-from ..state.layer_source import LayerSource
+from ..state.columns import guess_cell_type_column
+from ..state.error_text import error_message, with_control_names
+from ..state.gene_source import lognormalised_genes
+from ..state.layer_source import SpatialDataLayer
 from ..state.session import Session
-from ..workers.worker import Worker, once
+from ..workers.worker import Worker, as_generator
 
 if TYPE_CHECKING:
-    from ...data.measured import Measured
+    from ...data.measured import MeasuredExpression
     from ...data.section import Section
 
 SECTION, REFERENCE = "section", "reference"
 DEMO = "the demo"
-_NOTHING: tuple[list[str], list[str], list[str]] = ([], [], [])
+_NO_CHOICES: tuple[list[str], list[str], list[str]] = ([], [], [])
 
 
-class Loading:
+class LoadingController:
     """Opens sections and references into a session.
 
     Signals
@@ -39,63 +39,71 @@ class Loading:
     def __init__(self, session: Session) -> None:
         self._session = weakref.ref(session)
         self.busy: dict[str, str] = {}  # side -> what is being read
-        self.problem: dict[str, str] = {}
-        self.path: dict[str, str] = {}
-        self.options: dict[str, Any] = {}  # with which the section is read
-        self.choices: tuple[list[str], list[str], list[str]] = _NOTHING  # tables, coordinate systems, columns of the section
-        self.question = ""  # what the section's file leaves open and the user may answer
-        self.sections: dict[str, dict[str, Any]] = {}  # path -> options of every section that was open
-        self._before = ""  # path of the section that was open when a file of unknown kind was asked for
+        self.error_messages: dict[str, str] = {}
+        self.paths: dict[str, str] = {}
+        self.section_options: dict[str, Any] = {}  # with which the section is read
+        self.section_choices: tuple[list[str], list[str], list[str]] = (
+            _NO_CHOICES  # tables, coordinate systems, columns of the section
+        )
+        self.unit_question = ""  # what the section's file leaves open and the user may answer
+        self.opened_sections: dict[str, dict[str, Any]] = {}  # path -> options of every section that was open
+        self._previous_section_path = ""  # path of the section that was open when a file of unknown kind was asked for
         self._workers: dict[str, Worker] = {}
 
-    def section(self, path: str | Path, **options: Any) -> None:
+    def load_section(self, path: str | Path, **options: Any) -> None:
         """Read a section. Options as `io.readers.dispatch.read_section`: values, pixel_size, plane, table, system, columns, segmentation."""
 
         def read() -> Any:
-            from ...io.readers.dispatch import choices, read_section
+            from ...io.readers.dispatch import available_options, read_section
 
-            found = choices(path)  # also of a file that is refused because nothing was chosen
-            if self.path[SECTION] == str(path):
-                self.choices = found
-            return _found(read_section(path, **options))
+            found = available_options(path)  # also of a file that is refused because nothing was chosen
+            if self.paths[SECTION] == str(path):
+                self.section_choices = found
+            return _prepare_section(read_section(path, **options))
 
-        self.options = options
-        self._ask_anew(str(path))
-        self._start(SECTION, str(path), read)
+        self.section_options = options
+        self._reset_choices(str(path))
+        self._start_reading(SECTION, str(path), read)
 
-    def open(self, path: str | Path) -> None:
+    def load_any(self, path: str | Path) -> None:
         """Read a file whatever it is: a section, or a reference when its cells have no places."""
 
         def read() -> Any:
             from ...data.section import Section
-            from ...io.readers.dispatch import choices, read_any
+            from ...io.readers.dispatch import available_options, read_section_or_reference
 
-            found = choices(path)
-            if self.path[SECTION] == str(path):
-                self.choices = found
-            data = read_any(path)
-            return _found(data) if isinstance(data, Section) else data
+            found = available_options(path)
+            if self.paths[SECTION] == str(path):
+                self.section_choices = found
+            data = read_section_or_reference(path)
+            return _prepare_section(data) if isinstance(data, Section) else data
 
-        self._ask_anew(str(path))
-        self._before, self.options = self.path.get(SECTION, ""), {}
-        self._start(SECTION, str(path), read)
+        self._reset_choices(str(path))
+        self._previous_section_path, self.section_options = self.paths.get(SECTION, ""), {}
+        self._start_reading(SECTION, str(path), read)
 
-    def section_of(self, source: LayerSource, **options: Any) -> None:
+    def load_section_from_layer(self, layer: SpatialDataLayer, **options: Any) -> None:
         """A section from a SpatialData object that another plugin has open. Options: values, pixel_size, table, system."""
-        chosen = {"system": source.system} | options
+        chosen = {"system": layer.coordinate_system} | options
 
         def read() -> Any:
-            from ...io.readers.dispatch import place_object
+            from ...io.readers.dispatch import section_from_spatialdata
 
-            if self.path[SECTION] == str(source.path):
-                self.choices = sorted(source.data.tables), sorted(source.data.coordinate_systems), []
-            return _found(place_object(source.data, source.path, **{k: v for k, v in chosen.items() if k in ("values", "pixel_size", "table", "system")}))
+            if self.paths[SECTION] == str(layer.path):
+                self.section_choices = sorted(layer.sdata.tables), sorted(layer.sdata.coordinate_systems), []
+            return _prepare_section(
+                section_from_spatialdata(
+                    layer.sdata,
+                    layer.path,
+                    **{k: v for k, v in chosen.items() if k in ("values", "pixel_size", "table", "system")},
+                )
+            )
 
-        self.options = chosen
-        self._ask_anew(str(source.path))
-        self._start(SECTION, str(source.path), read)
+        self.section_options = chosen
+        self._reset_choices(str(layer.path))
+        self._start_reading(SECTION, str(layer.path), read)
 
-    def reference(self, path: str | Path, **options: Any) -> None:
+    def load_reference(self, path: str | Path, **options: Any) -> None:
         """Read a reference. Options as `io.readers.dispatch.read_reference`: values."""
 
         def read() -> Any:
@@ -103,31 +111,31 @@ class Loading:
 
             return read_reference(path, **options)
 
-        self._start(REFERENCE, str(path), read)
+        self._start_reading(REFERENCE, str(path), read)
 
-    def demo(self) -> None:
+    def load_demo(self) -> None:
         """Open the small real data set of the package: section and reference."""
 
         def section() -> Any:
             from ...io.demo import demo_section
 
-            return _found(demo_section())
+            return _prepare_section(demo_section())
 
         def reference() -> Any:
             from ...io.demo import demo_reference
 
             return demo_reference()
 
-        self.options = {}
-        self._ask_anew("")
-        self._start(SECTION, "", section)
-        self._start(REFERENCE, "", reference)
+        self.section_options = {}
+        self._reset_choices("")
+        self._start_reading(SECTION, "", section)
+        self._start_reading(REFERENCE, "", reference)
 
-    def _ask_anew(self, path: str) -> None:
+    def _reset_choices(self, path: str) -> None:
         """Choices hold as long as the same file is read again."""
-        if self.path.get(SECTION) != path:
-            self.choices = _NOTHING
-        self.question = ""
+        if self.paths.get(SECTION) != path:
+            self.section_choices = _NO_CHOICES
+        self.unit_question = ""
 
     def close(self) -> None:
         """End all reading."""
@@ -136,48 +144,52 @@ class Loading:
         self._workers.clear()
         self.busy.clear()
 
-    def _start(self, side: str, path: str, read: Callable[[], Any]) -> None:
+    def _start_reading(self, side: str, path: str, read: Callable[[], Any]) -> None:
         if side in self._workers:
             self._workers.pop(side).close(timeout=0)  # a wish that is overtaken: its result is dropped
-        self.busy[side], self.path[side] = path or "the demo", path or DEMO
-        self.problem.pop(side, None)
-        worker = Worker(once(read), on_return=lambda found: self._read(side, found), on_error=lambda error: self._refused(side, error))
+        self.busy[side], self.paths[side] = path or "the demo", path or DEMO
+        self.error_messages.pop(side, None)
+        worker = Worker(
+            as_generator(read),
+            on_return=lambda found: self._on_read(side, found),
+            on_error=lambda error: self._on_read_error(side, error),
+        )
         self._workers[side] = worker
         self.changed(side)
         worker.start()
 
-    def _read(self, side: str, found: Any) -> None:
+    def _on_read(self, side: str, data: Any) -> None:
         self.busy.pop(side, None)
         session = self._session()
         if session is None:
             return
-        if side == SECTION and not isinstance(found, tuple):  # opened without saying what it is: a reference
-            self.path[REFERENCE], self.path[SECTION] = self.path[SECTION], self._before
-            self.problem.pop(REFERENCE, None)
+        if side == SECTION and not isinstance(data, tuple):  # opened without saying what it is: a reference
+            self.paths[REFERENCE], self.paths[SECTION] = self.paths[SECTION], self._previous_section_path
+            self.error_messages.pop(REFERENCE, None)
             side = REFERENCE
         if side == SECTION:
-            if Path(self.path[SECTION]).exists():  # not the demo, nor what is in memory only
-                self.sections[self.path[SECTION]] = self.options
-            section, measured, self.question = found
+            if Path(self.paths[SECTION]).exists():  # not the demo, nor what is in memory only
+                self.opened_sections[self.paths[SECTION]] = self.section_options
+            section, measured, self.unit_question = data
             session.open_section(section, measured)
         else:
-            session.open_reference(found, likely_types(found.adata.obs))
-            session.batch = None
+            session.open_reference(data, guess_cell_type_column(data.adata.obs))
+            session.batch_key = None
         self.changed(side)
 
-    def _refused(self, side: str, error: Exception) -> None:
+    def _on_read_error(self, side: str, error: Exception) -> None:
         self.busy.pop(side, None)
-        text = told(error, f"{self.path[side]} could not be read")
-        self.problem[side] = text
+        text = error_message(error, f"{self.paths[side]} could not be read")
+        self.error_messages[side] = text
         session = self._session()
         if session is not None:
             (session.close_section if side == SECTION else session.close_reference)()
-            session.told(text)
+            session.message_emitted(text)
         self.changed(side)
 
 
-def _found(section: Section) -> tuple[Section, Measured, str]:
+def _prepare_section(section: Section) -> tuple[Section, MeasuredExpression, str]:
     """What opening a section gives: in the reading thread."""
-    from ...data.units import unit_question
+    from ...data.units import unit_warning
 
-    return section, log_measured(section), in_window(unit_question(section))
+    return section, lognormalised_genes(section), with_control_names(unit_warning(section))

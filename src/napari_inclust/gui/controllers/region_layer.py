@@ -15,12 +15,12 @@ from qtpy.QtCore import QTimer
 
 from ...errors import DataError
 from ...paint.layers import canvas
-from ...spatial.regions import Region, outline
+from ...spatial.regions import Region, shape_corners
 from ..theme import font_size, theme_colours
-from .lasso import TOOLS
+from .lasso import DRAWING_MODES
 
-NAME = "regions"
-_LINE = 1 / 200  # width of a drawn line, of the section's extent
+LAYER_NAME = "regions"
+_LINE_WIDTH_FRACTION = 1 / 200  # width of a drawn line, of the section's extent
 
 
 class RegionLayer:
@@ -43,9 +43,9 @@ class RegionLayer:
     tool_changed = Signal()
 
     def __init__(self, viewer: Any) -> None:
-        self._viewer = weakref.ref(canvas.unwrapped(viewer))
+        self._viewer = weakref.ref(canvas.unwrap(viewer))
         self._layer: Shapes | None = None
-        self._waiting = False
+        self._emit_pending = False
 
     @property
     def layer(self) -> Shapes | None:
@@ -57,24 +57,26 @@ class RegionLayer:
     def tool(self) -> str:
         """The tool of `lasso.TOOLS` that draws now, or ""."""
         layer = self.layer
-        return "" if layer is None else next((tool for tool, mode in TOOLS.items() if str(layer.mode) == mode), "")
+        return (
+            "" if layer is None else next((tool for tool, mode in DRAWING_MODES.items() if str(layer.mode) == mode), "")
+        )
 
-    def draw(self, tool: str) -> None:
+    def start_drawing(self, tool: str) -> None:
         """Make the layer active, with a drawing tool."""
         layer, viewer = self.layer, self._viewer()
         if layer is None or viewer is None:
             return
         viewer.layers.selection.active = layer
-        layer.mode = TOOLS[tool]
+        layer.mode = DRAWING_MODES[tool]
 
-    def rest(self) -> None:
+    def stop_drawing(self) -> None:
         """Put the tool away."""
         if self.layer is not None:
             self.layer.mode = "pan_zoom"
 
-    def show(self, regions: Sequence[Region], unit: str, xy: NDArray[np.floating[Any]]) -> None:
+    def set_regions(self, regions: Sequence[Region], unit: str, xy: NDArray[np.floating[Any]]) -> None:
         """Other regions."""
-        layer = self._made(unit, xy)
+        layer = self._ensure_layer(unit, xy)
         if layer is None:
             return
         with layer.events.data.blocker():
@@ -82,40 +84,47 @@ class RegionLayer:
             layer.remove_selected()
             for region in regions:
                 layer.add_polygons([region.corners[:, ::-1]])
-        self.name_all(regions)
+        self.write_names(regions)
 
-    def regions(self, before: Sequence[Region]) -> list[Region]:
+    def read_regions(self, previous: Sequence[Region]) -> list[Region]:
         """The shapes that have an area; one that did not change is the same object as before. Without the layer: those before."""
         layer = self.layer
         if layer is None:
-            return list(before)
+            return list(previous)
         found = []
-        for i, corners in self._areas(layer):
+        for i, corners in self._closed_shapes(layer):
             name = layer.features["name"].iloc[i]
             name = name if isinstance(name, str) else ""
-            same = next((r for r in before if r.name == name and r.corners.shape == corners.shape and (r.corners == corners).all()), None)
+            same = next(
+                (
+                    r
+                    for r in previous
+                    if r.name == name and r.corners.shape == corners.shape and (r.corners == corners).all()
+                ),
+                None,
+            )
             found.append(same or Region(name, corners))
         return found
 
-    def name_all(self, regions: Sequence[Region]) -> None:
+    def write_names(self, regions: Sequence[Region]) -> None:
         """Write the names beside the shapes."""
         layer = self.layer
         if layer is None:
             return
         names = [""] * len(layer.data)
-        for (i, _), region in zip(self._areas(layer), regions, strict=True):
+        for (i, _), region in zip(self._closed_shapes(layer), regions, strict=True):
             names[i] = region.name
         layer.features = {"name": np.array(names, dtype=object)}
         layer.feature_defaults = {"name": [""]}
         layer.refresh_text()
 
     @staticmethod
-    def _areas(layer: Shapes) -> list[tuple[int, NDArray[np.float64]]]:
+    def _closed_shapes(layer: Shapes) -> list[tuple[int, NDArray[np.float64]]]:
         """Number and corners (x, y) of each shape that has an area."""
         found = []
         for i, (data, kind) in enumerate(zip(layer.data, layer.shape_type, strict=True)):
             with contextlib.suppress(DataError):  # a line
-                found.append((i, outline(data[:, -2:], kind)[:, ::-1]))
+                found.append((i, shape_corners(data[:, -2:], kind)[:, ::-1]))
         return found
 
     def restyle(self) -> None:
@@ -125,7 +134,7 @@ class RegionLayer:
             layer.edge_color = layer.current_edge_color = layer.text.color = theme_colours()[1]
             layer.text.size = font_size() + 2
 
-    def clear(self) -> None:
+    def remove(self) -> None:
         """Remove the layer."""
         layer, viewer = self.layer, self._viewer()
         self._layer = None
@@ -135,33 +144,33 @@ class RegionLayer:
     def close(self) -> None:
         """Let go of the layer; it stays."""
         if self._layer is not None:
-            self._layer.events.data.disconnect(self._changed)
-            self._layer.events.mode.disconnect(self._mode)
+            self._layer.events.data.disconnect(self._on_shapes_changed)
+            self._layer.events.mode.disconnect(self._on_mode_changed)
             self._layer = None
 
-    def _made(self, unit: str, xy: NDArray[np.floating[Any]]) -> Shapes | None:
+    def _ensure_layer(self, unit: str, xy: NDArray[np.floating[Any]]) -> Shapes | None:
         viewer = self._viewer()
         if viewer is None or self.layer is not None:
             return self.layer
-        width = float(np.ptp(xy, axis=0).max()) * _LINE or 1.0
+        width = float(np.ptp(xy, axis=0).max()) * _LINE_WIDTH_FRACTION or 1.0
         text = {"string": "{name}", "color": theme_colours()[1], "anchor": "upper_left", "size": font_size() + 2}
-        self._layer = Shapes(name=NAME, ndim=2, edge_color=theme_colours()[1], face_color=[0.0, 0.0, 0.0, 0.0], opacity=1.0, edge_width=width, units=(unit, unit), features={"name": np.empty(0, dtype=object)}, text=text)  # fmt: skip
+        self._layer = Shapes(name=LAYER_NAME, ndim=2, edge_color=theme_colours()[1], face_color=[0.0, 0.0, 0.0, 0.0], opacity=1.0, edge_width=width, units=(unit, unit), features={"name": np.empty(0, dtype=object)}, text=text)  # fmt: skip
         self._layer.feature_defaults = {"name": [""]}
         viewer.layers.append(self._layer)
-        self._layer.events.data.connect(self._changed)
-        self._layer.events.mode.connect(self._mode)
+        self._layer.events.data.connect(self._on_shapes_changed)
+        self._layer.events.mode.connect(self._on_mode_changed)
         return self._layer
 
-    def _changed(self, event: Any) -> None:
-        if event.action in ("added", "changed", "removed") and not self._waiting:
-            self._waiting = True
+    def _on_shapes_changed(self, event: Any) -> None:
+        if event.action in ("added", "changed", "removed") and not self._emit_pending:
+            self._emit_pending = True
             me = weakref.ref(self)
-            QTimer.singleShot(0, lambda: me() is not None and me()._tell())  # napari is still drawing
+            QTimer.singleShot(0, lambda: me() is not None and me()._emit_changed())  # napari is still drawing
 
-    def _mode(self, *_: Any) -> None:
+    def _on_mode_changed(self, *_: Any) -> None:
         self.tool_changed()
 
-    def _tell(self) -> None:
-        self._waiting = False
+    def _emit_changed(self) -> None:
+        self._emit_pending = False
         if self.layer is not None:
             self.changed()

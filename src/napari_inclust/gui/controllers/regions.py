@@ -13,23 +13,23 @@ from psygnal import Signal
 
 from ...errors import DataError
 from ...paint.values import GENERATED, IMPUTED, MEASURED
-from ...spatial.regions import Facts, Region, named
-from ..state.error_text import told
-from ..state.region_test import compared
-from ..state.selection import Selection
-from ..workers.imports import heavy
-from ..workers.latest_only import Later
+from ...spatial.regions import Region, RegionSummary, with_unique_names
+from ..state.error_text import error_message
+from ..state.region_test import compare_groups
+from ..state.selection import SelectedCells
+from ..workers.imports import with_heavy_imports
+from ..workers.latest_only import LatestOnly
 from .region_layer import RegionLayer
-from .scene import Scene
+from .scene import CanvasController
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Mask = NDArray[np.bool_]
-SELECTED, REST = "selected cells", "all other cells"
+CellMask = NDArray[np.bool_]
+SELECTED_GROUP, REST_GROUP = "selected cells", "all other cells"
 
 
-class Regions:
+class RegionController:
     """The regions of the open section.
 
     Signals
@@ -43,97 +43,113 @@ class Regions:
     """
 
     changed = Signal()
-    counted = Signal()
-    compared = Signal()
+    statistics_ready = Signal()
+    comparison_ready = Signal()
 
-    def __init__(self, viewer: Any, scene: Scene, selection: Selection) -> None:
-        self._scene, self._selection = scene, selection
+    def __init__(self, viewer: Any, canvas_controller: CanvasController, selected_cells: SelectedCells) -> None:
+        self._canvas_controller, self._selected_cells = canvas_controller, selected_cells
         self.layer = RegionLayer(viewer)
-        self.items: tuple[Region, ...] = ()
+        self.regions: tuple[Region, ...] = ()
         self.genes: tuple[str, ...] = ()
-        self.facts: Facts | None = None
+        self.statistics: RegionSummary | None = None
         self.comparison: pd.DataFrame | None = None
-        self.said = ""  # what the comparison is, and how its p-values are to be read
-        self.message, self.wrong = "", False
-        self._masks: dict[Region, Mask] = {}
-        self._counter, self._comparer, self._writer = Later(self._failed), Later(self._failed), Later(self._failed)
+        self.comparison_note = ""  # what the comparison is, and how its p-values are to be read
+        self.message, self.is_error = "", False
+        self._mask_cache: dict[Region, CellMask] = {}
+        self._statistics_runner, self._comparison_runner, self._export_runner = (
+            LatestOnly(self._on_error),
+            LatestOnly(self._on_error),
+            LatestOnly(self._on_error),
+        )
         self._section: Any = None
-        s = scene.session
-        self._links = (
-            (s.data_changed, self._data),
-            (s.types_changed, self.count),
-            (s.run_changed, self.count),
-            (self.layer.changed, self._drawn),
+        s = canvas_controller.session
+        self._connections = (
+            (s.data_changed, self._on_data_changed),
+            (s.cell_categories_changed, self.request_statistics),
+            (s.run_changed, self.request_statistics),
+            (self.layer.changed, self._on_shapes_changed),
             (self.layer.tool_changed, self.changed.emit),
         )
-        for signal, slot in self._links:
+        for signal, slot in self._connections:
             signal.connect(slot, priority=1)  # before the scene paints another section
 
     def close(self) -> None:
         """End the threads and let go of the viewer; the drawn layer stays."""
-        for signal, slot in self._links:
+        for signal, slot in self._connections:
             signal.disconnect(slot, missing_ok=True)
-        self._links = ()
+        self._connections = ()
         self.layer.close()
-        for later in (self._counter, self._comparer, self._writer):
+        for later in (self._statistics_runner, self._comparison_runner, self._export_runner):
             later.close()
 
     # drawing
-    def draw(self, tool: str) -> None:
+    def start_drawing(self, tool: str) -> None:
         """Draw with a tool of `lasso.TOOLS`, until it is put away ("")."""
-        painter = self._scene.painter
+        painter = self._canvas_controller.painter
         if painter is None or not tool:
-            self.layer.rest()
+            self.layer.stop_drawing()
         else:
             if self.layer.layer is None:  # also when the user removed it: what was drawn comes back
-                self.layer.show(self.items, painter.unit, painter.section.xy)
-            self.layer.draw(tool)
+                self.layer.set_regions(self.regions, painter.unit, painter.section.xy)
+            self.layer.start_drawing(tool)
 
     def rename(self, index: int, name: str) -> None:
         """Another name; refused when it is taken or empty."""
         name = name.strip()
-        if not name or name in {r.name for i, r in enumerate(self.items) if i != index}:
-            self._say(f"A region needs a name of its own; {name!r} is {'taken' if name else 'empty'}.", wrong=True)
+        if not name or name in {r.name for i, r in enumerate(self.regions) if i != index}:
+            self._set_message(
+                f"A region needs a name of its own; {name!r} is {'taken' if name else 'empty'}.", is_error=True
+            )
         else:
-            self._put([*self.items[:index], Region(name, self.items[index].corners), *self.items[index + 1 :]])
+            self._set_regions(
+                [*self.regions[:index], Region(name, self.regions[index].corners), *self.regions[index + 1 :]]
+            )
 
     def remove(self, index: int) -> None:
         """Delete a region."""
-        self._put([r for i, r in enumerate(self.items) if i != index])
+        self._set_regions([r for i, r in enumerate(self.regions) if i != index])
 
     def add(self, regions: Sequence[Region]) -> None:
         """More regions; a name that is taken gets a number."""
-        self._put([*self.items, *regions])
+        self._set_regions([*self.regions, *regions])
 
-    def at(self, row: int) -> list[str]:
+    def region_names_of(self, cell_index: int) -> list[str]:
         """Names of the regions that a cell lies in, of those counted."""
-        facts = self.facts
-        return [] if facts is None else [r.name for r, mask in zip(facts.regions, facts.masks, strict=True) if mask[row]]
+        facts = self.statistics
+        return (
+            []
+            if facts is None
+            else [r.name for r, mask in zip(facts.regions, facts.masks, strict=True) if mask[cell_index]]
+        )
 
-    def select(self, index: int) -> None:
+    def select_cells_of(self, index: int) -> None:
         """Select the cells of a region."""
-        section = self._scene.session.section
+        section = self._canvas_controller.session.section
         if section is not None:
-            self._selection.select(self._mask(self.items[index], section), self.items[index].name)
+            self._selected_cells.select(self._region_mask(self.regions[index], section), self.regions[index].name)
 
-    def _put(self, regions: list[Region]) -> None:
-        painter = self._scene.painter
+    def _set_regions(self, regions: list[Region]) -> None:
+        painter = self._canvas_controller.painter
         if painter is not None:
-            self.items = named(regions)
-            self.layer.show(self.items, painter.unit, painter.section.xy)
-            self._say("")
-            self.count()
+            self.regions = with_unique_names(regions)
+            self.layer.set_regions(self.regions, painter.unit, painter.section.xy)
+            self._set_message("")
+            self.request_statistics()
 
-    def _drawn(self) -> None:
+    def _on_shapes_changed(self) -> None:
         """The user drew, moved or removed a shape."""
-        before = set(self.items)
-        self.items = named(self.layer.regions(self.items))
-        self.layer.name_all(self.items)
-        section = self._scene.session.section
-        new = [r for r in self.items if r not in before and section is not None and not self._mask(r, section).any()]
-        problem = self._scene.elsewhere_of(new[-1].corners) if new else ""
-        self._say(problem, wrong=bool(problem))
-        self.count()
+        before = set(self.regions)
+        self.regions = with_unique_names(self.layer.read_regions(self.regions))
+        self.layer.write_names(self.regions)
+        section = self._canvas_controller.session.section
+        new = [
+            r
+            for r in self.regions
+            if r not in before and section is not None and not self._region_mask(r, section).any()
+        ]
+        problem = self._canvas_controller.wrong_section_message(new[-1].corners) if new else ""
+        self._set_message(problem, is_error=bool(problem))
+        self.request_statistics()
 
     # counting
     def set_genes(self, names: Sequence[str]) -> None:
@@ -144,76 +160,98 @@ class Regions:
         DataError
             Genes that are neither measured nor imputed.
         """
-        unknown = [g for g in names if self.kind(g) is None]
+        unknown = [g for g in names if self.gene_kind(g) is None]
         if unknown:
             raise DataError(
                 f"{', '.join(unknown[:5])}: neither measured in this section nor imputed or generated. Use names of the gene table, separated by commas."
             )
         self.genes = tuple(dict.fromkeys(names))
-        self.count()
+        self.request_statistics()
 
-    def kind(self, gene: str) -> str | None:
+    def gene_kind(self, gene: str) -> str | None:
         """ "measured", "imputed", "generated"; None where there is nothing of a gene."""
-        session = self._scene.session
+        session = self._canvas_controller.session
         if session.section is None:
             return None
         if gene in set(session.section.genes):
             return MEASURED
-        if session.is_made(gene):
+        if session.is_generated(gene):
             return GENERATED
-        if session.section.predicted is not None and session.is_stored(gene):
+        if session.section.predicted is not None and session.is_stored_prediction(gene):
             return session.section.predicted.kinds[gene]
         return IMPUTED if session.run is not None and gene in set(session.run.panel.reference_only) else None
 
-    def count(self, *_: Any) -> None:
+    def request_statistics(self, *_: Any) -> None:
         """Count anew, in a thread; `counted` follows."""
-        session, items = self._scene.session, self.items
-        section, types = session.section, session.types
+        session, items = self._canvas_controller.session, self.regions
+        section, types = session.section, session.cell_categories
         if section is None or not items:
-            self._counter.forget()
-            self.facts = None
-            self.counted()
+            self._statistics_runner.discard()
+            self.statistics = None
+            self.statistics_ready()
             return
-        genes = [(g, kind) for g in self.genes if (kind := self.kind(g)) is not None]
-        self._masks = {region: mask for region, mask in list(self._masks.items()) if region in items}
+        genes = [(g, kind) for g in self.genes if (kind := self.gene_kind(g)) is not None]
+        self._mask_cache = {region: mask for region, mask in list(self._mask_cache.items()) if region in items}
 
-        known = self._masks  # of this section, also when another one is opened while this runs
+        known = self._mask_cache  # of this section, also when another one is opened while this runs
 
-        def job() -> Facts:
+        def job() -> RegionSummary:
             from ...spatial import regions as core
 
-            names, masks = [r.name for r in items], tuple(_cells_in(r, section, known) for r in items)
-            codes, categories = (np.zeros(section.n_cells, dtype=np.int32), ("cell",)) if types is None else (types.codes, types.categories)
+            names, masks = [r.name for r in items], tuple(_cached_region_mask(r, section, known) for r in items)
+            codes, categories = (
+                (np.zeros(section.n_cells, dtype=np.int32), ("cell",))
+                if types is None
+                else (types.codes, types.categories)
+            )
             found = {(g, kind): session.values_of(g, imputed=kind != MEASURED) for g, kind in genes}
             values, units = {key: v.values for key, v in found.items()}, {v.name: v.unit for v in found.values()}
-            table = core.expression(names, masks, values, units)
-            return Facts(items, masks, core.counts(items, masks), core.composition(names, masks, codes, categories), table)
+            table = core.expression_summary(names, masks, values, units)
+            return RegionSummary(
+                items,
+                masks,
+                core.region_sizes(items, masks),
+                core.category_counts(names, masks, codes, categories),
+                table,
+            )
 
-        self._counter.ask(job if session.run is None else heavy(job), lambda facts: self._counted(section, facts))
+        self._statistics_runner.submit(
+            job if session.run is None else with_heavy_imports(job),
+            lambda facts: self._on_statistics_ready(section, facts),
+        )
 
-    def _mask(self, region: Region, section: Any) -> Mask:
-        return _cells_in(region, section, self._masks)
+    def _region_mask(self, region: Region, section: Any) -> CellMask:
+        return _cached_region_mask(region, section, self._mask_cache)
 
-    def _counted(self, section: Any, facts: Facts) -> None:
-        if section is self._scene.session.section:
-            self.facts = facts
-            self.counted()
+    def _on_statistics_ready(self, section: Any, statistics: RegionSummary) -> None:
+        if section is self._canvas_controller.session.section:
+            self.statistics = statistics
+            self.statistics_ready()
 
     # comparing
-    def groups(self) -> list[str]:
+    def comparison_groups(self) -> list[str]:
         """What can be compared: regions, the selection, domains, and (as B) all other cells."""
-        seg = self._scene.finding.segmentation
-        selected = [SELECTED] if self._selection.now is not None else []
-        return [*(r.name for r in self.items), *selected, *(f"domain: {n}" for n in (seg.names if seg is not None else ())), REST]
+        seg = self._canvas_controller.domain_controller.segmentation
+        selected = [SELECTED_GROUP] if self._selected_cells.current is not None else []
+        return [
+            *(r.name for r in self.regions),
+            *selected,
+            *(f"domain: {n}" for n in (seg.names if seg is not None else ())),
+            REST_GROUP,
+        ]
 
-    def cells_of(self, group: str) -> Mask:
+    def group_mask(self, group: str) -> CellMask:
         """(cells,) of a group, but for `REST`."""
-        section, seg, now = self._scene.session.section, self._scene.finding.segmentation, self._selection.now
-        for region in self.items:
+        section, seg, now = (
+            self._canvas_controller.session.section,
+            self._canvas_controller.domain_controller.segmentation,
+            self._selected_cells.current,
+        )
+        for region in self.regions:
             if region.name == group and section is not None:
-                return self._mask(region, section)
-        if group == SELECTED and now is not None:
-            return now.cells
+                return self._region_mask(region, section)
+        if group == SELECTED_GROUP and now is not None:
+            return now.mask
         if seg is not None and group.startswith("domain: "):
             return np.asarray(seg.labels == list(seg.names).index(group.removeprefix("domain: ")))
         raise DataError(f"there is no group {group!r} any more. Choose another one.")
@@ -226,16 +264,18 @@ class Regions:
         DataError
             Groups that are the same, overlap, or are not there any more.
         """
-        session = self._scene.session
+        session = self._canvas_controller.session
         if session.section is None:
             raise DataError("there is no section. Open one first (Data).")
-        in_a = self.cells_of(a)
-        in_b = ~in_a if b == REST else self.cells_of(b)
+        in_a = self.group_mask(a)
+        in_b = ~in_a if b == REST_GROUP else self.group_mask(b)
         both = int((in_a & in_b).sum())
         if both:
-            raise DataError(f"{both:,} cells are in both {a} and {b}. Compare groups that do not overlap, for example {a} with {REST}.")
-        predicted = [g for g in self.genes if self.kind(g) not in (MEASURED, None)]
-        imputed = [g for g in predicted if not session.is_made(g) and not session.is_stored(g)]
+            raise DataError(
+                f"{both:,} cells are in both {a} and {b}. Compare groups that do not overlap, for example {a} with {REST_GROUP}."
+            )
+        predicted = [g for g in self.genes if self.gene_kind(g) not in (MEASURED, None)]
+        imputed = [g for g in predicted if not session.is_generated(g) and not session.is_stored_prediction(g)]
         means = [g for g in predicted if g not in imputed]  # how far these err in a group is not known
         section = session.section
         if not section.genes and not predicted:
@@ -243,23 +283,26 @@ class Regions:
                 f"{section.name} holds predictions only, and no run that says how far they are off: nothing can be tested. "
                 "Name some of them above to see their means, or open what was measured."
             )
-        self._say(f"Comparing {len(section.genes) + len(predicted):,} genes …")
+        self._set_message(f"Comparing {len(section.genes) + len(predicted):,} genes …")
 
         def job() -> tuple[pd.DataFrame, str]:
-            return compared(session, in_a, in_b, imputed, means)
+            return compare_groups(session, in_a, in_b, imputed, means)
 
-        self._comparer.ask(job if session.run is None else heavy(job), lambda found: self._compared(a, b, *found))
+        self._comparison_runner.submit(
+            job if session.run is None else with_heavy_imports(job),
+            lambda found: self._on_comparison_ready(a, b, *found),
+        )
 
-    def _compared(self, a: str, b: str, table: pd.DataFrame, note: str) -> None:
+    def _on_comparison_ready(self, a: str, b: str, table: pd.DataFrame, note: str) -> None:
         self.comparison = table
-        self.said = f"A is {a}, B is {b}. {note}"
-        self._say("")
-        self.compared()
+        self.comparison_note = f"A is {a}, B is {b}. {note}"
+        self._set_message("")
+        self.comparison_ready()
 
     # files
-    def save(self, path: str | Path) -> None:
+    def export(self, path: str | Path) -> None:
         """Polygons (`.geojson`), tables (`.csv`, one row a region and fact), or the section with a column `region` (`.h5ad`, `.zarr`), in a thread."""
-        path, section, facts, items = Path(path), self._scene.session.section, self.facts, self.items
+        path, section, facts, items = Path(path), self._canvas_controller.session.section, self.statistics, self.regions
         if section is None or not items:
             return
 
@@ -279,16 +322,21 @@ class Regions:
                 write_csv(long_table(facts).set_index("region"), check_output(path, (".csv",), inputs=inputs))
                 return f"Counts, composition and expression of {len(facts.regions)} regions are in {path}."
             from ...io.writers.annotate import write_annotated
-            from ...spatial.regions import labels
+            from ...spatial.regions import region_labels
 
-            column = labels(items, [self._mask(r, section) for r in items], section.n_cells)
+            column = region_labels(items, [self._region_mask(r, section) for r in items], section.n_cells)
             corners = {r.name: r.corners for r in items}
-            write_annotated(check_output(path, inputs=inputs), section.adata, {"inclust_region": column}, {"inclust_regions": corners})
+            write_annotated(
+                check_output(path, inputs=inputs),
+                section.adata,
+                {"inclust_region": column},
+                {"inclust_regions": corners},
+            )
             return f"obs['inclust_region'] of {path} names the region of each cell; uns['inclust_regions'] holds the corners (micrometres)."
 
-        self._write(path, job)
+        self._start_export(path, job)
 
-    def save_comparison(self, path: str | Path) -> None:
+    def export_comparison(self, path: str | Path) -> None:
         """The comparison that is shown, as CSV."""
         path, table = Path(path), self.comparison
 
@@ -299,51 +347,58 @@ class Regions:
             write_csv(table.set_index("gene"), check_output(path, (".csv",)))
             return f"The comparison of {len(table):,} genes is in {path}."
 
-        self._write(path, job)
+        self._start_export(path, job)
 
-    def load(self, path: str | Path) -> None:
+    def import_regions(self, path: str | Path) -> None:
         """Regions of a GeoJSON file beside those that are there."""
         from ...io.regions import read_regions
 
         self.add(read_regions(path))
 
-    def _write(self, path: Path, job: Callable[[], str]) -> None:
-        self._say(f"Writing {path.name} …")
-        self._writer.ask(job, self._say)
+    def _start_export(self, path: Path, job: Callable[[], str]) -> None:
+        self._set_message(f"Writing {path.name} …")
+        self._export_runner.submit(job, self._set_message)
 
     # the session
-    def _data(self) -> None:
-        section = self._scene.session.section
+    def _on_data_changed(self) -> None:
+        section = self._canvas_controller.session.section
         if section is not self._section:
-            self._section, self.items, self.genes, self.comparison, self.said, self._masks = section, (), (), None, "", {}
-            self.layer.clear()
-            self._comparer.forget()
-            self._say("")
-            self.count()
-            self.compared()
+            self._section, self.regions, self.genes, self.comparison, self.comparison_note, self._mask_cache = (
+                section,
+                (),
+                (),
+                None,
+                "",
+                {},
+            )
+            self.layer.remove()
+            self._comparison_runner.discard()
+            self._set_message("")
+            self.request_statistics()
+            self.comparison_ready()
 
-    def _failed(self, error: Exception) -> None:
-        self._say(told(error, "That failed", "The regions stay as they are."), wrong=True)
+    def _on_error(self, error: Exception) -> None:
+        self._set_message(error_message(error, "That failed", "The regions stay as they are."), is_error=True)
 
-    def _say(self, message: str, *, wrong: bool = False) -> None:
-        self.message, self.wrong = message, wrong
+    def _set_message(self, message: str, *, is_error: bool = False) -> None:
+        self.message, self.is_error = message, is_error
         self.changed()
 
 
-def _cells_in(region: Region, section: Any, known: dict[Region, Mask]) -> Mask:
+def _cached_region_mask(region: Region, section: Any, cache: dict[Region, CellMask]) -> CellMask:
     """(cells,) of a region, found once."""
-    mask = known.get(region)
+    mask = cache.get(region)
     if mask is None:
-        mask = known[region] = region.cells(section.xy)
+        mask = cache[region] = region.contains(section.xy)
     return mask
 
 
-def weak(regions: Regions) -> Callable[[int], list[str]]:
+def weak_region_lookup(regions: RegionController) -> Callable[[int], list[str]]:
     """`regions.at` that does not keep the regions alive."""
     me = weakref.ref(regions)
 
     def at(row: int) -> list[str]:
         now = me()
-        return [] if now is None else now.at(row)
+        return [] if now is None else now.region_names_of(row)
 
     return at

@@ -13,30 +13,33 @@ from psygnal import Signal
 
 from ...errors import InclustError
 from ...paint.values import CellValues
-from ..state.gene_source import as_values
+from ..state.gene_source import to_cell_values
 from ..state.session import Session
-from ..workers.imports import heavy
-from ..workers.latest_only import Later
-from ..workers.progress import Progress
+from ..workers.imports import with_heavy_imports
+from ..workers.latest_only import LatestOnly
+from ..workers.progress import ThreadProgress
 from ..workers.worker import Worker
 
 if TYPE_CHECKING:
-    from ...evaluation.conformal import Calibration
-    from ...imputation.gene_reliability import GeneTrust
+    from ...evaluation.conformal import ConformalCalibration
+    from ...imputation.gene_reliability import GeneReliability
 
-GENES, INTERVALS, CELLS = "genes", "intervals", "cells"
-NONE, SPREAD, WIDTH = "none", "spread", "width"
-CELL, VALUE = "cell", "value"  # what cells are faded by: trust in the cell, or how narrow the interval of its value is
-_SAID = {
-    GENES: "Foreseeing the scores of unmeasured genes …",
-    INTERVALS: "Calibrating intervals on the held-out genes …",
-    CELLS: "Comparing cells with the reference …",
+GENE_STAGE, INTERVAL_STAGE, CELL_STAGE = "genes", "intervals", "cells"
+NO_UNCERTAINTY, UNCERTAINTY_SPREAD, UNCERTAINTY_INTERVAL_WIDTH = "none", "spread", "width"
+FADE_BY_CELL, FADE_BY_VALUE = (
+    "cell",
+    "value",
+)  # what cells are faded by: trust in the cell, or how narrow the interval of its value is
+_STAGE_MESSAGES = {
+    GENE_STAGE: "Foreseeing the scores of unmeasured genes …",
+    INTERVAL_STAGE: "Calibrating intervals on the held-out genes …",
+    CELL_STAGE: "Comparing cells with the reference …",
 }
-_NOTHING = "Train or load a run first: trust is a matter of imputed values."
+_NO_RUN_MESSAGE = "Train or load a run first: trust is a matter of imputed values."
 
 
 @dataclass(frozen=True, eq=False)
-class About:
+class GeneInterval:
     """One imputed gene with its interval.
 
     Attributes
@@ -53,15 +56,17 @@ class About:
     high: NDArray[np.float32]
     measured: NDArray[np.float32] | None
 
-    def better(self, shown: CellValues) -> CellValues:
+    def with_interval(self, painted: CellValues) -> CellValues:
         """What is painted, with the interval when it is this gene's imputed values."""
-        if (shown.name, shown.kind) != (self.imputed.name, self.imputed.kind):
-            return shown
-        low, high = (self.low, self.high) if shown.unit == self.imputed.unit else (np.expm1(self.low), np.expm1(self.high))
-        return shown.within(low, high)
+        if (painted.name, painted.kind) != (self.imputed.name, self.imputed.kind):
+            return painted
+        low, high = (
+            (self.low, self.high) if painted.unit == self.imputed.unit else (np.expm1(self.low), np.expm1(self.high))
+        )
+        return painted.with_interval(low, high)
 
 
-class Judging:
+class ReliabilityController:
     """Trust in the session's run.
 
     Signals
@@ -75,153 +80,167 @@ class Judging:
     """
 
     changed = Signal()
-    read = Signal()
+    interval_changed = Signal()
     look_changed = Signal()
 
     def __init__(self, session: Session) -> None:
         self._session = weakref.ref(session)
         self.run: Any = None
-        self.genes: GeneTrust | None = None
-        self.calibration: Calibration | None = None
-        self.cells: NDArray[np.float64] | None = None
-        self.about: About | None = None
-        self.fade, self.fade_by, self.uncertainty, self.veil = 0.0, CELL, NONE, False
-        self.message, self.wrong = _NOTHING, False
-        self._faded: NDArray[np.bool_] | None = None
+        self.gene_reliability: GeneReliability | None = None
+        self.calibration: ConformalCalibration | None = None
+        self.cell_reliability: NDArray[np.float64] | None = None
+        self.gene_interval: GeneInterval | None = None
+        self.fade_threshold, self.fade_by, self.uncertainty_kind, self.uncertainty_as_veil = (
+            0.0,
+            FADE_BY_CELL,
+            NO_UNCERTAINTY,
+            False,
+        )
+        self.message, self.is_error = _NO_RUN_MESSAGE, False
+        self._faded_cells: NDArray[np.bool_] | None = None
         self._worker: Worker | None = None
-        self._reader = Later(self._failed)
-        self._progress = Progress()
-        session.run_changed.connect(self._run)
-        session.gene_changed.connect(self._gene)
+        self._interval_runner = LatestOnly(self._on_error)
+        self._progress = ThreadProgress()
+        session.run_changed.connect(self._on_run_changed)
+        session.gene_changed.connect(self._on_gene_changed)
 
     def close(self) -> None:
         """End the threads at their next step; nothing is called any more."""
-        self._progress.closed = True
+        self._progress.cancelled = True
         session = self._session()
         if session is not None:
-            session.run_changed.disconnect(self._run, missing_ok=True)
-            session.gene_changed.disconnect(self._gene, missing_ok=True)
+            session.run_changed.disconnect(self._on_run_changed, missing_ok=True)
+            session.gene_changed.disconnect(self._on_gene_changed, missing_ok=True)
         if self._worker is not None:
             self._worker.close()
             self._worker = None
-        self._reader.close()
+        self._interval_runner.close()
 
-    def set_fade(self, least: float, by: str = CELL) -> None:
+    def set_fade(self, threshold: float, by: str = FADE_BY_CELL) -> None:
         """Fade cells whose trust, or whose value's sureness, is below."""
-        self.fade, self.fade_by = least, by
-        sure = self.sureness()
-        self._faded = sure < least if sure is not None and least > 0 else None
+        self.fade_threshold, self.fade_by = threshold, by
+        sure = self.certainty()
+        self._faded_cells = sure < threshold if sure is not None and threshold > 0 else None
         self.look_changed()
 
-    def sureness(self) -> NDArray[np.floating[Any]] | None:
+    def certainty(self) -> NDArray[np.floating[Any]] | None:
         """(cells,) 0 to 1 by which cells are faded: their trust, or 1 - width of the value's interval / the widest of the gene; None: not known."""
-        if self.fade_by == CELL:
-            return self.cells
-        if self.about is None:
+        if self.fade_by == FADE_BY_CELL:
+            return self.cell_reliability
+        if self.gene_interval is None:
             return None
-        width = self.about.high - self.about.low
+        width = self.gene_interval.high - self.gene_interval.low
         return 1 - width / max(float(width.max()), 1e-9)
 
-    def set_uncertainty(self, what: str, *, veil: bool = False) -> None:
+    def set_uncertainty(self, kind: str, *, as_veil: bool = False) -> None:
         """Show the spread of the members, the width of the interval, or nothing: as a layer in colours, or as a veil that hides what is unsure."""
-        self.uncertainty, self.veil = what, veil
+        self.uncertainty_kind, self.uncertainty_as_veil = kind, as_veil
         self.look_changed()
 
-    def faded(self) -> NDArray[np.bool_] | None:
+    def faded_cells(self) -> NDArray[np.bool_] | None:
         """(cells,) which are faded; None: none."""
-        return self._faded
+        return self._faded_cells
 
-    def uncertain(self) -> CellValues | None:
+    def uncertainty_values(self) -> CellValues | None:
         """What the uncertainty layer shows, or None."""
-        about = self.about
-        if about is None or self.uncertainty == NONE:
+        about = self.gene_interval
+        if about is None or self.uncertainty_kind == NO_UNCERTAINTY:
             return None
-        if self.uncertainty == WIDTH:
+        if self.uncertainty_kind == UNCERTAINTY_INTERVAL_WIDTH:
             return CellValues(about.imputed.name, about.high - about.low, "width of the 90 % interval")
         spread = about.imputed.spread
         return None if spread is None else CellValues(about.imputed.name, spread, "spread of the members")
 
     # what the session says
-    def _run(self) -> None:
+    def _on_run_changed(self) -> None:
         session = self._session()
         run = None if session is None else session.run
         if run is self.run:
             return
         self.run = run
-        self._progress.closed, self._progress = True, Progress()
+        self._progress.cancelled, self._progress = True, ThreadProgress()
         if self._worker is not None:
             self._worker.close(timeout=0)
             self._worker = None
-        self.genes = self.calibration = self.cells = self._faded = None
-        self.message, self.wrong = (_NOTHING, False) if run is None else (_SAID[GENES], False)
-        self._forget()
+        self.gene_reliability = self.calibration = self.cell_reliability = self._faded_cells = None
+        self.message, self.is_error = (_NO_RUN_MESSAGE, False) if run is None else (_STAGE_MESSAGES[GENE_STAGE], False)
+        self._clear_interval()
         self.changed()
         self.look_changed()
         if run is not None:
             progress = self._progress
             self._worker = Worker(
-                heavy(lambda: progress.following(lambda: _judge(run))), on_yield=self._judged, on_return=lambda _: self._ended(), on_error=self._failed
+                with_heavy_imports(lambda: progress.follow_generator(lambda: _reliability_stages(run))),
+                on_yield=self._on_stage_finished,
+                on_return=lambda _: self._on_finished(),
+                on_error=self._on_error,
             )
             self._worker.start()
 
-    def _judged(self, found: tuple[str, Any]) -> None:
+    def _on_stage_finished(self, found: tuple[str, Any]) -> None:
         session, (what, facts) = self._session(), found
-        if what == GENES:
-            self.genes, self.message = facts, _SAID[INTERVALS]
+        if what == GENE_STAGE:
+            self.gene_reliability, self.message = facts, _STAGE_MESSAGES[INTERVAL_STAGE]
             if session is not None:
-                session.foresee(facts.table)
-        elif what == INTERVALS:
-            self.calibration, self.message = facts, _SAID[CELLS]
-            self._gene()
+                session.set_predicted_scores(facts.table)
+        elif what == INTERVAL_STAGE:
+            self.calibration, self.message = facts, _STAGE_MESSAGES[CELL_STAGE]
+            self._on_gene_changed()
         else:
-            self.cells, self.message = facts, ""
-            self.set_fade(self.fade, self.fade_by)
+            self.cell_reliability, self.message = facts, ""
+            self.set_fade(self.fade_threshold, self.fade_by)
         self.changed()
 
-    def _ended(self) -> None:
+    def _on_finished(self) -> None:
         self._worker = None
 
-    def _gene(self) -> None:
+    def _on_gene_changed(self) -> None:
         session = self._session()
         if session is None or self.calibration is None or self.run is None:
             return
         gene, run = session.gene, self.run
-        if self.about is not None and gene == self.about.imputed.name:
-            self.read()  # painted anew: the layer asks for its interval again
+        if self.gene_interval is not None and gene == self.gene_interval.imputed.name:
+            self.interval_changed()  # painted anew: the layer asks for its interval again
         elif gene is None or (gene not in set(run.panel.shared) and gene not in set(run.panel.reference_only)):
-            self._forget()
+            self._clear_interval()
         else:
-            self._reader.ask(self._progress.watched(lambda: _read(run, gene)), lambda about: self._arrived(run, about))
+            self._interval_runner.submit(
+                self._progress.follow_function(lambda: _impute_with_interval(run, gene)),
+                lambda about: self._on_interval_ready(run, about),
+            )
 
-    def _arrived(self, run: Any, about: About) -> None:
+    def _on_interval_ready(self, run: Any, about: GeneInterval) -> None:
         session = self._session()
         if run is self.run and session is not None and session.gene == about.imputed.name:
-            self._know(about)
+            self._set_interval(about)
 
-    def _forget(self) -> None:
-        self._reader.forget()
-        self._know(None)
+    def _clear_interval(self) -> None:
+        self._interval_runner.discard()
+        self._set_interval(None)
 
-    def _know(self, about: About | None) -> None:
-        self.about = about
-        if self.fade_by == VALUE and self.fade:
-            self.set_fade(self.fade, VALUE)
-        self.read()
+    def _set_interval(self, about: GeneInterval | None) -> None:
+        self.gene_interval = about
+        if self.fade_by == FADE_BY_VALUE and self.fade_threshold:
+            self.set_fade(self.fade_threshold, FADE_BY_VALUE)
+        self.interval_changed()
 
-    def _failed(self, error: Exception) -> None:
+    def _on_error(self, error: Exception) -> None:
         reason = str(error) if isinstance(error, InclustError) else f"{type(error).__name__}: {error}"
-        self.message, self.wrong = f"Not all of the trust could be computed ({reason}). Scores and values are not touched by this.", True
+        self.message, self.is_error = (
+            f"Not all of the trust could be computed ({reason}). Scores and values are not touched by this.",
+            True,
+        )
         self.changed()
 
 
-def _judge(run: Any) -> Generator[tuple[str, Any], None, None]:
+def _reliability_stages(run: Any) -> Generator[tuple[str, Any], None, None]:
     """In the thread: what is quick to tell first."""
-    yield GENES, run.gene_trust
-    yield INTERVALS, run.calibration
-    yield CELLS, run.cell_trust
+    yield GENE_STAGE, run.gene_trust
+    yield INTERVAL_STAGE, run.calibration
+    yield CELL_STAGE, run.cell_trust
 
 
-def _read(run: Any, gene: str) -> About:
+def _impute_with_interval(run: Any, gene: str) -> GeneInterval:
     imputed = run.impute(gene)
     low, high = run.interval(imputed)
-    return About(as_values(imputed), low, high, run.measured(gene))
+    return GeneInterval(to_cell_values(imputed), low, high, run.measured(gene))

@@ -10,17 +10,17 @@ from typing import Any
 from psygnal import Signal
 
 from ...errors import InclustError
-from ..state.error_text import told
+from ..state.error_text import error_message
 from ..state.session import Session
-from ..workers.imports import heavy
-from ..workers.worker import Worker, once
+from ..workers.imports import with_heavy_imports
+from ..workers.worker import Worker, as_generator
 
 
-class _CancelledError(Exception):
+class _ExportCancelledError(Exception):
     """Raised in the writing thread, between two groups of genes."""
 
 
-class Saving:
+class ExportController:
     """Writes imputed genes, scores and runs, and loads runs.
 
     Signals
@@ -35,38 +35,38 @@ class Saving:
         self._session = weakref.ref(session)
         self._worker: Worker | None = None
         self.busy = self.message = ""
-        self.wrong = False
-        self.written, self.total = 0, 0
-        self._stop = False
+        self.is_error = False
+        self.n_written, self.n_total = 0, 0
+        self._cancel_requested = False
 
     @property
     def running(self) -> bool:
         return self._worker is not None
 
-    def genes(self, path: str | Path, genes: Sequence[str]) -> None:
+    def export_genes(self, path: str | Path, genes: Sequence[str]) -> None:
         """Imputed values, spread, scores and provenance: the same file as `inclust impute` writes, of the kind that the suffix says.
 
         The store that the section came from gets a new table, when it is the path.
         """
-        run, path = self._run(), Path(path)
+        run, path = self._require_run(), Path(path)
 
         def write() -> str:
             from ...io.writers.atomic import is_spatialdata
-            from ...io.writers.imputed import check_target, write_run
+            from ...io.writers.imputed import check_imputed_output, write_run
 
-            check_target(path, run.section.path or "", [p for p in (run.reference.path,) if p is not None])
-            write_run(path, run, genes, command="napari: Save", progress=self._progress)
+            check_imputed_output(path, run.section.path or "", [p for p in (run.reference.path,) if p is not None])
+            write_run(path, run, genes, command="napari: Save", progress=self._report_progress)
             where = f"the new table inclust_imputed of {path}" if is_spatialdata(path) else str(path)
             return f"{len(genes):,} imputed genes of {run.section.n_cells:,} cells are in {where} (marked as imputed)."
 
         self._start(f"Writing {path.name}", write, len(genes))
 
-    def into_store(self, genes: Sequence[str]) -> None:
+    def export_to_source_store(self, genes: Sequence[str]) -> None:
         """The same, as a new table of the SpatialData store that the section came from."""
-        self.genes(self.store or "", genes)
+        self.export_genes(self.source_store or "", genes)
 
     @property
-    def store(self) -> Path | None:
+    def source_store(self) -> Path | None:
         """The SpatialData store that the section of the run came from."""
         session = self._session()
         path = None if session is None or session.run is None else session.run.section.path
@@ -76,9 +76,9 @@ class Saving:
 
         return path if is_spatialdata(path) else None
 
-    def scores(self, path: str | Path) -> None:
+    def export_scores(self, path: str | Path) -> None:
         """Held-out scores of all shared genes as CSV."""
-        run, path = self._run(), Path(path)
+        run, path = self._require_run(), Path(path)
 
         def write() -> str:
             from ...io.writers.atomic import check_output, write_csv
@@ -88,19 +88,22 @@ class Saving:
 
         self._start(f"Writing {path.name}", write)
 
-    def generated(self, path: str | Path) -> None:
+    def export_generated(self, path: str | Path) -> None:
         """All generated features of the section's cells."""
         session, path = self._session(), Path(path)
         if session is not None and session.generated is not None:
             made = session.generated
             self._start(f"Writing {path.name}", lambda: made.write(path))
 
-    def run(self, path: str | Path) -> None:
+    def export_run(self, path: str | Path) -> None:
         """The run itself: weights, settings and provenance, without the data."""
-        run, path = self._run(), Path(path)
-        self._start(f"Writing {path.name}", lambda: f"The run is in {run.save(path)}. It needs the same section and reference to be loaded.")
+        run, path = self._require_run(), Path(path)
+        self._start(
+            f"Writing {path.name}",
+            lambda: f"The run is in {run.save(path)}. It needs the same section and reference to be loaded.",
+        )
 
-    def load(self, path: str | Path) -> None:
+    def load_run(self, path: str | Path) -> None:
         """A saved run onto the open section and reference."""
         session = self._session()
         if session is None:
@@ -117,53 +120,59 @@ class Saving:
                 session.open_section(run.section)
             if run.reference is not session.reference:
                 session.open_reference(run.reference, run.labels)
-            session.set_run(run)
+            session.add_run(run)
             return f"Loaded {Path(path).name}."
 
-        self._start(f"Loading {Path(path).name}", read, then=loaded)
+        self._start(f"Loading {Path(path).name}", read, on_result=loaded)
 
     def cancel(self) -> None:
         """Stop between two groups of genes; nothing half-written stays."""
-        self._stop = True
+        self._cancel_requested = True
 
     def close(self) -> None:
         """Stop and forget."""
-        self._stop = True
+        self._cancel_requested = True
         if self._worker is not None:
             self._worker.close()
             self._worker = None
 
-    def _run(self) -> Any:
+    def _require_run(self) -> Any:
         session = self._session()
         if session is None or session.run is None:
             raise InclustError("There is no run yet. Train first (Train).")
         return session.run
 
-    def _progress(self, done: int) -> None:
-        self.written = done  # in the writing thread; docks look at it from time to time
-        if self._stop:
-            raise _CancelledError
+    def _report_progress(self, done: int) -> None:
+        self.n_written = done  # in the writing thread; docks look at it from time to time
+        if self._cancel_requested:
+            raise _ExportCancelledError
 
-    def _start(self, what: str, function: Callable[[], Any], total: int = 0, then: Callable[[Any], str] = str) -> None:
+    def _start(
+        self, busy_message: str, function: Callable[[], Any], total: int = 0, on_result: Callable[[Any], str] = str
+    ) -> None:
         if self.running:
             return
-        self.busy, self.message, self.wrong = what, "", False
-        self.written, self.total, self._stop = 0, total, False
-        self._worker = Worker(once(heavy(function)), on_return=lambda found: self._end(then(found)), on_error=self._failed)
+        self.busy, self.message, self.is_error = busy_message, "", False
+        self.n_written, self.n_total, self._cancel_requested = 0, total, False
+        self._worker = Worker(
+            as_generator(with_heavy_imports(function)),
+            on_return=lambda found: self._finish(on_result(found)),
+            on_error=self._on_error,
+        )
         self._worker.start()
         self.changed()
 
-    def _failed(self, error: Exception) -> None:
-        if isinstance(error, _CancelledError):
-            self._end("Cancelled: nothing was written.")
+    def _on_error(self, error: Exception) -> None:
+        if isinstance(error, _ExportCancelledError):
+            self._finish("Cancelled: nothing was written.")
             return
-        text = told(error, f"{self.busy} failed", "Nothing was written.")
-        self._end(text, wrong=True)
+        text = error_message(error, f"{self.busy} failed", "Nothing was written.")
+        self._finish(text, is_error=True)
         session = self._session()
         if session is not None:
-            session.told(text)
+            session.message_emitted(text)
 
-    def _end(self, message: str, *, wrong: bool = False) -> None:
+    def _finish(self, message: str, *, is_error: bool = False) -> None:
         self._worker = None
-        self.busy, self.message, self.wrong = "", message, wrong
+        self.busy, self.message, self.is_error = "", message, is_error
         self.changed()

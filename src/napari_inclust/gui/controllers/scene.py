@@ -12,15 +12,15 @@ from psygnal import Signal
 from ...errors import InclustError
 from ...paint.layers import canvas
 from ...paint.layers.painter import Painter
-from ...paint.values import CellTypes
-from ..state.columns import likely_types
-from ..state.session import BOTH, Session
+from ...paint.values import CellCategories
+from ..state.columns import guess_cell_type_column
+from ..state.session import MEASURED_AND_IMPUTED, Session
 from ..theme import theme_colours
-from .decoding import Decoding
-from .domain_controller import Finding
-from .reliability_controller import Judging
+from .decoding import BackgroundImputer
+from .domain_controller import DomainController
+from .reliability_controller import ReliabilityController
 
-KEYS = {
+KEY_BINDINGS = {
     "Alt-Right": ("next_gene", "next gene in the table"),
     "Alt-Left": ("previous_gene", "previous gene in the table"),
     "Alt-M": ("toggle_view", "measured / imputed"),
@@ -30,7 +30,7 @@ KEYS = {
 }
 
 
-class Scene:
+class CanvasController:
     """Paints a session into a viewer.
 
     Signals
@@ -41,79 +41,97 @@ class Scene:
         A key asked for the next (1) or previous (-1) gene of the table.
     """
 
-    hovered = Signal(str)
-    wanted = Signal(int)
+    cell_hovered = Signal(str)
+    gene_step_requested = Signal(int)
 
-    def __init__(self, viewer: Any, session: Session, finding: Finding, judging: Judging) -> None:
-        viewer = canvas.unwrapped(viewer)
+    def __init__(
+        self,
+        viewer: Any,
+        session: Session,
+        domain_controller: DomainController,
+        reliability_controller: ReliabilityController,
+    ) -> None:
+        viewer = canvas.unwrap(viewer)
         self._viewer = weakref.ref(viewer)
-        self.session, self.finding, self.judging = session, finding, judging
-        self.painter: Painter | None = None
-        self.decoding = Decoding(session)
-        self.elsewhere: Callable[[float, float], str] = lambda y, x: ""  # what lies beside the section, in words
-        self.beneath: Callable[[Any], str] = lambda corners: ""  # name of the section beside it that lies under an area
-        self._links = (
-            (session.data_changed, self._data),
-            (session.types_changed, self._types),
-            (session.gene_changed, self._gene),
-            (session.gene_recalled, self._recalled),
-            (session.foreseen_changed, self._repaint),
-            (session.blend_changed, self._blend),
-            (session.look_changed, self._look),
-            (session.told, self._told),
-            (finding.changed, self._domains),
-            (finding.look_changed, self._domains_look),
-            (judging.read, self._read),
-            (judging.look_changed, self._trust_look),
+        self.session, self.domain_controller, self.reliability_controller = (
+            session,
+            domain_controller,
+            reliability_controller,
         )
-        for signal, slot in self._links:
+        self.painter: Painter | None = None
+        self.background_imputer = BackgroundImputer(session)
+        self.side_by_side_cell_text: Callable[[float, float], str] = lambda y, x: (
+            ""
+        )  # what lies beside the section, in words
+        self.side_by_side_section_under: Callable[[Any], str] = lambda corners: (
+            ""
+        )  # name of the section beside it that lies under an area
+        self._connections = (
+            (session.data_changed, self._on_data_changed),
+            (session.cell_categories_changed, self._on_cell_categories_changed),
+            (session.gene_changed, self._on_gene_changed),
+            (session.gene_reselected, self._on_gene_reselected),
+            (session.predicted_scores_changed, self._repaint),
+            (session.blend_changed, self._on_blend_changed),
+            (session.look_changed, self._on_look_changed),
+            (session.message_emitted, self._show_message),
+            (domain_controller.changed, self._on_domains_changed),
+            (domain_controller.look_changed, self._on_domain_look_changed),
+            (reliability_controller.interval_changed, self._on_interval_changed),
+            (reliability_controller.look_changed, self._on_reliability_look_changed),
+        )
+        for signal, slot in self._connections:
             signal.connect(slot)
-        viewer.mouse_move_callbacks.append(self._moved)
+        viewer.mouse_move_callbacks.append(self._on_mouse_move)
         me = weakref.ref(self)
-        for key, (name, _) in KEYS.items():
-            viewer.bind_key(key, _on_key(me, name), overwrite=True)
+        for key, (name, _) in KEY_BINDINGS.items():
+            viewer.bind_key(key, _key_binding(me, name), overwrite=True)
 
     def close(self) -> None:
         """Let go of the viewer; its layers stay."""
         viewer = self._viewer()
-        self.decoding.close()
-        for signal, slot in self._links:
+        self.background_imputer.close()
+        for signal, slot in self._connections:
             signal.disconnect(slot, missing_ok=True)
-        self._links = ()
+        self._connections = ()
         if viewer is not None:
-            if self._moved in viewer.mouse_move_callbacks:
-                viewer.mouse_move_callbacks.remove(self._moved)
-            for key in KEYS:
+            if self._on_mouse_move in viewer.mouse_move_callbacks:
+                viewer.mouse_move_callbacks.remove(self._on_mouse_move)
+            for key in KEY_BINDINGS:
                 viewer.bind_key(key, None, overwrite=True)
         self.painter = None
 
     # keys
     def next_gene(self) -> None:
-        self.wanted(1)
+        self.gene_step_requested(1)
 
     def previous_gene(self) -> None:
-        self.wanted(-1)
+        self.gene_step_requested(-1)
 
     def toggle_view(self) -> None:
         self.session.toggle_view()
 
     def toggle_both(self) -> None:
-        self.session.set_view(BOTH if self.session.view != BOTH else "imputed")
+        self.session.set_view(MEASURED_AND_IMPUTED if self.session.view != MEASURED_AND_IMPUTED else "imputed")
 
     def star(self) -> None:
         if self.session.gene:
-            self.session.star(self.session.gene)
+            self.session.toggle_star(self.session.gene)
 
     def toggle_outlines(self) -> None:
-        self.finding.outline(not self.finding.outlined)
+        self.domain_controller.show_outlines(not self.domain_controller.outlines_shown)
 
-    def elsewhere_of(self, corners: Any) -> str:
+    def wrong_section_message(self, corners: Any) -> str:
         """Why an area (corners (n, 2) in micrometres) holds no cell of the open section: it lies on one beside it. Empty else."""
-        name, section = self.beneath(corners), self.session.section
-        return f"That area lies on {name}, beside {section.name}, which is open. Choose {name} as the section first." if name and section is not None else ""
+        name, section = self.side_by_side_section_under(corners), self.session.section
+        return (
+            f"That area lies on {name}, beside {section.name}, which is open. Choose {name} as the section first."
+            if name and section is not None
+            else ""
+        )
 
     # painting
-    def _data(self) -> None:
+    def _on_data_changed(self) -> None:
         section, viewer = self.session.section, self._viewer()
         if viewer is None or (self.painter is not None and self.painter.section is section):
             return
@@ -122,131 +140,150 @@ class Scene:
             self.painter = None
         if section is None:
             return
-        self.painter = Painter(viewer, section, on_limits=self.session.look.set_manual)
+        self.painter = Painter(viewer, section, on_limits=self.session.look.set_manual_limits)
         self.painter.colormap = self.session.look.colormap
-        key = likely_types(section.adata.obs)
+        key = guess_cell_type_column(section.adata.obs)
         if key is not None:
-            self.session.set_types(types_of(section, key))
+            self.session.set_cell_categories(categories_from_column(section, key))
         else:
-            self.session.choose(str(self.session.genes().names[0]))
+            self.session.select_gene(str(self.session.gene_table().names[0]))
 
-    def _types(self) -> None:
-        if self.painter is not None and self.session.types is not None:
-            self.painter.paint_types(self.session.types)
+    def _on_cell_categories_changed(self) -> None:
+        if self.painter is not None and self.session.cell_categories is not None:
+            self.painter.show_categories(self.session.cell_categories)
 
-    def _blend(self) -> None:
+    def _on_blend_changed(self) -> None:
         if self.painter is not None:
             blend = self.session.blend
-            self.painter.blend.show(blend, dict(zip(blend, self.session.look.limits(list(blend.values())), strict=True)), self.painter.describe)
-            self.painter.bring("blend" if blend else "genes")
+            self.painter.blend_layers.show(
+                blend,
+                dict(zip(blend, self.session.look.limits(list(blend.values())), strict=True)),
+                self.painter.describe,
+            )
+            self.painter.bring_to_front("blend" if blend else "genes")
 
-    def _domains(self) -> None:
+    def _on_domains_changed(self) -> None:
         """Paint the domains when they are others than before."""
-        types = self.finding.types()
+        types = self.domain_controller.domain_categories()
         if self.painter is None:
             return
         shown = self.painter.overlays.domains
         if types is None or shown is None or shown.types is not types:
-            self._domains_look()
+            self._on_domain_look_changed()
             if types is not None:
-                self.painter.bring("domains")
+                self.painter.bring_to_front("domains")
 
-    def _domains_look(self) -> None:
+    def _on_domain_look_changed(self) -> None:
         if self.painter is None:
             return
-        finding, seg = self.finding, self.finding.segmentation
-        self.painter.show_domains(finding.types(), None if seg is None else seg.confidence, finding.selected, shaded=finding.shaded)
-        self.painter.overlays.show_outlines(finding.lines if finding.outlined else None, theme_colours()[1])
+        finding, seg = self.domain_controller, self.domain_controller.segmentation
+        self.painter.show_domains(
+            finding.domain_categories(),
+            None if seg is None else seg.confidence,
+            finding.highlighted,
+            shaded=finding.confidence_shown,
+        )
+        self.painter.overlays.show_outlines(
+            finding.outline_segments if finding.outlines_shown else None, theme_colours()[1]
+        )
 
     def restyle(self) -> None:
         """Draw anew what is drawn in colours of napari's theme."""
         if self.painter is not None:
             overlays = self.painter.overlays
             overlays.show_outlines(None, "")
-            overlays.show_divide(None, "")
+            overlays.show_swipe_line(None, "")
             overlays.show_uncertainty(None, self.painter.describe)
-            self._domains_look()
+            self._on_domain_look_changed()
             self._repaint()
 
-    def bring(self, what: str) -> None:
+    def bring_to_front(self, what: str) -> None:
         """Bring "domains" or "genes" to view."""
         if self.painter is not None:
-            self.painter.bring(what)
+            self.painter.bring_to_front(what)
 
-    def hide_types(self, hidden: set[int]) -> None:
+    def hide_categories(self, hidden: set[int]) -> None:
         """Draw some categories transparent."""
         if self.painter is not None:
-            self.painter.hide_types(hidden)
+            self.painter.hide_categories(hidden)
 
-    def _gene(self) -> None:
+    def _on_gene_changed(self) -> None:
         if self._repaint() and self.painter is not None:
-            self.painter.bring("genes")
+            self.painter.bring_to_front("genes")
 
-    def _recalled(self) -> None:
+    def _on_gene_reselected(self) -> None:
         """The gene may lie under others, or the user may have removed its layer."""
         if self.painter is not None and self.painter.gene_layer() is None:
-            self._gene()
+            self._on_gene_changed()
         else:
-            self.bring("genes")
+            self.bring_to_front("genes")
 
     def _repaint(self) -> bool:
         """Paint the gene; False when there is none yet."""
         if self.painter is None:
             return False
-        if self.session.must_wait and self.session.gene is not None:
-            self.decoding.ask(self.session.run, self.session.gene)
+        if self.session.needs_imputation and self.session.gene is not None:
+            self.background_imputer.request(self.session.run, self.session.gene)
             return False
         try:
-            shown = self.session.shown()
+            shown = self.session.displayed_values()
         except InclustError as error:
             show_error(str(error))
             return False
         if shown:
             look = self.session.look
-            self.painter.paint(shown, look.beside(shown), [look.threshold(p) for p in shown])
-            self.painter.overlays.show_divide(self.session.line if 0 < self.session.divide < 1 else None, theme_colours()[1])
-            self._read()
+            self.painter.show_genes(shown, look.paired_limits(shown), [look.threshold_of(p) for p in shown])
+            self.painter.overlays.show_swipe_line(
+                self.session.divider_x if 0 < self.session.divider_fraction < 1 else None, theme_colours()[1]
+            )
+            self._on_interval_changed()
         return bool(shown)
 
-    def _read(self) -> None:
+    def _on_interval_changed(self) -> None:
         """The interval of the chosen gene is known, or no longer."""
-        about = self.judging.about
+        about = self.reliability_controller.gene_interval
         if self.painter is not None:
             if about is not None:
-                self.painter.annotate(about.better)
-            self.painter.overlays.show_uncertainty(self.judging.uncertain(), self.painter.describe, veil=self.judging.veil)
+                self.painter.update_values(about.with_interval)
+            self.painter.overlays.show_uncertainty(
+                self.reliability_controller.uncertainty_values(),
+                self.painter.describe,
+                as_veil=self.reliability_controller.uncertainty_as_veil,
+            )
 
-    def _trust_look(self) -> None:
+    def _on_reliability_look_changed(self) -> None:
         if self.painter is not None:
-            self.painter.fade(self.judging.faded())
-            self._read()
+            self.painter.grey_out(self.reliability_controller.faded_cells())
+            self._on_interval_changed()
 
-    def _look(self) -> None:
+    def _on_look_changed(self) -> None:
         if self.painter is None:
             return
         if self.painter.colormap != self.session.look.colormap:
-            self.painter.recolour(self.session.look.colormap)
-        self.painter.relimit(self.session.look.beside, self.session.look.threshold)
+            self.painter.set_colormap(self.session.look.colormap)
+        self.painter.update_limits(self.session.look.paired_limits, self.session.look.threshold_of)
 
-    def _told(self, text: str) -> None:
+    def _show_message(self, text: str) -> None:
         show_error(text)
 
-    def _moved(self, viewer: Any, event: Any) -> None:
+    def _on_mouse_move(self, viewer: Any, event: Any) -> None:
         if self.painter is not None and len(viewer.cursor.position) >= 2:
             y, x = viewer.cursor.position[-2:]
-            self.hovered(self.painter.cell_text(float(y), float(x)) or self.elsewhere(float(y), float(x)))
+            self.cell_hovered(
+                self.painter.cell_text(float(y), float(x)) or self.side_by_side_cell_text(float(y), float(x))
+            )
 
 
-def types_of(section: Any, key: str) -> CellTypes:
+def categories_from_column(section: Any, column: str) -> CellCategories:
     """Categories of a column of a section, in the colours that the file keeps when it does."""
-    return CellTypes.from_column(key, section.adata.obs[key], section.adata.uns.get(f"{key}_colors"))
+    return CellCategories.from_column(column, section.adata.obs[column], section.adata.uns.get(f"{column}_colors"))
 
 
-def _on_key(me: weakref.ref[Scene], name: str) -> Any:
+def _key_binding(me: weakref.ref[CanvasController], method: str) -> Any:
     def act(viewer: Any) -> None:
         scene = me()
         if scene is not None:
-            getattr(scene, name)()
+            getattr(scene, method)()
 
-    act.__doc__ = f"inClust+: {dict(KEYS.values())[name]}"
+    act.__doc__ = f"inClust+: {dict(KEY_BINDINGS.values())[method]}"
     return act

@@ -12,23 +12,23 @@ from psygnal import Signal
 
 from ...errors import DataError
 from ...paint.layers import canvas
-from ...paint.layers.side_by_side import Gallery, Placement
+from ...paint.layers.side_by_side import Placement, SideBySideSections
 from ...paint.values import CellValues
-from ...spatial.regions import inside
-from ..state.error_text import told
-from ..state.gene_source import imputed_values, log_measured
+from ...spatial.regions import points_in_polygon
+from ..state.error_text import error_message
+from ..state.gene_source import impute_gene, lognormalised_genes
 from ..state.session import IMPUTED, Session
-from ..workers.latest_only import Later
-from .loading import SECTION, Loading
-from .scene import Scene
+from ..workers.latest_only import LatestOnly
+from .loading import SECTION, LoadingController
+from .scene import CanvasController
 
 if TYPE_CHECKING:
-    from ...data.measured import Measured
+    from ...data.measured import MeasuredExpression
 
-__all__ = ["Beside", "Placement"]
+__all__ = ["Placement", "SideBySide"]
 
 
-class Beside:
+class SideBySide:
     """Sections by their path.
 
     Signals
@@ -39,79 +39,96 @@ class Beside:
 
     changed = Signal()
 
-    def __init__(self, viewer: Any, session: Session, loading: Loading, scene: Scene) -> None:
-        self._viewer = canvas.reference(viewer)
-        self._session, self._loading, self._scene = session, loading, scene
-        self.gallery = Gallery(canvas.unwrapped(viewer))
-        self.problem = ""
-        self._measured: dict[str, Measured] = {}
-        self._first = ""  # path of the section that is worked on
-        self._wanted: list[str] = []
-        self._reader, self._painter = Later(self._not_read), Later(self._not_painted)
-        self._values: dict[str, CellValues | None] = {}
-        self._links = (
-            (session.data_changed, self._data),
-            (session.gene_changed, self._gene),
-            (session.run_changed, self._gene),
-            (session.look_changed, self._paint),
+    def __init__(
+        self, viewer: Any, session: Session, loading_controller: LoadingController, canvas_controller: CanvasController
+    ) -> None:
+        self._viewer = canvas.weak_viewer(viewer)
+        self._session, self._loading_controller, self._canvas_controller = (
+            session,
+            loading_controller,
+            canvas_controller,
         )
-        for signal, slot in self._links:
+        self.section_layers = SideBySideSections(canvas.unwrap(viewer))
+        self.error_message = ""
+        self._measured_by_path: dict[str, MeasuredExpression] = {}
+        self._main_path = ""  # path of the section that is worked on
+        self._pending_paths: list[str] = []
+        self._read_runner, self._value_runner = LatestOnly(self._on_read_error), LatestOnly(self._on_paint_error)
+        self._values_by_path: dict[str, CellValues | None] = {}
+        self._connections = (
+            (session.data_changed, self._on_data_changed),
+            (session.gene_changed, self._request_values),
+            (session.run_changed, self._request_values),
+            (session.look_changed, self._paint_sections),
+        )
+        for signal, slot in self._connections:
             signal.connect(slot, priority=-1)  # once all layers are those of the section: the view is fitted to them
         me = weakref.ref(self)
-        scene.elsewhere = lambda y, x: "" if (mine := me()) is None else mine.gallery.cell_text(y, x)
-        scene.beneath = lambda corners: "" if (mine := me()) is None else mine.beneath(corners)
+        canvas_controller.side_by_side_cell_text = lambda y, x: (
+            "" if (mine := me()) is None else mine.section_layers.cell_text(y, x)
+        )
+        canvas_controller.side_by_side_section_under = lambda corners: (
+            "" if (mine := me()) is None else mine.section_name_under(corners)
+        )
 
     def close(self) -> None:
         """End the threads; layers stay."""
-        for signal, slot in self._links:
+        for signal, slot in self._connections:
             signal.disconnect(slot, missing_ok=True)
-        self._links = ()
-        self._reader.close()
-        self._painter.close()
+        self._connections = ()
+        self._read_runner.close()
+        self._value_runner.close()
 
     @property
-    def others(self) -> list[str]:
+    def available_paths(self) -> list[str]:
         """Paths of sections of the session that can be shown beside the one that is open."""
-        return [path for path in self._loading.sections if path != self._loading.path.get(SECTION)]
+        return [
+            path
+            for path in self._loading_controller.opened_sections
+            if path != self._loading_controller.paths.get(SECTION)
+        ]
 
     @property
-    def shown(self) -> list[str]:
+    def shown_paths(self) -> list[str]:
         """Paths of those that are, or are being read."""
-        return [*self.gallery.guests, *self._wanted]
+        return [*self.section_layers.additional_sections, *self._pending_paths]
 
     @property
     def busy(self) -> str:
         """What is being read."""
-        return f"Reading {Path(self._wanted[0]).name} …" if self._wanted else ""
+        return f"Reading {Path(self._pending_paths[0]).name} …" if self._pending_paths else ""
 
-    def show(self, path: str, *, on: bool) -> None:
+    def set_shown(self, path: str, *, on: bool) -> None:
         """Show a section beside the others, or no longer."""
-        self.problem = ""
+        self.error_message = ""
         if not on:
-            self._wanted = [p for p in self._wanted if p != path]
-            self.gallery.drop(path)
-            self._measured.pop(path, None)
+            self._pending_paths = [p for p in self._pending_paths if p != path]
+            self.section_layers.remove(path)
+            self._measured_by_path.pop(path, None)
             self._arrange()
-        elif path not in self.shown:
-            self._wanted.append(path)
-            self._read()
+        elif path not in self.shown_paths:
+            self._pending_paths.append(path)
+            self._read_next()
         self.changed()
 
-    def place(self, path: str, placement: Placement) -> None:
+    def move_section(self, path: str, placement: Placement) -> None:
         """Move or turn a section."""
-        self.gallery.places[path] = placement
+        self.section_layers.placements[path] = placement
         self._arrange(reset=False)
 
-    def beneath(self, corners: NDArray[np.floating[Any]]) -> str:
+    def section_name_under(self, corners: NDArray[np.floating[Any]]) -> str:
         """Name of the section beside the open one with most cells in an area (corners (n, 2) in micrometres, x and y); empty: none has any."""
-        counts = {guest.section.name: int(inside(corners, guest.xy).sum()) for guest in self.gallery.guests.values()}
+        counts = {
+            guest.section.name: int(points_in_polygon(corners, guest.xy).sum())
+            for guest in self.section_layers.additional_sections.values()
+        }
         most = max(counts, key=lambda name: counts[name], default="")
         return most if counts.get(most) else ""
 
-    def _read(self) -> None:
-        if not self._wanted:
+    def _read_next(self) -> None:
+        if not self._pending_paths:
             return
-        path, options = self._wanted[0], self._loading.sections[self._wanted[0]]
+        path, options = self._pending_paths[0], self._loading_controller.opened_sections[self._pending_paths[0]]
 
         def read() -> Any:
             from ...io.readers.dispatch import read_section
@@ -121,92 +138,112 @@ class Beside:
                 raise DataError(
                     f"the distances of {section.name} are in pixels, and no pixel size is known: it cannot be laid beside others. Open it with a pixel size."
                 )
-            return section, log_measured(section)
+            return section, lognormalised_genes(section)
 
-        self._reader.ask(read, lambda found: self._arrived(path, *found))
+        self._read_runner.submit(read, lambda found: self._on_section_read(path, *found))
 
-    def _arrived(self, path: str, section: Any, measured: Measured) -> None:
-        if path in self._wanted:
-            self._wanted.remove(path)
-            self._measured[path] = measured
-            self.gallery.add(path, section, "um")
-            self._gene()
+    def _on_section_read(self, path: str, section: Any, measured: MeasuredExpression) -> None:
+        if path in self._pending_paths:
+            self._pending_paths.remove(path)
+            self._measured_by_path[path] = measured
+            self.section_layers.add(path, section, "um")
+            self._request_values()
             self._arrange()
-        self._read()
+        self._read_next()
         self.changed()
 
-    def _not_read(self, error: Exception) -> None:
-        self._wanted = self._wanted[1:]
-        self._read()
-        self._not_painted(error)
+    def _on_read_error(self, error: Exception) -> None:
+        self._pending_paths = self._pending_paths[1:]
+        self._read_next()
+        self._on_paint_error(error)
 
-    def _not_painted(self, error: Exception) -> None:
-        self.problem = told(error, "That section could not be shown")
+    def _on_paint_error(self, error: Exception) -> None:
+        self.error_message = error_message(error, "That section could not be shown")
         self.changed()
 
     def _arrange(self, *, reset: bool = True) -> None:
         section, viewer = self._session.section, self._viewer()
         if section is not None and viewer is not None:
-            self.gallery.arrange(section)
+            self.section_layers.arrange(section)
             if reset:
                 viewer.reset_view()
 
     # painting
-    def _gene(self) -> None:
+    def _request_values(self) -> None:
         """Ask for the values of what is chosen, in all sections."""
         session, gene = self._session, self._session.gene
-        if not self.gallery.guests:
+        if not self.section_layers.additional_sections:
             return
         if gene is None:
-            self._painter.forget()
-            self._painted({})
+            self._value_runner.discard()
+            self._on_values_ready({})
             return
         imputed, log = session.effective_view == IMPUTED, session.look.log
-        jobs = {path: (guest.section, self._measured[path], self._run_of(path)) for path, guest in self.gallery.guests.items()}
+        jobs = {
+            path: (guest.section, self._measured_by_path[path], self._latest_run_of(path))
+            for path, guest in self.section_layers.additional_sections.items()
+        }
 
         def values() -> dict[str, CellValues | None]:
-            found = {path: _values(gene, *job, imputed=imputed) for path, job in jobs.items()}
-            return found if log else {path: None if v is None else v.linear() for path, v in found.items()}
+            found = {path: _section_values(gene, *job, imputed=imputed) for path, job in jobs.items()}
+            return found if log else {path: None if v is None else v.to_linear() for path, v in found.items()}
 
-        self._painter.ask(values, self._painted)
+        self._value_runner.submit(values, self._on_values_ready)
 
-    def _run_of(self, path: str) -> Any:
+    def _latest_run_of(self, path: str) -> Any:
         """The last run of this session that was trained on a section."""
-        return next((run for run in reversed(self._session.runs) if run.section.path is not None and str(run.section.path) == path), None)
+        return next(
+            (
+                run
+                for run in reversed(self._session.runs)
+                if run.section.path is not None and str(run.section.path) == path
+            ),
+            None,
+        )
 
-    def _painted(self, values: dict[str, CellValues | None]) -> None:
-        self._values = values
-        self._paint()
+    def _on_values_ready(self, values: dict[str, CellValues | None]) -> None:
+        self._values_by_path = values
+        self._paint_sections()
 
-    def _paint(self) -> None:
-        painter = self._scene.painter
-        if painter is not None and self.gallery.guests:
+    def _paint_sections(self) -> None:
+        painter = self._canvas_controller.painter
+        if painter is not None and self.section_layers.additional_sections:
             leader = painter.gene_layer()
-            self.gallery.show(self._values.get, leader if self._session.gene is not None else None, self._session.look.threshold)
+            self.section_layers.show(
+                self._values_by_path.get,
+                leader if self._session.gene is not None else None,
+                self._session.look.threshold_of,
+            )
 
-    def _data(self) -> None:
+    def _on_data_changed(self) -> None:
         """The section that is opened now is no longer beside; with others in the window, the one before takes its place."""
-        path = self._loading.path.get(SECTION, "") if self._session.section is not None else ""
-        if path == self._first:
+        path = self._loading_controller.paths.get(SECTION, "") if self._session.section is not None else ""
+        if path == self._main_path:
             return
-        before, self._first = self._first, path
-        beside = bool(self.gallery.guests)
-        self.gallery.drop(path)
-        self._wanted = [p for p in self._wanted if p != path]
+        before, self._main_path = self._main_path, path
+        beside = bool(self.section_layers.additional_sections)
+        self.section_layers.remove(path)
+        self._pending_paths = [p for p in self._pending_paths if p != path]
         if not path:
-            for other in list(self.gallery.guests):
-                self.gallery.drop(other)
-        elif beside and before in self._loading.sections:
-            self._wanted.append(before)
-            self._read()
-        self._gene()
+            for other in list(self.section_layers.additional_sections):
+                self.section_layers.remove(other)
+        elif beside and before in self._loading_controller.opened_sections:
+            self._pending_paths.append(before)
+            self._read_next()
+        self._request_values()
         self._arrange()
         self.changed()
 
 
-def _values(gene: str, section: Any, measured: Measured, run: Any, *, imputed: bool) -> CellValues | None:
+def _section_values(
+    gene: str, section: Any, measured: MeasuredExpression, run: Any, *, imputed: bool
+) -> CellValues | None:
     """Of one section: what is painted in the first one, where there is such a thing."""
     if imputed:
-        return imputed_values(run, gene) if run is not None and gene in {*run.panel.shared, *run.panel.reference_only} else None
+        return (
+            impute_gene(run, gene)
+            if run is not None and gene in {*run.panel.shared, *run.panel.reference_only}
+            else None
+        )
     genes = section.genes
     return CellValues(gene, measured.column(genes.index(gene))) if gene in genes else None

@@ -8,16 +8,16 @@ from typing import Any
 
 from psygnal import Signal
 
-from ...paint.figures.masks import Masks
+from ...paint.figures.masks import MaskDiagram
 from ...training.config import Config
-from ..state.error_text import told
+from ..state.error_text import error_message
 from ..state.session import Session
-from ..state.tasks import MAP, Task, fitting, masks_of
-from ..workers.imports import heavy
-from ..workers.latest_only import Later
+from ..state.tasks import MAP, Task, available_tasks, task_masks
+from ..workers.imports import with_heavy_imports
+from ..workers.latest_only import LatestOnly
 
 
-class Tasking:
+class TaskController:
     """The tasks that fit the data of a session, and the chosen one.
 
     Signals
@@ -30,45 +30,45 @@ class Tasking:
 
     def __init__(self, session: Session) -> None:
         self._session = weakref.ref(session)
-        self.tasks: list[Task] = fitting(None, None)
-        self.task = self.tasks[0]
-        self.masks: Masks | None = None
-        self.message, self.wrong = "", False
+        self.available_tasks: list[Task] = available_tasks(None, None)
+        self.selected_task = self.available_tasks[0]
+        self.masks: MaskDiagram | None = None
+        self.message, self.is_error = "", False
         self.run_file: Path | None = None  # onto which the section is mapped
-        self._watched = False
+        self._masks_visible = False
         self._config = Config()
-        self._drawn: Any = None
-        self._drawer, self._saver = Later(self._failed), Later(self._failed)
-        session.data_changed.connect(self._data)
+        self._masks_key: Any = None
+        self._mask_runner, self._export_runner = LatestOnly(self._on_error), LatestOnly(self._on_error)
+        session.data_changed.connect(self._on_data_changed)
         session.run_changed.connect(self.changed.emit)
 
     def close(self) -> None:
         """End the threads."""
         session = self._session()
         if session is not None:
-            session.data_changed.disconnect(self._data, missing_ok=True)
+            session.data_changed.disconnect(self._on_data_changed, missing_ok=True)
             session.run_changed.disconnect(self.changed.emit, missing_ok=True)
-        self._drawer.close()
-        self._saver.close()
+        self._mask_runner.close()
+        self._export_runner.close()
 
     @property
     def obstacle(self) -> str:
         """Why the chosen task cannot be run here; empty when it can."""
-        if self.task.kind == MAP:
+        if self.selected_task.kind == MAP:
             return "" if self.run_file is not None else "Choose the saved run below."
-        return f"Run it on the command line: {self.task.command}" if self.task.command else ""
+        return f"Run it on the command line: {self.selected_task.command}" if self.selected_task.command else ""
 
     @property
-    def made(self) -> Any:
+    def generated(self) -> Any:
         """What the chosen task generated, or None."""
         session = self._session()
         made = None if session is None else session.generated
-        return made if made is not None and made.block == self.task.block else None
+        return made if made is not None and made.modality == self.selected_task.modality else None
 
-    def choose(self, task: Task) -> None:
+    def select_task(self, task: Task) -> None:
         """Another task."""
-        self.task = task
-        self._ask()
+        self.selected_task = task
+        self._request_masks()
         self.changed()
 
     def choose_run_file(self, path: str) -> None:
@@ -76,49 +76,53 @@ class Tasking:
         self.run_file = Path(path) if path else None
         self.changed()
 
-    def watch(self, config: Config, *, on: bool) -> None:
+    def set_masks_visible(self, config: Config, *, visible: bool) -> None:
         """Whether the masks are looked at, and with which members and components."""
-        self._watched, self._config = on, config
-        self._ask()
+        self._masks_visible, self._config = visible, config
+        self._request_masks()
 
-    def save(self, path: str | Path) -> None:
+    def export_generated(self, path: str | Path) -> None:
         """Write what was generated."""
-        made, path = self.made, Path(path)
+        made, path = self.generated, Path(path)
         if made is not None:
-            self._say(f"Writing {path.name} …")
-            self._saver.ask(lambda: made.write(path), self._say)
+            self._set_message(f"Writing {path.name} …")
+            self._export_runner.submit(lambda: made.write(path), self._set_message)
 
-    def _data(self) -> None:
+    def _on_data_changed(self) -> None:
         session = self._session()
         if session is None:
             return
-        self.tasks = fitting(session.section, session.reference)
-        self.task = next((t for t in self.tasks if t.text == self.task.text), self.tasks[0])
-        self._ask()
+        self.available_tasks = available_tasks(session.section, session.reference)
+        self.selected_task = next(
+            (t for t in self.available_tasks if t.label == self.selected_task.label), self.available_tasks[0]
+        )
+        self._request_masks()
         self.changed()
 
-    def _ask(self) -> None:
+    def _request_masks(self) -> None:
         """Ask for the masks, when they are looked at and others than those that are known."""
-        session, task, config = self._session(), self.task, self._config
-        if session is None or session.section is None or session.reference is None or session.panel_problem:
-            self._drawn = self.masks = None
-            self._drawer.forget()
+        session, task, config = self._session(), self.selected_task, self._config
+        if session is None or session.section is None or session.reference is None or session.panel_error:
+            self._masks_key = self.masks = None
+            self._mask_runner.discard()
             return
         section, reference = session.section, session.reference
         wanted = (section, reference, task, config.members, config.components)
-        if self._watched and wanted != self._drawn:
-            self._drawn = wanted
-            self._drawer.ask(heavy(lambda: masks_of(task, section, reference, config)), self._drew)
+        if self._masks_visible and wanted != self._masks_key:
+            self._masks_key = wanted
+            self._mask_runner.submit(
+                with_heavy_imports(lambda: task_masks(task, section, reference, config)), self._on_masks_ready
+            )
 
-    def _drew(self, masks: Masks) -> None:
+    def _on_masks_ready(self, masks: MaskDiagram) -> None:
         self.masks = masks
-        self._say("")
+        self._set_message("")
 
-    def _say(self, message: str) -> None:
-        self.message, self.wrong = message, False
+    def _set_message(self, message: str) -> None:
+        self.message, self.is_error = message, False
         self.changed()
 
-    def _failed(self, error: Exception) -> None:
+    def _on_error(self, error: Exception) -> None:
         self.masks = None
-        self.message, self.wrong = told(error, "That failed"), True
+        self.message, self.is_error = error_message(error, "That failed"), True
         self.changed()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Styled(Protocol):
+class ThemeAware(Protocol):
     """Has drawn something in colours of the theme."""
 
     def restyle(self) -> None:
         """Draw it anew."""
 
 
-class Theming:
+class ThemeObserver:
     """Listens to napari's settings.
 
     Parameters
@@ -21,19 +21,19 @@ class Theming:
         Who has drawn something in colours of the theme, or text in its size.
     """
 
-    def __init__(self, *parts: Styled) -> None:
+    def __init__(self, *parts: ThemeAware) -> None:
         from napari.settings import get_settings
 
-        self._parts, self._events = parts, get_settings().appearance.events
+        self._observers, self._events = parts, get_settings().appearance.events
         for event in (self._events.theme, self._events.font_size):
-            event.connect(self._changed)
+            event.connect(self._on_theme_changed)
 
     def close(self) -> None:
         """Listen no more."""
         for event in (self._events.theme, self._events.font_size):
-            event.disconnect(self._changed)
-        self._parts = ()
+            event.disconnect(self._on_theme_changed)
+        self._observers = ()
 
-    def _changed(self, *_: object) -> None:
-        for part in self._parts:
+    def _on_theme_changed(self, *_: object) -> None:
+        for part in self._observers:
             part.restyle()

@@ -7,15 +7,23 @@ from typing import Any
 
 from qtpy.QtWidgets import QCheckBox, QGroupBox, QVBoxLayout, QWidget
 
-from ..viewer_context import Workbench
-from ..views.legend import Legend
-from ..views.section_note import BesideNote
+from ..viewer_context import ViewerContext
+from ..views.legend import CategoryLegend
+from ..views.section_note import SideBySideNote
 from ..views.selection_bar import SelectionBar
-from ..widgets.common import Links, Wrapped, allow, button, choice, fill, form
-from ..widgets.flow import Flow, Fold
-from .latent import LatentView
+from ..widgets.common import (
+    SignalConnections,
+    WrappedLabel,
+    create_button,
+    create_combo_box,
+    create_form,
+    enable_unless,
+    set_items,
+)
+from ..widgets.flow import Collapsible, FlowLayout
+from .latent import EmbeddingView
 
-_NOTHING = "Click a cell on the tissue to read all that is known of it."
+_NO_CELL_TEXT = "Click a cell on the tissue to read all that is known of it."
 
 
 class CellsDock(QWidget):
@@ -27,90 +35,112 @@ class CellsDock(QWidget):
         The workbench of the viewer.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__()
-        self._bench = bench
-        self.colour = choice("Column of the section by which the cells are coloured: categories with a legend, numbers with a colour bar", [("none", None)])
-        self.colour.setPlaceholderText("choose a column")
+        self._context = context
+        self.colour_by = create_combo_box(
+            "Column of the section by which the cells are coloured: categories with a legend, numbers with a colour bar",
+            [("none", None)],
+        )
+        self.colour_by.setPlaceholderText("choose a column")
         self.outlines = QCheckBox("Outlines")
-        self.outlines.setToolTip("Draw the border of every cell over everything; seen from where cells are large enough on the screen (Alt+C)")
-        self.legend = Legend()
-        self.selection = SelectionBar(bench)
-        self.card = Wrapped()
-        self.card.setToolTip("What is known of the cell in the ring; click another cell, or beside the tissue to let go")
-        self.unpin = button("Let go", "Take the ring and the card away")
-        self.latent, self.note = LatentView(bench), BesideNote(bench)
+        self.outlines.setToolTip(
+            "Draw the border of every cell over everything; seen from where cells are large enough on the screen (Alt+C)"
+        )
+        self.legend = CategoryLegend()
+        self.selection_bar = SelectionBar(context)
+        self.card = WrappedLabel()
+        self.card.setToolTip(
+            "What is known of the cell in the ring; click another cell, or beside the tissue to let go"
+        )
+        self.unpin_button = create_button("Let go", "Take the ring and the card away")
+        self.embedding_view, self.side_by_side_note = EmbeddingView(context), SideBySideNote(context)
         self._lay_out()
 
-        links = Links(self)
-        for signal in (bench.session.data_changed, bench.session.types_changed, bench.marking.changed):
-            links.to(signal, self._show)
-        links.to(bench.marking.pinned, self._pinned)
-        links.to(bench.selection.changed, self._selected)
-        self.colour.activated.connect(self._colour)
-        self.outlines.toggled.connect(bench.marking.outline)
-        self.legend.hidden.connect(bench.scene.hide_types)
-        self.legend.picked.connect(self._picked)
-        self.unpin.clicked.connect(self._unpin)
-        self._picking = False
-        self._show()
-        self._pinned()
+        links = SignalConnections(self)
+        for signal in (
+            context.session.data_changed,
+            context.session.cell_categories_changed,
+            context.cell_selection.changed,
+        ):
+            links.connect(signal, self._refresh)
+        links.connect(context.cell_selection.card_changed, self._show_card)
+        links.connect(context.selected_cells.changed, self._on_selection_changed)
+        self.colour_by.activated.connect(self._colour_by_column)
+        self.outlines.toggled.connect(context.cell_selection.show_outlines)
+        self.legend.hidden_changed.connect(context.canvas_controller.hide_categories)
+        self.legend.picked.connect(self._select_categories)
+        self.unpin_button.clicked.connect(self._unpin)
+        self._selecting_from_legend = False
+        self._refresh()
+        self._show_card()
 
     def _lay_out(self) -> None:
-        rows = form()
-        rows.addRow("Colour by", Flow(self.colour, self.outlines))
+        rows = create_form()
+        rows.addRow("Colour by", FlowLayout(self.colour_by, self.outlines))
         select, pinned = QGroupBox("Select"), QGroupBox("Cell")
-        QVBoxLayout(select).addWidget(self.selection)
+        QVBoxLayout(select).addWidget(self.selection_bar)
         inner = QVBoxLayout(pinned)
         inner.addWidget(self.card)
-        inner.addWidget(self.unpin)
-        scatter = Fold("Scatter plot (latent)", "The cells in the plane of a PCA or UMAP; a lasso there selects on the tissue")
-        scatter.addWidget(self.latent, 1)
+        inner.addWidget(self.unpin_button)
+        scatter = Collapsible(
+            "Scatter plot (latent)", "The cells in the plane of a PCA or UMAP; a lasso there selects on the tissue"
+        )
+        scatter.addWidget(self.embedding_view, 1)
         scatter.expand()
         box = QVBoxLayout(self)
-        box.addWidget(self.note)
+        box.addWidget(self.side_by_side_note)
         box.addLayout(rows)
         for part in (self.legend, select, pinned):
             box.addWidget(part)
         box.addWidget(scatter, 1)
 
-    def _colour(self, *_: Any) -> None:
-        name = self.colour.currentData()
+    def _colour_by_column(self, *_: Any) -> None:
+        name = self.colour_by.currentData()
         if name is not None:
-            self._bench.marking.colour_by(name)
+            self._context.cell_selection.colour_by(name)
 
-    def _picked(self, codes: Any) -> None:
-        self._picking = True
-        self._bench.marking.select_categories(codes)
-        self._picking = False
+    def _select_categories(self, codes: Any) -> None:
+        self._selecting_from_legend = True
+        self._context.cell_selection.select_categories(codes)
+        self._selecting_from_legend = False
 
-    def _selected(self) -> None:
-        if not self._picking:  # another way to select: the legend lets go of its names
-            self.legend.unpick()
+    def _on_selection_changed(self) -> None:
+        if not self._selecting_from_legend:  # another way to select: the legend lets go of its names
+            self.legend.clear_picked()
 
     def _unpin(self) -> None:
-        self._bench.marking.pin(None)
+        self._context.cell_selection.pin(None)
 
-    def _show(self, *_: Any) -> None:
-        session, marking = self._bench.session, self._bench.marking
-        kinds, counts = marking.columns()
+    def _refresh(self, *_: Any) -> None:
+        session, marking = self._context.session, self._context.cell_selection
+        kinds, counts = marking.colour_columns()
         names = [(n, n) for n in kinds] + [(f"{n} (number)", n) for n in counts]
-        chosen = marking.column or (session.types.name if session.types is not None else None)
-        fill(self.colour, names or [("none", None)], chosen)
-        if names and chosen is None:
-            self.colour.setCurrentIndex(-1)
-        allow(
-            self.colour,
-            "" if names else "The section has no column of categories or numbers." if session.section is not None else "Open a section first (Data).",
+        chosen = marking.colour_column or (
+            session.cell_categories.name if session.cell_categories is not None else None
         )
-        allow(self.outlines, "" if session.section is not None else "Open a section first (Data).")
+        set_items(self.colour_by, names or [("none", None)], chosen)
+        if names and chosen is None:
+            self.colour_by.setCurrentIndex(-1)
+        enable_unless(
+            self.colour_by,
+            ""
+            if names
+            else "The section has no column of categories or numbers."
+            if session.section is not None
+            else "Open a section first (Data).",
+        )
+        enable_unless(self.outlines, "" if session.section is not None else "Open a section first (Data).")
         self.outlines.blockSignals(True)
-        self.outlines.setChecked(marking.outlined)
+        self.outlines.setChecked(marking.outlines_shown)
         self.outlines.blockSignals(False)
-        self.legend.show_types(session.types if marking.column is None else None)
+        self.legend.show_types(session.cell_categories if marking.colour_column is None else None)
 
-    def _pinned(self) -> None:
-        lines = self._bench.marking.lines
-        rows = "".join(f"<tr><td style='padding-right:10px'><b>{escape(what)}</b></td><td>{escape(value)}</td></tr>" for what, value in lines)
-        self.card.setText(f"<table>{rows}</table>" if lines else _NOTHING)
-        self.unpin.setVisible(bool(lines))
+    def _show_card(self) -> None:
+        lines = self._context.cell_selection.card_lines
+        rows = "".join(
+            f"<tr><td style='padding-right:10px'><b>{escape(what)}</b></td><td>{escape(value)}</td></tr>"
+            for what, value in lines
+        )
+        self.card.setText(f"<table>{rows}</table>" if lines else _NO_CELL_TEXT)
+        self.unpin_button.setVisible(bool(lines))

@@ -7,16 +7,33 @@ from typing import Any
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
-from ...data.gene_sets import match, parse_genes
-from ..controllers.figures import BLEND, SHOWN, TYPES, Wish
-from ..state.session import BOTH, IMPUTED, MEASURED
-from ..viewer_context import Workbench
-from ..widgets.common import Links, Message, allow, button, choice, form
+from ...data.gene_sets import match_genes, parse_genes
+from ..controllers.figures import BLEND, CELL_CATEGORIES, DISPLAYED, FigureSpec
+from ..state.session import IMPUTED, MEASURED, MEASURED_AND_IMPUTED
+from ..viewer_context import ViewerContext
+from ..widgets.common import (
+    MessageLabel,
+    SignalConnections,
+    create_button,
+    create_combo_box,
+    create_form,
+    enable_unless,
+)
 
-_LIST, _STARS = "list", "stars"
-_KINDS = "PDF (*.pdf);;SVG (*.svg);;PNG (*.png)"
+_GENE_LIST, _STARRED = "list", "stars"
+_FILE_FILTER = "PDF (*.pdf);;SVG (*.svg);;PNG (*.png)"
 
 
 class FigureDock(QWidget):
@@ -28,18 +45,29 @@ class FigureDock(QWidget):
         The workbench of the viewer.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__()
-        self._session, self._scene, self._figures = bench.session, bench.scene, bench.figures
-        self.what = choice(
+        self._session, self._scene, self._figures = (
+            context.session,
+            context.canvas_controller,
+            context.figure_controller,
+        )
+        self.content = create_combo_box(
             "What is drawn; limits, colours, scale and thresholds are those of the Genes dock",
-            [("what is shown", SHOWN), ("a list of genes", _LIST), ("starred genes", _STARS), ("the blend", BLEND), ("the cell types", TYPES)],
+            [
+                ("what is shown", DISPLAYED),
+                ("a list of genes", _GENE_LIST),
+                ("starred genes", _STARRED),
+                ("the blend", BLEND),
+                ("the cell types", CELL_CATEGORIES),
+            ],
         )
         self.genes = QLineEdit()
         self.genes.setPlaceholderText("Sox2, Gad1 …")
         self.genes.setToolTip("Genes to draw in one figure, separated by commas")
-        self.view = choice(
-            "Which values of each gene are drawn, where it has them", [("measured and imputed", BOTH), ("imputed", IMPUTED), ("measured", MEASURED)]
+        self.value_choice = create_combo_box(
+            "Which values of each gene are drawn, where it has them",
+            [("measured and imputed", MEASURED_AND_IMPUTED), ("imputed", IMPUTED), ("measured", MEASURED)],
         )
         self.columns = QSpinBox()
         self.columns.setRange(0, 12)
@@ -58,88 +86,118 @@ class FigureDock(QWidget):
         self.dpi.setToolTip("Resolution of the tissue; text and bars are vectors in PDF and SVG")
         self.dark = QCheckBox("white on black")
         self.dark.setToolTip("Background of the figure")
-        self.look, self.save = button("Preview", "Draw the figure here"), button("Save figure…", "PDF and SVG (tissue as picture, all else as vectors) or PNG")
-        self.picture = QLabel()
-        self.picture.setToolTip("Preview of the figure")
-        self.picture.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter)
-        self.message = Message()
-        rows = form()
-        for name, field in (("Draw", self.what), ("Genes", self.genes), ("Values", self.view), ("Columns", self.columns), ("Width", self.width),
+        self.preview, self.save = (
+            create_button("Preview", "Draw the figure here"),
+            create_button("Save figure…", "PDF and SVG (tissue as picture, all else as vectors) or PNG"),
+        )
+        self.preview_image = QLabel()
+        self.preview_image.setToolTip("Preview of the figure")
+        self.preview_image.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter)
+        self.message = MessageLabel()
+        rows = create_form()
+        for name, field in (("Draw", self.content), ("Genes", self.genes), ("Values", self.value_choice), ("Columns", self.columns), ("Width", self.width),
                             ("Resolution", self.dpi), ("Background", self.dark)):  # fmt: skip
             rows.addRow(name, field)
         buttons = QHBoxLayout()
-        buttons.addWidget(self.look)
+        buttons.addWidget(self.preview)
         buttons.addWidget(self.save)
         box = QVBoxLayout(self)
         box.addLayout(rows)
         box.addLayout(buttons)
         box.addWidget(self.message)
-        box.addWidget(self.picture, 1)
+        box.addWidget(self.preview_image, 1)
 
-        links, s = Links(self), bench.session
-        for signal in (s.data_changed, s.gene_changed, s.blend_changed, s.types_changed, s.stars_changed):
-            links.to(signal, self._show)
-        links.to(bench.figures.changed, self._drawn)
-        links.to(bench.figures.previewed, self._preview)
-        self.what.activated.connect(self._show)
-        self.genes.textChanged.connect(self._show)
-        self.look.clicked.connect(self._look)
+        links, s = SignalConnections(self), context.session
+        for signal in (
+            s.data_changed,
+            s.gene_changed,
+            s.blend_changed,
+            s.cell_categories_changed,
+            s.starred_genes_changed,
+        ):
+            links.connect(signal, self._refresh)
+        links.connect(context.figure_controller.changed, self._on_figures_changed)
+        links.connect(context.figure_controller.preview_ready, self._show_preview)
+        self.content.activated.connect(self._refresh)
+        self.genes.textChanged.connect(self._refresh)
+        self.preview.clicked.connect(self._draw_preview)
         self.save.clicked.connect(self._save)
-        self._show()
+        self._refresh()
 
-    def wish(self) -> Wish:
+    def figure_options(self) -> FigureSpec:
         """What the controls say."""
-        what, s = self.what.currentData(), self._session
-        names = parse_genes(self.genes.text()) if what == _LIST else tuple(sorted(s.stars)) if what == _STARS else (what,)
-        if what in (_LIST, _STARS):
-            known = match(names, s.genes().names.tolist())
-            names = (*known.found, *known.missing)
-        return Wish(names, self.view.currentData(), self.columns.value(), self.width.value(), self.dpi.value(), self.dark.isChecked())
+        what, s = self.content.currentData(), self._session
+        names = (
+            parse_genes(self.genes.text())
+            if what == _GENE_LIST
+            else tuple(sorted(s.starred_genes))
+            if what == _STARRED
+            else (what,)
+        )
+        if what in (_GENE_LIST, _STARRED):
+            known = match_genes(names, s.gene_table().names.tolist())
+            names = (*known.matched, *known.missing)
+        return FigureSpec(
+            names,
+            self.value_choice.currentData(),
+            self.columns.value(),
+            self.width.value(),
+            self.dpi.value(),
+            self.dark.isChecked(),
+        )
 
-    def obstacle(self) -> str:
+    def blocking_reason(self) -> str:
         """Why nothing can be drawn; empty when it can."""
-        what, s = self.what.currentData(), self._session
+        what, s = self.content.currentData(), self._session
         if s.section is None:
             return "Open a section first (Data)."
         return {
-            SHOWN: "" if s.gene is not None or s.score is not None else "No gene is shown: choose one (Genes).",
-            _LIST: "" if parse_genes(self.genes.text()) else "Type the names of some genes.",
-            _STARS: "" if s.stars else "No gene has a star: click the stars of some (Genes).",
+            DISPLAYED: ""
+            if s.gene is not None or s.gene_set_score is not None
+            else "No gene is shown: choose one (Genes).",
+            _GENE_LIST: "" if parse_genes(self.genes.text()) else "Type the names of some genes.",
+            _STARRED: "" if s.starred_genes else "No gene has a star: click the stars of some (Genes).",
             BLEND: "" if s.blend else "The blend is empty: put genes into it (Genes).",
-            TYPES: "" if s.types is not None else "The cells are not coloured by any column: choose one (Data).",
+            CELL_CATEGORIES: ""
+            if s.cell_categories is not None
+            else "The cells are not coloured by any column: choose one (Data).",
         }[what]
 
-    def _place(self) -> tuple[Any, str]:
+    def _raster_and_unit(self) -> tuple[Any, str]:
         painter = self._scene.painter
         return painter.raster, "pixels" if painter.unit == "pixel" else "µm"
 
-    def _look(self) -> None:
-        self._figures.preview(self.wish(), *self._place(), max(200, self.width_of_preview()))
+    def _draw_preview(self) -> None:
+        self._figures.preview(self.figure_options(), *self._raster_and_unit(), max(200, self.preview_width()))
 
-    def width_of_preview(self) -> int:
+    def preview_width(self) -> int:
         """Pixels."""
         return self.size().width() - 24
 
     def _save(self) -> None:
-        path, kind = QFileDialog.getSaveFileName(self, "Save the figure", "figure.pdf", _KINDS)
+        path, kind = QFileDialog.getSaveFileName(self, "Save the figure", "figure.pdf", _FILE_FILTER)
         if path:
             suffix = kind[-5:-1] if "." not in path.rsplit("/", 1)[-1] else ""
-            self._figures.save(self.wish(), *self._place(), path + suffix)
+            self._figures.save(self.figure_options(), *self._raster_and_unit(), path + suffix)
 
-    def _preview(self, image: Any) -> None:
+    def _show_preview(self, image: Any) -> None:
         height, width = image.shape[:2]
-        self.picture.setPixmap(QPixmap.fromImage(QImage(image.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)))
+        self.preview_image.setPixmap(
+            QPixmap.fromImage(QImage(image.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888))
+        )
 
-    def _drawn(self) -> None:
+    def _on_figures_changed(self) -> None:
         f = self._figures
-        self.message.say(f.busy + " …" if f.busy else f.message, wrong=f.wrong)
-        if f.message and not f.wrong and not f.busy:
+        self.message.show_message(f.busy + " …" if f.busy else f.message, is_error=f.is_error)
+        if f.message and not f.is_error and not f.busy:
             show_info(f.message)
-        self._show()
+        self._refresh()
 
-    def _show(self, *_: Any) -> None:
-        what, why = self.what.currentData(), self.obstacle()
-        allow(self.genes, "" if what == _LIST else "Only for a list of genes.")
-        allow(self.view, "" if what in (_LIST, _STARS) else "Only for a list of genes, and starred ones.")
-        for b in (self.look, self.save):
-            allow(b, why or ("A figure is being drawn." if self._figures.busy else ""))
+    def _refresh(self, *_: Any) -> None:
+        what, why = self.content.currentData(), self.blocking_reason()
+        enable_unless(self.genes, "" if what == _GENE_LIST else "Only for a list of genes.")
+        enable_unless(
+            self.value_choice, "" if what in (_GENE_LIST, _STARRED) else "Only for a list of genes, and starred ones."
+        )
+        for b in (self.preview, self.save):
+            enable_unless(b, why or ("A figure is being drawn." if self._figures.busy else ""))

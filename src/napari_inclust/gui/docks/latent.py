@@ -8,17 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from ...paint.values import CellTypes
+from ...paint.values import CellCategories
 from ..controllers.embedding_controller import PCA, UMAP
-from ..viewer_context import Workbench
-from ..widgets.common import Links, Message, allow, button, choice, form
-from ..widgets.flow import Flow
+from ..viewer_context import ViewerContext
+from ..widgets.common import (
+    MessageLabel,
+    SignalConnections,
+    create_button,
+    create_combo_box,
+    create_form,
+    enable_unless,
+)
+from ..widgets.flow import FlowLayout
 
-TYPES, DOMAINS, VALUES = "types", "domains", "values"
+BY_TYPES, BY_DOMAINS, BY_VALUES = "types", "domains", "values"
 _GREY = (128, 128, 128, 255)
 
 
-class LatentView(QWidget):
+class EmbeddingView(QWidget):
     """A chooser of the method, one of the colours, and the plot.
 
     Parameters
@@ -27,99 +34,116 @@ class LatentView(QWidget):
         The workbench of the viewer.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__()
-        self._session, self._placing, self._selection = bench.session, bench.placing, bench.selection
-        self._finding, self._scene = bench.finding, bench.scene
-        self.method = choice(
-            "PCA: at once, all cells. UMAP: neighbourhoods kept, a quarter to a whole minute, at most 20,000 cells placed", [(m, m) for m in (PCA, UMAP)]
+        self._session, self._embedding_controller, self._selection = (
+            context.session,
+            context.embedding_controller,
+            context.selected_cells,
         )
-        self.start = button("Place the cells", "Draw the cells by what the run learned of them (its latent), or by the measured genes when there is no run")
-        self.cancel = button("Cancel", "Stop after this step")
-        self.colour = choice("What the points are coloured by", [("cell types", TYPES), ("domains", DOMAINS), ("the gene or number shown", VALUES)])
-        self.message = Message()
+        self._domain_controller, self._scene = context.domain_controller, context.canvas_controller
+        self.method = create_combo_box(
+            "PCA: at once, all cells. UMAP: neighbourhoods kept, a quarter to a whole minute, at most 20,000 cells placed",
+            [(m, m) for m in (PCA, UMAP)],
+        )
+        self.start = create_button(
+            "Place the cells",
+            "Draw the cells by what the run learned of them (its latent), or by the measured genes when there is no run",
+        )
+        self.cancel = create_button("Cancel", "Stop after this step")
+        self.colour_by = create_combo_box(
+            "What the points are coloured by",
+            [("cell types", BY_TYPES), ("domains", BY_DOMAINS), ("the gene or number shown", BY_VALUES)],
+        )
+        self.message = MessageLabel()
         self.plot: Any = None
-        rows = form()
-        rows.addRow("Points by", self.colour)
-        self._box = QVBoxLayout(self)
-        self._box.setContentsMargins(0, 0, 0, 0)
-        self._box.addLayout(Flow(self.method, self.start, self.cancel))
-        self._box.addWidget(self.message)
-        self._box.addLayout(rows)
-        self._drawn: Any = None
+        rows = create_form()
+        rows.addRow("Points by", self.colour_by)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.addLayout(FlowLayout(self.method, self.start, self.cancel))
+        self._layout.addWidget(self.message)
+        self._layout.addLayout(rows)
+        self._drawn_embedding: Any = None
 
-        links = Links(self)
-        links.to(bench.placing.changed, self._show)
-        links.to(bench.session.data_changed, self._show)
+        links = SignalConnections(self)
+        links.connect(context.embedding_controller.changed, self._refresh)
+        links.connect(context.session.data_changed, self._refresh)
         for signal in (
-            bench.session.types_changed,
-            bench.session.gene_changed,
-            bench.session.look_changed,
-            bench.finding.changed,
-            bench.marking.changed,
-            bench.selection.changed,
+            context.session.cell_categories_changed,
+            context.session.gene_changed,
+            context.session.look_changed,
+            context.domain_controller.changed,
+            context.cell_selection.changed,
+            context.selected_cells.changed,
         ):
-            links.to(signal, self._paint)
+            links.connect(signal, self._update_colours)
         self.start.clicked.connect(self._start)
-        self.cancel.clicked.connect(bench.placing.cancel)
-        self.colour.activated.connect(self._paint)
-        self._show()
+        self.cancel.clicked.connect(context.embedding_controller.cancel)
+        self.colour_by.activated.connect(self._update_colours)
+        self._refresh()
 
     def _start(self) -> None:
-        self._placing.start(self.method.currentData())
+        self._embedding_controller.start(self.method.currentData())
 
-    def _show(self, *_: Any) -> None:
-        placing, found = self._placing, self._placing.found
+    def _refresh(self, *_: Any) -> None:
+        placing, found = self._embedding_controller, self._embedding_controller.embedding
         why = "" if self._session.section is not None else "Open a section first (Data)."
-        allow(self.start, "The cells are being placed." if placing.busy else why)
+        enable_unless(self.start, "The cells are being placed." if placing.busy else why)
         self.cancel.setVisible(placing.busy)
-        self.message.say(placing.message, wrong=placing.wrong)
-        if found is not None and found is not self._drawn:
+        self.message.show_message(placing.message, is_error=placing.is_error)
+        if found is not None and found is not self._drawn_embedding:
             if self.plot is None:
                 from ..plots.points import PointPlot
 
                 self.plot = PointPlot()
-                self._box.addWidget(self.plot, 1)
-                self.plot.drawn.connect(self._lassoed)
+                self._layout.addWidget(self.plot, 1)
+                self.plot.drawn.connect(self._select_inside)
             self.plot.show_points(found.xy)
-        self._drawn = found
+        self._drawn_embedding = found
         if self.plot is not None:
             self.plot.setVisible(found is not None)
-        self._paint()
+        self._update_colours()
 
-    def _lassoed(self, corners: NDArray[np.float64]) -> None:
-        from ...spatial.regions import inside
+    def _select_inside(self, corners: NDArray[np.float64]) -> None:
+        from ...spatial.regions import points_in_polygon
 
-        found = self._placing.found
+        found = self._embedding_controller.embedding
         if found is not None:
-            self._selection.select(inside(corners, found.xy)[found.follows], f"{found.name} lasso")
+            self._selection.select(
+                points_in_polygon(corners, found.xy)[found.nearest_embedded], f"{found.method} lasso"
+            )
 
-    def _paint(self, *_: Any) -> None:
-        found, now = self._placing.found, self._selection.now
-        if found is None or self.plot is None or (now is not None and len(now.cells) != len(found.follows)):
+    def _update_colours(self, *_: Any) -> None:
+        found, now = self._embedding_controller.embedding, self._selection.current
+        if found is None or self.plot is None or (now is not None and len(now.mask) != len(found.nearest_embedded)):
             return
-        self.plot.paint(self._colours()[found.rows], None if now is None else now.cells[found.rows])
+        self.plot.set_colours(
+            self._cell_colours()[found.embedded_rows], None if now is None else now.mask[found.embedded_rows]
+        )
 
-    def _colours(self) -> NDArray[np.uint8]:
+    def _cell_colours(self) -> NDArray[np.uint8]:
         """(cells, 4) RGBA."""
-        wanted, painter = self.colour.currentData(), self._scene.painter
-        types = {TYPES: self._session.types, DOMAINS: self._finding.types()}.get(wanted)
+        wanted, painter = self.colour_by.currentData(), self._scene.painter
+        types = {BY_TYPES: self._session.cell_categories, BY_DOMAINS: self._domain_controller.domain_categories()}.get(
+            wanted
+        )
         if types is not None:
-            return of_types(types)
-        layer = None if painter is None else painter.cells.column or painter.gene_layer()
-        if wanted == VALUES and layer is not None:
-            return of_values(layer.painted.values, layer.contrast_limits, layer.colormap)
+            return category_colours(types)
+        layer = None if painter is None else painter.cell_layers.column_layer or painter.gene_layer()
+        if wanted == BY_VALUES and layer is not None:
+            return value_colours(layer.cell_values.values, layer.contrast_limits, layer.colormap)
         assert self._session.section is not None
         return np.tile(np.array(_GREY, dtype=np.uint8), (self._session.section.n_cells, 1))
 
 
-def of_types(types: CellTypes) -> NDArray[np.uint8]:
+def category_colours(types: CellCategories) -> NDArray[np.uint8]:
     """(cells, 4) the colour of each cell's category; grey where it has none."""
     table = np.array([*np.round(255 * types.colours).tolist(), _GREY], dtype=np.uint8)
     return table[types.codes]  # -1 is the last
 
 
-def of_values(values: NDArray[np.floating[Any]], limits: tuple[float, float], colormap: Any) -> NDArray[np.uint8]:
+def value_colours(values: NDArray[np.floating[Any]], limits: tuple[float, float], colormap: Any) -> NDArray[np.uint8]:
     """(cells, 4) colours of values between limits, by a napari colormap; nothing where there is no value."""
     table = np.round(255 * np.asarray(colormap.map(np.linspace(0, 1, 256)))).astype(np.uint8)
     share = np.nan_to_num((values - limits[0]) / max(limits[1] - limits[0], 1e-12))

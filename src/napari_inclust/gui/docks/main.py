@@ -6,10 +6,10 @@ from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from ..viewer_context import Workbench
-from ..widgets.common import Links
-from ..widgets.scrolled import Scrolled
-from ..widgets.step_bar import Steps
+from ..viewer_context import ViewerContext
+from ..widgets.common import SignalConnections
+from ..widgets.scrolled import DockScrollArea
+from ..widgets.step_bar import StepTabs
 from .cells import CellsDock
 from .data import DataDock
 from .domains import DomainsDock
@@ -17,7 +17,7 @@ from .figure import FigureDock
 from .genes import GenesDock
 from .quality import QualityDock
 from .regions import RegionsDock
-from .save import SaveDock
+from .save import ExportDock
 from .session import SessionMenu
 from .train import TrainDock
 
@@ -31,13 +31,23 @@ class MainDock(QWidget):
         The workbench of the viewer.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__()
-        self._session = bench.session
-        self.data, self.train, self.genes, self.save = DataDock(bench), TrainDock(bench), GenesDock(bench), SaveDock(bench)
-        self.quality, self.cells, self.domains, self.regions = QualityDock(bench), CellsDock(bench), DomainsDock(bench), RegionsDock(bench)
-        self.figure = FigureDock(bench)
-        self.tabs = Steps()
+        self._session = context.session
+        self.data, self.train, self.genes, self.export = (
+            DataDock(context),
+            TrainDock(context),
+            GenesDock(context),
+            ExportDock(context),
+        )
+        self.quality, self.cells, self.domains, self.regions = (
+            QualityDock(context),
+            CellsDock(context),
+            DomainsDock(context),
+            RegionsDock(context),
+        )
+        self.figure = FigureDock(context)
+        self.tabs = StepTabs()
         steps = {
             "Data": self.data,
             "Train": self.train,
@@ -47,34 +57,34 @@ class MainDock(QWidget):
             "Domains": self.domains,
             "Regions": self.regions,
             "Figure": self.figure,
-            "Export": self.save,
+            "Export": self.export,
         }
         self.titles = list(steps)
         for title, dock in steps.items():
-            self.tabs.addTab(Scrolled(dock), title)
+            self.tabs.addTab(DockScrollArea(dock), title)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         top = QHBoxLayout()
-        self.where = QLabel()
-        self.where.setToolTip("The open section and its number of cells")
-        top.addWidget(self.where, 1)
-        top.addWidget(SessionMenu(bench))
+        self.section_label = QLabel()
+        self.section_label.setToolTip("The open section and its number of cells")
+        top.addWidget(self.section_label, 1)
+        top.addWidget(SessionMenu(context))
         box.addLayout(top)
         box.addWidget(self.tabs, 1)
-        links = Links(self)
-        links.to(bench.session.data_changed, self._show)
-        links.to(bench.session.run_changed, self._ran)
-        self._show()
+        links = SignalConnections(self)
+        links.connect(context.session.data_changed, self._refresh)
+        links.connect(context.session.run_changed, self._on_run_changed)
+        self._refresh()
 
-    def _show(self) -> None:
+    def _refresh(self) -> None:
         section = self._session.section
-        self.where.setText("" if section is None else f"{section.name} · {section.n_cells:,} cells")
+        self.section_label.setText("" if section is None else f"{section.name} · {section.n_cells:,} cells")
         untrained = "" if self._session.run is not None else "Train first (Train), or load a run (Export)."
         nothing = "" if self._session.section is not None else "Open a section first (Data)."
         for i, (why, tip) in enumerate(
             [
                 ("", "Section and reference"),
-                (self._session.obstacle, "Train the network"),
+                (self._session.training_obstacle, "Train the network"),
                 (nothing, "Paint genes"),
                 (untrained, "Which genes, values and cells may be believed"),
                 (nothing, "Colour, select and read single cells; their scatter plot"),
@@ -87,7 +97,11 @@ class MainDock(QWidget):
             self.tabs.setTabEnabled(i, not why)
             self.tabs.setTabToolTip(i, why or tip)
 
-    def _ran(self, *_: Any) -> None:
-        self._show()
-        if self._session.run is not None and len(self._session.runs) == 1 and self._session.runs[0] is self._session.run:
+    def _on_run_changed(self, *_: Any) -> None:
+        self._refresh()
+        if (
+            self._session.run is not None
+            and len(self._session.runs) == 1
+            and self._session.runs[0] is self._session.run
+        ):
             self.tabs.setCurrentIndex(2)

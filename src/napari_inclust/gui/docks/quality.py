@@ -7,16 +7,22 @@ from typing import Any
 from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtWidgets import QLabel, QLineEdit, QSlider, QVBoxLayout, QWidget
 
-from ..controllers.reliability_controller import CELL, NONE, SPREAD, VALUE, WIDTH
+from ..controllers.reliability_controller import (
+    FADE_BY_CELL,
+    FADE_BY_VALUE,
+    NO_UNCERTAINTY,
+    UNCERTAINTY_INTERVAL_WIDTH,
+    UNCERTAINTY_SPREAD,
+)
 from ..state.quality_text import calibration_table, faded_text, score_summary
-from ..viewer_context import Workbench
-from ..widgets.common import Links, Message, allow, choice, form
-from ..widgets.flow import Flow, Fold
-from ..widgets.gene_table import IN_QUALITY
-from ..widgets.gene_view import GeneView
+from ..viewer_context import ViewerContext
+from ..widgets.common import MessageLabel, SignalConnections, create_combo_box, create_form, enable_unless
+from ..widgets.flow import Collapsible, FlowLayout
+from ..widgets.gene_table import QUALITY_DOCK_COLUMNS
+from ..widgets.gene_view import GeneTableView
 
-_POINTS = 4000
-_VEIL = ", as opacity"
+_MAX_POINTS = 4000
+_OPACITY_SUFFIX = ", as opacity"
 
 
 class QualityDock(QWidget):
@@ -28,165 +34,176 @@ class QualityDock(QWidget):
         The workbench of the viewer.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__()
-        self._session, self._judging = bench.session, bench.judging
+        self._session, self._reliability_controller = context.session, context.reliability_controller
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search genes")
         self.search.setToolTip("Type a part of a name; several, separated by spaces or commas, show all that match any")
         self.search.setClearButtonEnabled(True)
-        self.kind = choice("Which genes the table shows", [("all genes", "all"), ("measured", "measured"), ("imputed", "imputed"), ("starred", "starred")])
-        self.table = GeneView(IN_QUALITY)
-        self.model = self.table.genes
-        self.summary, self.message = Message(), Message()
-        self.uncertainty = choice(
+        self.kind_filter = create_combo_box(
+            "Which genes the table shows",
+            [("all genes", "all"), ("measured", "measured"), ("imputed", "imputed"), ("starred", "starred")],
+        )
+        self.table = GeneTableView(QUALITY_DOCK_COLUMNS)
+        self.model = self.table.gene_model
+        self.summary, self.message = MessageLabel(), MessageLabel()
+        self.uncertainty = create_combo_box(
             "How far the values of the chosen gene may be off: as a layer of its own, or as opacity (what is less sure fades into the background)",
             [
-                ("not shown", NONE),
-                ("spread of the members", SPREAD),
-                ("width of the 90 % interval", WIDTH),
-                ("opacity by the spread", SPREAD + _VEIL),
-                ("opacity by the width of the interval", WIDTH + _VEIL),
+                ("not shown", NO_UNCERTAINTY),
+                ("spread of the members", UNCERTAINTY_SPREAD),
+                ("width of the 90 % interval", UNCERTAINTY_INTERVAL_WIDTH),
+                ("opacity by the spread", UNCERTAINTY_SPREAD + _OPACITY_SUFFIX),
+                ("opacity by the width of the interval", UNCERTAINTY_INTERVAL_WIDTH + _OPACITY_SUFFIX),
             ],
         )
-        self.fade = QSlider(Qt.Orientation.Horizontal)
-        self.fade.setRange(0, 100)
-        self.fade.setToolTip("Cells below this are drawn grey")
-        self.fade_by = choice(
+        self.fade_below = QSlider(Qt.Orientation.Horizontal)
+        self.fade_below.setRange(0, 100)
+        self.fade_below.setToolTip("Cells below this are drawn grey")
+        self.fade_by = create_combo_box(
             "What the slider goes by. Trust in the cell: 0 of no kind that the reference has, 1 of a kind that it has. "
             "Sureness of the value: 1 - the width of its 90 % interval / the widest of the gene",
-            [("trust in the cell", CELL), ("sureness of the value", VALUE)],
+            [("trust in the cell", FADE_BY_CELL), ("sureness of the value", FADE_BY_VALUE)],
         )
-        self.faded = QLabel()
-        self.about, self.plot, self.coverage = Message(), None, None
-        self.calibration = QLabel()
-        self.calibration.setWordWrap(True)
-        self.calibration.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.calibration.setToolTip(
+        self.faded_label = QLabel()
+        self.gene_message, self.scatter_plot, self.calibration_plot = MessageLabel(), None, None
+        self.calibration_label = QLabel()
+        self.calibration_label.setWordWrap(True)
+        self.calibration_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.calibration_label.setToolTip(
             "Share of held-out measurements inside the 90 % interval, for genes by level and cells by prediction; each gene was calibrated without the genes of its fold"
         )
         self._lay_out()
 
-        links, s, j = Links(self), bench.session, bench.judging
-        for signal in (s.data_changed, s.run_changed, s.foreseen_changed):
-            links.to(signal, self._genes)
-        links.to(s.gene_changed, self._gene)
-        links.to(s.stars_changed, self._stars)
-        links.to(j.changed, self._show)
-        links.to(j.look_changed, self._look)
-        links.to(j.read, self._read)
-        self.search.textChanged.connect(self._filter)
-        self.kind.activated.connect(self._filter)
-        self.table.selectionModel().currentRowChanged.connect(self._row)
-        self.table.clicked.connect(self._clicked)
-        self.uncertainty.activated.connect(self._uncertainty)
-        self.fade.valueChanged.connect(self._fade)
-        self.fade_by.activated.connect(self._fade)
-        self._genes()
-        self._stars()
-        self._read()
+        links, s, j = SignalConnections(self), context.session, context.reliability_controller
+        for signal in (s.data_changed, s.run_changed, s.predicted_scores_changed):
+            links.connect(signal, self._refresh_genes)
+        links.connect(s.gene_changed, self._refresh_gene)
+        links.connect(s.starred_genes_changed, self._refresh_stars)
+        links.connect(j.changed, self._refresh)
+        links.connect(j.look_changed, self._refresh_controls)
+        links.connect(j.interval_changed, self._refresh_scatter)
+        self.search.textChanged.connect(self._apply_filter)
+        self.kind_filter.activated.connect(self._apply_filter)
+        self.table.selectionModel().currentRowChanged.connect(self._choose_row)
+        self.table.clicked.connect(self._on_clicked)
+        self.uncertainty.activated.connect(self._set_uncertainty)
+        self.fade_below.valueChanged.connect(self._set_fade)
+        self.fade_by.activated.connect(self._set_fade)
+        self._refresh_genes()
+        self._refresh_stars()
+        self._refresh_scatter()
 
     def _lay_out(self) -> None:
-        rows = form()
+        rows = create_form()
         rows.addRow("Uncertainty", self.uncertainty)
         rows.addRow("Fade by", self.fade_by)
-        rows.addRow("Fade below", self.fade)
-        rows.addRow("", self.faded)
-        self.intervals = intervals = Fold("Do the intervals hold?", "Calibration of the intervals on the held-out genes")
-        intervals.addWidget(self.calibration)
-        intervals.toggleButton().toggled.connect(self._calibrated)
+        rows.addRow("Fade below", self.fade_below)
+        rows.addRow("", self.faded_label)
+        self.calibration_box = intervals = Collapsible(
+            "Do the intervals hold?", "Calibration of the intervals on the held-out genes"
+        )
+        intervals.addWidget(self.calibration_label)
+        intervals.toggleButton().toggled.connect(self._refresh_calibration)
         box = QVBoxLayout(self)
         box.addWidget(self.summary)
-        box.addLayout(Flow(self.search, self.kind))
+        box.addLayout(FlowLayout(self.search, self.kind_filter))
         box.addWidget(self.table, 1)
         box.addWidget(self.message)
         box.addLayout(rows)
-        box.addWidget(self.about)
-        self._place = QVBoxLayout()
-        box.addLayout(self._place)
+        box.addWidget(self.gene_message)
+        self._plot_layout = QVBoxLayout()
+        box.addLayout(self._plot_layout)
         box.addWidget(intervals)
 
     # what the user does
-    def _filter(self, *_: Any) -> None:
-        self.model.set_filter(self.search.text(), self.kind.currentData(), -1.0)
+    def _apply_filter(self, *_: Any) -> None:
+        self.model.set_filter(self.search.text(), self.kind_filter.currentData(), -1.0)
         self.table.show_gene(self._session.gene)
 
-    def _row(self, now: QModelIndex, _before: QModelIndex) -> None:
-        if now.isValid():
-            self._session.choose(self.model.gene(now.row()))
+    def _choose_row(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        if current.isValid():
+            self._session.select_gene(self.model.gene_at(current.row()))
 
-    def _clicked(self, index: QModelIndex) -> None:
-        self._session.choose(self.model.gene(index.row()))
+    def _on_clicked(self, index: QModelIndex) -> None:
+        self._session.select_gene(self.model.gene_at(index.row()))
 
-    def _uncertainty(self, *_: Any) -> None:
+    def _set_uncertainty(self, *_: Any) -> None:
         what = self.uncertainty.currentData()
-        self._judging.set_uncertainty(what.removesuffix(_VEIL), veil=what.endswith(_VEIL))
+        self._reliability_controller.set_uncertainty(
+            what.removesuffix(_OPACITY_SUFFIX), as_veil=what.endswith(_OPACITY_SUFFIX)
+        )
 
-    def _fade(self, *_: Any) -> None:
-        self._judging.set_fade(self.fade.value() / 100, self.fade_by.currentData())
+    def _set_fade(self, *_: Any) -> None:
+        self._reliability_controller.set_fade(self.fade_below.value() / 100, self.fade_by.currentData())
 
     # what the session says
-    def _genes(self) -> None:
-        self.model.set_table(self._session.genes())
+    def _refresh_genes(self) -> None:
+        self.model.set_table(self._session.gene_table())
         self.table.show_gene(self._session.gene)
-        self._show()
+        self._refresh()
 
-    def _stars(self) -> None:
-        self.model.set_stars(set(self._session.stars))
+    def _refresh_stars(self) -> None:
+        self.model.set_stars(set(self._session.starred_genes))
         self.table.show_gene(self._session.gene)
 
-    def _gene(self) -> None:
+    def _refresh_gene(self) -> None:
         if self.table.currentIndex().row() != self.model.row_of(self._session.gene):
             self.table.show_gene(self._session.gene)
 
-    def _show(self) -> None:
-        j, run = self._judging, self._session.run
-        self.summary.say(score_summary(run, j.genes))
-        self.message.say(j.message, wrong=j.wrong)
-        waiting = "" if j.cells is not None else j.message or "Not known yet."
-        allow(self.fade, waiting)
-        allow(self.fade_by, waiting)
-        allow(self.uncertainty, "" if j.calibration is not None else j.message or "Not known yet.")
-        self.calibration.setText(calibration_table(j.calibration))
-        self._calibrated()
-        self._look()
+    def _refresh(self) -> None:
+        j, run = self._reliability_controller, self._session.run
+        self.summary.show_message(score_summary(run, j.gene_reliability))
+        self.message.show_message(j.message, is_error=j.is_error)
+        waiting = "" if j.cell_reliability is not None else j.message or "Not known yet."
+        enable_unless(self.fade_below, waiting)
+        enable_unless(self.fade_by, waiting)
+        enable_unless(self.uncertainty, "" if j.calibration is not None else j.message or "Not known yet.")
+        self.calibration_label.setText(calibration_table(j.calibration))
+        self._refresh_calibration()
+        self._refresh_controls()
 
-    def _calibrated(self, *_: Any) -> None:
+    def _refresh_calibration(self, *_: Any) -> None:
         """The plot of the calibration, made when it is unfolded."""
-        calibration = self._judging.calibration
-        if self.coverage is None and calibration is not None and self.intervals.isExpanded():
+        calibration = self._reliability_controller.calibration
+        if self.calibration_plot is None and calibration is not None and self.calibration_box.isExpanded():
             from ..plots.base import CalibrationPlot
 
-            self.coverage = CalibrationPlot()
-            self.intervals.addWidget(self.coverage)
-        if self.coverage is not None:
-            self.coverage.setVisible(calibration is not None)
+            self.calibration_plot = CalibrationPlot()
+            self.calibration_box.addWidget(self.calibration_plot)
+        if self.calibration_plot is not None:
+            self.calibration_plot.setVisible(calibration is not None)
             if calibration is not None:
-                self.coverage.show_coverage(calibration.coverage, calibration.level)
+                self.calibration_plot.show_coverage(calibration.coverage, calibration.nominal_coverage)
 
-    def _look(self) -> None:
-        j = self._judging
-        self.fade.blockSignals(True)
-        self.fade.setValue(round(100 * j.fade))
-        self.fade.blockSignals(False)
+    def _refresh_controls(self) -> None:
+        j = self._reliability_controller
+        self.fade_below.blockSignals(True)
+        self.fade_below.setValue(round(100 * j.fade_threshold))
+        self.fade_below.blockSignals(False)
         self.fade_by.setCurrentIndex(self.fade_by.findData(j.fade_by))
-        self.uncertainty.setCurrentIndex(self.uncertainty.findData(j.uncertainty + _VEIL * j.veil))
-        self.faded.setText(faded_text(j))
+        self.uncertainty.setCurrentIndex(
+            self.uncertainty.findData(j.uncertainty_kind + _OPACITY_SUFFIX * j.uncertainty_as_veil)
+        )
+        self.faded_label.setText(faded_text(j))
 
-    def _read(self) -> None:
-        about, s = self._judging.about, self._session
+    def _refresh_scatter(self) -> None:
+        about, s = self._reliability_controller.gene_interval, self._session
         pair = about is not None and about.measured is not None
-        if pair and self.plot is None:
-            from ..plots.base import ScatterPlot
+        if pair and self.scatter_plot is None:
+            from ..plots.base import MeasuredImputedPlot
 
-            self.plot = ScatterPlot()
-            self._place.addWidget(self.plot)
-        if self.plot is not None:
-            self.plot.setVisible(pair)
+            self.scatter_plot = MeasuredImputedPlot()
+            self._plot_layout.addWidget(self.scatter_plot)
+        if self.scatter_plot is not None:
+            self.scatter_plot.setVisible(pair)
             if pair and about is not None:
-                step = max(1, len(about.low) // _POINTS)
-                self.plot.show_pair(about.measured[::step], about.imputed.values[::step])
+                step = max(1, len(about.low) // _MAX_POINTS)
+                self.scatter_plot.show_values(about.measured[::step], about.imputed.values[::step])
         if about is None or s.section is None:
-            self.about.say("")
+            self.gene_message.show_message("")
         else:
-            self.about.say(about.imputed.title if pair else f"{about.imputed.name} was not measured: nothing to compare it with.")
+            self.gene_message.show_message(
+                about.imputed.title if pair else f"{about.imputed.name} was not measured: nothing to compare it with."
+            )

@@ -12,25 +12,33 @@ from qtpy.QtWidgets import QCompleter, QFileDialog, QLineEdit, QVBoxLayout, QWid
 
 from ...data.gene_sets import parse_genes
 from ...errors import InclustError
-from ...spatial.regions import shares
-from ..controllers.lasso import TOOLS
+from ...spatial.regions import row_shares
+from ..controllers.lasso import DRAWING_MODES
 from ..theme import font_size, theme_colours
-from ..viewer_context import Workbench
-from ..views.region_compare import RegionCompare
+from ..viewer_context import ViewerContext
+from ..views.region_compare import RegionComparison
 from ..views.region_list import RegionList
-from ..views.section_note import BesideNote
-from ..widgets.common import Links, Message, Wrapped, allow, button, form
-from ..widgets.flow import Flow
-from ..widgets.tables import FrameView
+from ..views.section_note import SideBySideNote
+from ..widgets.common import MessageLabel, SignalConnections, WrappedLabel, create_button, create_form, enable_unless
+from ..widgets.flow import FlowLayout
+from ..widgets.tables import DataFrameView
 
 _TIPS = {
     "lasso": "Draw freely around a region with the left button held",
     "polygon": "Click the corners of a region; a double click or Enter closes it",
     "rectangle": "Drag a rectangle",
 }
-_TITLES = {"gene": "Gene", "kind": "Values", "region": "Region", "mean": "Mean", "sd": "SD", "share_above_0": "> 0", "unit": "Unit"}
-_MOST = 24  # categories named below the plot
-_KINDS = "Tables (*.csv);;Polygons (*.geojson);;The section with a column region (*.h5ad *.zarr)"
+_TITLES = {
+    "gene": "Gene",
+    "kind": "Values",
+    "region": "Region",
+    "mean": "Mean",
+    "sd": "SD",
+    "share_above_0": "> 0",
+    "unit": "Unit",
+}
+_MAX_LEGEND_CATEGORIES = 24  # categories named below the plot
+_FILE_FILTER = "Tables (*.csv);;Polygons (*.geojson);;The section with a column region (*.h5ad *.zarr)"
 
 
 class RegionsDock(QWidget):
@@ -42,140 +50,170 @@ class RegionsDock(QWidget):
         The workbench of the viewer.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__()
-        self._session, self._regions = bench.session, bench.regions
-        self.tools = {tool: button(tool.capitalize(), _TIPS[tool]) for tool in TOOLS}
-        self.list = RegionList()
-        self.select = button("Select cells", "Select the cells of the region that is chosen in the list")
-        self.delete = button("Delete", "Delete the region that is chosen in the list")
-        self.save = button("Save…", "Tables of all regions (.csv), polygons in micrometres (.geojson), or the section with a column `region` (.h5ad, .zarr)")
-        self.load = button("Load…", "Polygons of a GeoJSON file in micrometres, of this plugin or of QuPath")
+        self._session, self._regions = context.session, context.region_controller
+        self.tool_buttons = {tool: create_button(tool.capitalize(), _TIPS[tool]) for tool in DRAWING_MODES}
+        self.region_list = RegionList()
+        self.select = create_button("Select cells", "Select the cells of the region that is chosen in the list")
+        self.delete = create_button("Delete", "Delete the region that is chosen in the list")
+        self.save = create_button(
+            "Save…",
+            "Tables of all regions (.csv), polygons in micrometres (.geojson), or the section with a column `region` (.h5ad, .zarr)",
+        )
+        self.load = create_button("Load…", "Polygons of a GeoJSON file in micrometres, of this plugin or of QuPath")
         self.genes = QLineEdit()
         self.genes.setPlaceholderText("genes, separated by commas")
         self.genes.setToolTip(
             "Genes whose mean in each region is told, measured where they were measured, else imputed; generated features as CD8 (protein). Enter counts"
         )
-        self.shown = button("Add shown", "Add the gene that is painted")
-        self.message = Message()
-        self.names = Wrapped()
+        self.add_shown = create_button("Add shown", "Add the gene that is painted")
+        self.message = MessageLabel()
+        self.category_legend = WrappedLabel()
         self.plot: Any = None
-        self.table = FrameView(
+        self.table = DataFrameView(
             _TITLES,
             "Mean and standard deviation of log-normalised values (of generated features: in their own unit), and share of cells above 0. Imputed genes are in italics",
         )
-        self.compare, self.note = RegionCompare(bench), BesideNote(bench)
+        self.comparison, self.side_by_side_note = RegionComparison(context), SideBySideNote(context)
         self._lay_out()
 
-        links, r = Links(self), bench.regions
-        for signal in (r.changed, bench.session.data_changed, bench.session.gene_changed):
-            links.to(signal, self._show)
-        links.to(r.counted, self._counted)
-        links.to(bench.session.data_changed, self._complete)
-        links.to(bench.session.run_changed, self._complete)
-        for tool, b in self.tools.items():
+        links, r = SignalConnections(self), context.region_controller
+        for signal in (r.changed, context.session.data_changed, context.session.gene_changed):
+            links.connect(signal, self._refresh)
+        links.connect(r.statistics_ready, self._refresh_counts)
+        links.connect(context.session.data_changed, self._refresh_completer)
+        links.connect(context.session.run_changed, self._refresh_completer)
+        for tool, b in self.tool_buttons.items():
             b.setCheckable(True)
-            b.clicked.connect(lambda on, t=tool: r.draw(t if on else ""))
-        self.list.renamed.connect(r.rename, Qt.ConnectionType.QueuedConnection)  # the list is written anew: not while it is being edited
-        self.list.currentItemChanged.connect(self._show)
-        self.select.clicked.connect(lambda: self._act(r.select))
-        self.delete.clicked.connect(lambda: self._act(r.remove))
+            b.clicked.connect(lambda on, t=tool: r.start_drawing(t if on else ""))
+        self.region_list.renamed.connect(
+            r.rename, Qt.ConnectionType.QueuedConnection
+        )  # the list is written anew: not while it is being edited
+        self.region_list.currentItemChanged.connect(self._refresh)
+        self.select.clicked.connect(lambda: self._apply_to_current(r.select_cells_of))
+        self.delete.clicked.connect(lambda: self._apply_to_current(r.remove))
         self.save.clicked.connect(self._save)
         self.load.clicked.connect(self._load)
-        self.genes.returnPressed.connect(self._genes)
-        self.shown.clicked.connect(self._add_shown)
-        self._complete()
-        self._counted()
+        self.genes.returnPressed.connect(self._set_genes)
+        self.add_shown.clicked.connect(self._add_shown)
+        self._refresh_completer()
+        self._refresh_counts()
 
     def _lay_out(self) -> None:
-        tools, row = Flow(*self.tools.values()), Flow(self.select, self.delete, self.save, self.load)
-        genes = form()
-        genes.addRow("Genes", Flow(self.genes, self.shown))
-        self._place = QVBoxLayout()
+        tools, row = FlowLayout(*self.tool_buttons.values()), FlowLayout(self.select, self.delete, self.save, self.load)
+        genes = create_form()
+        genes.addRow("Genes", FlowLayout(self.genes, self.add_shown))
+        self._plot_layout = QVBoxLayout()
         box = QVBoxLayout(self)
-        for part in (self.note, tools, self.list, row, self.message, self._place, self.names, genes, self.table, self.compare):
+        for part in (
+            self.side_by_side_note,
+            tools,
+            self.region_list,
+            row,
+            self.message,
+            self._plot_layout,
+            self.category_legend,
+            genes,
+            self.table,
+            self.comparison,
+        ):
             box.addWidget(part) if isinstance(part, QWidget) else box.addLayout(part)
         box.addStretch(1)
 
     # what the user does
-    def _act(self, what: Any) -> None:
-        if self.list.row() >= 0:
-            what(self.list.row())
+    def _apply_to_current(self, action: Any) -> None:
+        if self.region_list.current_row() >= 0:
+            action(self.region_list.current_row())
 
-    def _genes(self) -> None:
+    def _set_genes(self) -> None:
         try:
             self._regions.set_genes(parse_genes(self.genes.text()))
-            self.message.say("")
+            self.message.show_message("")
         except InclustError as error:
-            self.message.say(str(error), wrong=True)
+            self.message.show_message(str(error), is_error=True)
 
     def _add_shown(self) -> None:
         gene = self._session.gene
         if gene is not None and gene not in self._regions.genes:
             self.genes.setText(", ".join([*self._regions.genes, gene]))
-            self._genes()
+            self._set_genes()
 
     def _save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save regions", "regions.csv", _KINDS)
+        path, _ = QFileDialog.getSaveFileName(self, "Save regions", "regions.csv", _FILE_FILTER)
         if path:
-            self._regions.save(path)
+            self._regions.export(path)
 
     def _load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Load regions", "", "Polygons (*.geojson *.json)")
         if path:
             try:
-                self._regions.load(path)
+                self._regions.import_regions(path)
             except InclustError as error:
-                self.message.say(str(error), wrong=True)
+                self.message.show_message(str(error), is_error=True)
 
     # what the session says
-    def _complete(self) -> None:
+    def _refresh_completer(self) -> None:
         """Names to complete the word that is being typed."""
-        names = [str(n) for n in self._session.genes().names]
-        self.genes.setCompleter(_LastWord(names, self.genes) if names else None)
+        names = [str(n) for n in self._session.gene_table().names]
+        self.genes.setCompleter(_LastWordCompleter(names, self.genes) if names else None)
 
-    def _show(self, *_: Any) -> None:
+    def _refresh(self, *_: Any) -> None:
         r, s = self._regions, self._session
         nothing = "" if s.section is not None else "Open a section first (Data)."
-        for tool, b in self.tools.items():
-            allow(b, nothing)
+        for tool, b in self.tool_buttons.items():
+            enable_unless(b, nothing)
             b.setChecked(r.layer.tool == tool)
-        allow(self.load, nothing)
-        drawn = nothing or ("" if r.items else "Draw a region first.")
-        allow(self.save, drawn or ("" if r.facts is not None else "The cells are being counted."))
+        enable_unless(self.load, nothing)
+        drawn = nothing or ("" if r.regions else "Draw a region first.")
+        enable_unless(self.save, drawn or ("" if r.statistics is not None else "The cells are being counted."))
         for b in (self.select, self.delete):
-            allow(b, drawn or ("" if self.list.row() >= 0 else "Choose a region in the list first."))
-        allow(self.shown, "" if s.gene is not None else "No gene is shown (Genes).")
-        self.message.say(r.message, wrong=r.wrong)
+            enable_unless(
+                b, drawn or ("" if self.region_list.current_row() >= 0 else "Choose a region in the list first.")
+            )
+        enable_unless(self.add_shown, "" if s.gene is not None else "No gene is shown (Genes).")
+        self.message.show_message(r.message, is_error=r.is_error)
 
-    def _counted(self) -> None:
-        r, facts = self._regions, self._regions.facts
-        self.list.show_regions(r)
+    def _refresh_counts(self) -> None:
+        r, facts = self._regions, self._regions.statistics
+        self.region_list.show_regions(r)
         self.table.show_frame(None if facts is None else facts.expression)
         if not self.genes.hasFocus():  # asked for elsewhere
             self.genes.setText(", ".join(r.genes))
-        types = self._session.types
-        draw = facts is not None and types is not None and list(facts.composition.columns) == list(types.categories)
+        types = self._session.cell_categories
+        draw = facts is not None and types is not None and list(facts.category_counts.columns) == list(types.categories)
         if draw and self.plot is None:
             from ..plots.base import CompositionPlot
 
             self.plot = CompositionPlot()
-            self.plot.plot.setToolTip("What each region is made of: shares of its cells by the column that colours them")
-            self._place.addWidget(self.plot)
-        for part in (self.plot, self.names):
+            self.plot.plot.setToolTip(
+                "What each region is made of: shares of its cells by the column that colours them"
+            )
+            self._plot_layout.addWidget(self.plot)
+        for part in (self.plot, self.category_legend):
             if part is not None:
                 part.setVisible(draw)
         if draw and facts is not None and types is not None:
-            table = shares(facts.composition)
+            table = row_shares(facts.category_counts)
             self.plot.show_shares(list(table.index), table.to_numpy(), types.colours)
-            order = np.argsort(-np.nan_to_num(table.to_numpy()).max(0), kind="stable")[:_MOST]
+            order = np.argsort(-np.nan_to_num(table.to_numpy()).max(0), kind="stable")[:_MAX_LEGEND_CATEGORIES]
             colours = ["#" + "".join(f"{round(255 * v):02x}" for v in c[:3]) for c in types.colours]
-            said = [f"<span style='color:{colours[i]}'>■</span>&nbsp;{escape(types.categories[i]).replace(' ', '&nbsp;')}" for i in order]
-            self.names.setText(" ".join(said) + (f" … and {len(colours) - _MOST} more" if len(colours) > _MOST else ""))
-        self._show()
+            said = [
+                f"<span style='color:{colours[i]}'>■</span>&nbsp;{escape(types.categories[i]).replace(' ', '&nbsp;')}"
+                for i in order
+            ]
+            self.category_legend.setText(
+                " ".join(said)
+                + (
+                    f" … and {len(colours) - _MAX_LEGEND_CATEGORIES} more"
+                    if len(colours) > _MAX_LEGEND_CATEGORIES
+                    else ""
+                )
+            )
+        self._refresh()
 
 
-class _LastWord(QCompleter):
+class _LastWordCompleter(QCompleter):
     """Completes the last of several names."""
 
     def __init__(self, names: list[str], parent: QWidget) -> None:

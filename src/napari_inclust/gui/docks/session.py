@@ -6,26 +6,26 @@ from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from ..sessions.session_file import SUFFIX
-from ..viewer_context import Workbench
-from ..widgets.common import Links, Message, allow, button
+from ..viewer_context import ViewerContext
+from ..widgets.common import MessageLabel, SignalConnections, create_button, enable_unless
 
-_KIND = f"inClust session (*{SUFFIX} *.json)"
-_SAVE = "Files, run, gene, limits, stars, sets, selection, domains, regions, layers and camera; run and domains in files beside it"
-_OPEN = "A session that was saved: its files are read again, and everything is shown as it was"
+_FILE_FILTER = f"inClust session (*{SUFFIX} *.json)"
+_SAVE_TIP = "Files, run, gene, limits, stars, sets, selection, domains, regions, layers and camera; run and domains in files beside it"
+_OPEN_TIP = "A session that was saved: its files are read again, and everything is shown as it was"
 
 
-def ask_save(parent: QWidget, bench: Workbench) -> None:
+def save_session_dialog(parent: QWidget, context: ViewerContext) -> None:
     """Ask where, and save the session there."""
-    path, _ = QFileDialog.getSaveFileName(parent, "Save session", f"session{SUFFIX}", _KIND)
+    path, _ = QFileDialog.getSaveFileName(parent, "Save session", f"session{SUFFIX}", _FILE_FILTER)
     if path:
-        bench.restore.save(path if path.endswith(".json") else path + SUFFIX)
+        context.session_io.save(path if path.endswith(".json") else path + SUFFIX)
 
 
-def ask_open(parent: QWidget, bench: Workbench) -> None:
+def open_session_dialog(parent: QWidget, context: ViewerContext) -> None:
     """Ask for a session, and open it."""
-    path, _ = QFileDialog.getOpenFileName(parent, "Open session", "", _KIND)
+    path, _ = QFileDialog.getOpenFileName(parent, "Open session", "", _FILE_FILTER)
     if path:
-        bench.restore.open(path)
+        context.session_io.open(path)
 
 
 class SessionMenu(QToolButton):
@@ -37,7 +37,7 @@ class SessionMenu(QToolButton):
         The workbench of the viewer.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__()
         self.setText("☰")
         self.setStyleSheet("QToolButton::menu-indicator { image: none; }")  # it would lie over the text
@@ -45,18 +45,21 @@ class SessionMenu(QToolButton):
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
-        for text, tip, act in (("Save session…", _SAVE, ask_save), ("Open session…", _OPEN, ask_open)):
+        for text, tip, act in (
+            ("Save session…", _SAVE_TIP, save_session_dialog),
+            ("Open session…", _OPEN_TIP, open_session_dialog),
+        ):
             entry = menu.addAction(text)
             entry.setToolTip(tip)
-            entry.triggered.connect(lambda _=False, act=act: act(self, bench))
+            entry.triggered.connect(lambda _=False, act=act: act(self, context))
         self.setMenu(menu)
-        self._bench = bench
-        Links(self).to(bench.restore.changed, self._show)
+        self._context = context
+        SignalConnections(self).connect(context.session_io.changed, self._refresh)
 
-    def _show(self) -> None:
-        r = self._bench.restore
-        allow(self, f"{r.busy} …" if r.busy else "")
-        if r.message and not r.wrong:
+    def _refresh(self) -> None:
+        r = self._context.session_io
+        enable_unless(self, f"{r.busy} …" if r.busy else "")
+        if r.message and not r.is_error:
             show_info(r.message)
 
 
@@ -69,11 +72,11 @@ class SessionDock(QWidget):
         The workbench of the viewer.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__()
-        self._bench = bench
-        self.save, self.open = button("Save session…", _SAVE), button("Open session…", _OPEN)
-        self.message = Message()
+        self._context = context
+        self.save, self.open = create_button("Save session…", _SAVE_TIP), create_button("Open session…", _OPEN_TIP)
+        self.message = MessageLabel()
         row = QHBoxLayout()
         row.addWidget(self.save)
         row.addWidget(self.open)
@@ -81,16 +84,18 @@ class SessionDock(QWidget):
         box.addLayout(row)
         box.addWidget(self.message)
         box.addStretch(1)
-        links = Links(self)
-        links.to(bench.restore.changed, self._show)
-        links.to(bench.session.data_changed, self._show)
-        self.save.clicked.connect(lambda: ask_save(self, bench))
-        self.open.clicked.connect(lambda: ask_open(self, bench))
-        self._show()
+        links = SignalConnections(self)
+        links.connect(context.session_io.changed, self._refresh)
+        links.connect(context.session.data_changed, self._refresh)
+        self.save.clicked.connect(lambda: save_session_dialog(self, context))
+        self.open.clicked.connect(lambda: open_session_dialog(self, context))
+        self._refresh()
 
-    def _show(self) -> None:
-        r = self._bench.restore
-        self.message.say(r.busy + " …" if r.busy else r.message, wrong=r.wrong)
+    def _refresh(self) -> None:
+        r = self._context.session_io
+        self.message.show_message(r.busy + " …" if r.busy else r.message, is_error=r.is_error)
         busy = f"{r.busy} …" if r.busy else ""
-        allow(self.save, busy or ("" if self._bench.session.section is not None else "Open a section first (Data)."))
-        allow(self.open, busy)
+        enable_unless(
+            self.save, busy or ("" if self._context.session.section is not None else "Open a section first (Data).")
+        )
+        enable_unless(self.open, busy)

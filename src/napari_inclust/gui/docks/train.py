@@ -10,18 +10,26 @@ from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from ...errors import InclustError
 from ...training.config import PRESETS, Config
-from ...utils.text import duration
+from ...utils.text import format_duration
 from ..controllers.training import CRASHED, DONE, RUNNING, STOPPED, STOPPING
-from ..state.gene_source import fits
-from ..state.generated import Made
+from ..state.gene_source import run_matches_section
+from ..state.generated import GeneratedFeatures
 from ..state.tasks import MAP
-from ..viewer_context import Workbench
-from ..views.check_light import CheckLight
+from ..viewer_context import ViewerContext
+from ..views.check_light import ReferenceCheckLight
 from ..views.config_form import ConfigForm
 from ..views.runs_view import RunsView
 from ..views.task_view import TaskView
-from ..widgets.common import Links, Message, allow, button, choice, fill, form
-from ..widgets.flow import Flow, Fold
+from ..widgets.common import (
+    MessageLabel,
+    SignalConnections,
+    create_button,
+    create_combo_box,
+    create_form,
+    enable_unless,
+    set_items,
+)
+from ..widgets.flow import Collapsible, FlowLayout
 
 
 class TrainDock(QWidget):
@@ -33,166 +41,202 @@ class TrainDock(QWidget):
         The workbench of the viewer.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__()
-        self._bench, self._session, self._training = bench, bench.session, bench.training
-        self.task = TaskView(bench)
-        self.preset = choice("Named settings to start from", [(n, n) for n in PRESETS])
+        self._context, self._session, self._training = context, context.session, context.training_controller
+        self.task_view = TaskView(context)
+        self.preset = create_combo_box("Named settings to start from", [(n, n) for n in PRESETS])
         self.preset.setCurrentText("balanced")
-        self.form = ConfigForm(Config.preset("balanced"))
-        self.device = choice("Where to compute; auto takes a GPU when there is one", [(d, d) for d in _devices()])
-        self.about = Message()
-        self.start, self.resume = button("Train", "Train with these settings"), button("Resume", "Go on where training was cancelled")
-        self.cancel = button("Cancel", "Stop at the end of this epoch")
-        self.bar = QProgressBar()
-        self.bar.setToolTip("Epochs done of those planned; training may stop early when validation no longer improves")
-        self.status, self.message = Message(), Message()
-        self.history = choice("Finished runs of this session: choose which one is painted", [("no run yet", None)])
-        self.history.setPlaceholderText("no run of this section")
-        self.runs, self.check = RunsView(bench), CheckLight(bench)
-        self.plot: Any = None
+        self.config_form = ConfigForm(Config.preset("balanced"))
+        self.device = create_combo_box(
+            "Where to compute; auto takes a GPU when there is one", [(d, d) for d in _device_names()]
+        )
+        self.preset_message = MessageLabel()
+        self.start, self.resume = (
+            create_button("Train", "Train with these settings"),
+            create_button("Resume", "Go on where training was cancelled"),
+        )
+        self.cancel = create_button("Cancel", "Stop at the end of this epoch")
+        self.progress_bar = QProgressBar()
+        self.progress_bar.setToolTip(
+            "Epochs done of those planned; training may stop early when validation no longer improves"
+        )
+        self.status, self.message = MessageLabel(), MessageLabel()
+        self.run_choice = create_combo_box(
+            "Finished runs of this session: choose which one is painted", [("no run yet", None)]
+        )
+        self.run_choice.setPlaceholderText("no run of this section")
+        self.runs_view, self.reference_check = RunsView(context), ReferenceCheckLight(context)
+        self.loss_plot: Any = None
         self._lay_out()
 
-        links = Links(self)
-        links.to(self._session.data_changed, self._show)
-        links.to(self._session.run_changed, self._show)
-        links.to(self._training.state_changed, self._show)
-        links.to(bench.tasking.changed, self._show)
-        links.to(self._training.stepped, self._step)
-        links.to(self._training.progressed, self._told)
-        self._links = links
-        self.preset.activated.connect(self._preset)
-        self.device.activated.connect(self._device)
-        self.form.controls["device"].currentTextChanged.connect(self.device.setCurrentText)  # type: ignore[attr-defined]
+        links = SignalConnections(self)
+        links.connect(self._session.data_changed, self._refresh)
+        links.connect(self._session.run_changed, self._refresh)
+        links.connect(self._training.state_changed, self._refresh)
+        links.connect(context.task_controller.changed, self._refresh)
+        links.connect(self._training.epoch_finished, self._show_epoch)
+        links.connect(self._training.progressed, self._show_stage)
+        self._connections = links
+        self.preset.activated.connect(self._apply_preset)
+        self.device.activated.connect(self._set_device)
+        self.config_form.controls["device"].currentTextChanged.connect(self.device.setCurrentText)  # type: ignore[attr-defined]
         self.start.clicked.connect(self._start)
         self.resume.clicked.connect(self._resume)
         self.cancel.clicked.connect(self._training.cancel)
-        self.history.activated.connect(self._choose_run)
-        self._preset()
-        self._show()
+        self.run_choice.activated.connect(self._choose_run)
+        self._apply_preset()
+        self._refresh()
         if self._training.history:
-            self._draw()
+            self._draw_losses()
 
     def _lay_out(self) -> None:
-        top, self._place = QWidget(), QVBoxLayout()
-        rows = form(top)
+        top, self._plot_layout = QWidget(), QVBoxLayout()
+        rows = create_form(top)
         rows.addRow("Preset", self.preset)
         rows.addRow("Device", self.device)
-        rows.addRow("Runs", self.history)
-        self.advanced = Fold("Advanced", "Every setting of the network and its training")
-        self.advanced.addWidget(self.form)
+        rows.addRow("Runs", self.run_choice)
+        self.advanced = Collapsible("Advanced", "Every setting of the network and its training")
+        self.advanced.addWidget(self.config_form)
         box = QVBoxLayout(self)
-        box.addWidget(self.check)
-        box.addWidget(self.task)
+        box.addWidget(self.reference_check)
+        box.addWidget(self.task_view)
         box.addWidget(top)
-        box.addWidget(self.about)
+        box.addWidget(self.preset_message)
         box.addWidget(self.advanced)
-        box.addLayout(Flow(self.start, self.resume, self.cancel))
-        box.addWidget(self.bar)
+        box.addLayout(FlowLayout(self.start, self.resume, self.cancel))
+        box.addWidget(self.progress_bar)
         box.addWidget(self.status)
         box.addWidget(self.message)
-        box.addLayout(self._place, 100)  # the plot, once there is one
-        box.addWidget(self.runs)
+        box.addLayout(self._plot_layout, 100)  # the plot, once there is one
+        box.addWidget(self.runs_view)
         box.addStretch(1)
 
-    def _preset(self, *_: Any) -> None:
+    def _apply_preset(self, *_: Any) -> None:
         name = self.preset.currentData()
-        self.form.show_config(Config.preset(name, device=self.device.currentText()))
-        self.about.say(PRESETS[name]["help"])
-        self.task.set_config(self.form.config())
+        self.config_form.show_config(Config.preset(name, device=self.device.currentText()))
+        self.preset_message.show_message(PRESETS[name]["help"])
+        self.task_view.set_config(self.config_form.config())
 
-    def _device(self, *_: Any) -> None:
-        self.form.controls["device"].setCurrentText(self.device.currentText())  # type: ignore[attr-defined]
+    def _set_device(self, *_: Any) -> None:
+        self.config_form.controls["device"].setCurrentText(self.device.currentText())  # type: ignore[attr-defined]
 
     def _start(self) -> None:
-        self._go(resume=False)
+        self._train(resume=False)
 
     def _resume(self) -> None:
-        self._go(resume=True)
+        self._train(resume=True)
 
-    def _go(self, *, resume: bool) -> None:
+    def _train(self, *, resume: bool) -> None:
         try:
-            config = self.form.config()
-            self._draw()  # pyqtgraph is imported before the thread starts: it may not hold it up
-            self.task.set_config(config)
-            tasking = self._bench.tasking
-            run_file = tasking.run_file if tasking.task.kind == MAP else None
-            self._training.start(config, resume=resume, block=tasking.task.block or None, run_file=run_file)
+            config = self.config_form.config()
+            self._draw_losses()  # pyqtgraph is imported before the thread starts: it may not hold it up
+            self.task_view.set_config(config)
+            tasking = self._context.task_controller
+            run_file = tasking.run_file if tasking.selected_task.kind == MAP else None
+            self._training.start(
+                config, resume=resume, modality=tasking.selected_task.modality or None, run_file=run_file
+            )
         except InclustError as error:
-            self.message.say(str(error), wrong=True)
+            self.message.show_message(str(error), is_error=True)
 
     def _choose_run(self, index: int) -> None:
         if 0 <= index < len(self._session.runs):
-            self._session.choose_run(self._session.runs[index])
+            self._session.select_run(self._session.runs[index])
 
-    def _step(self, epoch: Any) -> None:
-        self.bar.setRange(0, epoch.total)
-        self.bar.setValue(epoch.number)
+    def _show_epoch(self, epoch: Any) -> None:
+        self.progress_bar.setRange(0, epoch.total)
+        self.progress_bar.setValue(epoch.number)
         if epoch.stage == "training":
             best = ", best so far" if epoch.best else ""
-            self.status.say(f"Epoch {epoch.number} of {epoch.total}: {duration(epoch.remaining)} left, validation {epoch.validation:.3f}{best}")
+            self.status.show_message(
+                f"Epoch {epoch.number} of {epoch.total}: {format_duration(epoch.remaining)} left, validation {epoch.validation:.3f}{best}"
+            )
         else:
-            self.status.say(f"{epoch.stage.capitalize()}: held-out genes are predicted ({duration(epoch.seconds)} so far)")
-        self._draw()
+            self.status.show_message(
+                f"{epoch.stage.capitalize()}: held-out genes are predicted ({format_duration(epoch.seconds)} so far)"
+            )
+        self._draw_losses()
 
-    def _told(self, text: str) -> None:
-        self.status.say(f"{text[:1].upper()}{text[1:]} …")
+    def _show_stage(self, text: str) -> None:
+        self.status.show_message(f"{text[:1].upper()}{text[1:]} …")
 
-    def _draw(self) -> None:
-        if self.plot is None:
+    def _draw_losses(self) -> None:
+        if self.loss_plot is None:
             from ..plots.loss import LossPlot
 
-            self.plot = LossPlot()
-            self._place.addWidget(self.plot)
-        self.plot.show_history(self._training.history)
+            self.loss_plot = LossPlot()
+            self._plot_layout.addWidget(self.loss_plot)
+        self.loss_plot.show_history(self._training.history)
 
-    def _show(self, *_: Any) -> None:
+    def _refresh(self, *_: Any) -> None:
         t, s = self._training, self._session
         running = t.state in (RUNNING, STOPPING)
         for control, why in (
-            (self.start, "Training is running." if running else s.obstacle or self._bench.tasking.obstacle),
-            (self.resume, "Training is running." if running else "" if t.checkpoint else "Nothing was cancelled: there is nothing to go on from."),
+            (
+                self.start,
+                "Training is running." if running else s.training_obstacle or self._context.task_controller.obstacle,
+            ),
+            (
+                self.resume,
+                "Training is running."
+                if running
+                else ""
+                if t.checkpoint
+                else "Nothing was cancelled: there is nothing to go on from.",
+            ),
             (self.cancel, "" if t.state == RUNNING else "Nothing is running."),
         ):
-            allow(control, why)
-        self.bar.setVisible(running)
+            enable_unless(control, why)
+        self.progress_bar.setVisible(running)
         if running and t.state == RUNNING and not t.history:
-            self.bar.setRange(0, 0)
-        self.status.say("" if t.state == DONE else t.message if t.state != CRASHED else "", wrong=False)
-        self.message.say(t.message if t.state == CRASHED else "" if running or s.run or t.state == STOPPED else s.obstacle, wrong=t.state == CRASHED)
+            self.progress_bar.setRange(0, 0)
+        self.status.show_message("" if t.state == DONE else t.message if t.state != CRASHED else "", is_error=False)
+        self.message.show_message(
+            t.message if t.state == CRASHED else "" if running or s.run or t.state == STOPPED else s.training_obstacle,
+            is_error=t.state == CRASHED,
+        )
         now = next((i for i, r in enumerate(s.runs) if r is s.run), None)
-        fill(self.history, [(_name(i, r, s.section), i) for i, r in enumerate(s.runs)] or [("no run yet", None)], now)
+        set_items(
+            self.run_choice,
+            [(_run_title(i, r, s.section), i) for i, r in enumerate(s.runs)] or [("no run yet", None)],
+            now,
+        )
         if s.runs and now is None:
-            self.history.setCurrentIndex(-1)
-        allow(self.history, "" if s.runs else "There is no run yet: train first.")
-        result = self._bench.tasking.made or s.run
+            self.run_choice.setCurrentIndex(-1)
+        enable_unless(self.run_choice, "" if s.runs else "There is no run yet: train first.")
+        result = self._context.task_controller.generated or s.run
         if result is not None and not running:
-            self.status.say(_summary(result))
-        if self.plot is not None:
-            self.plot.setVisible(t.state != DONE or (t.result is not None and t.result.section is s.section))  # not that of another section
+            self.status.show_message(_result_summary(result))
+        if self.loss_plot is not None:
+            self.loss_plot.setVisible(
+                t.state != DONE or (t.result is not None and t.result.section is s.section)
+            )  # not that of another section
         if t.state == DONE and t.message == "" and t.result is not None:
             t.message = " "  # told once
-            show_info(f"Trained. {_summary(t.result).splitlines()[0]}")
+            show_info(f"Trained. {_result_summary(t.result).splitlines()[0]}")
 
 
-def _devices() -> tuple[str, ...]:
+def _device_names() -> tuple[str, ...]:
     return next(f.metadata["choices"] for f in dataclasses.fields(Config) if f.name == "device")
 
 
-def _name(i: int, run: Any, section: Any) -> str:
-    of = "" if fits(run, section) else f" of {run.section.name}"
-    return f"{i + 1}: {run.config.name}, seed {run.config.seed}, r {run.scores['pcc'].median():.3f}{of}"
+def _run_title(index: int, run: Any, section: Any) -> str:
+    of = "" if run_matches_section(run, section) else f" of {run.section.name}"
+    return f"{index + 1}: {run.config.name}, seed {run.config.seed}, r {run.scores['pcc'].median():.3f}{of}"
 
 
-def _summary(result: Any) -> str:
+def _result_summary(result: Any) -> str:
     """The honest summary: held-out correlation beside those of the baselines; of another modality where it was found."""
-    if isinstance(result, Made):
-        pcc = result.generated.scores["pcc"]
+    if isinstance(result, GeneratedFeatures):
+        pcc = result.prediction.scores["pcc"]
         of = "on cells of the reference that were not trained on: the section may be predicted worse"
-        return f"Median Pearson {pcc.median():.3f} over {len(pcc)} features of {result.block}, {of}."
+        return f"Median Pearson {pcc.median():.3f} over {len(pcc)} features of {result.modality}, {of}."
     scores = result.scores
     beside = {"pcc_knn": "kNN", "pcc_type_mean": "type mean", "pcc_gene_mean": "gene mean"}
-    rivals = ", ".join(f"{name} {scores[c].median():.3f}" for c, name in beside.items() if c in scores and scores[c].notna().any())
+    rivals = ", ".join(
+        f"{name} {scores[c].median():.3f}" for c, name in beside.items() if c in scores and scores[c].notna().any()
+    )
     return (
         f"Median held-out Pearson {scores['pcc'].median():.3f} over {len(scores)} shared genes"
         + (f" (baselines: {rivals})." if rivals else ".")

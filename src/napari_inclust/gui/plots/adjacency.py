@@ -10,17 +10,17 @@ import pyqtgraph as pg
 from ..theme import theme_colours
 from .base import ThemedPlot
 
-_MOST = 3.0  # doublings at which the colours end
-_NAMED = 14  # letters of a domain's name
+_MAX_LOG2_RATIO = 3.0  # doublings at which the colours end
+_MAX_NAME_LETTERS = 14  # letters of a domain's name
 
 
 class AdjacencyPlot(ThemedPlot):
     """Neighbouring pairs of cells over those expected by chance, as doublings: orange is more, blue is fewer."""
 
-    lines = 14
+    height_lines = 14
 
     def __init__(self) -> None:
-        self._numbers: list[Any] = []
+        self._ratio_labels: list[Any] = []
         super().__init__(
             "domain, in the order of the rows",
             "",
@@ -31,26 +31,31 @@ class AdjacencyPlot(ThemedPlot):
         self.plot.addItem(self._image)
         self.plot.getViewBox().invertY(True)
 
-    def ink(self, colour: str) -> None:
-        for number in self._numbers:
+    def set_text_colour(self, colour: str) -> None:
+        for number in self._ratio_labels:
             number.setColor(colour)
 
     def show_ratios(self, table: Any) -> None:
         """Draw a square table of ratios."""
         ratio = table.to_numpy()
         with np.errstate(divide="ignore"):
-            self._image.setImage(np.clip(np.nan_to_num(np.log2(ratio), neginf=-_MOST), -_MOST, _MOST), levels=(-_MOST, _MOST))
-        for number in self._numbers:
+            self._image.setImage(
+                np.clip(np.nan_to_num(np.log2(ratio), neginf=-_MAX_LOG2_RATIO), -_MAX_LOG2_RATIO, _MAX_LOG2_RATIO),
+                levels=(-_MAX_LOG2_RATIO, _MAX_LOG2_RATIO),
+            )
+        for number in self._ratio_labels:
             self.plot.removeItem(number)
-        self._numbers = [pg.TextItem(f"{value:.2f}", color=theme_colours()[1], anchor=(0.5, 0.5)) for value in ratio.ravel()]
-        for place, number in enumerate(self._numbers):
+        self._ratio_labels = [
+            pg.TextItem(f"{value:.2f}", color=theme_colours()[1], anchor=(0.5, 0.5)) for value in ratio.ravel()
+        ]
+        for place, number in enumerate(self._ratio_labels):
             row, column = divmod(place, len(ratio))
             number.setPos(column + 0.5, row + 0.5)
             self.plot.addItem(number)
-        names = [str(name)[:_NAMED] for name in table.index]
+        names = [str(name)[:_MAX_NAME_LETTERS] for name in table.index]
         self.plot.getAxis("left").setTicks([[(i + 0.5, name) for i, name in enumerate(names)]])
         self.plot.getAxis("bottom").setTicks([[(i + 0.5, f"{i + 1}") for i in range(len(names))]])
 
     def ratios(self) -> list[str]:
         """The numbers that are drawn, row by row."""
-        return [number.toPlainText() for number in self._numbers]
+        return [number.toPlainText() for number in self._ratio_labels]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from ..viewer_context import Workbench
-from ..widgets.common import Links
-from ..widgets.flow import Fold
+from ..viewer_context import ViewerContext
+from ..widgets.common import SignalConnections
+from ..widgets.flow import Collapsible
 
 
-class Histogram(Fold):
+class Histogram(Collapsible):
     """Values of the painted gene with draggable colour limits.
 
     Parameters
@@ -19,16 +19,16 @@ class Histogram(Fold):
         The workbench of the viewer.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__("Histogram", "Values of the gene that is shown, with limits to drag")
-        self._session, self._scene = bench.session, bench.scene
+        self._session, self._scene = context.session, context.canvas_controller
         self.plot: Any = None
-        links = Links(self)
-        links.to(bench.session.gene_changed, self._show)
-        links.to(bench.session.look_changed, self._show)
-        self.toggled.connect(self._show)
+        links = SignalConnections(self)
+        links.connect(context.session.gene_changed, self._refresh)
+        links.connect(context.session.look_changed, self._refresh)
+        self.toggled.connect(self._refresh)
 
-    def _show(self, *_: Any) -> None:
+    def _refresh(self, *_: Any) -> None:
         painter = self._scene.painter
         layer = painter.gene_layer() if painter is not None else None
         if not self.isExpanded() or layer is None:
@@ -37,12 +37,12 @@ class Histogram(Fold):
             from .base import HistogramPlot
 
             me = weakref.ref(self)
-            self.plot = HistogramPlot(lambda low, high: me() is not None and me()._moved(low, high))  # type: ignore[func-returns-value, union-attr]
+            self.plot = HistogramPlot(lambda low, high: me() is not None and me()._set_limits(low, high))  # type: ignore[func-returns-value, union-attr]
             self.addWidget(self.plot)
-        self.plot.show_values(layer.painted.values, tuple(layer.contrast_limits), layer.painted.unit)
+        self.plot.show_values(layer.cell_values.values, tuple(layer.contrast_limits), layer.cell_values.unit)
 
-    def _moved(self, low: float, high: float) -> None:
+    def _set_limits(self, low: float, high: float) -> None:
         painter = self._scene.painter
         layer = painter.gene_layer() if painter is not None else None
         if layer is not None:
-            self._session.look.set_manual(layer.painted, low, high)
+            self._session.look.set_manual_limits(layer.cell_values, low, high)

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from ...paint.raster.point_raster import Cloud
+from ...paint.raster.point_raster import ScatterRaster
 from ..theme import theme_colours
 
-_MARGIN = 0.03
-_FAINT = 0.18  # opacity of points that are not selected while others are
-_LASSO = "#E69F00"
+_VIEW_MARGIN = 0.03
+_UNSELECTED_OPACITY = 0.18  # opacity of points that are not selected while others are
+_LASSO_COLOUR = "#E69F00"
 
 
 class PointPlot(QWidget):
@@ -27,32 +27,34 @@ class PointPlot(QWidget):
         (n, 2) places in the plot that the lasso went through.
     """
 
-    drawn = Signal(object)
+    lasso_drawn = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
-        self.box = _LassoBox(self)
-        self.plot = pg.PlotWidget(viewBox=self.box)
+        self.view_box = _LassoViewBox(self)
+        self.plot = pg.PlotWidget(viewBox=self.view_box)
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
         self.plot.hideAxis("bottom")
         self.plot.hideAxis("left")
-        self.plot.setToolTip("One point a cell. Left button: draw a lasso to select; wheel: zoom; right button: move; double-click: see all")
+        self.plot.setToolTip(
+            "One point a cell. Left button: draw a lasso to select; wheel: zoom; right button: move; double-click: see all"
+        )
         self.plot.setMinimumSize(160, 240)
         self.image = pg.ImageItem(axisOrder="row-major")
-        self.line = pg.PlotCurveItem(pen=pg.mkPen(_LASSO, width=2))
+        self.lasso_line = pg.PlotCurveItem(pen=pg.mkPen(_LASSO_COLOUR, width=2))
         self.plot.addItem(self.image)
-        self.plot.addItem(self.line)
+        self.plot.addItem(self.lasso_line)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(self.plot)
-        self.cloud: Cloud | None = None
+        self.cloud: ScatterRaster | None = None
         self._colours: NDArray[np.uint8] | None = None
-        self._marked: NDArray[np.bool_] | None = None
-        self._labels: NDArray[np.int32] | None = None
+        self._selected: NDArray[np.bool_] | None = None
+        self._pixel_labels: NDArray[np.int32] | None = None
         self._background = ""
-        self.box.sigResized.connect(self._look)
-        self.box.sigRangeChanged.connect(self._look)
+        self.view_box.sigResized.connect(self._rasterise)
+        self.view_box.sigRangeChanged.connect(self._rasterise)
         self.restyle()
 
     def show_points(self, xy: NDArray[np.floating[Any]]) -> None:
@@ -62,18 +64,18 @@ class PointPlot(QWidget):
         ----------
         xy : (points, 2)
         """
-        self.cloud = Cloud(xy)
-        self._colours = self._marked = None
-        self.see_all()
+        self.cloud = ScatterRaster(xy)
+        self._colours = self._selected = None
+        self.zoom_to_all()
 
-    def see_all(self) -> None:
+    def zoom_to_all(self) -> None:
         """Zoom to all points."""
         if self.cloud is not None:
             left, bottom, right, top = self.cloud.bounds
-            self.box.setRange(xRange=(left, right), yRange=(bottom, top), padding=_MARGIN)
-            self._look()
+            self.view_box.setRange(xRange=(left, right), yRange=(bottom, top), padding=_VIEW_MARGIN)
+            self._rasterise()
 
-    def paint(self, colours: NDArray[np.uint8], marked: NDArray[np.bool_] | None) -> None:
+    def set_colours(self, colours: NDArray[np.uint8], selected: NDArray[np.bool_] | None) -> None:
         """Other colours.
 
         Parameters
@@ -83,16 +85,16 @@ class PointPlot(QWidget):
         marked : (points,), optional
             Points that are selected: drawn on top, the others faint; None: all are drawn alike.
         """
-        moved = marked is not self._marked
-        self._colours, self._marked = colours, marked
-        if moved or self._labels is None:
-            self._look()
+        moved = selected is not self._selected
+        self._colours, self._selected = colours, selected
+        if moved or self._pixel_labels is None:
+            self._rasterise()
         else:
-            self._draw()
+            self._draw_pixels()
 
     def colour_at(self, x: float, y: float) -> tuple[int, ...]:
         """RGBA of the pixel at a place of the plot."""
-        (left, right), (bottom, top) = self.box.viewRange()
+        (left, right), (bottom, top) = self.view_box.viewRange()
         shown = self.image.image
         row = int((y - bottom) / (top - bottom) * shown.shape[0])
         return tuple(int(v) for v in shown[row, int((x - left) / (right - left) * shown.shape[1])])
@@ -108,36 +110,36 @@ class PointPlot(QWidget):
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "_background"):
             self.restyle()
 
-    def _look(self, *_: Any) -> None:
+    def _rasterise(self, *_: Any) -> None:
         """Find the point of each pixel of the present view."""
         if self.cloud is None:
             return
-        (left, right), (bottom, top) = self.box.viewRange()
-        size = self.box.size() * self.plot.devicePixelRatioF()
+        (left, right), (bottom, top) = self.view_box.viewRange()
+        size = self.view_box.size() * self.plot.devicePixelRatioF()
         shape = max(2, int(size.height())), max(2, int(size.width()))
-        self._labels = self.cloud.labels((left, bottom, right, top), shape, self._marked)
-        self._draw()
+        self._pixel_labels = self.cloud.labels((left, bottom, right, top), shape, self._selected)
+        self._draw_pixels()
 
-    def _draw(self) -> None:
-        if self._labels is None or self._colours is None:
+    def _draw_pixels(self) -> None:
+        if self._pixel_labels is None or self._colours is None:
             return
         table = np.zeros((len(self._colours) + 1, 4), dtype=np.uint8)
         table[1:] = self._colours
-        if self._marked is not None:
-            table[1:, 3] = np.where(self._marked, table[1:, 3], (_FAINT * table[1:, 3]).astype(np.uint8))
-        (left, right), (bottom, top) = self.box.viewRange()
-        self.image.setImage(table[self._labels], autoLevels=False, levels=None)
+        if self._selected is not None:
+            table[1:, 3] = np.where(self._selected, table[1:, 3], (_UNSELECTED_OPACITY * table[1:, 3]).astype(np.uint8))
+        (left, right), (bottom, top) = self.view_box.viewRange()
+        self.image.setImage(table[self._pixel_labels], autoLevels=False, levels=None)
         self.image.setRect(left, bottom, right - left, top - bottom)
 
 
-class _LassoBox(pg.ViewBox):
+class _LassoViewBox(pg.ViewBox):
     """The left button draws, the right one moves, the wheel zooms, a double click shows all."""
 
     def __init__(self, plot: PointPlot) -> None:
         super().__init__(enableMenu=False)
         self.setAspectLocked(False)
         self._plot = plot
-        self._path: list[tuple[float, float]] = []
+        self._lasso_path: list[tuple[float, float]] = []
 
     def mouseDragEvent(self, event: Any, axis: Any = None) -> None:  # noqa: N802 - pyqtgraph's name
         if event.button() != Qt.MouseButton.LeftButton:
@@ -146,20 +148,20 @@ class _LassoBox(pg.ViewBox):
         event.accept()
         if event.isStart():
             start = self.mapToView(event.buttonDownPos())
-            self._path = [(start.x(), start.y())]
+            self._lasso_path = [(start.x(), start.y())]
         here = self.mapToView(event.pos())
-        self._path.append((here.x(), here.y()))
-        closed = np.array([*self._path, self._path[0]])
-        self._plot.line.setData(closed[:, 0], closed[:, 1])
+        self._lasso_path.append((here.x(), here.y()))
+        closed = np.array([*self._lasso_path, self._lasso_path[0]])
+        self._plot.lasso_line.setData(closed[:, 0], closed[:, 1])
         if event.isFinish():
-            corners, self._path = np.array(self._path), []
-            self._plot.line.setData([], [])
+            corners, self._lasso_path = np.array(self._lasso_path), []
+            self._plot.lasso_line.setData([], [])
             if len(np.unique(corners, axis=0)) > 2:
-                self._plot.drawn.emit(corners)
+                self._plot.lasso_drawn.emit(corners)
 
     def mouseDoubleClickEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         event.accept()
-        self._plot.see_all()
+        self._plot.zoom_to_all()
 
     def _pan(self, event: Any) -> None:
         event.accept()

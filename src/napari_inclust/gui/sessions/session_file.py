@@ -17,24 +17,24 @@ from ... import __version__
 from ...errors import DataError
 from ...paint.layers import canvas
 from ...paint.layers.side_by_side import Placement
-from ...paint.limits import Manual, Percentile
+from ...paint.limits import ManualLimits, PercentileLimits
 from ...paint.values import CellValues
 from ...spatial.regions import Region
 from ..controllers.loading import DEMO, REFERENCE, SECTION
-from ..controllers.scene import types_of
-from ..controllers.tissue import Shown, read_shown
-from ..state.gene_source import fits, imputed_values, log_measured
-from ..state.generated import Made
-from ..state.selection import NEW
+from ..controllers.scene import categories_from_column
+from ..controllers.tissue import ImageState, load_image_state
+from ..state.gene_source import impute_gene, lognormalised_genes, run_matches_section
+from ..state.generated import GeneratedFeatures
+from ..state.selection import REPLACE
 from ..state.session import VIEWS
-from .sidecars import read_beside
+from .sidecars import read_linked_files
 
 FORMAT = 1
 SUFFIX = ".inclust.json"
 
 
 @dataclass(frozen=True, eq=False)
-class Data:
+class SessionData:
     """What the files of a session hold.
 
     Attributes
@@ -61,17 +61,17 @@ class Data:
     measured: Any
     reference: Any
     runs: list[Any]
-    run: Any
-    made: Made | None
-    known: list[CellValues]
+    selected_run: Any
+    generated: GeneratedFeatures | None
+    imputed: list[CellValues]
     domains: Any
-    places: dict[str, str]
-    beside: list[tuple[str, dict[str, Any], Placement]]
-    images: Shown | None
-    lost: tuple[str, ...] = ()
+    source_paths: dict[str, str]
+    side_by_side: list[tuple[str, dict[str, Any], Placement]]
+    image_state: ImageState | None
+    unavailable: tuple[str, ...] = ()
 
 
-def capture(bench: Any, viewer: Any, folder: Path) -> dict[str, Any]:
+def capture_state(context: Any, viewer: Any, folder: Path) -> dict[str, Any]:
     """What a session file holds, without the run and the domains.
 
     Parameters
@@ -84,73 +84,90 @@ def capture(bench: Any, viewer: Any, folder: Path) -> dict[str, Any]:
     DataError
         No section, or one that was never a file.
     """
-    s, look, judging, finding, chosen = bench.session, bench.session.look, bench.judging, bench.finding, bench.selection.now
+    s, look, judging, finding, chosen = (
+        context.session,
+        context.session.look,
+        context.reliability_controller,
+        context.domain_controller,
+        context.selected_cells.current,
+    )
     if s.section is None:
         raise DataError("There is no section to save a session of. Open one first (Data).")
-    policy = look.policy
+    policy = look.limits_policy
     return {
         "format": FORMAT,
         "version": __version__,
         "files": {
-            side: _place(data, bench.loading.path.get(side), folder) for side, data in ((SECTION, s.section), (REFERENCE, s.reference)) if data is not None
+            side: _source_path(data, context.loading_controller.paths.get(side), folder)
+            for side, data in ((SECTION, s.section), (REFERENCE, s.reference))
+            if data is not None
         },
-        "options": _plain(bench.loading.options),
+        "options": _json_options(context.loading_controller.section_options),
         "beside": [
             {
-                "file": _relative(Path(path), folder),
-                "options": _plain(bench.loading.sections[path]),
-                "place": astuple(bench.beside.gallery.places.get(path, Placement())),
+                "file": _relative_path(Path(path), folder),
+                "options": _json_options(context.loading_controller.opened_sections[path]),
+                "place": astuple(context.side_by_side.section_layers.placements.get(path, Placement())),
             }
-            for path in bench.beside.shown
+            for path in context.side_by_side.shown_paths
         ],
-        "labels": s.labels,
-        "batch": s.batch,
+        "labels": s.labels_key,
+        "batch": s.batch_key,
         "run": None,  # the names of the files beside it
         "runs": [],
         "generated": None,
         "domains": None,
-        "domain_look": {"selected": sorted(finding.selected), "shaded": finding.shaded, "outlined": finding.outlined},
-        "selection": None if chosen is None else {"name": chosen.name, "cells": _packed(chosen.cells)},
-        "colour": None if s.types is None else s.types.name,
+        "domain_look": {
+            "selected": sorted(finding.highlighted),
+            "shaded": finding.confidence_shown,
+            "outlined": finding.outlines_shown,
+        },
+        "selection": None if chosen is None else {"name": chosen.name, "cells": _encode_mask(chosen.mask)},
+        "colour": None if s.cell_categories is None else s.cell_categories.name,
         "gene": s.gene,
         "view": s.view,
-        "divide": s.divide,
-        "stars": sorted(s.stars),
-        "recent": list(s.recent),
+        "divide": s.divider_fraction,
+        "stars": sorted(s.starred_genes),
+        "recent": list(s.recent_genes),
         "sets": {name: list(genes) for name, genes in s.gene_sets.items()},
         "blend": {channel: [shown.name, shown.is_imputed] for channel, shown in s.blend.items()},
         "look": {
-            "percentiles": [policy.low, policy.high] if isinstance(policy, Percentile) else None,
-            "manual": {name: [m.low, m.high] for name, m in look.manual.items()},
+            "percentiles": [policy.low, policy.high] if isinstance(policy, PercentileLimits) else None,
+            "manual": {name: [m.low, m.high] for name, m in look.manual_limits.items()},
             "thresholds": dict(look.thresholds),
             "colormap": look.colormap,
             "log": look.log,
-            "own": look.own,
+            "own": look.separate_limits,
         },
-        "trust": {"fade": judging.fade, "fade_by": judging.fade_by, "uncertainty": judging.uncertainty, "veil": judging.veil},
-        "images": _shown(bench.tissue, folder),
-        "regions": [[r.name, np.asarray(r.corners).tolist()] for r in bench.regions.items],
+        "trust": {
+            "fade": judging.fade_threshold,
+            "fade_by": judging.fade_by,
+            "uncertainty": judging.uncertainty_kind,
+            "veil": judging.uncertainty_as_veil,
+        },
+        "images": _image_state(context.image_controller, folder),
+        "regions": [[r.name, np.asarray(r.corners).tolist()] for r in context.region_controller.regions],
         "layers": {layer.name: [bool(layer.visible), float(layer.opacity)] for layer in viewer.layers},
         "camera": [float(canvas.camera(viewer).zoom), [float(c) for c in canvas.camera(viewer).center]],
     }
 
 
-def _place(data: Any, shown: str | None, folder: Path) -> str:
+def _source_path(data: Any, opened_path: str | None, folder: Path) -> str:
     """Where data came from: relative to the folder when they lie below it."""
-    if shown == DEMO:
+    if opened_path == DEMO:
         return DEMO
-    path = data.path or (Path(shown) if shown and Path(shown).exists() else None)
+    path = data.path or (Path(opened_path) if opened_path and Path(opened_path).exists() else None)
     if path is None:
         raise DataError(f"{data.name} was never a file, so a session cannot name it. Save it first, and open the file.")
-    return _relative(Path(path), folder)
+    return _relative_path(Path(path), folder)
 
 
-def _relative(path: Path, folder: Path) -> str:
+def _relative_path(path: Path, folder: Path) -> str:
     path = path.absolute()
     return os.path.relpath(path, folder) if path.is_relative_to(folder) else str(path)
 
 
-def _plain(options: dict[str, Any]) -> dict[str, Any]:
+def _json_options(options: dict[str, Any]) -> dict[str, Any]:
     """Options of reading, for JSON."""
     return {k: str(v) if isinstance(v, Path) else v for k, v in options.items() if v is not None}
 
@@ -168,7 +185,9 @@ def read_state(path: Path) -> dict[str, Any]:
         known = state["format"]
         files = {str(k): str(v) for k, v in state["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is no session, or is damaged ({type(error).__name__}: {error}). Expected a file that 'Save session' wrote.") from error
+        raise DataError(
+            f"{path} is no session, or is damaged ({type(error).__name__}: {error}). Expected a file that 'Save session' wrote."
+        ) from error
     if known != FORMAT:
         raise DataError(
             f"{path} is a session of format {known}; this version reads format {FORMAT}. Open it with napari-inclust {state.get('version', 'of then')}."
@@ -178,7 +197,7 @@ def read_state(path: Path) -> dict[str, Any]:
     return dict(state)
 
 
-def open_data(state: dict[str, Any], folder: Path) -> Data:
+def load_session_data(state: dict[str, Any], folder: Path) -> SessionData:
     """In the thread."""
     from ...io import demo
     from ...io.readers.dispatch import read_reference, read_section
@@ -189,18 +208,34 @@ def open_data(state: dict[str, Any], folder: Path) -> Data:
     reference = None
     if REFERENCE in where:
         reference = demo.demo_reference() if where[REFERENCE] == DEMO else read_reference(where[REFERENCE])
-    runs, run, made, domains, lost = read_beside(folder, state, section, reference)
+    runs, run, made, domains, lost = read_linked_files(folder, state, section, reference)
     known = []
     if run is not None:
         wanted = {state["gene"], *(gene for gene, imputed in state["blend"].values() if imputed)}
-        known = [imputed_values(run, g) for g in (*run.panel.shared, *run.panel.reference_only) if g in wanted]
-    images, gone = _images(state.get("images"), section, options, folder)
-    beside = [(str(folder / b["file"]), dict(b["options"]), Placement(*map(float, b["place"]))) for b in state.get("beside", [])]
+        known = [impute_gene(run, g) for g in (*run.panel.shared, *run.panel.reference_only) if g in wanted]
+    images, gone = _load_images(state.get("images"), section, options, folder)
+    beside = [
+        (str(folder / b["file"]), dict(b["options"]), Placement(*map(float, b["place"])))
+        for b in state.get("beside", [])
+    ]
     places = {side: str(place) for side, place in where.items()}
-    return Data(section, log_measured(section), reference, runs, run, made, known, domains, places, beside, images, (*lost, *gone))
+    return SessionData(
+        section,
+        lognormalised_genes(section),
+        reference,
+        runs,
+        run,
+        made,
+        known,
+        domains,
+        places,
+        beside,
+        images,
+        (*lost, *gone),
+    )
 
 
-def apply(bench: Any, viewer: Any, state: dict[str, Any], data: Data) -> list[str]:
+def apply_state(context: Any, viewer: Any, state: dict[str, Any], session_data: SessionData) -> list[str]:
     """Put all that was chosen into the session.
 
     Returns
@@ -208,72 +243,78 @@ def apply(bench: Any, viewer: Any, state: dict[str, Any], data: Data) -> list[st
     list of str
         What could not be put back: genes or columns that are not there any more.
     """
-    section, run = data.section, data.run
-    s, look = bench.session, bench.session.look
-    bench.loading.path.update(data.places)
-    bench.loading.options = dict(state.get("options") or {})
-    s.open_section(section, data.measured)
-    if data.reference is not None:
-        s.open_reference(data.reference, state["labels"])
-        s.batch = state["batch"]
-    if data.domains is not None:
-        bench.finding.put(data.domains)
-        bench.finding.changed()
-    lost = [*data.lost]
+    section, run = session_data.section, session_data.selected_run
+    s, look = context.session, context.session.look
+    context.loading_controller.paths.update(session_data.source_paths)
+    context.loading_controller.section_options = dict(state.get("options") or {})
+    s.open_section(section, session_data.measured)
+    if session_data.reference is not None:
+        s.open_reference(session_data.reference, state["labels"])
+        s.batch_key = state["batch"]
+    if session_data.domains is not None:
+        context.domain_controller.set_domains(session_data.domains)
+        context.domain_controller.changed()
+    lost = [*session_data.unavailable]
     gone = state["colour"] is not None and state["colour"] not in section.adata.obs
     lost += [f"the column {state['colour']}"] if gone else []
-    if state["colour"] is not None and not gone and state["colour"] != (s.types.name if s.types else None):
-        s.set_types(types_of(section, state["colour"]))
+    if (
+        state["colour"] is not None
+        and not gone
+        and state["colour"] != (s.cell_categories.name if s.cell_categories else None)
+    ):
+        s.set_cell_categories(categories_from_column(section, state["colour"]))
     shown = state["look"]
-    look.policy = Percentile(*shown["percentiles"]) if shown["percentiles"] else look.policy
-    look.manual = {name: Manual(*pair) for name, pair in shown["manual"].items()}
+    look.limits_policy = PercentileLimits(*shown["percentiles"]) if shown["percentiles"] else look.limits_policy
+    look.manual_limits = {name: ManualLimits(*pair) for name, pair in shown["manual"].items()}
     look.thresholds = {name: float(v) for name, v in shown["thresholds"].items()}
-    look.colormap, look.log, look.own = str(shown["colormap"]), bool(shown["log"]), bool(shown.get("own"))
-    s.view, s.divide = state["view"] if state["view"] in VIEWS else s.view, float(state["divide"])
-    s.stars = set(state["stars"])
-    s.add_sets({name: tuple(genes) for name, genes in state["sets"].items()})
-    s.stars_changed()
-    s.runs = [r for r in s.runs if not fits(r, section)] + data.runs
-    s.generated = data.made
-    s.choose(state["gene"])
+    look.colormap, look.log, look.separate_limits = str(shown["colormap"]), bool(shown["log"]), bool(shown.get("own"))
+    s.view, s.divider_fraction = state["view"] if state["view"] in VIEWS else s.view, float(state["divide"])
+    s.starred_genes = set(state["stars"])
+    s.add_gene_sets({name: tuple(genes) for name, genes in state["sets"].items()})
+    s.starred_genes_changed()
+    s.runs = [r for r in s.runs if not run_matches_section(r, section)] + session_data.runs
+    s.generated = session_data.generated
+    s.select_gene(state["gene"])
     s.run_changed()
     if run is not None:
-        s.choose_run(run, data.known)
-    at_hand = set(s.genes().names.tolist())
+        s.select_run(run, session_data.imputed)
+    at_hand = set(s.gene_table().names.tolist())
     lost += [f"the gene {state['gene']}"] if state["gene"] not in at_hand | {None} else []
     if s.gene not in at_hand:
-        s.choose(None)
-    s.recent = list(state["recent"])
+        s.select_gene(None)
+    s.recent_genes = list(state["recent"])
     s.look_changed()
     s.blend = {
         channel: s.values_of(gene, imputed=imputed)
         for channel, (gene, imputed) in state["blend"].items()
-        if gene in at_hand and (run is not None or data.made is not None or not imputed)
+        if gene in at_hand and (run is not None or session_data.generated is not None or not imputed)
     }
     s.blend_changed()
-    for side in data.places:
-        bench.loading.changed(side)
+    for side in session_data.source_paths:
+        context.loading_controller.changed(side)
     if s.blend and s.gene is not None:
-        bench.scene.bring("genes")
-    judging = bench.judging
+        context.canvas_controller.bring_to_front("genes")
+    judging = context.reliability_controller
     judging.set_fade(float(state["trust"]["fade"]), state["trust"].get("fade_by", "cell"))
     judging.set_uncertainty(state["trust"]["uncertainty"], veil=bool(state["trust"]["veil"]))
     if state["regions"]:
-        bench.regions.add([Region(name, np.asarray(corners, dtype=np.float64)) for name, corners in state["regions"]])
-    for path, options, placement in data.beside:
-        bench.loading.sections[path] = options
-        bench.beside.gallery.places[path] = placement
-        bench.beside.show(path, on=True)
+        context.region_controller.add(
+            [Region(name, np.asarray(corners, dtype=np.float64)) for name, corners in state["regions"]]
+        )
+    for path, options, placement in session_data.side_by_side:
+        context.loading_controller.opened_sections[path] = options
+        context.side_by_side.section_layers.placements[path] = placement
+        context.side_by_side.set_shown(path, on=True)
     if state.get("selection"):
-        cells = _unpacked(state["selection"]["cells"], section.n_cells)
-        bench.selection.select(cells, str(state["selection"]["name"]), NEW)
-    if data.domains is not None:
+        cells = _decode_mask(state["selection"]["cells"], section.n_cells)
+        context.selected_cells.select(cells, str(state["selection"]["name"]), REPLACE)
+    if session_data.domains is not None:
         shown = state["domain_look"]
-        bench.finding.shade(bool(shown["shaded"]))
-        bench.finding.outline(bool(shown["outlined"]))
-        bench.finding.select(frozenset(int(d) for d in shown["selected"]))
-    if data.images is not None:
-        bench.tissue.put(data.images)
+        context.domain_controller.show_confidence(bool(shown["shaded"]))
+        context.domain_controller.show_outlines(bool(shown["outlined"]))
+        context.domain_controller.highlight(frozenset(int(d) for d in shown["selected"]))
+    if session_data.image_state is not None:
+        context.image_controller.restore(session_data.image_state)
     for layer in viewer.layers:
         if layer.name in state["layers"]:
             layer.visible, layer.opacity = state["layers"][layer.name]
@@ -282,32 +323,41 @@ def apply(bench: Any, viewer: Any, state: dict[str, Any], data: Data) -> list[st
     return lost
 
 
-def _shown(tissue: Any, folder: Path) -> dict[str, Any]:
+def _image_state(image_controller: Any, folder: Path) -> dict[str, Any]:
     """Which images are shown, of which plane; pictures of the user's own; and whether molecules are."""
-    added = [[_relative(Path(path), folder), size] for path, size in tissue.added]
-    return {"shown": list(tissue.shown), "z": tissue.z, "added": added, "molecules": tissue.molecules_on}
+    added = [[_relative_path(Path(path), folder), size] for path, size in image_controller.added_images]
+    return {
+        "shown": list(image_controller.shown_channels),
+        "z": image_controller.plane,
+        "added": added,
+        "molecules": image_controller.molecules_shown,
+    }
 
 
-def _images(shown: dict[str, Any] | None, section: Any, options: dict[str, Any], folder: Path) -> tuple[Shown | None, list[str]]:
+def _load_images(
+    state: dict[str, Any] | None, section: Any, options: dict[str, Any], folder: Path
+) -> tuple[ImageState | None, list[str]]:
     """In the thread: images as they were shown, and in words those that are not there any more."""
-    if not shown or not (shown["shown"] or shown["added"] or shown["molecules"]):
+    if not state or not (state["shown"] or state["added"] or state["molecules"]):
         return None, []
-    added = [(str(folder / path), size) for path, size in shown["added"]]
-    return read_shown(section, options, added, tuple(shown["shown"]), shown["z"], molecules=bool(shown["molecules"]))
+    added = [(str(folder / path), size) for path, size in state["added"]]
+    return load_image_state(
+        section, options, added, tuple(state["shown"]), state["z"], molecules_shown=bool(state["molecules"])
+    )
 
 
-def _packed(cells: NDArray[np.bool_]) -> str:
+def _encode_mask(mask: NDArray[np.bool_]) -> str:
     """Which cells, as text: a bit each, deflated."""
-    return base64.b64encode(zlib.compress(np.packbits(cells).tobytes())).decode("ascii")
+    return base64.b64encode(zlib.compress(np.packbits(mask).tobytes())).decode("ascii")
 
 
-def _unpacked(text: str, n: int) -> NDArray[np.bool_]:
+def _decode_mask(text: str, n_cells: int) -> NDArray[np.bool_]:
     """(n,) bool. Raises ValueError when it is not of n cells."""
-    size = -(-n // 8)
+    size = -(-n_cells // 8)
     try:
         bits = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), size + 1)
     except zlib.error as error:
         raise ValueError(f"the selection cannot be read ({error})") from error
     if len(bits) != size:
-        raise ValueError(f"the selection is not one of {n:,} cells")
-    return np.unpackbits(np.frombuffer(bits, dtype=np.uint8), count=n).astype(bool)
+        raise ValueError(f"the selection is not one of {n_cells:,} cells")
+    return np.unpackbits(np.frombuffer(bits, dtype=np.uint8), count=n_cells).astype(bool)

@@ -10,16 +10,16 @@ from typing import Any
 from psygnal import Signal
 
 from ...errors import DataError, InclustError
-from ...io.writers.atomic import as_output_error, replacing
+from ...io.writers.atomic import as_output_error, atomic_output
 from ...paint.layers import canvas
-from ..state.error_text import told
-from ..workers.imports import heavy
-from ..workers.latest_only import Later
-from .session_file import SUFFIX, Data, apply, capture, open_data, read_state
-from .sidecars import of_section, write_beside
+from ..state.error_text import error_message
+from ..workers.imports import with_heavy_imports
+from ..workers.latest_only import LatestOnly
+from .session_file import SUFFIX, SessionData, apply_state, capture_state, load_session_data, read_state
+from .sidecars import runs_of_section, write_linked_files
 
 
-class Restore:
+class SessionIO:
     """Saves and opens the session of a workbench.
 
     Signals
@@ -37,36 +37,36 @@ class Restore:
 
     changed = Signal()
 
-    def __init__(self, viewer: Any, bench: Any) -> None:
-        self._viewer, self._bench = weakref.ref(canvas.unwrapped(viewer)), weakref.ref(bench)
-        self._later = Later(self._failed)
-        self.busy, self.message, self.wrong = "", "", False
+    def __init__(self, viewer: Any, context: Any) -> None:
+        self._viewer, self._context = weakref.ref(canvas.unwrap(viewer)), weakref.ref(context)
+        self._runner = LatestOnly(self._on_error)
+        self.busy, self.message, self.is_error = "", "", False
 
     def close(self) -> None:
         """End the thread."""
-        self._later.close()
+        self._runner.close()
 
     def save(self, path: str | Path) -> None:
         """Write the session, with its runs, what was generated and its domains in files beside it."""
-        path, bench, viewer = Path(path), self._bench(), self._viewer()
+        path, bench, viewer = Path(path), self._context(), self._viewer()
         if bench is None or viewer is None:
             return
         try:
-            state = capture(bench, viewer, path.absolute().parent)
+            state = capture_state(bench, viewer, path.absolute().parent)
         except InclustError as error:
-            self._failed(error)
+            self._on_error(error)
             return
-        s, domains = bench.session, bench.finding.found
-        runs, chosen, made = of_section(s.runs, s.section), s.run, s.generated
+        s, domains = bench.session, bench.domain_controller.domains
+        runs, chosen, made = runs_of_section(s.runs, s.section), s.run, s.generated
 
         def write() -> str:
             name = path.name.removesuffix(SUFFIX).removesuffix(".json")
-            beside = write_beside(path, name, state, runs, chosen, made, domains)
-            with replacing(path) as part, as_output_error(path):
+            beside = write_linked_files(path, name, state, runs, chosen, made, domains)
+            with atomic_output(path) as part, as_output_error(path):
                 part.write_text(json.dumps(state, indent=1, allow_nan=False), encoding="utf-8")
             return f"The session is in {path}." + (f" Beside it: {', '.join(beside)}." if beside else "")
 
-        self._start(f"Saving {path.name}", write, self._told)
+        self._start(f"Saving {path.name}", write, self._on_finished)
 
     def open(self, path: str | Path) -> None:
         """Read a session: its files in a thread, then all that was chosen."""
@@ -74,34 +74,38 @@ class Restore:
 
         def read() -> Any:
             state = read_state(path)
-            return state, open_data(state, path.absolute().parent)
+            return state, load_session_data(state, path.absolute().parent)
 
-        self._start(f"Opening {path.name}", read, lambda found: self._opened(path, *found))
+        self._start(f"Opening {path.name}", read, lambda found: self._on_loaded(path, *found))
 
-    def _opened(self, path: Path, state: dict[str, Any], data: Data) -> None:
-        bench, viewer = self._bench(), self._viewer()
+    def _on_loaded(self, path: Path, state: dict[str, Any], session_data: SessionData) -> None:
+        bench, viewer = self._context(), self._viewer()
         if bench is None or viewer is None:
             return
         try:
-            lost = apply(bench, viewer, state, data)
+            lost = apply_state(bench, viewer, state, session_data)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            self._failed(DataError(f"{path} is damaged: its files were opened, but not all that was chosen ({type(error).__name__}: {error})."))
+            self._on_error(
+                DataError(
+                    f"{path} is damaged: its files were opened, but not all that was chosen ({type(error).__name__}: {error})."
+                )
+            )
             return
-        self._told(f"Opened {path.name}." + (f" Not there any more: {', '.join(lost)}." if lost else ""))
+        self._on_finished(f"Opened {path.name}." + (f" Not there any more: {', '.join(lost)}." if lost else ""))
 
-    def _start(self, what: str, job: Any, then: Any) -> None:
-        self.busy, self.message, self.wrong = what, "", False
-        self._later.ask(heavy(job), then)
+    def _start(self, busy_message: str, job: Any, on_result: Any) -> None:
+        self.busy, self.message, self.is_error = busy_message, "", False
+        self._runner.submit(with_heavy_imports(job), on_result)
         self.changed()
 
-    def _told(self, message: str) -> None:
+    def _on_finished(self, message: str) -> None:
         self.busy, self.message = "", message
         self.changed()
 
-    def _failed(self, error: Exception) -> None:
-        self.busy, self.wrong = "", True
-        self.message = told(error, "That failed", "Nothing was changed.")
+    def _on_error(self, error: Exception) -> None:
+        self.busy, self.is_error = "", True
+        self.message = error_message(error, "That failed", "Nothing was changed.")
         self.changed()
-        bench = self._bench()
+        bench = self._context()
         if bench is not None:
-            bench.session.told(self.message)
+            bench.session.message_emitted(self.message)

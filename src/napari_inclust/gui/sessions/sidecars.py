@@ -7,11 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InclustError
-from ..state.gene_source import fits
-from ..state.generated import Made, reopened
+from ..state.gene_source import run_matches_section
+from ..state.generated import GeneratedFeatures, load_generated
 
 
-def write_beside(path: Path, name: str, state: dict[str, Any], runs: Sequence[Any], chosen: Any, made: Made | None, domains: Any) -> list[str]:
+def write_linked_files(
+    path: Path,
+    name: str,
+    state: dict[str, Any],
+    runs: Sequence[Any],
+    selected_run: Any,
+    generated: GeneratedFeatures | None,
+    domains: Any,
+) -> list[str]:
     """Write them, and their names into the state.
 
     Parameters
@@ -26,30 +34,34 @@ def write_beside(path: Path, name: str, state: dict[str, Any], runs: Sequence[An
     list of str
         What was written, in words.
     """
-    from ...io.runs.domain_store import save_found
+    from ...io.runs.domain_store import save_domains
     from ...io.runs.trained_archive import save
 
     said = []
-    state["runs"] = [f"{name}.inclust" if run is chosen else f"{name}.run{i + 1}.inclust" for i, run in enumerate(runs)]
+    state["runs"] = [
+        f"{name}.inclust" if run is selected_run else f"{name}.run{i + 1}.inclust" for i, run in enumerate(runs)
+    ]
     for file, run in zip(state["runs"], runs, strict=True):
         run.save(path.with_name(file))
-        if run is chosen:
+        if run is selected_run:
             state["run"] = file
             said.append(f"run in {file}")
     if len(runs) > len(said):
         said.append(f"{len(runs) - len(said)} other run{'s' if len(runs) - len(said) > 1 else ''} (.inclust)")
-    if made is not None:
-        state["generated"] = {"file": f"{name}.generated.inclust", "block": made.block}
-        save(made.trained, path.with_name(state["generated"]["file"]))
-        said.append(f"what generates {made.block} in {state['generated']['file']}")
+    if generated is not None:
+        state["generated"] = {"file": f"{name}.generated.inclust", "block": generated.modality}
+        save(generated.trained, path.with_name(state["generated"]["file"]))
+        said.append(f"what generates {generated.modality} in {state['generated']['file']}")
     if domains is not None:
         state["domains"] = f"{name}.domains.npz"
-        save_found(domains, path.with_name(state["domains"]))
+        save_domains(domains, path.with_name(state["domains"]))
         said.append(f"domains in {state['domains']}")
     return said
 
 
-def read_beside(folder: Path, state: dict[str, Any], section: Any, reference: Any) -> tuple[list[Any], Any, Made | None, Any, tuple[str, ...]]:
+def read_linked_files(
+    folder: Path, state: dict[str, Any], section: Any, reference: Any
+) -> tuple[list[Any], Any, GeneratedFeatures | None, Any, tuple[str, ...]]:
     """Runs, the chosen one among them, what was generated, domains; and in words what cannot be read again. Without the chosen run nothing is opened.
 
     Raises
@@ -57,7 +69,7 @@ def read_beside(folder: Path, state: dict[str, Any], section: Any, reference: An
     InclustError
         The chosen run is damaged, or was trained on other data.
     """
-    from ...io.runs.domain_store import load_found
+    from ...io.runs.domain_store import load_domains
     from ...io.runs.imputation_runs import load_run
 
     runs, chosen, made, domains, lost = [], None, None, None, []
@@ -73,17 +85,17 @@ def read_beside(folder: Path, state: dict[str, Any], section: Any, reference: An
         chosen = run if file == state["run"] else chosen
     if state.get("generated") and reference is not None:
         try:
-            made = reopened(section, reference, folder / state["generated"]["file"], state["generated"]["block"])
+            made = load_generated(section, reference, folder / state["generated"]["file"], state["generated"]["block"])
         except InclustError as error:
             lost.append(f"what was generated ({error})")
     if state.get("domains"):
         try:
-            domains = load_found(folder / state["domains"], section)
+            domains = load_domains(folder / state["domains"], section)
         except InclustError as error:  # they can be found again; all else is opened
             lost.append(f"the domains ({error})")
     return runs, chosen, made, domains, tuple(lost)
 
 
-def of_section(runs: Sequence[Any], section: Any) -> list[Any]:
+def runs_of_section(runs: Sequence[Any], section: Any) -> list[Any]:
     """Those that were trained on a section."""
-    return [run for run in runs if fits(run, section)]
+    return [run for run in runs if run_matches_section(run, section)]

@@ -6,10 +6,18 @@ from typing import Any
 
 import numpy as np
 
-Line = tuple[str, str]
+CardLine = tuple[str, str]
 
 
-def card(row: int, session: Any, painter: Any, judging: Any, finding: Any, regions: list[str], probabilities: Any = None) -> list[Line]:
+def cell_card_lines(
+    cell_index: int,
+    session: Any,
+    painter: Any,
+    reliability_controller: Any,
+    domain_controller: Any,
+    region_names: list[str],
+    type_probabilities: Any = None,
+) -> list[CardLine]:
     """Lines (what, value) of one cell.
 
     Parameters
@@ -21,23 +29,37 @@ def card(row: int, session: Any, painter: Any, judging: Any, finding: Any, regio
     probabilities : Series, optional
         Of the predicted types, by name; None: not known (yet).
     """
-    section, seg = session.section, finding.segmentation
-    x, y = section.xy[row][:2]
-    lines = [("Cell", str(section.adata.obs_names[row])), ("Place", f"x {x:,.1f}, y {y:,.1f} {'pixels' if painter.unit == 'pixel' else 'µm'}")]
+    section, seg = session.section, domain_controller.segmentation
+    x, y = section.xy[cell_index][:2]
+    lines = [
+        ("Cell", str(section.adata.obs_names[cell_index])),
+        ("Place", f"x {x:,.1f}, y {y:,.1f} {'pixels' if painter.unit == 'pixel' else 'µm'}"),
+    ]
     if session.types is not None:
-        lines.append((session.types.name, session.types.text(row)))
-    if probabilities is not None:
-        best = probabilities.sort_values(ascending=False)
+        lines.append((session.types.name, session.types.text(cell_index)))
+    if type_probabilities is not None:
+        best = type_probabilities.sort_values(ascending=False)
         second = f"; next {best.index[1]}, {best.iloc[1]:.2f}" if len(best) > 1 and best.iloc[1] >= 0.01 else ""
         lines.append(("Predicted type", f"{best.index[0]}, probability {best.iloc[0]:.2f}{second}"))
     if seg is not None:
-        lines.append(("Domain", f"{seg.names[seg.labels[row]]} (confidence {seg.confidence[row]:.2f})"))
-    if regions:
-        lines.append(("Region", ", ".join(regions)))
-    lines += [(painted.name, painted.text(row).removeprefix(painted.name).strip()) for painted in painter.read]
-    about = judging.about
-    if about is not None and about.measured is not None and all(p.kind != "measured" for p in painter.read if p.name == about.imputed.name):
-        lines.append((about.imputed.name, f"{about.measured[row]:.2f} log-normalised, measured"))
-    if judging.cells is not None and np.isfinite(judging.cells[row]):
-        lines.append(("Trust", f"{judging.cells[row]:.2f} (0: of no kind that the reference has, 1: of one that it has)"))
+        lines.append(("Domain", f"{seg.names[seg.labels[cell_index]]} (confidence {seg.confidence[cell_index]:.2f})"))
+    if region_names:
+        lines.append(("Region", ", ".join(region_names)))
+    lines += [(painted.name, painted.text(cell_index).removeprefix(painted.name).strip()) for painted in painter.read]
+    about = reliability_controller.gene_interval
+    if (
+        about is not None
+        and about.measured is not None
+        and all(p.kind != "measured" for p in painter.read if p.name == about.imputed.name)
+    ):
+        lines.append((about.imputed.name, f"{about.measured[cell_index]:.2f} log-normalised, measured"))
+    if reliability_controller.cell_reliability is not None and np.isfinite(
+        reliability_controller.cell_reliability[cell_index]
+    ):
+        lines.append(
+            (
+                "Trust",
+                f"{reliability_controller.cell_reliability[cell_index]:.2f} (0: of no kind that the reference has, 1: of one that it has)",
+            )
+        )
     return lines

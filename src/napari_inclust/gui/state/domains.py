@@ -9,10 +9,10 @@ import numpy as np
 from psygnal import Signal
 
 from ...errors import ConfigError
-from ...paint.values import CellTypes, palette
+from ...paint.values import CellCategories, category_palette
 
 if TYPE_CHECKING:
-    from ...spatial_domains.edit import History, Segmentation
+    from ...spatial_domains.edit import DomainSegmentation, History
     from ...spatial_domains.find import Domains
 
 IDLE, RUNNING, STOPPING = "idle", "running", "stopping"
@@ -33,144 +33,161 @@ class DomainState:
     look_changed = Signal()
 
     def __init__(self) -> None:
-        self.state, self.message, self.wrong = IDLE, "", False
-        self.found: Domains | None = None
-        self.selected: frozenset[int] = frozenset()
-        self.shaded = self.outlined = False
-        self.lines: Any = None  # (segments, 2, 2) of the segmentation that is shown, when they were asked for
-        self._histories: dict[int, History] = {}
-        self._types: tuple[Any, CellTypes] | None = None
+        self.state, self.message, self.is_error = IDLE, "", False
+        self.domains: Domains | None = None
+        self.highlighted: frozenset[int] = frozenset()
+        self.confidence_shown = self.outlines_shown = False
+        self.outline_segments: Any = (
+            None  # (segments, 2, 2) of the segmentation that is shown, when they were asked for
+        )
+        self._edit_histories: dict[int, History] = {}
+        self._categories_cache: tuple[Any, CellCategories] | None = None
 
-    def put(self, found: Domains | None) -> None:
+    def set_domains(self, domains: Domains | None) -> None:
         """Other domains, or none. Edits stay of the solutions that are still the same; nobody is told yet."""
-        self._histories = {k: h for k, h in self._histories.items() if found is not None and k in found.solutions and h.now is found.solutions[k]}
-        self.found, self.selected, self._types = found, frozenset(), None
-        self._ask_lines()
+        self._edit_histories = {
+            k: h
+            for k, h in self._edit_histories.items()
+            if domains is not None and k in domains.solutions and h.now is domains.solutions[k]
+        }
+        self.domains, self.highlighted, self._categories_cache = domains, frozenset(), None
+        self._request_outlines()
 
     # what is shown
     @property
-    def segmentation(self) -> Segmentation | None:
+    def segmentation(self) -> DomainSegmentation | None:
         """The one that is shown, with its edits."""
-        return None if self.found is None else self._history().now
+        return None if self.domains is None else self._edit_history().now
 
-    def types(self) -> CellTypes | None:
+    def domain_categories(self) -> CellCategories | None:
         """It as categories of the cells."""
         seg = self.segmentation
         if seg is None:
             return None
-        if self._types is None or self._types[0] is not seg:
-            codes = self._types[1].codes if self._types is not None and self._types[0].labels is seg.labels else seg.labels.astype(np.int32)
-            self._types = (seg, CellTypes(f"domains ({seg.k})", codes, seg.names, palette(seg.k, seg.colours)))
-        return self._types[1]
+        if self._categories_cache is None or self._categories_cache[0] is not seg:
+            codes = (
+                self._categories_cache[1].codes
+                if self._categories_cache is not None and self._categories_cache[0].labels is seg.labels
+                else seg.labels.astype(np.int32)
+            )
+            self._categories_cache = (
+                seg,
+                CellCategories(
+                    f"domains ({seg.n_domains})", codes, seg.names, category_palette(seg.n_domains, seg.colours)
+                ),
+            )
+        return self._categories_cache[1]
 
-    def confidence(self) -> list[float]:
+    def mean_confidence(self) -> list[float]:
         """Mean of each domain."""
         seg = self.segmentation
         if seg is None:
             return []
-        total: Any = np.bincount(seg.labels, weights=seg.confidence, minlength=seg.k)
+        total: Any = np.bincount(seg.labels, weights=seg.confidence, minlength=seg.n_domains)
         return [float(v) for v in total / np.maximum(seg.sizes, 1)]
 
-    def choose(self, k: int) -> None:
+    def select_solution(self, k: int) -> None:
         """Another of the computed solutions."""
-        if self.found is not None and k != self.found.chosen:
-            self.found = self.found.choose(k)
-            self._edited()
+        if self.domains is not None and k != self.domains.chosen:
+            self.domains = self.domains.choose(k)
+            self._on_edited()
 
-    def select(self, domains: frozenset[int]) -> None:
+    def highlight(self, domains: frozenset[int]) -> None:
         """Highlight some domains; none: all."""
-        if domains != self.selected:
-            self.selected = domains
+        if domains != self.highlighted:
+            self.highlighted = domains
             self.look_changed()
 
-    def shade(self, on: bool) -> None:
+    def show_confidence(self, on: bool) -> None:
         """Confidence as opacity."""
-        self.shaded = on
+        self.confidence_shown = on
         self.look_changed()
 
-    def outline(self, on: bool) -> None:
+    def show_outlines(self, on: bool) -> None:
         """Outlines over everything."""
-        self.outlined = on
-        self._ask_lines()
+        self.outlines_shown = on
+        self._request_outlines()
         self.look_changed()
 
     # edits
     @property
     def can_undo(self) -> bool:
-        return self.found is not None and bool(self._history().past)
+        return self.domains is not None and bool(self._edit_history().past)
 
     @property
     def can_redo(self) -> bool:
-        return self.found is not None and bool(self._history().undone)
+        return self.domains is not None and bool(self._edit_history().undone)
 
     def rename(self, domain: int, name: str) -> None:
         """Another name; refused with a reason in `message`."""
         from ...spatial_domains.edit import rename
 
-        self._edit(lambda seg: rename(seg, domain, name), keep=True)
+        self._apply_edit(lambda seg: rename(seg, domain, name), keep_highlighted=True)
 
     def recolour(self, domain: int, colour: str) -> None:
         """Another colour."""
         from ...spatial_domains.edit import recolour
 
-        self._edit(lambda seg: recolour(seg, domain, colour), keep=True)
+        self._apply_edit(lambda seg: recolour(seg, domain, colour), keep_highlighted=True)
 
     def merge(self) -> None:
         """The highlighted domains as one."""
         from ...spatial_domains.edit import merge
 
-        self._edit(lambda seg: merge(seg, self.selected))
+        self._apply_edit(lambda seg: merge(seg, self.highlighted))
 
     def split(self) -> None:
         """The highlighted domain in two."""
         from ...spatial_domains.edit import split
 
-        found = self.found
-        if found is not None and len(self.selected) == 1:
-            (domain,) = self.selected
-            self._edit(lambda seg: split(seg, domain, found.space))
+        found = self.domains
+        if found is not None and len(self.highlighted) == 1:
+            (domain,) = self.highlighted
+            self._apply_edit(lambda seg: split(seg, domain, found.space))
 
     def undo(self) -> None:
         """Take back the last edit."""
-        self._turn(self._history().undo())
+        self._set_history(self._edit_history().undo())
 
     def redo(self) -> None:
         """Do it again."""
-        self._turn(self._history().redo())
+        self._set_history(self._edit_history().redo())
 
-    def _edit(self, make: Callable[[Segmentation], Segmentation], *, keep: bool = False) -> None:
+    def _apply_edit(
+        self, edit: Callable[[DomainSegmentation], DomainSegmentation], *, keep_highlighted: bool = False
+    ) -> None:
         seg = self.segmentation
         if seg is None:
             return
         try:
-            self._turn(self._history().do(make(seg)), keep=keep)
+            self._set_history(self._edit_history().do(edit(seg)), keep_highlighted=keep_highlighted)
         except ConfigError as error:
-            self._set(self.state, str(error), wrong=True)
+            self._set_status(self.state, str(error), is_error=True)
 
-    def _turn(self, history: History, *, keep: bool = False) -> None:
-        if self.found is None:
+    def _set_history(self, history: History, *, keep_highlighted: bool = False) -> None:
+        if self.domains is None:
             return
-        self._histories[self.found.chosen] = history
-        self.found = self.found.edited(history.now)
-        self.message, self.wrong = "", False
-        self._edited(keep=keep)
+        self._edit_histories[self.domains.chosen] = history
+        self.domains = self.domains.edited(history.now)
+        self.message, self.is_error = "", False
+        self._on_edited(keep_highlighted=keep_highlighted)
 
-    def _history(self) -> History:
+    def _edit_history(self) -> History:
         from ...spatial_domains.edit import History
 
-        assert self.found is not None
-        return self._histories.setdefault(self.found.chosen, History(self.found.segmentation))
+        assert self.domains is not None
+        return self._edit_histories.setdefault(self.domains.chosen, History(self.domains.segmentation))
 
-    def _edited(self, *, keep: bool = False) -> None:
-        if not keep:
-            self.selected = frozenset()
-            self._ask_lines()
+    def _on_edited(self, *, keep_highlighted: bool = False) -> None:
+        if not keep_highlighted:
+            self.highlighted = frozenset()
+            self._request_outlines()
         self.changed()
 
-    def _ask_lines(self) -> None:
+    def _request_outlines(self) -> None:
         """The borders are others now: `lines` are to be found anew."""
-        self.lines = None
+        self.outline_segments = None
 
-    def _set(self, state: str, message: str, *, wrong: bool = False) -> None:
-        self.state, self.message, self.wrong = state, message, wrong
+    def _set_status(self, state: str, message: str, *, is_error: bool = False) -> None:
+        self.state, self.message, self.is_error = state, message, is_error
         self.changed()

@@ -39,22 +39,26 @@ class GeneTable:
     """
 
     names: NDArray[np.str_]
-    imputed: NDArray[np.bool_]
-    scores: NDArray[np.float32]
-    foreseen: NDArray[np.float32] | None = None
-    reasons: NDArray[np.object_] | None = None
+    is_imputed: NDArray[np.bool_]
+    held_out_scores: NDArray[np.float32]
+    predicted_scores: NDArray[np.float32] | None = None
+    abstain_reasons: NDArray[np.object_] | None = None
     moran: NDArray[np.float32] | None = None
-    inflated: NDArray[np.bool_] | None = None
-    baselines: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    added: tuple[str, ...] = ()
+    moran_inflated: NDArray[np.bool_] | None = None
+    baseline_scores: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    added_kinds: tuple[str, ...] = ()
 
     @classmethod
-    def unscored(cls, names: tuple[str, ...]) -> GeneTable:
+    def from_measured(cls, names: tuple[str, ...]) -> GeneTable:
         """Measured genes before any run."""
-        return cls(np.array(names, dtype=np.str_), np.zeros(len(names), dtype=bool), np.full(len(names), np.nan, dtype=np.float32))
+        return cls(
+            np.array(names, dtype=np.str_),
+            np.zeros(len(names), dtype=bool),
+            np.full(len(names), np.nan, dtype=np.float32),
+        )
 
     @classmethod
-    def of(cls, section: Section | None, run: Run | None, foreseen: Any = None) -> GeneTable:
+    def from_run(cls, section: Section | None, run: Run | None, predicted_scores: Any = None) -> GeneTable:
         """Genes that can be painted: measured ones, and with a run those that it imputes.
 
         Parameters
@@ -63,10 +67,12 @@ class GeneTable:
             Table of the run: `predicted_pcc`, `reason`, `moran` and `moran_flag` of each unmeasured gene.
         """
         if section is None or run is None:
-            return cls.unscored(() if section is None else tuple(section.genes))
+            return cls.from_measured(() if section is None else tuple(section.genes))
         panel = run.panel
         known = set(panel.genes)
-        names = np.array([*panel.genes, *(g for g in section.genes if g not in known)], dtype=np.str_)  # controls: measured, never imputed
+        names = np.array(
+            [*panel.genes, *(g for g in section.genes if g not in known)], dtype=np.str_
+        )  # controls: measured, never imputed
         imputed = np.zeros(len(names), dtype=bool)
         imputed[panel.n_shared + panel.n_target_only : len(panel.genes)] = True
         scores = run.scores.reindex(list(panel.shared))
@@ -78,14 +84,23 @@ class GeneTable:
             return out
 
         beside = {name: held_out(f"pcc_{name}") for name in ("knn", "type_mean")}
-        if foreseen is None:
-            return cls(names, imputed, held_out("pcc"), baselines=beside)
-        table = foreseen.reindex(names)
+        if predicted_scores is None:
+            return cls(names, imputed, held_out("pcc"), baseline_scores=beside)
+        table = predicted_scores.reindex(names)
         reasons = table["reason"].fillna("").to_numpy(dtype=object)
         moran, inflated = table["moran"].to_numpy(dtype=np.float32), (table["moran_flag"] == True).to_numpy()  # noqa: E712 - missing is False
-        return cls(names, imputed, held_out("pcc"), table["predicted_pcc"].to_numpy(dtype=np.float32), reasons, moran, inflated, beside)
+        return cls(
+            names,
+            imputed,
+            held_out("pcc"),
+            table["predicted_pcc"].to_numpy(dtype=np.float32),
+            reasons,
+            moran,
+            inflated,
+            beside,
+        )
 
-    def plus(self, kinds: Mapping[str, str], scores: Mapping[str, float | None]) -> GeneTable:
+    def with_features(self, kinds: Mapping[str, str], scores: Mapping[str, float | None]) -> GeneTable:
         """The same with features that come from neither section nor run: what each is, and its held-out Pearson; those that are there already stay as they are."""
         known = set(self.names)
         new = [name for name in kinds if name not in known]
@@ -96,19 +111,25 @@ class GeneTable:
         return replace(
             self,
             names=np.concatenate([self.names, np.array(new, dtype=np.str_)]),
-            imputed=np.concatenate([self.imputed, np.ones(len(new), dtype=bool)]),
-            scores=np.concatenate([self.scores, given]),
-            foreseen=None if self.foreseen is None else np.concatenate([self.foreseen, nothing]),
-            reasons=None if self.reasons is None else np.concatenate([self.reasons, np.full(len(new), "", dtype=object)]),
+            is_imputed=np.concatenate([self.is_imputed, np.ones(len(new), dtype=bool)]),
+            held_out_scores=np.concatenate([self.held_out_scores, given]),
+            predicted_scores=None
+            if self.predicted_scores is None
+            else np.concatenate([self.predicted_scores, nothing]),
+            abstain_reasons=None
+            if self.abstain_reasons is None
+            else np.concatenate([self.abstain_reasons, np.full(len(new), "", dtype=object)]),
             moran=None if self.moran is None else np.concatenate([self.moran, nothing]),
-            inflated=None if self.inflated is None else np.concatenate([self.inflated, np.zeros(len(new), dtype=bool)]),
-            baselines={name: np.concatenate([values, nothing]) for name, values in self.baselines.items()},
-            added=(*self.added, *(kinds[name] for name in new)),
+            moran_inflated=None
+            if self.moran_inflated is None
+            else np.concatenate([self.moran_inflated, np.zeros(len(new), dtype=bool)]),
+            baseline_scores={name: np.concatenate([values, nothing]) for name, values in self.baseline_scores.items()},
+            added_kinds=(*self.added_kinds, *(kinds[name] for name in new)),
         )
 
-    def kind(self, row: int) -> str:
+    def kind_of(self, row: int) -> str:
         """Measured, imputed, held-out or generated."""
-        past = row - (len(self.names) - len(self.added))
+        past = row - (len(self.names) - len(self.added_kinds))
         if past >= 0:
-            return self.added[past]
-        return "imputed" if self.imputed[row] else "measured"
+            return self.added_kinds[past]
+        return "imputed" if self.is_imputed[row] else "measured"

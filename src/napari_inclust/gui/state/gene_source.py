@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from ...paint.values import CellValues
 
 if TYPE_CHECKING:
-    from ...data.measured import Measured
+    from ...data.measured import MeasuredExpression
     from ...data.section import Section
     from ...imputation.run import Run
-    from .generated import Made
+    from .generated import GeneratedFeatures
 
-_KEPT_BYTES = 256 * 2**20  # of genes imputed before
+_MAX_CACHE_BYTES = 256 * 2**20  # of genes imputed before
 
 
-class GeneSource:
+class GeneValueSource:
     """Measured and imputed values over the cells of the open section.
 
     Attributes
@@ -32,66 +32,73 @@ class GeneSource:
     def __init__(self) -> None:
         self.section: Section | None = None
         self.run: Run | None = None
-        self.generated: Made | None = None
-        self.foreseen: Any = None
-        self._measured: Measured | None = None
-        self._kept: OrderedDict[str, CellValues] = OrderedDict()  # genes that the run imputed
+        self.generated: GeneratedFeatures | None = None
+        self.predicted_scores: Any = None
+        self._measured: MeasuredExpression | None = None
+        self._imputed_cache: OrderedDict[str, CellValues] = OrderedDict()  # genes that the run imputed
 
     def values_of(self, gene: str, *, imputed: bool) -> CellValues:
         """Measured or imputed values of a gene, whatever is shown; may be called in a thread."""
-        return self._of_run(gene) if imputed else self._of_section(gene)
+        return self._imputed_values(gene) if imputed else self._measured_values(gene)
 
-    def _store(self, found: CellValues) -> None:
+    def _cache_imputed(self, imputed: CellValues) -> None:
         """Keep a gene that the run imputed, as long as there is room."""
-        self._kept[found.name] = found
-        while len(self._kept) * 2 * found.values.nbytes > _KEPT_BYTES and len(self._kept) > 1:
-            self._kept.popitem(last=False)
+        self._imputed_cache[imputed.name] = imputed
+        while len(self._imputed_cache) * 2 * imputed.values.nbytes > _MAX_CACHE_BYTES and len(self._imputed_cache) > 1:
+            self._imputed_cache.popitem(last=False)
 
-    def _forget(self, known: Sequence[CellValues] = ()) -> None:
+    def _reset_cache(self, imputed: Sequence[CellValues] = ()) -> None:
         """Keep only these: another run imputes other values."""
-        self._kept = OrderedDict((values.name, values) for values in known)
+        self._imputed_cache = OrderedDict((values.name, values) for values in imputed)
 
-    def _of_section(self, gene: str) -> CellValues:
+    def _measured_values(self, gene: str) -> CellValues:
         assert self.section is not None
         run = self.run  # once: this is called in a thread, too
         values = run.measured(gene) if run is not None and gene in run.panel.genes else None
         if values is None:
-            values = self._genes().column(self.section.genes.index(gene))
+            values = self._measured_genes().column(self.section.genes.index(gene))
         return CellValues(gene, values)
 
-    def measured(self) -> Any:
+    def measured_matrix(self) -> Any:
         """(cells, genes) CSC of the section's log-normalised values."""
-        return self._genes().matrix()
+        return self._measured_genes().lognormalised()
 
-    def _genes(self) -> Measured:
+    def _measured_genes(self) -> MeasuredExpression:
         assert self.section is not None
         if self._measured is None:
-            self._measured = log_measured(self.section)
+            self._measured = lognormalised_genes(self.section)
         return self._measured
 
-    def is_made(self, gene: str | None) -> bool:
+    def is_generated(self, gene: str | None) -> bool:
         """Whether it is a generated feature."""
-        return self.generated is not None and gene in self.generated.values
+        return self.generated is not None and gene in self.generated.values_by_feature
 
-    def is_stored(self, gene: str | None) -> bool:
+    def is_stored_prediction(self, gene: str | None) -> bool:
         """Whether the section's file holds predictions of a gene that the run does not give."""
         stored = None if self.section is None else self.section.predicted
         return stored is not None and gene in stored.kinds and (self.run is None or gene not in self.run.panel.genes)
 
-    def _of_run(self, gene: str) -> CellValues:
-        if self.generated is not None and self.is_made(gene):
-            return self.generated.values[gene]
-        if self.section is not None and self.section.predicted is not None and self.is_stored(gene):
+    def _imputed_values(self, gene: str) -> CellValues:
+        if self.generated is not None and self.is_generated(gene):
+            return self.generated.values_by_feature[gene]
+        if self.section is not None and self.section.predicted is not None and self.is_stored_prediction(gene):
             stored = self.section.predicted
-            return CellValues(gene, stored.values(gene), stored.kinds[gene], stored.spread(gene), stored.scores[gene], foreseen=stored.foreseen[gene])
-        kept = self._kept.get(gene)
-        found = imputed_values(self.run, gene) if kept is None else kept
-        if found.score is None and self.foreseen is not None and gene in self.foreseen.index:
-            found = replace(found, foreseen=float(self.foreseen.loc[gene, "predicted_pcc"]))
+            return CellValues(
+                gene,
+                stored.values(gene),
+                stored.kinds[gene],
+                stored.spread(gene),
+                stored.scores[gene],
+                predicted_score=stored.predicted_scores[gene],
+            )
+        kept = self._imputed_cache.get(gene)
+        found = impute_gene(self.run, gene) if kept is None else kept
+        if found.score is None and self.predicted_scores is not None and gene in self.predicted_scores.index:
+            found = replace(found, predicted_score=float(self.predicted_scores.loc[gene, "predicted_pcc"]))
         return found
 
 
-def fits(run: Run, section: Section | None) -> bool:
+def run_matches_section(run: Run, section: Section | None) -> bool:
     """Whether a run was trained on a section, or on the same file when it was open before."""
     mine = run.section
     if section is None or mine is section:
@@ -99,18 +106,18 @@ def fits(run: Run, section: Section | None) -> bool:
     return mine.path is not None and mine.path == section.path and mine.adata.obs_names.equals(section.adata.obs_names)
 
 
-def imputed_values(run: Any, gene: str) -> CellValues:
+def impute_gene(run: Any, gene: str) -> CellValues:
     """One gene as the run imputes it."""
-    return as_values(run.impute(gene))
+    return to_cell_values(run.impute(gene))
 
 
-def as_values(imputed: Any) -> CellValues:
+def to_cell_values(imputed: Any) -> CellValues:
     """What a run imputes, for painting."""
     return CellValues(imputed.gene, imputed.values, imputed.kind, imputed.spread, imputed.score)
 
 
-def log_measured(section: Section) -> Measured:
+def lognormalised_genes(section: Section) -> MeasuredExpression:
     """The section's log-normalised values by gene."""
-    from ...data.measured import Measured
+    from ...data.measured import MeasuredExpression
 
-    return Measured(section.matrix, section.values.kind)
+    return MeasuredExpression(section.matrix, section.values.kind)

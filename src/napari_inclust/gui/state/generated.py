@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class GeneratedFeatures:
     """What was generated.
 
     Attributes
@@ -31,15 +31,17 @@ class Made:
     """
 
     section: Section
-    block: str
-    values: dict[str, CellValues]
+    modality: str
+    values_by_feature: dict[str, CellValues]
     trained: Any
-    generated: Any
+    prediction: Any
 
     @property
-    def best(self) -> str:
+    def best_feature(self) -> str:
         """The feature with the highest score on held-out cells of the reference."""
-        return max(self.values, key=lambda name: np.nan_to_num(self.values[name].score or 0.0, nan=-1.0))
+        return max(
+            self.values_by_feature, key=lambda name: np.nan_to_num(self.values_by_feature[name].score or 0.0, nan=-1.0)
+        )
 
     def write(self, path: Path) -> str:
         """A file of all of it; returns what to tell. Raises OutputError."""
@@ -47,24 +49,26 @@ class Made:
         from ...io.writers.tasks import write_generated
 
         check_output(path, (".h5ad",), inputs=[p for p in (self.section.path,) if p is not None])
-        write_generated(path, self.trained, self.trained.sets[0].name, self.generated, command=f"napari: generate {self.block}")
-        return f"{len(self.values)} generated features of {self.block} are in {path}, with the score of each in var."
+        write_generated(
+            path, self.trained, self.trained.sets[0].name, self.prediction, command=f"napari: generate {self.modality}"
+        )
+        return f"{len(self.values_by_feature)} generated features of {self.modality} are in {path}, with the score of each in var."
 
 
-def modalities(reference: Reference | None) -> tuple[str, ...]:
+def reference_modalities(reference: Reference | None) -> tuple[str, ...]:
     """Names of the modalities of a reference; quick, without reading values."""
-    from ...data.dataset import PROTEINS
+    from ...data.dataset import PROTEIN_OBSM_KEYS
 
     if reference is None:
         return ()
     if reference.path is not None and reference.path.suffix == ".h5mu":
-        from ...io.readers.tenx import modalities as of_file
+        from ...io.readers.tenx import modality_names as of_file
 
         return tuple(of_file(reference.path))
-    return ("rna", "protein") if any(key in reference.adata.obsm for key in PROTEINS) else ("rna",)
+    return ("rna", "protein") if any(key in reference.adata.obsm for key in PROTEIN_OBSM_KEYS) else ("rna",)
 
 
-def datasets(section: Section, reference: Reference) -> tuple[Dataset, Dataset]:
+def as_datasets(section: Section, reference: Reference) -> tuple[Dataset, Dataset]:
     """Section and reference with all modalities.
 
     Raises
@@ -82,9 +86,16 @@ def datasets(section: Section, reference: Reference) -> tuple[Dataset, Dataset]:
     return tissue, Dataset.from_adata(reference.adata, name=name, path=reference.path)
 
 
-def real_generate(
-    section: Section, reference: Reference, config: Config, *, block: str, labels: str | None = None, batch: str | None = None, checkpoint: Path | None = None
-) -> Generator[Any, None, Made]:
+def train_and_generate(
+    section: Section,
+    reference: Reference,
+    config: Config,
+    *,
+    modality: str,
+    labels: str | None = None,
+    batch: str | None = None,
+    checkpoint: Path | None = None,
+) -> Generator[Any, None, GeneratedFeatures]:
     """Train the plan of `generate` and decode a modality: yields epochs, returns what was made.
 
     Raises
@@ -92,19 +103,19 @@ def real_generate(
     InclustError
         Data sets that nothing connects; a modality that nobody measures.
     """
-    from ...training.build_plan import compose
+    from ...training.build_plan import build_plan
     from ...training.trained import train_plan
 
-    sets = datasets(section, reference)
+    sets = as_datasets(section, reference)
     covariates = (batch,) if batch is not None else ()
-    plan = compose("generate", sets, covariates=covariates, labels={} if labels is None else {sets[1].name: labels})
-    plan.block(block)
+    plan = build_plan("generate", sets, covariates=covariates, labels={} if labels is None else {sets[1].name: labels})
+    plan.block(modality)
     trained = yield from train_plan(plan, sets, config, checkpoint=checkpoint)
     yield replace(trained.history[-1], stage="scoring")
-    return _made(section, trained, block)
+    return _generate_features(section, trained, modality)
 
 
-def reopened(section: Section, reference: Reference, path: Path, block: str) -> Made:
+def load_generated(section: Section, reference: Reference, path: Path, modality: str) -> GeneratedFeatures:
     """What a saved plan generates: the same values again.
 
     Raises
@@ -114,18 +125,24 @@ def reopened(section: Section, reference: Reference, path: Path, block: str) -> 
     """
     from ...io.runs.trained_archive import load
 
-    return _made(section, load(path, datasets(section, reference)), block)
+    return _generate_features(section, load(path, as_datasets(section, reference)), modality)
 
 
-def _made(section: Section, trained: Trained, block: str) -> Made:
+def _generate_features(section: Section, trained: Trained, modality: str) -> GeneratedFeatures:
     from ...multimodal.generate import generate
 
-    tissue, reference = trained.sets[0], trained.sets[1]
-    made = generate(trained, tissue.name, block)
+    tissue, reference = trained.datasets[0], trained.datasets[1]
+    made = generate(trained, tissue.name, modality)
     scores = made.scores["pcc"]
-    unit = "share of open cells" if reference.modality(block).normalise == "binary" else f"log1p of normalised {block}"
+    unit = (
+        "share of open cells"
+        if reference.modality(modality).normalisation == "binary"
+        else f"log1p of normalised {modality}"
+    )
     values = {
-        f"{feature} ({block})": CellValues(f"{feature} ({block})", made.values[:, i], GENERATED, made.spread[:, i], float(scores.iloc[i]), unit)
+        f"{feature} ({modality})": CellValues(
+            f"{feature} ({modality})", made.values[:, i], GENERATED, made.spread[:, i], float(scores.iloc[i]), unit
+        )
         for i, feature in enumerate(made.features)
     }
-    return Made(section, block, values, trained, made)
+    return GeneratedFeatures(section, modality, values, trained, made)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...utils.text import duration
+from ...utils.text import format_duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,10 +29,10 @@ def runs_table(runs: list[Any]) -> pd.DataFrame:
         origin = run.provenance
         rows.append(
             {
-                "name": name_of(i, run),
+                "name": run_name(i, run),
                 "seed": str(run.config.seed),
                 "epochs": str(len([e for e in run.history if e.terms])),
-                "time": duration(origin["seconds"]) if "seconds" in origin else "",
+                "time": format_duration(origin["seconds"]) if "seconds" in origin else "",
                 "median": float(run.scores["pcc"].median()),
                 "knn": float(run.scores["pcc_knn"].median()) if "pcc_knn" in run.scores else np.nan,
                 "labels": str(origin.get("labels") or "none"),
@@ -43,12 +43,12 @@ def runs_table(runs: list[Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["name", "seed", "epochs", "time", "median", "knn", "labels", "device", "made"])
 
 
-def name_of(i: int, run: Any) -> str:
+def run_name(index: int, run: Any) -> str:
     """What a run is called in the session."""
-    return f"{i + 1}: {run.config.name}"
+    return f"{index + 1}: {run.config.name}"
 
 
-def differing(a: Any, b: Any) -> pd.DataFrame:
+def differing_settings(a: Any, b: Any) -> pd.DataFrame:
     """Settings in which two runs differ.
 
     Returns
@@ -60,17 +60,20 @@ def differing(a: Any, b: Any) -> pd.DataFrame:
 
     pairs = [(f.name, getattr(a.config, f.name), getattr(b.config, f.name)) for f in fields(a.config)]
     pairs += [(key, a.provenance.get(key), b.provenance.get(key)) for key in ("labels", "batch")]
-    pairs += [(f"{side}", *(r.provenance.get("data", {}).get(side, {}).get("name") for r in (a, b))) for side in ("section", "reference")]
+    pairs += [
+        (f"{side}", *(r.provenance.get("data", {}).get(side, {}).get("name") for r in (a, b)))
+        for side in ("section", "reference")
+    ]
     return pd.DataFrame([(n, str(x), str(y)) for n, x, y in pairs if x != y], columns=["setting", "a", "b"])
 
 
-def paired(a: Any, b: Any) -> tuple[list[str], NDArray[np.float64]]:
+def paired_scores(a: Any, b: Any) -> tuple[list[str], NDArray[np.float64]]:
     """Genes that both runs score, and their held-out Pearson (genes, 2)."""
     genes = [g for g in a.scores.index if g in b.scores.index]
     return genes, np.stack([r.scores["pcc"].reindex(genes).to_numpy(dtype=np.float64) for r in (a, b)], axis=1)
 
 
-def verdict(scores: NDArray[np.float64]) -> str:
+def comparison_summary(scores: NDArray[np.float64]) -> str:
     """Two runs in a sentence.
 
     Parameters

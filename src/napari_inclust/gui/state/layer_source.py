@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-KEY = "sdata"  # in layer.metadata
+SDATA_KEY = "sdata"  # in layer.metadata
 
 
 @dataclass(frozen=True, eq=False)
-class LayerSource:
+class SpatialDataLayer:
     """A SpatialData object behind a layer.
 
     Attributes
@@ -24,19 +24,21 @@ class LayerSource:
     """
 
     name: str
-    data: Any
+    sdata: Any
     path: Path
-    system: str | None
+    coordinate_system: str | None
 
 
-def layer_sources(viewer: Any) -> list[LayerSource]:
+def spatialdata_layers(viewer: Any) -> list[SpatialDataLayer]:
     """One for each SpatialData object behind the layers of a viewer."""
-    found: dict[int, LayerSource] = {}
+    found: dict[int, SpatialDataLayer] = {}
     for layer in viewer.layers:
-        data = layer.metadata.get(KEY)
+        data = layer.metadata.get(SDATA_KEY)
         if data is None or id(data) in found or not hasattr(data, "tables"):
             continue
         stored = getattr(data, "path", None)
         path = Path(stored) if stored is not None else Path(str(layer.metadata.get("name") or layer.name))
-        found[id(data)] = LayerSource(f"{path.stem} (layer {layer.name})", data, path, layer.metadata.get("_current_cs"))
+        found[id(data)] = SpatialDataLayer(
+            f"{path.stem} (layer {layer.name})", data, path, layer.metadata.get("_current_cs")
+        )
     return list(found.values())

@@ -7,9 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from ...paint.compare import Swiped
-from ...paint.limits import Limits, Manual, Percentile, anchored, around_zero, beside, join
-from ...paint.values import LINEAR, CellValues
+from ...paint.compare import SwipedValues
+from ...paint.limits import (
+    LimitsPolicy,
+    ManualLimits,
+    PercentileLimits,
+    limits_from_zero,
+    side_by_side_limits,
+    symmetric_limits,
+    union_limits,
+)
+from ...paint.values import NORMALISED_COUNTS, CellValues
 
 
 class Look:
@@ -28,86 +36,97 @@ class Look:
         Whether measured and imputed values have limits of their own, to compare patterns; else equal ones, to compare levels.
     """
 
-    def __init__(self, changed: Callable[[], Any]) -> None:
-        self._changed = changed
-        self.policy: Limits = Percentile()
-        self.manual: dict[str, Manual] = {}
+    def __init__(self, on_change: Callable[[], Any]) -> None:
+        self._on_change = on_change
+        self.limits_policy: LimitsPolicy = PercentileLimits()
+        self.manual_limits: dict[str, ManualLimits] = {}
         self.thresholds: dict[str, float] = {}
         self.colormap = "viridis"
         self.log = True
-        self.own = False
+        self.separate_limits = False
 
-    def forget(self) -> None:
+    def clear_manual(self) -> None:
         """Another section: nothing by hand is kept."""
-        self.manual.clear()
+        self.manual_limits.clear()
         self.thresholds.clear()
 
-    def limits(self, shown: list[CellValues]) -> list[tuple[float, float]]:
+    def limits(self, painted: list[CellValues]) -> list[tuple[float, float]]:
         """Colour limits of each, by hand where the user moved them."""
-        return [self._limits(p) for p in shown]
+        return [self._limits_of(p) for p in painted]
 
-    def beside(self, shown: list[CellValues]) -> list[tuple[float, float]]:
+    def paired_limits(self, painted: list[CellValues]) -> list[tuple[float, float]]:
         """Colour limits of one gene's measured and imputed values beside each other."""
-        return beside(self.limits(shown), own=self.own)
+        return side_by_side_limits(self.limits(painted), separate=self.separate_limits)
 
-    def _limits(self, p: CellValues) -> tuple[float, float]:
-        if (key := self._key(p)) in self.manual:
-            low, high = self.manual[key].get_limits(p.values)
-            return (float(np.expm1(low)), float(np.expm1(high))) if p.unit == LINEAR else (low, high)
-        if p.centred:
-            return around_zero(p.values)
-        return join(*(anchored(self.policy, side.values) for side in (p.sides if isinstance(p, Swiped) else (p,))))
+    def _limits_of(self, painted: CellValues) -> tuple[float, float]:
+        if (key := self._limits_key(painted)) in self.manual_limits:
+            low, high = self.manual_limits[key].get_limits(painted.values)
+            return (float(np.expm1(low)), float(np.expm1(high))) if painted.unit == NORMALISED_COUNTS else (low, high)
+        if painted.centred:
+            return symmetric_limits(painted.values)
+        return union_limits(
+            *(
+                limits_from_zero(self.limits_policy, side.values)
+                for side in (painted.sides if isinstance(painted, SwipedValues) else (painted,))
+            )
+        )
 
-    def threshold(self, p: CellValues) -> float | None:
+    def threshold_of(self, painted: CellValues) -> float | None:
         """Value below which cells are left out, in the unit of what is painted; None: all are drawn."""
-        least = self.thresholds.get(p.name)
-        return float(np.expm1(least)) if least is not None and p.unit == LINEAR else least
+        least = self.thresholds.get(painted.name)
+        return float(np.expm1(least)) if least is not None and painted.unit == NORMALISED_COUNTS else least
 
-    def set_policy(self, policy: Limits) -> None:
+    def set_limits_policy(self, policy: LimitsPolicy) -> None:
         """Another way to find colour limits; limits set by hand are kept for their genes."""
-        self.policy = policy
-        self._changed()
+        self.limits_policy = policy
+        self._on_change()
 
-    def set_manual(self, painted: CellValues, low: float, high: float) -> None:
+    def set_manual_limits(self, painted: CellValues, low: float, high: float) -> None:
         """Limits by hand of what is painted, in its unit."""
-        self.manual[self._key(painted)] = Manual(_as_log(painted, low), _as_log(painted, high))
-        self._changed()
+        self.manual_limits[self._limits_key(painted)] = ManualLimits(
+            _to_log_scale(painted, low), _to_log_scale(painted, high)
+        )
+        self._on_change()
 
-    def by_hand(self, name: str) -> bool:
+    def has_manual_limits(self, name: str) -> bool:
         """Whether limits of a gene were set by hand."""
-        return name in self.manual or _imputed(name) in self.manual
+        return name in self.manual_limits or _imputed_key(name) in self.manual_limits
 
-    def reset(self, name: str) -> None:
+    def reset_limits(self, name: str) -> None:
         """Back to the policy for one gene."""
-        for key in (name, _imputed(name)):
-            self.manual.pop(key, None)
-        self._changed()
+        for key in (name, _imputed_key(name)):
+            self.manual_limits.pop(key, None)
+        self._on_change()
 
-    def set_own(self, own: bool) -> None:
+    def set_separate_limits(self, separate: bool) -> None:
         """Limits of their own for measured and imputed values, or equal ones."""
-        self.own = own
-        self._changed()
+        self.separate_limits = separate
+        self._on_change()
 
-    def _key(self, p: CellValues) -> str:
-        return _imputed(p.name) if self.own and p.is_imputed and not isinstance(p, Swiped) else p.name
+    def _limits_key(self, painted: CellValues) -> str:
+        return (
+            _imputed_key(painted.name)
+            if self.separate_limits and painted.is_imputed and not isinstance(painted, SwipedValues)
+            else painted.name
+        )
 
-    def set_threshold(self, painted: CellValues, least: float | None) -> None:
+    def set_threshold(self, painted: CellValues, minimum: float | None) -> None:
         """Leave out cells of what is painted below a value, in its unit; None: draw all."""
         self.thresholds.pop(painted.name, None)
-        if least is not None:
-            self.thresholds[painted.name] = _as_log(painted, least)
-        self._changed()
+        if minimum is not None:
+            self.thresholds[painted.name] = _to_log_scale(painted, minimum)
+        self._on_change()
 
     def set_colormap(self, name: str) -> None:
         """Another colormap for the genes."""
         self.colormap = name
-        self._changed()
+        self._on_change()
 
 
-def _imputed(name: str) -> str:
+def _imputed_key(name: str) -> str:
     """What the imputed values of a gene are called where they have limits of their own."""
     return f"{name}, imputed"
 
 
-def _as_log(painted: CellValues, value: float) -> float:
-    return float(np.log1p(max(value, 0.0))) if painted.unit == LINEAR else value
+def _to_log_scale(painted: CellValues, value: float) -> float:
+    return float(np.log1p(max(value, 0.0))) if painted.unit == NORMALISED_COUNTS else value

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ...training.config import Config
 
 
-def real_map(
+def map_section_to_run(
     section: Section,
     reference: Reference,
     config: Config,
@@ -30,9 +30,9 @@ def real_map(
         A file that is no run, a run of another reference, a section with too few of the genes that its networks know.
     """
     from ...imputation.query_mapping import map_section
-    from ...io.runs.imputation_runs import open_source
+    from ...io.runs.imputation_runs import open_mapping_source
 
-    source, trained_on = open_source(run_file, reference)
+    source, trained_on = open_mapping_source(run_file, reference)
     run = yield from map_section(source, section, trained_on)
     run.impute(run.panel.shared[0])
     return run

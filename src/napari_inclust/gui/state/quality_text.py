@@ -7,31 +7,33 @@ from typing import Any
 import numpy as np
 
 
-def score_summary(run: Any, genes: Any) -> str:
+def score_summary(run: Any, gene_reliability: Any) -> str:
     """How good the held-out genes are, and how well others are foreseen."""
     if run is None:
         return ""
     text = f"Median held-out Pearson {run.scores['pcc'].median():.2f} over {len(run.scores):,} measured genes."
-    if genes is None:
+    if gene_reliability is None:
         return text
-    known = int(genes.table["predicted_pcc"].notna().sum())
+    known = int(gene_reliability.table["predicted_pcc"].notna().sum())
     if not known:
-        return f"{text} Nothing is foreseen of the others." if len(genes.table) else f"{text} The reference has no other genes."
-    return f"{text} Foreseen (~) for {known:,} of {len(genes.table):,} others: mean error {genes.error:.2f}, rank correlation {genes.rank_correlation:.2f} (genes hidden from the regression)."
+        return (
+            f"{text} Nothing is foreseen of the others."
+            if len(gene_reliability.table)
+            else f"{text} The reference has no other genes."
+        )
+    return f"{text} Foreseen (~) for {known:,} of {len(gene_reliability.table):,} others: mean error {gene_reliability.error:.2f}, rank correlation {gene_reliability.rank_correlation:.2f} (genes hidden from the regression)."
 
 
-def faded_text(judging: Any) -> str:
+def faded_text(reliability_controller: Any) -> str:
     """How many cells the slider fades."""
-    sure, faded = judging.sureness(), judging.faded()
-    if judging.cells is None:
+    sure, faded = reliability_controller.certainty(), reliability_controller.faded_cells()
+    if reliability_controller.cell_reliability is None:
         return ""
-    if not judging.fade:
+    if not reliability_controller.fade_threshold:
         return "no cell is faded"
     if sure is None:
         return "no cell is faded: the interval of the gene is not known"
-    return (
-        f"{'trust' if judging.fade_by == 'cell' else 'sureness'} {judging.fade:.2f}: {0 if faded is None else int(faded.sum()):,} of {len(sure):,} cells faded"
-    )
+    return f"{'trust' if reliability_controller.fade_by == 'cell' else 'sureness'} {reliability_controller.fade_threshold:.2f}: {0 if faded is None else int(faded.sum()):,} of {len(sure):,} cells faded"
 
 
 def calibration_table(calibration: Any) -> str:
@@ -45,13 +47,13 @@ def calibration_table(calibration: Any) -> str:
     head = "<tr><td></td>" + "".join(f"<td align='right' style='padding-left:12px'>{n}</td>" for n in names) + "</tr>"
     rows = "".join(
         f"<tr><td>{name.replace('level', 'genes of level')}</td>"
-        + "".join(f"<td align='right' style='padding-left:12px'>{_percent(v)}</td>" for v in row)
+        + "".join(f"<td align='right' style='padding-left:12px'>{_format_percent(v)}</td>" for v in row)
         + "</tr>"
         for name, row in zip(strata.index, strata.to_numpy(), strict=True)
     )
-    said = f"{100 * total['coverage']:.1f} % of {int(total['values']):,} held-out values lie inside their {100 * calibration.level:.0f} % interval. {calibration.thin}"
+    said = f"{100 * total['coverage']:.1f} % of {int(total['values']):,} held-out values lie inside their {100 * calibration.level:.0f} % interval. {calibration.small_strata_note}"
     return f"{said}<table><tr><td></td><td colspan='{len(names)}' align='center'>prediction of the cell</td></tr>{head}{rows}</table>"
 
 
-def _percent(value: float) -> str:
+def _format_percent(value: float) -> str:
     return "-" if not np.isfinite(value) else f"{100 * value:.1f} %"

@@ -12,14 +12,19 @@ from psygnal import Signal
 
 from .session import Session
 
-NEW, ADD, REMOVE, WITHIN = "new", "add", "remove", "within"
-HOW = {NEW: "replace the selection", ADD: "add to it", REMOVE: "take from it", WITHIN: "keep what is in both"}
-_SIGN = {ADD: "+", REMOVE: "-", WITHIN: "&"}
-_KEPT = 30  # selections that undo reaches
+REPLACE, ADD, REMOVE, INTERSECT = "new", "add", "remove", "within"
+MODE_LABELS = {
+    REPLACE: "replace the selection",
+    ADD: "add to it",
+    REMOVE: "take from it",
+    INTERSECT: "keep what is in both",
+}
+_MODE_SIGNS = {ADD: "+", REMOVE: "-", INTERSECT: "&"}
+_MAX_UNDO = 30  # selections that undo reaches
 
 
 @dataclass(frozen=True, eq=False)
-class Chosen:
+class NamedCells:
     """Some cells.
 
     Attributes
@@ -29,15 +34,15 @@ class Chosen:
         Where they come from: "lasso", "neuron", "region 1".
     """
 
-    cells: NDArray[np.bool_]
+    mask: NDArray[np.bool_]
     name: str
 
     @property
-    def n(self) -> int:
-        return int(self.cells.sum())
+    def n_cells(self) -> int:
+        return int(self.mask.sum())
 
 
-class Selection:
+class SelectedCells:
     """The selected cells of the open section.
 
     Signals
@@ -57,14 +62,14 @@ class Selection:
 
     def __init__(self, session: Session) -> None:
         self._session = weakref.ref(session)
-        self.now: Chosen | None = None
-        self.how = NEW
-        self._past: list[Chosen | None] = []
-        self._undone: list[Chosen | None] = []
+        self.current: NamedCells | None = None
+        self.mode = REPLACE
+        self._past: list[NamedCells | None] = []
+        self._undone: list[NamedCells | None] = []
         self._section: Any = None
-        session.data_changed.connect(self._data)
+        session.data_changed.connect(self._on_data_changed)
 
-    def select(self, cells: NDArray[np.bool_], name: str, how: str | None = None) -> None:
+    def select(self, mask: NDArray[np.bool_], name: str, mode: str | None = None) -> None:
         """Select cells.
 
         Parameters
@@ -73,24 +78,24 @@ class Selection:
         how
             As `HOW`; what was chosen in the dock when not given.
         """
-        how, before = how or self.how, self.now
-        if how == NEW or before is None:
-            made = Chosen(~cells if how == REMOVE else cells, f"all - {name}" if how == REMOVE else name)
+        mode, before = mode or self.mode, self.current
+        if mode == REPLACE or before is None:
+            made = NamedCells(~mask if mode == REMOVE else mask, f"all - {name}" if mode == REMOVE else name)
         else:
-            joined = {ADD: before.cells | cells, REMOVE: before.cells & ~cells, WITHIN: before.cells & cells}[how]
-            made = Chosen(joined, f"{before.name} {_SIGN[how]} {name}")
-        self._turn(made if made.cells.any() else None)
+            joined = {ADD: before.mask | mask, REMOVE: before.mask & ~mask, INTERSECT: before.mask & mask}[mode]
+            made = NamedCells(joined, f"{before.name} {_MODE_SIGNS[mode]} {name}")
+        self._set_current(made if made.mask.any() else None)
 
     def invert(self) -> None:
         """All cells but those."""
-        if self.now is not None:
-            rest = ~self.now.cells
-            self._turn(Chosen(rest, f"not {self.now.name}") if rest.any() else None)
+        if self.current is not None:
+            rest = ~self.current.mask
+            self._set_current(NamedCells(rest, f"not {self.current.name}") if rest.any() else None)
 
     def clear(self) -> None:
         """Select nothing."""
-        if self.now is not None:
-            self._turn(None)
+        if self.current is not None:
+            self._set_current(None)
 
     @property
     def can_undo(self) -> bool:
@@ -103,32 +108,32 @@ class Selection:
     def undo(self) -> None:
         """What was selected before."""
         if self._past:
-            self._undone.append(self.now)
-            self.now = self._past.pop()
+            self._undone.append(self.current)
+            self.current = self._past.pop()
             self.changed()
 
     def redo(self) -> None:
         """Forward again."""
         if self._undone:
-            self._past.append(self.now)
-            self.now = self._undone.pop()
+            self._past.append(self.current)
+            self.current = self._undone.pop()
             self.changed()
 
     def close(self) -> None:
         """Let go of the session."""
         session = self._session()
         if session is not None:
-            session.data_changed.disconnect(self._data, missing_ok=True)
+            session.data_changed.disconnect(self._on_data_changed, missing_ok=True)
 
-    def _turn(self, now: Chosen | None) -> None:
-        self._past = [*self._past[-_KEPT:], self.now]
+    def _set_current(self, current: NamedCells | None) -> None:
+        self._past = [*self._past[-_MAX_UNDO:], self.current]
         self._undone = []
-        self.now = now
+        self.current = current
         self.changed()
 
-    def _data(self) -> None:
+    def _on_data_changed(self) -> None:
         session = self._session()
         section = None if session is None else session.section
         if section is not self._section:
-            self._section, self.now, self._past, self._undone = section, None, [], []
+            self._section, self.current, self._past, self._undone = section, None, [], []
             self.changed()

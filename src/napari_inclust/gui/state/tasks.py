@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .generated import datasets, modalities
+from .generated import as_datasets, reference_modalities
 
 if TYPE_CHECKING:
     from ...data.section import Reference, Section
-    from ...paint.figures.masks import Masks
+    from ...paint.figures.masks import MaskDiagram
     from ...training.config import Config
 
 IMPUTE, GENERATE, INTEGRATE, MAP = "impute", "generate", "integrate", "map"
-_CELLS = 64  # on which a plan is made for its picture: masks do not depend on values
+_N_PLAN_CELLS = 64  # on which a plan is made for its picture: masks do not depend on values
 
 
 @dataclass(frozen=True)
@@ -34,31 +34,42 @@ class Task:
     """
 
     kind: str
-    text: str
-    help: str
-    block: str = ""
+    label: str
+    description: str
+    modality: str = ""
     command: str = ""
 
 
-def fitting(section: Section | None, reference: Reference | None) -> list[Task]:
+def available_tasks(section: Section | None, reference: Reference | None) -> list[Task]:
     """Tasks for a section and a reference; quick, without reading values."""
     impute = Task(
-        IMPUTE, "impute genes and cell types", "Genes that only the reference has, for the cells of the section; with cell types, those of the section too"
+        IMPUTE,
+        "impute genes and cell types",
+        "Genes that only the reference has, for the cells of the section; with cell types, those of the section too",
     )
     if section is None or reference is None:
         return [impute]
-    others = [name for name in modalities(reference) if name not in ("rna", "gex")]
-    generate = [Task(GENERATE, f"generate {m}", f"The {m} of the reference, for the cells of the section: painted like a gene", m) for m in others]
+    others = [name for name in reference_modalities(reference) if name not in ("rna", "gex")]
+    generate = [
+        Task(
+            GENERATE, f"generate {m}", f"The {m} of the reference, for the cells of the section: painted like a gene", m
+        )
+        for m in others
+    ]
     files = [shlex.quote(str(d.path)) if d.path else d.name for d in (section, reference)]
     mapped = Task(
-        MAP, "map onto a saved run", "In seconds: a run of another section with this reference takes this one; its networks and settings stay as they are"
+        MAP,
+        "map onto a saved run",
+        "In seconds: a run of another section with this reference takes this one; its networks and settings stay as they are",
     )
     about = "One latent of both, free of the differences between them"
-    together = Task(INTEGRATE, "integrate both", about, command=f"inclust integrate {' '.join(files)} -o integrated.h5ad")
+    together = Task(
+        INTEGRATE, "integrate both", about, command=f"inclust integrate {' '.join(files)} -o integrated.h5ad"
+    )
     return [impute, *generate, mapped, together]
 
 
-def masks_of(task: Task, section: Section, reference: Reference, config: Config) -> Masks:
+def task_masks(task: Task, section: Section, reference: Reference, config: Config) -> MaskDiagram:
     """The masks that a task would train with, of its true plan on a few cells; takes some tenths of a second.
 
     Raises
@@ -67,21 +78,23 @@ def masks_of(task: Task, section: Section, reference: Reference, config: Config)
         Data that the task does not fit.
     """
     from ...data.panel import align
-    from ...paint.figures.masks import Masks
-    from ...training.build_plan import compose, imputation
+    from ...paint.figures.masks import MaskDiagram
+    from ...training.build_plan import build_imputation_plan, build_plan
 
-    small = few(section), few(reference)
+    small = first_cells(section), first_cells(reference)
     if task.kind in (IMPUTE, MAP):
         panel = align(*small)
         members = min(config.members, panel.n_shared // 2)
-        return Masks.of(imputation(*small, panel, members=members, seed=config.seed, components=config.components))
-    sets = [s.some(np.arange(min(_CELLS, s.n_cells))) for s in datasets(*small)]
-    return Masks.of(compose(task.kind, sets))
+        return MaskDiagram.from_plan(
+            build_imputation_plan(*small, panel, members=members, seed=config.seed, components=config.components)
+        )
+    sets = [s.subset(np.arange(min(_N_PLAN_CELLS, s.n_cells))) for s in as_datasets(*small)]
+    return MaskDiagram.from_plan(build_plan(task.kind, sets))
 
 
-def few(data: Any) -> Any:
+def first_cells(data: Any) -> Any:
     """The first cells of a section or a reference."""
-    rows = slice(0, _CELLS)
+    rows = slice(0, _N_PLAN_CELLS)
     changes: dict[str, Any] = {"adata": data.adata[rows], "matrix": data.matrix[rows]}
     if hasattr(data, "xy"):
         changes |= {"xy": data.xy[rows], "raster": None}

@@ -6,12 +6,12 @@ from typing import Any
 
 from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
-from ...paint.colours import CHANNELS
-from ..state.session import BOTH, Session
-from ..widgets.common import Links, allow, button
-from ..widgets.flow import Flow
+from ...paint.colours import RGB_CHANNELS
+from ..state.session import MEASURED_AND_IMPUTED, Session
+from ..widgets.common import SignalConnections, create_button, enable_unless
+from ..widgets.flow import FlowLayout
 
-_INK = {"red": "#e0533d", "green": "#2e9e4f", "blue": "#4a7be0"}
+_CHANNEL_COLOURS = {"red": "#e0533d", "green": "#2e9e4f", "blue": "#4a7be0"}
 
 _TIP = "Put the gene that is shown into {}; again: take it out (*: imputed)"
 
@@ -28,25 +28,31 @@ class BlendBar(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self.channels: dict[str, QPushButton] = {}
+        self.channel_buttons: dict[str, QPushButton] = {}
         label = QLabel("Blend")
         label.setToolTip("Up to three genes as red, green and blue")
-        for channel in CHANNELS:
-            b = self.channels[channel] = button(channel, _TIP.format(channel))
-            b.setStyleSheet(f"QPushButton {{ border-bottom: 3px solid {_INK[channel]}; }}")
-            b.clicked.connect(lambda _=False, c=channel: session.put(c))
-        self.setLayout(Flow(label, *self.channels.values()))
-        links = Links(self)
+        for channel in RGB_CHANNELS:
+            b = self.channel_buttons[channel] = create_button(channel, _TIP.format(channel))
+            b.setStyleSheet(f"QPushButton {{ border-bottom: 3px solid {_CHANNEL_COLOURS[channel]}; }}")
+            b.clicked.connect(lambda _=False, c=channel: session.toggle_blend_channel(c))
+        self.setLayout(FlowLayout(label, *self.channel_buttons.values()))
+        links = SignalConnections(self)
         for signal in (session.blend_changed, session.gene_changed, session.data_changed):
-            links.to(signal, self._show)
-        self._show()
+            links.connect(signal, self._refresh)
+        self._refresh()
 
-    def _show(self, *_: Any) -> None:
+    def _refresh(self, *_: Any) -> None:
         s = self._session
         view = s.effective_view
-        why = "Choose a gene first." if view is None else "Not side by side: choose Measured or Imputed." if view == BOTH else ""
-        for channel, b in self.channels.items():
+        why = (
+            "Choose a gene first."
+            if view is None
+            else "Not side by side: choose Measured or Imputed."
+            if view == MEASURED_AND_IMPUTED
+            else ""
+        )
+        for channel, b in self.channel_buttons.items():
             shown = s.blend.get(channel)
             b.setText(channel if shown is None else shown.name + ("*" if shown.is_imputed else ""))
             b.setProperty("tip", (f"{shown.title}. " if shown is not None else "") + _TIP.format(channel))
-            allow(b, why)
+            enable_unless(b, why)

@@ -7,17 +7,23 @@ from typing import Any
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QButtonGroup, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
-from ..state.session import BOTH, DIFFERENCE, IMPUTED, MEASURED, SWIPE, VIEWS
-from ..viewer_context import Workbench
-from ..widgets.common import Links, allow
-from ..widgets.flow import Flow
+from ..state.session import DIFFERENCE, IMPUTED, MEASURED, MEASURED_AND_IMPUTED, SWIPE, VIEWS
+from ..viewer_context import ViewerContext
+from ..widgets.common import SignalConnections, enable_unless
+from ..widgets.flow import FlowLayout
 
-_FLICKER = 700  # ms between measured and imputed
-_TEXT = {MEASURED: "Measured", IMPUTED: "Imputed", BOTH: "Side by side", SWIPE: "Swipe", DIFFERENCE: "Difference"}
+_FLICKER_INTERVAL_MS = 700  # ms between measured and imputed
+_VIEW_TITLES = {
+    MEASURED: "Measured",
+    IMPUTED: "Imputed",
+    MEASURED_AND_IMPUTED: "Side by side",
+    SWIPE: "Swipe",
+    DIFFERENCE: "Difference",
+}
 _TIPS = {
     MEASURED: "Measured values",
     IMPUTED: "Imputed values (for a measured gene: predicted while it was hidden)",
-    BOTH: "Measured left, imputed right, in linked views; with equal limits unless 'own each' is ticked",
+    MEASURED_AND_IMPUTED: "Measured left, imputed right, in linked views; with equal limits unless 'own each' is ticked",
     SWIPE: "Measured left of a line, imputed right of it, with equal limits; the slider moves the line, Flicker changes between the two by itself",
     DIFFERENCE: "Imputed minus measured (log-normalised): red where more is imputed than was measured, blue where less, white where equal",
 }
@@ -32,76 +38,80 @@ class CompareView(QWidget):
         The workbench of the viewer.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__()
-        self._session, self._scene = bench.session, bench.scene
-        self.buttons = {v: QPushButton(_TEXT[v]) for v in VIEWS}
-        self.group = QButtonGroup(self)
+        self._session, self._scene = context.session, context.canvas_controller
+        self.view_buttons = {v: QPushButton(_VIEW_TITLES[v]) for v in VIEWS}
+        self.button_group = QButtonGroup(self)
         self.flicker = QPushButton("Flicker")
         self.flicker.setCheckable(True)
-        self.flicker.setToolTip(f"Change between measured and imputed every {_FLICKER / 1000} s, with equal limits")
-        self.divide = QSlider(Qt.Orientation.Horizontal)
-        self.divide.setRange(0, 100)
-        self.divide.setToolTip("Where measured (left) changes to imputed (right), in % of the width of the section")
-        self.place = QLabel()
-        for view, b in self.buttons.items():
+        self.flicker.setToolTip(
+            f"Change between measured and imputed every {_FLICKER_INTERVAL_MS / 1000} s, with equal limits"
+        )
+        self.divider = QSlider(Qt.Orientation.Horizontal)
+        self.divider.setRange(0, 100)
+        self.divider.setToolTip("Where measured (left) changes to imputed (right), in % of the width of the section")
+        self.divider_label = QLabel()
+        for view, b in self.view_buttons.items():
             b.setToolTip(_TIPS[view])
             b.setCheckable(True)
-            self.group.addButton(b)
-        self.swipe = QWidget()
-        self.swipe.setLayout(Flow(QLabel("measured"), self.divide, QLabel("imputed"), self.place))
+            self.button_group.addButton(b)
+        self.swipe_controls = QWidget()
+        self.swipe_controls.setLayout(
+            FlowLayout(QLabel("measured"), self.divider, QLabel("imputed"), self.divider_label)
+        )
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        box.addLayout(Flow(*self.buttons.values(), self.flicker))
-        box.addWidget(self.swipe)
-        self._clock = QTimer(self)
-        self._clock.setInterval(_FLICKER)
+        box.addLayout(FlowLayout(*self.view_buttons.values(), self.flicker))
+        box.addWidget(self.swipe_controls)
+        self._flicker_timer = QTimer(self)
+        self._flicker_timer.setInterval(_FLICKER_INTERVAL_MS)
 
-        links, s = Links(self), bench.session
+        links, s = SignalConnections(self), context.session
         for signal in (s.gene_changed, s.data_changed, s.run_changed):
-            links.to(signal, self._show)
-        self.group.buttonClicked.connect(self._view)
-        self.divide.valueChanged.connect(self._divide)
-        self.flicker.toggled.connect(self._flicker)
-        self._clock.timeout.connect(self._tick)
-        self._show()
+            links.connect(signal, self._refresh)
+        self.button_group.buttonClicked.connect(self._set_view)
+        self.divider.valueChanged.connect(self._set_divider)
+        self.flicker.toggled.connect(self._toggle_flicker)
+        self._flicker_timer.timeout.connect(self._flicker_step)
+        self._refresh()
 
-    def _view(self, button: Any) -> None:
+    def _set_view(self, button: Any) -> None:
         self.flicker.setChecked(False)
-        self._session.set_view(next(v for v, b in self.buttons.items() if b is button))
-        self._scene.bring("genes")
+        self._session.set_view(next(v for v, b in self.view_buttons.items() if b is button))
+        self._scene.bring_to_front("genes")
 
-    def _divide(self, value: int) -> None:
+    def _set_divider(self, value: int) -> None:
         self.flicker.setChecked(False)
-        self._session.set_divide(value / 100)
+        self._session.set_divider_fraction(value / 100)
 
-    def _flicker(self, on: bool) -> None:
+    def _toggle_flicker(self, on: bool) -> None:
         if on:
             self._session.set_view(SWIPE)
-            self._scene.bring("genes")
-            self._tick()
-            self._clock.start()
+            self._scene.bring_to_front("genes")
+            self._flicker_step()
+            self._flicker_timer.start()
         else:
-            self._clock.stop()
-            if self._session.divide in (0, 1):
-                self._session.set_divide(0.5)
+            self._flicker_timer.stop()
+            if self._session.divider_fraction in (0, 1):
+                self._session.set_divider_fraction(0.5)
 
-    def _tick(self) -> None:
-        self._session.set_divide(1.0 if self._session.divide == 0 else 0.0)
+    def _flicker_step(self) -> None:
+        self._session.set_divider_fraction(1.0 if self._session.divider_fraction == 0 else 0.0)
 
-    def _show(self) -> None:
+    def _refresh(self) -> None:
         s = self._session
-        cannot, shown = s.views_of(s.gene), s.effective_view
-        self.group.setExclusive(False)
-        for view, b in self.buttons.items():
-            allow(b, cannot[view])
+        cannot, shown = s.view_obstacles(s.gene), s.effective_view
+        self.button_group.setExclusive(False)
+        for view, b in self.view_buttons.items():
+            enable_unless(b, cannot[view])
             b.setChecked(view == shown and not cannot[view])
-        self.group.setExclusive(True)
-        allow(self.flicker, cannot[SWIPE])
+        self.button_group.setExclusive(True)
+        enable_unless(self.flicker, cannot[SWIPE])
         if shown != SWIPE and self.flicker.isChecked():
             self.flicker.setChecked(False)
-        self.swipe.setVisible(shown == SWIPE)
-        self.divide.blockSignals(True)
-        self.divide.setValue(round(100 * s.divide))
-        self.divide.blockSignals(False)
-        self.place.setText(f"{100 * s.divide:.0f} %")
+        self.swipe_controls.setVisible(shown == SWIPE)
+        self.divider.blockSignals(True)
+        self.divider.setValue(round(100 * s.divider_fraction))
+        self.divider.blockSignals(False)
+        self.divider_label.setText(f"{100 * s.divider_fraction:.0f} %")

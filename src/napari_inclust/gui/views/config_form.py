@@ -10,9 +10,15 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QLineEd
 
 from ...errors import ConfigError
 from ...training.config import Config
-from ..widgets.common import form
+from ..widgets.common import create_form
 
-_GROUPS = {"members": "Training", "latent": "Network", "kl_weights": "Loss", "mask_input": "Masks and noise", "scale": "Reading out"}
+_GROUP_TITLES = {
+    "members": "Training",
+    "latent": "Network",
+    "kl_weights": "Loss",
+    "mask_input": "Masks and noise",
+    "scale": "Reading out",
+}
 
 
 class ConfigForm(QWidget):
@@ -28,29 +34,29 @@ class ConfigForm(QWidget):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        rows = form(self)
+        rows = create_form(self)
         self.controls: dict[str, QWidget] = {}
         for f in dataclasses.fields(Config):
             if f.name == "name":
                 continue
-            control = _control(getattr(config, f.name), f.metadata)
+            control = _create_control(getattr(config, f.name), f.metadata)
             control.setToolTip(f.metadata["help"])
             control.setAccessibleName(f.name)
             control.setMinimumWidth(110)
             self.controls[f.name] = control
-            if f.name in _GROUPS:
-                rows.addRow(QLabel(f"<b>{_GROUPS[f.name]}</b>"))
+            if f.name in _GROUP_TITLES:
+                rows.addRow(QLabel(f"<b>{_GROUP_TITLES[f.name]}</b>"))
             rows.addRow(f.name.replace("_", " "), control)
             rows.labelForField(control).setToolTip(f.metadata["help"])
-            _signal(control).connect(self._changed)
-        self._base = config
+            _changed_signal(control).connect(self._emit_changed)
+        self._base_config = config
 
     def show_config(self, config: Config) -> None:
         """Show other settings."""
-        self._base = config
+        self._base_config = config
         for name, control in self.controls.items():
             control.blockSignals(True)
-            _show(control, getattr(config, name))
+            _set_value(control, getattr(config, name))
             control.blockSignals(False)
 
     def config(self) -> Config:
@@ -63,16 +69,16 @@ class ConfigForm(QWidget):
         """
         changes: dict[str, Any] = {}
         for name, control in self.controls.items():
-            value = _read(control, getattr(self._base, name), name)
-            if value != getattr(self._base, name):
+            value = _get_value(control, getattr(self._base_config, name), name)
+            if value != getattr(self._base_config, name):
                 changes[name] = value
-        return self._base.replace(**changes)
+        return self._base_config.replace(**changes)
 
-    def _changed(self, *_: Any) -> None:
+    def _emit_changed(self, *_: Any) -> None:
         self.changed.emit()
 
 
-def _control(value: Any, meta: Any) -> QWidget:
+def _create_control(value: Any, metadata: Any) -> QWidget:
     if isinstance(value, bool):
         box = QCheckBox()
         box.setChecked(value)
@@ -82,22 +88,22 @@ def _control(value: Any, meta: Any) -> QWidget:
         if isinstance(value, float):
             spin.setDecimals(6)
             spin.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
-        low, high = meta["low"], meta["high"]
+        low, high = metadata["low"], metadata["high"]
         spin.setRange(low if isinstance(value, float) else int(low), high if isinstance(value, float) else int(high))
-        spin.setSuffix(f" {meta['unit']}" if meta["unit"] else "")
+        spin.setSuffix(f" {metadata['unit']}" if metadata["unit"] else "")
         spin.setValue(value)
         return spin  # type: ignore[no-any-return]
-    if isinstance(value, str) and meta["choices"]:
+    if isinstance(value, str) and metadata["choices"]:
         combo = QComboBox()
-        combo.addItems(list(meta["choices"]))
+        combo.addItems(list(metadata["choices"]))
         combo.setCurrentText(value)
         return combo
     line = QLineEdit()
-    _show(line, value)
+    _set_value(line, value)
     return line
 
 
-def _show(control: QWidget, value: Any) -> None:
+def _set_value(control: QWidget, value: Any) -> None:
     if isinstance(control, QCheckBox):
         control.setChecked(value)
     elif isinstance(control, (QSpinBox, QDoubleSpinBox)):
@@ -108,26 +114,28 @@ def _show(control: QWidget, value: Any) -> None:
         control.setText(", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
 
 
-def _read(control: QWidget, like: Any, name: str) -> Any:
+def _get_value(control: QWidget, current: Any, name: str) -> Any:
     if isinstance(control, QCheckBox):
         return control.isChecked()
     if isinstance(control, QDoubleSpinBox):
-        return like if abs(control.value() - like) < 5e-7 else control.value()
+        return current if abs(control.value() - current) < 5e-7 else control.value()
     if isinstance(control, QSpinBox):
         return control.value()
     if isinstance(control, QComboBox):
         return control.currentText()
     assert isinstance(control, QLineEdit)
-    if not isinstance(like, tuple):
+    if not isinstance(current, tuple):
         return control.text()
     parts = [p.strip() for p in control.text().split(",") if p.strip()]
     try:
-        return tuple(type(like[0])(p) for p in parts)
+        return tuple(type(current[0])(p) for p in parts)
     except ValueError:
-        raise ConfigError(f"{name} is {control.text()!r}; expected values like {', '.join(map(str, like))}.") from None
+        raise ConfigError(
+            f"{name} is {control.text()!r}; expected values like {', '.join(map(str, current))}."
+        ) from None
 
 
-def _signal(control: QWidget) -> Any:
+def _changed_signal(control: QWidget) -> Any:
     if isinstance(control, QCheckBox):
         return control.toggled
     if isinstance(control, QComboBox):

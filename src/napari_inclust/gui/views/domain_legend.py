@@ -9,9 +9,9 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QTreeWidget, QTreeWidgetItem
 
 if TYPE_CHECKING:
-    from ...spatial_domains.edit import Segmentation
+    from ...spatial_domains.edit import DomainSegmentation
 
-COLOUR, NAME, SIZE, SURE = range(4)
+COLOUR, NAME, SIZE, CONFIDENCE = range(4)
 
 
 class DomainLegend(QTreeWidget):
@@ -31,9 +31,11 @@ class DomainLegend(QTreeWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setHeaderLabels(["", "Domain", "Cells", "Conf."])
-        self.headerItem().setToolTip(SURE, "Confidence: mean share of the vote for the domain, 0 to 1")
+        self.headerItem().setToolTip(CONFIDENCE, "Confidence: mean share of the vote for the domain, 0 to 1")
         self.setIndentation(0)
-        self.setToolTip("Click domains to highlight them, again to let go; double-click a name to rename it, a colour to change it")
+        self.setToolTip(
+            "Click domains to highlight them, again to let go; double-click a name to rename it, a colour to change it"
+        )
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
         self.setSelectionMode(QAbstractItemView.SelectionMode.MultiSelection)
@@ -43,12 +45,14 @@ class DomainLegend(QTreeWidget):
         head.setStretchLastSection(False)
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        self._seg: Segmentation | None = None
-        self.itemSelectionChanged.connect(self._selected)
-        self.itemDoubleClicked.connect(self._double)
-        self.itemChanged.connect(self._changed)
+        self._segmentation: DomainSegmentation | None = None
+        self.itemSelectionChanged.connect(self._emit_picked)
+        self.itemDoubleClicked.connect(self._on_double_click)
+        self.itemChanged.connect(self._on_item_changed)
 
-    def show_segmentation(self, seg: Segmentation | None, confidence: list[float], selected: frozenset[int]) -> None:
+    def show_segmentation(
+        self, segmentation: DomainSegmentation | None, confidence: list[float], selected: frozenset[int]
+    ) -> None:
         """Other domains, or another highlight.
 
         Parameters
@@ -57,42 +61,44 @@ class DomainLegend(QTreeWidget):
             Mean of each domain.
         """
         self.blockSignals(True)
-        if seg is not self._seg:
-            self._seg = seg
+        if segmentation is not self._segmentation:
+            self._segmentation = segmentation
             self.clear()
-            for i in range(seg.k if seg is not None else 0):
-                assert seg is not None
+            for i in range(segmentation.n_domains if segmentation is not None else 0):
+                assert segmentation is not None
                 square = QPixmap(16, 16)
-                square.fill(QColor(seg.colours[i]))
-                item = QTreeWidgetItem(["", seg.names[i], f"{int(seg.sizes[i]):,}", f"{confidence[i]:.2f}"])
+                square.fill(QColor(segmentation.colours[i]))
+                item = QTreeWidgetItem(
+                    ["", segmentation.names[i], f"{int(segmentation.sizes[i]):,}", f"{confidence[i]:.2f}"]
+                )
                 icon = QIcon(square)
                 icon.addPixmap(square, QIcon.Mode.Selected)  # else Qt tints it
                 item.setIcon(COLOUR, icon)
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-                for column in (SIZE, SURE):
+                for column in (SIZE, CONFIDENCE):
                     item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.addTopLevelItem(item)
         for i in range(self.topLevelItemCount()):
             self.topLevelItem(i).setSelected(i in selected)
         self.blockSignals(False)
 
-    def _rows(self) -> frozenset[int]:
+    def _selected_rows(self) -> frozenset[int]:
         return frozenset(self.indexOfTopLevelItem(item) for item in self.selectedItems())
 
-    def _selected(self) -> None:
-        self.picked.emit(self._rows())
+    def _emit_picked(self) -> None:
+        self.picked.emit(self._selected_rows())
 
-    def _double(self, item: Any, column: int) -> None:
+    def _on_double_click(self, item: Any, column: int) -> None:
         row = self.indexOfTopLevelItem(item)
-        if column == COLOUR and self._seg is not None:
-            colour = QColorDialog.getColor(QColor(self._seg.colours[row]), self)
+        if column == COLOUR and self._segmentation is not None:
+            colour = QColorDialog.getColor(QColor(self._segmentation.colours[row]), self)
             if colour.isValid():
                 self.recoloured.emit(row, colour.name())
         else:
             self.editItem(item, NAME)
 
-    def _changed(self, item: Any, column: int) -> None:
+    def _on_item_changed(self, item: Any, column: int) -> None:
         row = self.indexOfTopLevelItem(item)
-        if column == NAME and self._seg is not None and item.text(NAME) != self._seg.names[row]:
-            self._seg = None  # written anew, whether the name is accepted or not
+        if column == NAME and self._segmentation is not None and item.text(NAME) != self._segmentation.names[row]:
+            self._segmentation = None  # written anew, whether the name is accepted or not
             self.renamed.emit(row, item.text(NAME))

@@ -10,20 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QTextEdit, QVBoxLayout, QWidget
 
-from ...data.gene_sets import Matched, match, mean_z, parse_genes, read_gmt
+from ...data.gene_sets import GeneSetMatch, match_genes, mean_z_score, parse_genes, read_gmt
 from ...errors import InclustError
 from ...paint.values import CellValues
-from ..state.error_text import told
+from ..state.error_text import error_message
 from ..state.session import Session
-from ..viewer_context import Workbench
-from ..widgets.common import Links, Message, button, choice, fill
-from ..widgets.flow import Flow, Fold
-from ..workers.latest_only import Later
+from ..viewer_context import ViewerContext
+from ..widgets.common import MessageLabel, SignalConnections, create_button, create_combo_box, set_items
+from ..widgets.flow import Collapsible, FlowLayout
+from ..workers.latest_only import LatestOnly
 
-_NAMED = 6  # missing genes named
+_MAX_MISSING_NAMED = 6  # missing genes named
 
 
-class GeneSets(Fold):
+class GeneSetForm(Collapsible):
     """Choose or paste a set, and paint its score.
 
     Parameters
@@ -32,112 +32,131 @@ class GeneSets(Fold):
         The workbench of the viewer.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__("Gene set", "Score of several genes: the mean of their z-scores")
-        self._session, self._scene = bench.session, bench.scene
-        self.sets = choice("Gene sets of this session", [("pasted list", None)])
-        self.file = button("GMT…", "Read gene sets from a GMT file: a set a line, with name, description and genes separated by tabs")
-        self.name = QLineEdit()
-        self.name.setPlaceholderText("name of the set")
-        self.name.setToolTip("What the score is called")
-        self.text = QTextEdit()
-        self.text.setAcceptRichText(False)
-        self.text.setPlaceholderText("Sox2, Gad1, Slc17a6 …")
-        self.text.setToolTip("Genes of the set, separated by spaces, commas or lines; case is not regarded where it is unique")
-        self.paint = button(
-            "Paint score", "Mean z-score over the genes: measured values where the section has them, else imputed ones (then the score is marked as imputed)"
+        self._session, self._scene = context.session, context.canvas_controller
+        self.gene_set_choice = create_combo_box("Gene sets of this session", [("pasted list", None)])
+        self.open_gmt = create_button(
+            "GMT…", "Read gene sets from a GMT file: a set a line, with name, description and genes separated by tabs"
         )
-        self.message = Message()
+        self.score_name = QLineEdit()
+        self.score_name.setPlaceholderText("name of the set")
+        self.score_name.setToolTip("What the score is called")
+        self.gene_text = QTextEdit()
+        self.gene_text.setAcceptRichText(False)
+        self.gene_text.setPlaceholderText("Sox2, Gad1, Slc17a6 …")
+        self.gene_text.setToolTip(
+            "Genes of the set, separated by spaces, commas or lines; case is not regarded where it is unique"
+        )
+        self.paint_score = create_button(
+            "Paint score",
+            "Mean z-score over the genes: measured values where the section has them, else imputed ones (then the score is marked as imputed)",
+        )
+        self.message = MessageLabel()
         inner = QWidget()
         box = QVBoxLayout(inner)
         box.setContentsMargins(0, 0, 0, 0)
-        box.addLayout(Flow(self.sets, self.file))
-        box.addWidget(self.text)
-        box.addLayout(Flow(self.name, self.paint))
+        box.addLayout(FlowLayout(self.gene_set_choice, self.open_gmt))
+        box.addWidget(self.gene_text)
+        box.addLayout(FlowLayout(self.score_name, self.paint_score))
         box.addWidget(self.message)
         self.addWidget(inner)
-        self.text.setMaximumHeight(4 * self.fontMetrics().height() + 12)
+        self.gene_text.setMaximumHeight(4 * self.fontMetrics().height() + 12)
 
         me = weakref.ref(self)
-        self._later = later = Later(lambda error: me() is not None and me()._failed(error))  # type: ignore[func-returns-value, union-attr]
+        self._latest_only = later = LatestOnly(lambda error: me() is not None and me()._show_error(error))  # type: ignore[func-returns-value, union-attr]
         self.destroyed.connect(lambda: later.close())
-        links = Links(self)
-        links.to(bench.session.sets_changed, self._fill)
-        links.to(bench.session.data_changed, self._later.forget)
-        self.sets.activated.connect(self._chosen)
-        self.file.clicked.connect(self._open)
-        self.paint.clicked.connect(self._paint)
-        self._fill()
+        links = SignalConnections(self)
+        links.connect(context.session.gene_sets_changed, self._refresh_sets)
+        links.connect(context.session.data_changed, self._latest_only.discard)
+        self.gene_set_choice.activated.connect(self._show_chosen_set)
+        self.open_gmt.clicked.connect(self._open_gmt)
+        self.paint_score.clicked.connect(self._compute_score)
+        self._refresh_sets()
 
-    def _fill(self) -> None:
-        now = self.sets.currentData()
-        fill(self.sets, [("pasted list", None), *((f"{n} ({len(g)} genes)", n) for n, g in self._session.gene_sets.items())], now)
+    def _refresh_sets(self) -> None:
+        now = self.gene_set_choice.currentData()
+        set_items(
+            self.gene_set_choice,
+            [("pasted list", None), *((f"{n} ({len(g)} genes)", n) for n, g in self._session.gene_sets.items())],
+            now,
+        )
 
-    def _chosen(self, *_: Any) -> None:
-        name = self.sets.currentData()
+    def _show_chosen_set(self, *_: Any) -> None:
+        name = self.gene_set_choice.currentData()
         if name is not None:
-            self.name.setText(name)
-            self.text.setPlainText(", ".join(self._session.gene_sets[name]))
+            self.score_name.setText(name)
+            self.gene_text.setPlainText(", ".join(self._session.gene_sets[name]))
 
-    def _open(self) -> None:
+    def _open_gmt(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open gene sets", "", "Gene sets (*.gmt *.txt);;All files (*)")
         if path:
-            self.read(path)
+            self.load_gmt(path)
 
-    def read(self, path: str) -> None:
+    def load_gmt(self, path: str) -> None:
         """Take the sets of a GMT file, and choose its first."""
         try:
             sets = read_gmt(path)
         except InclustError as error:
-            self._say(str(error), wrong=True)
+            self._show_message(str(error), is_error=True)
             return
-        self._session.add_sets(sets)
-        self.sets.setCurrentIndex(self.sets.findData(next(iter(sets))))
-        self._chosen()
-        self._say(f"{len(sets):,} gene sets read.")
+        self._session.add_gene_sets(sets)
+        self.gene_set_choice.setCurrentIndex(self.gene_set_choice.findData(next(iter(sets))))
+        self._show_chosen_set()
+        self._show_message(f"{len(sets):,} gene sets read.")
 
-    def _paint(self) -> None:
-        s, genes = self._session, parse_genes(self.text.toPlainText())
+    def _compute_score(self) -> None:
+        s, genes = self._session, parse_genes(self.gene_text.toPlainText())
         if s.section is None:
-            self._say("Open a section first (Data).", wrong=True)
+            self._show_message("Open a section first (Data).", is_error=True)
             return
         if not genes:
-            self._say("The set is empty: paste some genes, or read a GMT file.", wrong=True)
+            self._show_message("The set is empty: paste some genes, or read a GMT file.", is_error=True)
             return
-        known = match(genes, s.genes().names.tolist())
-        if not known.found:
-            self._say(f"None of the {len(genes)} genes is measured or can be imputed. Check the names: this section has e.g. {s.genes().names[0]}.", wrong=True)
+        known = match_genes(genes, s.gene_table().names.tolist())
+        if not known.matched:
+            self._show_message(
+                f"None of the {len(genes)} genes is measured or can be imputed. Check the names: this section has e.g. {s.gene_table().names[0]}.",
+                is_error=True,
+            )
             return
-        name = self.name.text().strip() or "gene set"
-        s.add_sets({name: genes})
-        self.sets.setCurrentIndex(self.sets.findData(name))
-        self._say(f"Scoring {len(known.found)} genes …")
+        name = self.score_name.text().strip() or "gene set"
+        s.add_gene_sets({name: genes})
+        self.gene_set_choice.setCurrentIndex(self.gene_set_choice.findData(name))
+        self._show_message(f"Scoring {len(known.matched)} genes …")
         me, session = weakref.ref(self), s
-        self._later.ask(lambda: score_of(session, name, known), lambda score: me() is not None and me()._scored(score, known))  # type: ignore[func-returns-value, union-attr]
+        self._latest_only.submit(
+            lambda: gene_set_score(session, name, known),
+            lambda score: me() is not None and me()._show_score(score, known),
+        )  # type: ignore[func-returns-value, union-attr]
 
-    def _scored(self, score: CellValues, known: Matched) -> None:
-        missing = f" Not found: {', '.join(known.missing[:_NAMED])}{' …' if len(known.missing) > _NAMED else ''}." if known.missing else ""
-        self._say(f"{score.title}.{missing}")
-        self._session.show_score(score)
-        self._scene.bring("genes")
+    def _show_score(self, score: CellValues, matched: GeneSetMatch) -> None:
+        missing = (
+            f" Not found: {', '.join(matched.missing[:_MAX_MISSING_NAMED])}{' …' if len(matched.missing) > _MAX_MISSING_NAMED else ''}."
+            if matched.missing
+            else ""
+        )
+        self._show_message(f"{score.title}.{missing}")
+        self._session.show_gene_set_score(score)
+        self._scene.bring_to_front("genes")
 
-    def _say(self, text: str, *, wrong: bool = False) -> None:
-        self.message.say(text, wrong=wrong)
+    def _show_message(self, text: str, *, is_error: bool = False) -> None:
+        self.message.show_message(text, is_error=is_error)
 
-    def _failed(self, error: Exception) -> None:
-        self._say(told(error, "The set could not be scored"), wrong=True)
+    def _show_error(self, error: Exception) -> None:
+        self._show_message(error_message(error, "The set could not be scored"), is_error=True)
 
 
-def score_of(session: Session, name: str, known: Matched) -> CellValues:
+def gene_set_score(session: Session, name: str, matched: GeneSetMatch) -> CellValues:
     """Score of a gene set over the cells, marked as imputed when any of its genes is."""
     assert session.section is not None
     measured = set(session.section.genes)
-    imputed = [g for g in known.found if g not in measured]
+    imputed = [g for g in matched.matched if g not in measured]
 
     def columns() -> Iterator[NDArray[np.float32]]:
-        for gene in known.found:
+        for gene in matched.matched:
             yield session.values_of(gene, imputed=gene not in measured).values
 
-    many = f"{len(known.found)} genes"
+    many = f"{len(matched.matched)} genes"
     kind = f"score of {many}, imputed ({len(imputed)} of them)" if imputed else f"score of {many}, measured"
-    return CellValues(f"{name} (set)", mean_z(columns()), kind, unit="mean z", centred=True)
+    return CellValues(f"{name} (set)", mean_z_score(columns()), kind, unit="mean z", centred=True)

@@ -7,11 +7,11 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QListWidgetItem
 
-from ...paint.values import CellTypes
+from ...paint.values import CellCategories
 from ..widgets.tick_list import TickList
 
 
-class Legend(TickList):
+class CategoryLegend(TickList):
     """One line a category.
 
     Signals
@@ -22,7 +22,7 @@ class Legend(TickList):
         Codes of the categories whose names were clicked; several with Ctrl or Shift.
     """
 
-    hidden = Signal(object)
+    hidden_changed = Signal(object)
     picked = Signal(object)
 
     def __init__(self) -> None:
@@ -31,13 +31,13 @@ class Legend(TickList):
             "Categories of the cells. Click a name to select its cells (several with Ctrl); untick to hide, double-click to see alone, again to see all"
         )
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self._types: CellTypes | None = None
+        self._types: CellCategories | None = None
         self.hide()
-        self.itemChanged.connect(self._changed)
-        self.itemDoubleClicked.connect(self._alone)
-        self.itemSelectionChanged.connect(self._picked)
+        self.itemChanged.connect(self._emit_hidden)
+        self.itemDoubleClicked.connect(self._toggle_show_only)
+        self.itemSelectionChanged.connect(self._emit_picked)
 
-    def show_types(self, types: CellTypes | None) -> None:
+    def show_types(self, types: CellCategories | None) -> None:
         """Other categories."""
         if types is self._types:
             return
@@ -58,27 +58,27 @@ class Legend(TickList):
         self.blockSignals(False)
         self.setVisible(self.count() > 0)
 
-    def _ticked(self) -> set[int]:
+    def _ticked_codes(self) -> set[int]:
         return {i for i in range(self.count()) if self.item(i).checkState() == Qt.CheckState.Checked}
 
-    def _changed(self, *_: object) -> None:
-        self.hidden.emit(set(range(self.count())) - self._ticked())
+    def _emit_hidden(self, *_: object) -> None:
+        self.hidden_changed.emit(set(range(self.count())) - self._ticked_codes())
 
-    def _picked(self) -> None:
+    def _emit_picked(self) -> None:
         self.picked.emit(frozenset(self.row(item) for item in self.selectedItems()))
 
-    def unpick(self) -> None:
+    def clear_picked(self) -> None:
         """No name is clicked any more; nothing is told."""
         self.blockSignals(True)
         self.clearSelection()
         self.blockSignals(False)
 
-    def _alone(self, item: QListWidgetItem) -> None:
+    def _toggle_show_only(self, item: QListWidgetItem) -> None:
         only = {self.row(item)}
         every = set(range(self.count()))
-        ticked = every if self._ticked() == only else only
+        ticked = every if self._ticked_codes() == only else only
         self.blockSignals(True)
         for i in every:
             self.item(i).setCheckState(Qt.CheckState.Checked if i in ticked else Qt.CheckState.Unchecked)
         self.blockSignals(False)
-        self._changed()
+        self._emit_hidden()

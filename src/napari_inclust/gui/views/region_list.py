@@ -7,10 +7,10 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem
 
-from ..controllers.regions import Regions
+from ..controllers.regions import RegionController
 
 NAME, CELLS, AREA, DENSITY = range(4)
-_FEWEST, _MOST = 3, 8  # lines that are seen at once
+_MIN_VISIBLE_ROWS, _MAX_VISIBLE_ROWS = 3, 8  # lines that are seen at once
 
 
 class RegionList(QTreeWidget):
@@ -34,18 +34,22 @@ class RegionList(QTreeWidget):
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         self._names: list[str] = []
-        self.itemChanged.connect(self._changed)
+        self.itemChanged.connect(self._on_item_changed)
 
-    def show_regions(self, regions: Regions) -> None:
+    def show_regions(self, regions: RegionController) -> None:
         """Other regions, or what was counted of them; numbers that are not known yet are dots."""
-        row, facts = self.row(), regions.facts
-        known = {} if facts is None else {r: facts.counts.iloc[i] for i, r in enumerate(facts.regions)}
-        self._names = [r.name for r in regions.items]
+        row, facts = self.current_row(), regions.statistics
+        known = {} if facts is None else {r: facts.sizes.iloc[i] for i, r in enumerate(facts.regions)}
+        self._names = [r.name for r in regions.regions]
         self.blockSignals(True)
         self.clear()
-        for region in regions.items:
+        for region in regions.regions:
             line = known.get(region)
-            numbers = ["…"] * 3 if line is None else [f"{line['cells']:,.0f}", f"{line['area_um2'] / 1e6:,.3g}", f"{line['cells_per_mm2']:,.0f}"]
+            numbers = (
+                ["…"] * 3
+                if line is None
+                else [f"{line['cells']:,.0f}", f"{line['area_um2'] / 1e6:,.3g}", f"{line['cells_per_mm2']:,.0f}"]
+            )
             item = QTreeWidgetItem([region.name, *numbers])
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
             for column in (CELLS, AREA, DENSITY):
@@ -54,14 +58,16 @@ class RegionList(QTreeWidget):
         if self.topLevelItemCount():
             self.setCurrentItem(self.topLevelItem(min(max(row, 0), self.topLevelItemCount() - 1)))
         self.blockSignals(False)
-        rows = min(max(len(regions.items), _FEWEST), _MOST)
-        self.setFixedHeight(self.header().sizeHint().height() + int(1.4 * rows * self.fontMetrics().height()) + 2 * self.frameWidth())
+        rows = min(max(len(regions.regions), _MIN_VISIBLE_ROWS), _MAX_VISIBLE_ROWS)
+        self.setFixedHeight(
+            self.header().sizeHint().height() + int(1.4 * rows * self.fontMetrics().height()) + 2 * self.frameWidth()
+        )
 
-    def row(self) -> int:
+    def current_row(self) -> int:
         """The line that is chosen, -1 without any."""
         return self.indexOfTopLevelItem(self.currentItem()) if self.currentItem() is not None else -1
 
-    def _changed(self, item: Any, column: int) -> None:
+    def _on_item_changed(self, item: Any, column: int) -> None:
         at = self.indexOfTopLevelItem(item)
         if column == NAME and item.text(NAME) != self._names[at]:
             self.renamed.emit(at, item.text(NAME))

@@ -8,11 +8,11 @@ from typing import Any
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..controllers.loading import SECTION
-from ..viewer_context import Workbench
-from ..widgets.common import Links, Message, choice, fill, form
+from ..viewer_context import ViewerContext
+from ..widgets.common import MessageLabel, SignalConnections, create_combo_box, create_form, set_items
 
 
-class BesideNote(QWidget):
+class SideBySideNote(QWidget):
     """Says which section is worked on while others lie beside it, and opens another one of them; hidden else.
 
     Parameters
@@ -21,32 +21,42 @@ class BesideNote(QWidget):
         The workbench of the viewer.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__()
-        self._session, self._beside, self._loading = bench.session, bench.beside, bench.loading
-        self.section = choice("The section that is worked on; another one is opened in its place, and it lies beside that one", [])
-        self.message = Message()
-        rows = form()
+        self._session, self._side_by_side, self._loading = (
+            context.session,
+            context.side_by_side,
+            context.loading_controller,
+        )
+        self.section = create_combo_box(
+            "The section that is worked on; another one is opened in its place, and it lies beside that one", []
+        )
+        self.message = MessageLabel()
+        rows = create_form()
         rows.addRow("Section", self.section)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addLayout(rows)
         box.addWidget(self.message)
-        links = Links(self)
-        for signal in (bench.beside.changed, bench.session.data_changed, bench.loading.changed):
-            links.to(signal, self._show)
-        self.section.activated.connect(self._open)
-        self._show()
+        links = SignalConnections(self)
+        for signal in (context.side_by_side.changed, context.session.data_changed, context.loading_controller.changed):
+            links.connect(signal, self._refresh)
+        self.section.activated.connect(self._open_section)
+        self._refresh()
 
-    def _open(self, *_: Any) -> None:
+    def _open_section(self, *_: Any) -> None:
         path = self.section.currentData()
-        if path != self._loading.path.get(SECTION):
-            self._loading.section(path, **self._loading.sections[path])
+        if path != self._loading.paths.get(SECTION):
+            self._loading.load_section(path, **self._loading.opened_sections[path])
 
-    def _show(self, *_: Any) -> None:
-        section, path, beside = self._session.section, self._loading.path.get(SECTION, ""), self._beside.shown
+    def _refresh(self, *_: Any) -> None:
+        section, path, beside = (
+            self._session.section,
+            self._loading.paths.get(SECTION, ""),
+            self._side_by_side.shown_paths,
+        )
         several = section is not None and bool(beside)
         self.setVisible(several)
         if several and section is not None:
-            fill(self.section, [(Path(p).name, p) for p in (path, *beside)], path)
-            self.message.say(f"All here is about {section.name}. The sections beside it show the gene only.")
+            set_items(self.section, [(Path(p).name, p) for p in (path, *beside)], path)
+            self.message.show_message(f"All here is about {section.name}. The sections beside it show the gene only.")

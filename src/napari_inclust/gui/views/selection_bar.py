@@ -6,11 +6,18 @@ from typing import Any
 
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from ..controllers.lasso import TOOLS
-from ..state.selection import HOW
-from ..viewer_context import Workbench
-from ..widgets.common import Links, Message, Wrapped, allow, button, choice
-from ..widgets.flow import Flow
+from ..controllers.lasso import DRAWING_MODES
+from ..state.selection import MODE_LABELS
+from ..viewer_context import ViewerContext
+from ..widgets.common import (
+    MessageLabel,
+    SignalConnections,
+    WrappedLabel,
+    create_button,
+    create_combo_box,
+    enable_unless,
+)
+from ..widgets.flow import FlowLayout
 
 _TIPS = {
     "lasso": "Draw freely around cells on the tissue with the left button held",
@@ -28,56 +35,77 @@ class SelectionBar(QWidget):
         The workbench of the viewer.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__()
-        self._bench = bench
-        self.tools = {tool: button(tool.capitalize(), _TIPS[tool]) for tool in TOOLS}
-        self.domains = button("Domains", "Select the cells of the domains that are highlighted (Domains)")
-        self.how = choice("What the next selection does with the present one", [(text, how) for how, text in HOW.items()])
-        self.invert = button("Invert", "All other cells")
-        self.clear = button("Clear", "Select nothing")
-        self.undo, self.redo = button("Undo", "The selection before (Alt+Z)"), button("Redo", "Forward again")
-        self.text, self.message = Wrapped(), Message()
-        self.text.setToolTip("How many cells are selected, and where they come from")
+        self._context = context
+        self.tool_buttons = {tool: create_button(tool.capitalize(), _TIPS[tool]) for tool in DRAWING_MODES}
+        self.select_domains = create_button("Domains", "Select the cells of the domains that are highlighted (Domains)")
+        self.combine_mode = create_combo_box(
+            "What the next selection does with the present one", [(text, how) for how, text in MODE_LABELS.items()]
+        )
+        self.invert = create_button("Invert", "All other cells")
+        self.clear = create_button("Clear", "Select nothing")
+        self.undo, self.redo = (
+            create_button("Undo", "The selection before (Alt+Z)"),
+            create_button("Redo", "Forward again"),
+        )
+        self.summary, self.message = WrappedLabel(), MessageLabel()
+        self.summary.setToolTip("How many cells are selected, and where they come from")
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        box.addLayout(Flow(*self.tools.values(), self.domains))
-        box.addLayout(Flow(QLabel("A new one shall"), self.how))
-        box.addLayout(Flow(self.invert, self.clear, self.undo, self.redo))
-        box.addWidget(self.text)
+        box.addLayout(FlowLayout(*self.tool_buttons.values(), self.select_domains))
+        box.addLayout(FlowLayout(QLabel("A new one shall"), self.combine_mode))
+        box.addLayout(FlowLayout(self.invert, self.clear, self.undo, self.redo))
+        box.addWidget(self.summary)
         box.addWidget(self.message)
 
-        links, s = Links(self), bench.selection
-        for signal in (s.changed, bench.session.data_changed, bench.marking.changed, bench.finding.changed, bench.finding.look_changed):
-            links.to(signal, self._show)
-        for tool, b in self.tools.items():
+        links, s = SignalConnections(self), context.selected_cells
+        for signal in (
+            s.changed,
+            context.session.data_changed,
+            context.cell_selection.changed,
+            context.domain_controller.changed,
+            context.domain_controller.look_changed,
+        ):
+            links.connect(signal, self._refresh)
+        for tool, b in self.tool_buttons.items():
             b.setCheckable(True)
-            b.clicked.connect(lambda on, t=tool: bench.marking.draw(t if on else ""))
-        self.domains.clicked.connect(bench.marking.select_domains)
-        self.how.activated.connect(self._how)
+            b.clicked.connect(lambda on, t=tool: context.cell_selection.start_drawing(t if on else ""))
+        self.select_domains.clicked.connect(context.cell_selection.select_domains)
+        self.combine_mode.activated.connect(self._set_combine_mode)
         self.invert.clicked.connect(s.invert)
         self.clear.clicked.connect(s.clear)
         self.undo.clicked.connect(s.undo)
         self.redo.clicked.connect(s.redo)
-        self._show()
+        self._refresh()
 
-    def _how(self, *_: Any) -> None:
-        self._bench.selection.how = self.how.currentData()
+    def _set_combine_mode(self, *_: Any) -> None:
+        self._context.selected_cells.mode = self.combine_mode.currentData()
 
-    def _show(self, *_: Any) -> None:
-        bench, now = self._bench, self._bench.selection.now
+    def _refresh(self, *_: Any) -> None:
+        bench, now = self._context, self._context.selected_cells.current
         section = bench.session.section
         nothing = "" if section is not None else "Open a section first (Data)."
-        for tool, b in self.tools.items():
-            allow(b, nothing)
-            b.setChecked(bench.marking.lasso.tool == tool)
-        allow(self.domains, nothing or ("" if bench.finding.selected else "Highlight domains first: click them in the list of Domains."))
+        for tool, b in self.tool_buttons.items():
+            enable_unless(b, nothing)
+            b.setChecked(bench.cell_selection.lasso.tool == tool)
+        enable_unless(
+            self.select_domains,
+            nothing
+            or (
+                ""
+                if bench.domain_controller.highlighted
+                else "Highlight domains first: click them in the list of Domains."
+            ),
+        )
         for b in (self.invert, self.clear):
-            allow(b, "" if now is not None else "No cell is selected.")
-        allow(self.undo, "" if bench.selection.can_undo else "There is no selection before this one.")
-        allow(self.redo, "" if bench.selection.can_redo else "Nothing was taken back.")
-        self.message.say(bench.marking.problem, wrong=True)
+            enable_unless(b, "" if now is not None else "No cell is selected.")
+        enable_unless(self.undo, "" if bench.selected_cells.can_undo else "There is no selection before this one.")
+        enable_unless(self.redo, "" if bench.selected_cells.can_redo else "Nothing was taken back.")
+        self.message.show_message(bench.cell_selection.error_message, is_error=True)
         if now is None or section is None:
-            self.text.setText("No cell is selected.")
+            self.summary.setText("No cell is selected.")
         else:
-            self.text.setText(f"{now.n:,} of {section.n_cells:,} cells ({100 * now.n / section.n_cells:.1f} %): {now.name}")
+            self.summary.setText(
+                f"{now.n_cells:,} of {section.n_cells:,} cells ({100 * now.n_cells / section.n_cells:.1f} %): {now.name}"
+            )

@@ -9,15 +9,15 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDoubleSpinBox, QGroupBox, QListWidgetItem, QVBoxLayout
 
 from ...paint.layers.side_by_side import Placement
-from ..viewer_context import Workbench
-from ..widgets.common import Links, Message, allow
-from ..widgets.flow import Flow
+from ..viewer_context import ViewerContext
+from ..widgets.common import MessageLabel, SignalConnections, enable_unless
+from ..widgets.flow import FlowLayout
 from ..widgets.tick_list import TickList
 
-_ROWS = 5
+_VISIBLE_ROWS = 5
 
 
-class BesideList(QGroupBox):
+class SideBySideList(QGroupBox):
     """Ticks, and the place of the section that is highlighted; hidden while there is one section only.
 
     Parameters
@@ -26,39 +26,44 @@ class BesideList(QGroupBox):
         The workbench of the viewer.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__("Sections side by side")
-        self._beside = bench.beside
+        self._side_by_side = context.side_by_side
         self.sections = TickList()
-        self.sections.setToolTip("Ticked sections lie beside the open one; the chosen gene is painted in all of them, in equal colours")
+        self.sections.setToolTip(
+            "Ticked sections lie beside the open one; the chosen gene is painted in all of them, in equal colours"
+        )
         self.sections.setAccessibleName("Sections side by side")
-        self.right = _spin("Moved to the right, in micrometres", " µm right", 1e7)
-        self.down = _spin("Moved down, in micrometres", " µm down", 1e7)
-        self.turn = _spin("Turned clockwise about its centre, in degrees", "°", 360)
-        self.message = Message()
+        self.shift_right = _placement_spin_box("Moved to the right, in micrometres", " µm right", 1e7)
+        self.shift_down = _placement_spin_box("Moved down, in micrometres", " µm down", 1e7)
+        self.rotation = _placement_spin_box("Turned clockwise about its centre, in degrees", "°", 360)
+        self.message = MessageLabel()
         box = QVBoxLayout(self)
         box.addWidget(self.sections)
-        box.addLayout(Flow(self.right, self.down, self.turn))
+        box.addLayout(FlowLayout(self.shift_right, self.shift_down, self.rotation))
         box.addWidget(self.message)
-        links = Links(self)
-        links.to(bench.beside.changed, self._show)
-        links.to(bench.loading.changed, self._show)
-        self.sections.itemChanged.connect(self._tick)
-        self.sections.currentItemChanged.connect(self._place)
-        for part in (self.right, self.down, self.turn):
-            part.valueChanged.connect(self._move)
-        self._show()
+        links = SignalConnections(self)
+        links.connect(context.side_by_side.changed, self._refresh)
+        links.connect(context.loading_controller.changed, self._refresh)
+        self.sections.itemChanged.connect(self._on_section_ticked)
+        self.sections.currentItemChanged.connect(self._show_placement)
+        for part in (self.shift_right, self.shift_down, self.rotation):
+            part.valueChanged.connect(self._apply_placement)
+        self._refresh()
 
-    def _tick(self, item: QListWidgetItem) -> None:
-        self._beside.show(item.data(Qt.ItemDataRole.UserRole), on=item.checkState() == Qt.CheckState.Checked)
+    def _on_section_ticked(self, item: QListWidgetItem) -> None:
+        self._side_by_side.set_shown(item.data(Qt.ItemDataRole.UserRole), on=item.checkState() == Qt.CheckState.Checked)
 
-    def _move(self, *_: Any) -> None:
+    def _apply_placement(self, *_: Any) -> None:
         item = self.sections.currentItem()
         if item is not None:
-            self._beside.place(item.data(Qt.ItemDataRole.UserRole), Placement(self.right.value(), self.down.value(), self.turn.value()))
+            self._side_by_side.move_section(
+                item.data(Qt.ItemDataRole.UserRole),
+                Placement(self.shift_right.value(), self.shift_down.value(), self.rotation.value()),
+            )
 
-    def _show(self, *_: Any) -> None:
-        b, others = self._beside, self._beside.others
+    def _refresh(self, *_: Any) -> None:
+        b, others = self._side_by_side, self._side_by_side.available_paths
         self.sections.blockSignals(True)
         if others != [self.sections.item(i).data(Qt.ItemDataRole.UserRole) for i in range(self.sections.count())]:
             self.sections.clear()
@@ -69,32 +74,43 @@ class BesideList(QGroupBox):
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
                 self.sections.addItem(item)
         for i, path in enumerate(others):
-            self.sections.item(i).setCheckState(Qt.CheckState.Checked if path in b.shown else Qt.CheckState.Unchecked)
+            self.sections.item(i).setCheckState(
+                Qt.CheckState.Checked if path in b.shown_paths else Qt.CheckState.Unchecked
+            )
         self.sections.blockSignals(False)
         height = self.sections.sizeHintForRow(0) if others else 0
-        self.sections.setFixedHeight(height * min(_ROWS, len(others)) + 2 * self.sections.frameWidth() + 2)
-        self.message.say(b.problem or b.busy, wrong=bool(b.problem))
+        self.sections.setFixedHeight(height * min(_VISIBLE_ROWS, len(others)) + 2 * self.sections.frameWidth() + 2)
+        self.message.show_message(b.error_message or b.busy, is_error=bool(b.error_message))
         self.setVisible(bool(others))
-        self._place()
+        self._show_placement()
 
-    def _place(self, *_: Any) -> None:
+    def _show_placement(self, *_: Any) -> None:
         """The place of the highlighted section."""
         item = self.sections.currentItem()
         path = None if item is None else item.data(Qt.ItemDataRole.UserRole)
-        place = self._beside.gallery.places.get(path, Placement()) if path is not None else Placement()
-        for part, value in ((self.right, place.right), (self.down, place.down), (self.turn, place.turn)):
+        place = self._side_by_side.section_layers.placements.get(path, Placement()) if path is not None else Placement()
+        for part, value in (
+            (self.shift_right, place.right),
+            (self.shift_down, place.down),
+            (self.rotation, place.rotation),
+        ):
             part.blockSignals(True)
             part.setValue(value)
             part.blockSignals(False)
-            allow(part, "" if path in self._beside.gallery.guests else "Tick a section and click its name first.")
+            enable_unless(
+                part,
+                ""
+                if path in self._side_by_side.section_layers.additional_sections
+                else "Tick a section and click its name first.",
+            )
 
 
-def _spin(tip: str, unit: str, most: float) -> QDoubleSpinBox:
+def _placement_spin_box(tip: str, unit: str, maximum: float) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
-    box.setRange(-most, most)
+    box.setRange(-maximum, maximum)
     box.setDecimals(0)
     box.setSuffix(unit)
-    box.setSingleStep(10 if most > 1000 else 5)
+    box.setSingleStep(10 if maximum > 1000 else 5)
     box.setKeyboardTracking(False)
     box.setToolTip(tip)
     return box

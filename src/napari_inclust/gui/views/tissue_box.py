@@ -7,16 +7,24 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QGroupBox, QListWidgetItem, QVBoxLayout
 
-from ..controllers.tissue import Tissue
-from ..widgets.common import Links, Message, allow, button, choice, fill, form
-from ..widgets.flow import Flow
+from ..controllers.tissue import ImageController
+from ..widgets.common import (
+    MessageLabel,
+    SignalConnections,
+    create_button,
+    create_combo_box,
+    create_form,
+    enable_unless,
+    set_items,
+)
+from ..widgets.flow import FlowLayout
 from ..widgets.tick_list import TickList
 
-_FILES = "Images (*.tif *.tiff *.btf *.qptiff *.png *.jpg *.jpeg);;All files (*)"
-_ROWS = 5  # of the list
+_IMAGE_FILTER = "Images (*.tif *.tiff *.btf *.qptiff *.png *.jpg *.jpeg);;All files (*)"
+_VISIBLE_ROWS = 5  # of the list
 
 
-class TissueBox(QGroupBox):
+class TissueImageBox(QGroupBox):
     """A list of channels with ticks, the plane, a picture of one's own, and molecules.
 
     Parameters
@@ -25,87 +33,101 @@ class TissueBox(QGroupBox):
         What is there, and shows it.
     """
 
-    def __init__(self, tissue: Tissue) -> None:
+    def __init__(self, tissue: ImageController) -> None:
         super().__init__("Tissue images")
         self._tissue = tissue
-        self._known: list[Any] = []
+        self._listed_images: list[Any] = []
         self.channels = TickList()
-        self.channels.setToolTip("Ticked channels are drawn under the cells and added up. Select the gene's layer and lower its opacity to see them through it")
+        self.channels.setToolTip(
+            "Ticked channels are drawn under the cells and added up. Select the gene's layer and lower its opacity to see them through it"
+        )
         self.channels.setAccessibleName("Channels")
-        self.plane = choice("Plane of the images, counted from the glass", [("0", 0)])
-        self.pixel = QDoubleSpinBox()
-        self.pixel.setRange(0, 1000)
-        self.pixel.setDecimals(4)
-        self.pixel.setSuffix(" µm per pixel")
-        self.pixel.setSpecialValueText("as in the file")
-        self.pixel.setToolTip("Micrometres per pixel of a picture that is added; 0: as its file says")
-        self.add = button("Add image…", "A picture of the same tissue (TIFF, OME-TIFF, PNG, JPEG) whose first pixel is at the origin")
-        self.folder = button("Add zarr…", "The same from a zarr or OME-zarr folder")
+        self.plane = create_combo_box("Plane of the images, counted from the glass", [("0", 0)])
+        self.pixel_size = QDoubleSpinBox()
+        self.pixel_size.setRange(0, 1000)
+        self.pixel_size.setDecimals(4)
+        self.pixel_size.setSuffix(" µm per pixel")
+        self.pixel_size.setSpecialValueText("as in the file")
+        self.pixel_size.setToolTip("Micrometres per pixel of a picture that is added; 0: as its file says")
+        self.add_image = create_button(
+            "Add image…", "A picture of the same tissue (TIFF, OME-TIFF, PNG, JPEG) whose first pixel is at the origin"
+        )
+        self.add_zarr = create_button("Add zarr…", "The same from a zarr or OME-zarr folder")
         self.molecules = QCheckBox("Molecules of the gene")
-        self.molecules.setToolTip("Each transcript of the painted gene as a point; at most 20,000 at once, more of them the closer you look")
-        self.message = Message()
-        rows = self._form = form()
+        self.molecules.setToolTip(
+            "Each transcript of the painted gene as a point; at most 20,000 at once, more of them the closer you look"
+        )
+        self.message = MessageLabel()
+        rows = self._form = create_form()
         QVBoxLayout(self).addLayout(rows)
         rows.addRow(self.channels)
         rows.addRow("Plane (z)", self.plane)
-        rows.addRow(Flow(self.add, self.folder))
-        rows.addRow("Pixel size", self.pixel)
+        rows.addRow(FlowLayout(self.add_image, self.add_zarr))
+        rows.addRow("Pixel size", self.pixel_size)
         rows.addRow(self.molecules)
         rows.addRow(self.message)
-        Links(self).to(tissue.changed, self._show)
-        self.channels.itemChanged.connect(self._choose)
-        self.plane.activated.connect(self._choose)
-        self.add.clicked.connect(self._add_file)
-        self.folder.clicked.connect(self._add_folder)
+        SignalConnections(self).connect(tissue.changed, self._refresh)
+        self.channels.itemChanged.connect(self._show_ticked)
+        self.plane.activated.connect(self._show_ticked)
+        self.add_image.clicked.connect(self._add_file)
+        self.add_zarr.clicked.connect(self._add_folder)
         self.molecules.toggled.connect(tissue.show_molecules)
-        self._show()
+        self._refresh()
 
-    def ticked(self) -> tuple[str, ...]:
+    def ticked_channels(self) -> tuple[str, ...]:
         """Names of the channels that are ticked."""
         items = (self.channels.item(i) for i in range(self.channels.count()))
         return tuple(item.text() for item in items if item.checkState() == Qt.CheckState.Checked)
 
-    def _choose(self, *_: Any) -> None:
-        self._tissue.show(self.ticked(), self.plane.currentData())
+    def _show_ticked(self, *_: Any) -> None:
+        self._tissue.show_channels(self.ticked_channels(), self.plane.currentData())
 
     def _add_file(self) -> None:
-        self._take(QFileDialog.getOpenFileName(self, "Add an image", "", _FILES)[0])
+        self._add_image(QFileDialog.getOpenFileName(self, "Add an image", "", _IMAGE_FILTER)[0])
 
     def _add_folder(self) -> None:
-        self._take(QFileDialog.getExistingDirectory(self, "Add a zarr image"))
+        self._add_image(QFileDialog.getExistingDirectory(self, "Add a zarr image"))
 
-    def _take(self, path: str) -> None:
+    def _add_image(self, path: str) -> None:
         if path:
-            self._tissue.add(path, self.pixel.value() or None)
+            self._tissue.add_image(path, self.pixel_size.value() or None)
 
-    def _show(self) -> None:
+    def _refresh(self) -> None:
         t = self._tissue
-        if t.images is not self._known:
-            self._known = t.images
-            self._list()
-            fill(self.plane, [(str(z), z) for z in t.planes] or [("0", None)], t.z if t.z in t.planes else self.plane.currentData())
+        if t.images is not self._listed_images:
+            self._listed_images = t.images
+            self._fill_channels()
+            set_items(
+                self.plane,
+                [(str(z), z) for z in t.planes] or [("0", None)],
+                t.plane if t.plane in t.planes else self.plane.currentData(),
+            )
         self._form.setRowVisible(self.plane, len(t.planes) > 1)
         self.channels.setVisible(bool(t.images))
-        opened = "" if t.opened else "Open a section first."
-        for control in (self.add, self.folder):
-            allow(control, opened)
-        allow(self.molecules, "" if t.has_molecules else "No table of transcripts lies with this section.")
+        opened = "" if t.has_section else "Open a section first."
+        for control in (self.add_image, self.add_zarr):
+            enable_unless(control, opened)
+        enable_unless(self.molecules, "" if t.has_molecules else "No table of transcripts lies with this section.")
         self.molecules.blockSignals(True)
-        self.molecules.setChecked(t.molecules_on)
+        self.molecules.setChecked(t.molecules_shown)
         self.molecules.blockSignals(False)
-        nothing = "" if t.images or not t.opened else "No images lie with this section."
-        self.message.say(t.problem or t.busy or nothing, wrong=bool(t.problem))
+        nothing = "" if t.images or not t.has_section else "No images lie with this section."
+        self.message.show_message(t.error_message or t.busy or nothing, is_error=bool(t.error_message))
 
-    def _list(self) -> None:
+    def _fill_channels(self) -> None:
         self.channels.blockSignals(True)
         self.channels.clear()
-        for name in self._tissue.names:
+        for name in self._tissue.channels:
             item = QListWidgetItem(name)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(Qt.CheckState.Checked if name in self._tissue.shown else Qt.CheckState.Unchecked)
+            item.setCheckState(
+                Qt.CheckState.Checked if name in self._tissue.shown_channels else Qt.CheckState.Unchecked
+            )
             first = next(image for image in self._tissue.images if image.name == name)
             item.setToolTip(f"{first.shape[0]:,} x {first.shape[1]:,} pixels of {first.pixel:.4g} µm")
             self.channels.addItem(item)
         height = self.channels.sizeHintForRow(0) if self.channels.count() else 0
-        self.channels.setFixedHeight(height * min(_ROWS, self.channels.count()) + 2 * self.channels.frameWidth() + 2)
+        self.channels.setFixedHeight(
+            height * min(_VISIBLE_ROWS, self.channels.count()) + 2 * self.channels.frameWidth() + 2
+        )
         self.channels.blockSignals(False)

@@ -8,34 +8,34 @@ from typing import Any
 from qtpy.QtCore import QObject, QSize, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
 
-from .flow import Flow
-from .form_layout import Form
+from .flow import FlowLayout
+from .form_layout import FormLayout
 
-_LONGEST = 20  # letters of a word that may make a dock wider
-FILES = "Cells (*.h5ad *.h5mu *.loom *.h5 *.csv *.tsv *.csv.gz);;All files (*)"
+_MAX_WORD_LETTERS = 20  # letters of a word that may make a dock wider
+CELL_FILE_FILTER = "Cells (*.h5ad *.h5mu *.loom *.h5 *.csv *.tsv *.csv.gz);;All files (*)"
 
 
-class Links:
+class SignalConnections:
     """Connections of a dock, cut when its widget is destroyed. A plain object: Qt still calls it then."""
 
     def __init__(self, widget: QObject) -> None:
-        self._made: list[tuple[Any, Callable[..., None]]] = []
-        widget.destroyed.connect(self.cut)
+        self._connections: list[tuple[Any, Callable[..., None]]] = []
+        widget.destroyed.connect(self.disconnect_all)
         vars(widget).setdefault("_cut_at_the_end", []).append(self)  # Qt does not keep who owns a slot
 
-    def to(self, signal: Any, slot: Callable[..., None]) -> None:
+    def connect(self, signal: Any, slot: Callable[..., None]) -> None:
         """Connect, until the widget dies."""
         signal.connect(slot)
-        self._made.append((signal, slot))
+        self._connections.append((signal, slot))
 
-    def cut(self) -> None:
+    def disconnect_all(self) -> None:
         """Disconnect everything."""
-        for signal, slot in self._made:
+        for signal, slot in self._connections:
             signal.disconnect(slot, missing_ok=True)
-        self._made.clear()
+        self._connections.clear()
 
 
-class Wrapped(QLabel):
+class WrappedLabel(QLabel):
     """Text that is as tall as it needs to be at its width: Qt's layouts ask a wrapped label only once, and cut its last lines."""
 
     def __init__(self) -> None:
@@ -44,17 +44,17 @@ class Wrapped(QLabel):
 
     def setText(self, text: str | None) -> None:  # noqa: N802 - Qt's name
         super().setText(text)
-        self._fit()
+        self._fit_height()
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         super().resizeEvent(event)
-        self._fit()
+        self._fit_height()
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         out = super().minimumSizeHint()
-        return QSize(min(out.width(), _LONGEST * self.fontMetrics().averageCharWidth()), out.height())
+        return QSize(min(out.width(), _MAX_WORD_LETTERS * self.fontMetrics().averageCharWidth()), out.height())
 
-    def _fit(self) -> None:
+    def _fit_height(self) -> None:
         before = self.minimumHeight()
         self.setMinimumHeight(0)  # Qt never answers less than that
         height = max(0, self.heightForWidth(self.width()))
@@ -67,18 +67,18 @@ class Wrapped(QLabel):
             around = around.parentWidget()
 
 
-class Message(Wrapped):
+class MessageLabel(WrappedLabel):
     """A sentence below the controls, in red when something is wrong; takes no place when it is empty."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.say("")
+        self.show_message("")
 
-    def say(self, text: str, *, wrong: bool = False) -> None:
+    def show_message(self, text: str, *, is_error: bool = False) -> None:
         """Show a sentence."""
         self.setText(text)
-        style = "color: #e0533d; font-weight: bold;" if wrong else ""
+        style = "color: #e0533d; font-weight: bold;" if is_error else ""
         if style != self.styleSheet():  # setting it again would cost a restyling at every epoch
             self.setStyleSheet(style)
         self.setVisible(bool(text))
@@ -87,32 +87,34 @@ class Message(Wrapped):
 class PathField(QWidget):
     """A file: typed, browsed or dropped."""
 
-    chosen = Signal(str)
+    path_chosen = Signal(str)
 
     def __init__(self, title: str, tip: str) -> None:
         super().__init__()
-        self.line = QLineEdit()
-        self.line.setPlaceholderText("type or drop a path")
-        self.line.setToolTip(tip)
-        self.line.setAccessibleName(title)
-        self.browse, self.folder = QPushButton("File…"), QPushButton("Folder…")
-        self.browse.setToolTip(f"Choose the file of the {title.lower()}")
-        self.folder.setToolTip(f"Choose the folder of the {title.lower()}: .zarr, or the output folder of an instrument")
+        self.line_edit = QLineEdit()
+        self.line_edit.setPlaceholderText("type or drop a path")
+        self.line_edit.setToolTip(tip)
+        self.line_edit.setAccessibleName(title)
+        self.file_button, self.folder_button = QPushButton("File…"), QPushButton("Folder…")
+        self.file_button.setToolTip(f"Choose the file of the {title.lower()}")
+        self.folder_button.setToolTip(
+            f"Choose the folder of the {title.lower()}: .zarr, or the output folder of an instrument"
+        )
         self._title = title
-        self.setLayout(Flow(self.line, self.browse, self.folder))
+        self.setLayout(FlowLayout(self.line_edit, self.file_button, self.folder_button))
         self.setAcceptDrops(True)
-        self.line.setAcceptDrops(False)  # the field takes the drop, and with it the file at once
-        self.line.returnPressed.connect(self._typed)
-        self.browse.clicked.connect(self._browse)
-        self.folder.clicked.connect(self._browse_folder)
+        self.line_edit.setAcceptDrops(False)  # the field takes the drop, and with it the file at once
+        self.line_edit.returnPressed.connect(self._emit_typed_path)
+        self.file_button.clicked.connect(self._browse_file)
+        self.folder_button.clicked.connect(self._browse_folder)
 
     def path(self) -> str:
         """What stands in the field."""
-        return self.line.text().strip()
+        return self.line_edit.text().strip()
 
     def show_path(self, path: str) -> None:
         """Show a file that was opened elsewhere."""
-        self.line.setText(path)
+        self.line_edit.setText(path)
 
     def dragEnterEvent(self, event: Any) -> None:  # noqa: N802
         if event.mimeData().hasUrls():
@@ -120,43 +122,45 @@ class PathField(QWidget):
 
     def dropEvent(self, event: Any) -> None:  # noqa: N802
         path = event.mimeData().urls()[0].toLocalFile()
-        self.line.setText(path)
+        self.line_edit.setText(path)
         event.acceptProposedAction()
-        self.chosen.emit(path)
+        self.path_chosen.emit(path)
 
-    def _typed(self) -> None:
+    def _emit_typed_path(self) -> None:
         if self.path():
-            self.chosen.emit(self.path())
+            self.path_chosen.emit(self.path())
 
-    def _browse(self) -> None:
-        self._take(QFileDialog.getOpenFileName(self, f"Open {self._title.lower()}", self.path(), FILES)[0])
+    def _browse_file(self) -> None:
+        self._set_path(
+            QFileDialog.getOpenFileName(self, f"Open {self._title.lower()}", self.path(), CELL_FILE_FILTER)[0]
+        )
 
     def _browse_folder(self) -> None:
-        self._take(QFileDialog.getExistingDirectory(self, f"Open {self._title.lower()}", self.path()))
+        self._set_path(QFileDialog.getExistingDirectory(self, f"Open {self._title.lower()}", self.path()))
 
-    def _take(self, path: str) -> None:
+    def _set_path(self, path: str) -> None:
         if path:
-            self.line.setText(path)
-            self.chosen.emit(path)
+            self.line_edit.setText(path)
+            self.path_chosen.emit(path)
 
 
-def form(parent: QWidget | None = None) -> Form:
+def create_form(parent: QWidget | None = None) -> FormLayout:
     """Rows of a name and a field."""
-    return Form(parent)
+    return FormLayout(parent)
 
 
-def choice(tip: str, items: list[tuple[str, Any]]) -> QComboBox:
+def create_combo_box(tip: str, items: list[tuple[str, Any]]) -> QComboBox:
     """A combo box of (text, value) with a tooltip, that never makes its dock wider."""
     box = QComboBox()
     box.setToolTip(tip)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(8)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    fill(box, items)
+    set_items(box, items)
     return box
 
 
-def fill(box: QComboBox, items: list[tuple[str, Any]], value: Any = None) -> None:
+def set_items(box: QComboBox, items: list[tuple[str, Any]], value: Any = None) -> None:
     """Other items, silently; the value is chosen when it is among them."""
     box.blockSignals(True)
     box.clear()
@@ -166,7 +170,7 @@ def fill(box: QComboBox, items: list[tuple[str, Any]], value: Any = None) -> Non
     box.blockSignals(False)
 
 
-def button(text: str, tip: str) -> QPushButton:
+def create_button(text: str, tip: str) -> QPushButton:
     """A button with a tooltip that `allow` can replace and bring back."""
     out = QPushButton(text)
     out.setToolTip(tip)
@@ -174,9 +178,9 @@ def button(text: str, tip: str) -> QPushButton:
     return out
 
 
-def allow(control: Any, why: str) -> None:
+def enable_unless(control: Any, reason: str) -> None:
     """Grey with the reason as tooltip, or not."""
     if control.property("tip") is None:
         control.setProperty("tip", control.toolTip())
-    control.setEnabled(not why)
-    control.setToolTip(why or control.property("tip"))
+    control.setEnabled(not reason)
+    control.setToolTip(reason or control.property("tip"))

@@ -7,10 +7,10 @@ from typing import Any
 from qtpy.QtCore import QPoint, QRect, QSize, Qt, Signal
 from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QLabel, QLayout, QLayoutItem, QPushButton, QVBoxLayout, QWidget
 
-_GAP = 6  # pixels
+_SPACING = 6  # pixels
 
 
-class Flow(QLayout):
+class FlowLayout(QLayout):
     """Widgets in a row; in several rows where there is not the room for one. Those that can grow share the rest of their row.
 
     Parameters
@@ -48,11 +48,13 @@ class Flow(QLayout):
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802
         rows = self._rows(width)
-        return sum(map(_height, rows)) + _GAP * max(0, len(rows) - 1)
+        return sum(map(_row_height, rows)) + _SPACING * max(0, len(rows) - 1)
 
     def minimumSize(self) -> QSize:  # noqa: N802
-        seen = self._seen()
-        return QSize(max(map(least_width, seen), default=0), max((item.sizeHint().height() for item in seen), default=0))
+        seen = self._visible_items()
+        return QSize(
+            max(map(minimum_width, seen), default=0), max((item.sizeHint().height() for item in seen), default=0)
+        )
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return self.minimumSize()
@@ -61,44 +63,44 @@ class Flow(QLayout):
         super().setGeometry(rect)
         y = rect.y()
         for row in self._rows(rect.width()):
-            x, height = rect.x(), _height(row)
+            x, height = rect.x(), _row_height(row)
             growing = [item for item in row if item.expandingDirections() & Qt.Orientation.Horizontal]
             growing = growing or [item for item in row if not isinstance(item.widget(), (QLabel, QCheckBox))]
-            rest = rect.width() - _width(row)
+            rest = rect.width() - _row_width(row)
             for item in row:
                 share = rest // len(growing) if item in growing else 0
                 width = min(item.sizeHint().width() + share, rect.width())
                 item.setGeometry(QRect(QPoint(x, y), QSize(width, height)))
-                x += width + _GAP
-            y += height + _GAP
+                x += width + _SPACING
+            y += height + _SPACING
 
-    def _seen(self) -> list[QLayoutItem]:
+    def _visible_items(self) -> list[QLayoutItem]:
         return [item for item in self._items if not item.isEmpty()]
 
     def _rows(self, width: int) -> list[list[QLayoutItem]]:
         rows: list[list[QLayoutItem]] = []
-        for item in self._seen():
-            if rows and _width([*rows[-1], item]) <= width:
+        for item in self._visible_items():
+            if rows and _row_width([*rows[-1], item]) <= width:
                 rows[-1].append(item)
             else:
                 rows.append([item])
         return rows
 
 
-def least_width(item: QLayoutItem) -> int:
+def minimum_width(item: QLayoutItem) -> int:
     """In which an item can be read: Qt's own minimum of a number leaves its unit out."""
     return (item.sizeHint() if isinstance(item.widget(), QAbstractSpinBox) else item.minimumSize()).width()
 
 
-def _width(row: list[QLayoutItem]) -> int:
-    return sum(item.sizeHint().width() for item in row) + _GAP * (len(row) - 1)
+def _row_width(row: list[QLayoutItem]) -> int:
+    return sum(item.sizeHint().width() for item in row) + _SPACING * (len(row) - 1)
 
 
-def _height(row: list[QLayoutItem]) -> int:
+def _row_height(row: list[QLayoutItem]) -> int:
     return max(item.sizeHint().height() for item in row)
 
 
-class Fold(QWidget):
+class Collapsible(QWidget):
     """A part under a title, which a click on the title shows and hides; folded at first.
 
     Parameters
@@ -128,8 +130,8 @@ class Fold(QWidget):
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(self._button)
         box.addWidget(self._content, 1)
-        self._button.toggled.connect(self._unfold)
-        self._unfold(False)
+        self._button.toggled.connect(self._set_expanded)
+        self._set_expanded(False)
 
     def setToolTip(self, tip: str | None) -> None:  # noqa: N802 - Qt's name
         """Of the title; what is inside has tips of its own."""
@@ -151,7 +153,7 @@ class Fold(QWidget):
         """One more widget inside."""
         self._content.layout().addWidget(widget, stretch)  # type: ignore[union-attr, call-arg]
 
-    def _unfold(self, on: bool) -> None:
-        self._button.setText(f"{'▾' if on else '▸'} {self._title}")
-        self._content.setVisible(on)
-        self.toggled.emit(on)
+    def _set_expanded(self, expanded: bool) -> None:
+        self._button.setText(f"{'▾' if expanded else '▸'} {self._title}")
+        self._content.setVisible(expanded)
+        self.toggled.emit(expanded)

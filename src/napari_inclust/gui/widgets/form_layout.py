@@ -7,39 +7,39 @@ from dataclasses import dataclass
 from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtWidgets import QLabel, QLayout, QLayoutItem, QWidget, QWidgetItem
 
-from .flow import least_width
+from .flow import minimum_width
 
-_GAP, _BETWEEN = 8, 6  # pixels beside and below
+_COLUMN_SPACING, _ROW_SPACING = 8, 6  # pixels beside and below
 
 
 @dataclass(frozen=True, eq=False)
 class _Row:
     """A field, with or without a name."""
 
-    name: QWidgetItem | None
+    label: QWidgetItem | None
     field: QLayoutItem
 
     @property
-    def seen(self) -> bool:
+    def visible(self) -> bool:
         return not self.field.isEmpty()
 
     @property
-    def name_width(self) -> int:
-        return 0 if self.name is None else self.name.sizeHint().width() + _GAP
+    def label_width(self) -> int:
+        return 0 if self.label is None else self.label.sizeHint().width() + _COLUMN_SPACING
 
     @property
-    def name_height(self) -> int:
-        return 0 if self.name is None else self.name.sizeHint().height()
+    def label_height(self) -> int:
+        return 0 if self.label is None else self.label.sizeHint().height()
 
     @property
-    def least(self) -> int:
-        return least_width(self.field)
+    def minimum_field_width(self) -> int:
+        return minimum_width(self.field)
 
     def field_height(self, width: int) -> int:
         return self.field.heightForWidth(width) if self.field.hasHeightForWidth() else self.field.sizeHint().height()
 
 
-class Form(QLayout):
+class FormLayout(QLayout):
     """Names in a column, fields beside them; a field for which that leaves too little room stands below its name.
 
     Parameters
@@ -67,22 +67,27 @@ class Form(QLayout):
         else:
             assert isinstance(field, QWidget)
             self.addChildWidget(field)
-        self._rows.append(_Row(None if label is None else QWidgetItem(label), field if isinstance(field, QLayout) else QWidgetItem(field)))
+        self._rows.append(
+            _Row(
+                None if label is None else QWidgetItem(label),
+                field if isinstance(field, QLayout) else QWidgetItem(field),
+            )
+        )
         self.invalidate()
 
     def labelForField(self, field: QWidget) -> QWidget:  # noqa: N802 - as in Qt
         """The name beside a field."""
-        name = self._of(field).name
+        name = self._row_of(field).label
         assert name is not None
         return name.widget()
 
     def setRowVisible(self, field: QWidget, on: bool) -> None:  # noqa: N802 - as in Qt
         """Show or hide a field with its name."""
         field.setVisible(on)
-        if self._of(field).name is not None:
+        if self._row_of(field).label is not None:
             self.labelForField(field).setVisible(on)
 
-    def _of(self, field: QWidget) -> _Row:
+    def _row_of(self, field: QWidget) -> _Row:
         return next(row for row in self._rows if row.field.widget() is field)
 
     # what Qt asks for
@@ -91,7 +96,7 @@ class Form(QLayout):
             self._rows.append(_Row(None, item))
 
     def _items(self) -> list[QLayoutItem]:
-        return [item for row in self._rows for item in (row.name, row.field) if item is not None]
+        return [item for row in self._rows for item in (row.label, row.field) if item is not None]
 
     def count(self) -> int:
         return len(self._items())
@@ -102,7 +107,9 @@ class Form(QLayout):
 
     def takeAt(self, index: int) -> QLayoutItem | None:  # noqa: N802
         item = self.itemAt(index)
-        self._rows = [_Row(None if row.name is item else row.name, row.field) for row in self._rows if row.field is not item]
+        self._rows = [
+            _Row(None if row.label is item else row.label, row.field) for row in self._rows if row.field is not item
+        ]
         return item
 
     def expandingDirections(self) -> Qt.Orientation:  # noqa: N802
@@ -112,39 +119,49 @@ class Form(QLayout):
         return True
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802
-        return max(0, sum(height + _BETWEEN for *_, height in self._places(width)) - _BETWEEN)
+        return max(0, sum(height + _ROW_SPACING for *_, height in self._row_geometry(width)) - _ROW_SPACING)
 
     def minimumSize(self) -> QSize:  # noqa: N802
-        seen = [row for row in self._rows if row.seen]
-        width = max((max(row.field.minimumSize().width(), row.name_width) for row in seen), default=0)
+        seen = [row for row in self._rows if row.visible]
+        width = max((max(row.field.minimumSize().width(), row.label_width) for row in seen), default=0)
         return QSize(width, sum(row.field.minimumSize().height() for row in seen))
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        seen = [row for row in self._rows if row.seen]
-        width = max((row.name_width for row in seen), default=0) + max((row.field.sizeHint().width() for row in seen), default=0)
+        seen = [row for row in self._rows if row.visible]
+        width = max((row.label_width for row in seen), default=0) + max(
+            (row.field.sizeHint().width() for row in seen), default=0
+        )
         return QSize(width, self.heightForWidth(width))
 
     def setGeometry(self, rect: QRect) -> None:  # noqa: N802
         super().setGeometry(rect)
         y = rect.y()
-        for row, left, height in self._places(rect.width()):
-            below = 0 if left or row.name is None else row.name_height
-            if row.name is not None:
-                tall = below or max(row.name_height, min(height, row.field.sizeHint().height()))
-                row.name.setGeometry(QRect(rect.x(), y, left - _GAP if left else rect.width(), tall))
+        for row, left, height in self._row_geometry(rect.width()):
+            below = 0 if left or row.label is None else row.label_height
+            if row.label is not None:
+                tall = below or max(row.label_height, min(height, row.field.sizeHint().height()))
+                row.label.setGeometry(QRect(rect.x(), y, left - _COLUMN_SPACING if left else rect.width(), tall))
             row.field.setGeometry(QRect(rect.x() + left, y + below, rect.width() - left, height - below))
-            y += height + _BETWEEN
+            y += height + _ROW_SPACING
 
-    def _places(self, width: int) -> list[tuple[_Row, int, int]]:
+    def _row_geometry(self, width: int) -> list[tuple[_Row, int, int]]:
         """Each row that is seen, where its field begins (0: at the left, below its name), and its height."""
-        seen = [row for row in self._rows if row.seen]
-        beside = sorted((row for row in seen if row.name is not None), key=lambda row: row.name_width + row.least)
-        while beside and max(row.name_width for row in beside) + max(row.least for row in beside) > width:
+        seen = [row for row in self._rows if row.visible]
+        beside = sorted(
+            (row for row in seen if row.label is not None), key=lambda row: row.label_width + row.minimum_field_width
+        )
+        while (
+            beside and max(row.label_width for row in beside) + max(row.minimum_field_width for row in beside) > width
+        ):
             beside.pop()  # the row that needs most
-        column = max((row.name_width for row in beside), default=0)
+        column = max((row.label_width for row in beside), default=0)
         out = []
         for row in seen:
             left = column if row in beside else 0
-            height = max(row.name_height, row.field_height(width - left)) if left else row.name_height + row.field_height(width)
+            height = (
+                max(row.label_height, row.field_height(width - left))
+                if left
+                else row.label_height + row.field_height(width)
+            )
             out.append((row, left, height))
         return out

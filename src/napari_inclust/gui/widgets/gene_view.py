@@ -7,12 +7,12 @@ from typing import Any
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QHeaderView, QTableView
 
-from .gene_table import GENE, IN_GENES, STAR, WHY, GeneModel
+from .gene_table import GENE, GENES_DOCK_COLUMNS, NOTE, STAR, GeneTableModel
 
-_WIDEST = {STAR: "★", GENE: "Slc17a6xx"}  # of the others: what stands in them
+_WIDEST_TEXTS = {STAR: "★", GENE: "Slc17a6xx"}  # of the others: what stands in them
 
 
-class GeneView(QTableView):
+class GeneTableView(QTableView):
     """A table of genes.
 
     Parameters
@@ -21,10 +21,10 @@ class GeneView(QTableView):
         Which are shown, in order.
     """
 
-    def __init__(self, columns: tuple[int, ...] = IN_GENES) -> None:
+    def __init__(self, columns: tuple[int, ...] = GENES_DOCK_COLUMNS) -> None:
         super().__init__()
-        self.genes = GeneModel(columns)
-        self.setModel(self.genes)
+        self.gene_model = GeneTableModel(columns)
+        self.setModel(self.gene_model)
         self.setToolTip("Genes: click one to paint it, a title to sort")
         self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QTableView.SelectionMode.SingleSelection)
@@ -37,27 +37,31 @@ class GeneView(QTableView):
         head.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         head.setSortIndicatorClearable(True)
         head.setMinimumSectionSize(20)
-        if WHY in columns:
+        if NOTE in columns:
             head.setStretchLastSection(True)
         else:
             head.setSectionResizeMode(columns.index(GENE), QHeaderView.ResizeMode.Stretch)
-        self.fit()
+        self.fit_to_font()
 
-    def fit(self) -> None:
+    def fit_to_font(self) -> None:
         """Rows and columns as large as the font needs."""
         letters, head = self.fontMetrics(), self.horizontalHeader()
         self.verticalHeader().setDefaultSectionSize(letters.height() + 8)
         self.setMinimumHeight(7 * (letters.height() + 8))
-        for i, column in enumerate(self.genes.columns):
-            if column != WHY:
-                title = str(self.genes.headerData(i, Qt.Orientation.Horizontal))
-                texts = (*self.genes.texts_of(column), _WIDEST.get(column, ""), title if column == STAR else f"{title} ▾")
+        for i, column in enumerate(self.gene_model.columns):
+            if column != NOTE:
+                title = str(self.gene_model.headerData(i, Qt.Orientation.Horizontal))
+                texts = (
+                    *self.gene_model.widest_texts(column),
+                    _WIDEST_TEXTS.get(column, ""),
+                    title if column == STAR else f"{title} ▾",
+                )
                 head.resizeSection(i, max(letters.horizontalAdvance(t) for t in texts) + 12)
 
     def changeEvent(self, event: Any) -> None:  # noqa: N802
         super().changeEvent(event)
         if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange) and hasattr(self, "genes"):
-            self.fit()
+            self.fit_to_font()
 
     def showEvent(self, event: Any) -> None:  # noqa: N802
         super().showEvent(event)
@@ -65,10 +69,12 @@ class GeneView(QTableView):
 
     def show_gene(self, gene: str | None) -> None:
         """Mark the row of a gene, silently."""
-        row, picker = self.genes.row_of(gene), self.selectionModel()
+        row, picker = self.gene_model.row_of(gene), self.selectionModel()
         picker.blockSignals(True)
         if row >= 0:
-            self.setCurrentIndex(self.genes.index(row, self.genes.columns.index(GENE)))  # not the star: the arrow keys stay in the column
+            self.setCurrentIndex(
+                self.gene_model.index(row, self.gene_model.columns.index(GENE))
+            )  # not the star: the arrow keys stay in the column
             self.updateGeometries()  # else the rows of before bound the scrolling
             self.scrollTo(self.currentIndex())
         else:

@@ -7,10 +7,10 @@ from typing import Any
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QAbstractSlider, QAbstractSpinBox, QComboBox, QScrollArea, QScrollBar, QWidget
 
-_WIDEST = 640  # pixels that a dock may ask for
+_MAX_WIDTH = 640  # pixels that a dock may ask for
 
 
-class Scrolled(QScrollArea):
+class DockScrollArea(QScrollArea):
     """As wide as its widget needs with the present font.
 
     The wheel scrolls, also over a control: it changes the value of a control that was clicked only.
@@ -26,7 +26,7 @@ class Scrolled(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setWidget(widget)
-        self._guard()
+        self._install_wheel_filters()
 
     def eventFilter(self, watched: Any, event: Any) -> bool:  # noqa: N802 - Qt's name
         if event.type() == QEvent.Type.Wheel and watched is not self.widget() and not watched.hasFocus():
@@ -34,15 +34,17 @@ class Scrolled(QScrollArea):
             return True
         if event.type() == QEvent.Type.LayoutRequest and watched is self.widget():
             self.updateGeometry()  # Qt does not ask again by itself
-            self._guard()
+            self._install_wheel_filters()
         return bool(super().eventFilter(watched, event))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         inner = self.widget()
-        width = inner.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width() if inner is not None else 0
-        return QSize(min(width, _WIDEST), super().minimumSizeHint().height())
+        width = (
+            inner.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width() if inner is not None else 0
+        )
+        return QSize(min(width, _MAX_WIDTH), super().minimumSizeHint().height())
 
-    def _guard(self) -> None:
+    def _install_wheel_filters(self) -> None:
         """Watch the wheel over all controls; one that is watched already stays so."""
         for kind in (QComboBox, QAbstractSpinBox, QAbstractSlider):
             for control in self.widget().findChildren(kind):

@@ -10,10 +10,10 @@ from qtpy.QtWidgets import QStyle, QStyleOptionTab, QStylePainter, QTabBar, QTab
 
 from ..theme import theme_colours
 
-_GREYED = 0.35  # opacity of the text of a step that is not possible yet
+_DISABLED_OPACITY = 0.35  # opacity of the text of a step that is not possible yet
 
 
-class StepBar(QTabBar):
+class StepTabBar(QTabBar):
     """Qt turns the text of tabs at the side; here it is level."""
 
     def tabSizeHint(self, index: int) -> QSize:  # noqa: N802 - Qt's name
@@ -25,15 +25,15 @@ class StepBar(QTabBar):
         for i in range(self.count()):
             self.initStyleOption(option, i)
             painter.drawControl(QStyle.ControlElement.CE_TabBarTabShape, option)
-            text.setAlphaF(1.0 if self.isTabEnabled(i) else _GREYED)
+            text.setAlphaF(1.0 if self.isTabEnabled(i) else _DISABLED_OPACITY)
             painter.setPen(text)
             painter.drawText(self.tabRect(i), Qt.AlignmentFlag.AlignCenter, self.tabText(i))
 
 
-class Steps(QTabWidget):
+class StepTabs(QTabWidget):
     """Steps in order, from top to bottom."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.setTabBar(StepBar())
+        self.setTabBar(StepTabBar())
         self.setTabPosition(QTabWidget.TabPosition.West)

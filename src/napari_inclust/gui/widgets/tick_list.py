@@ -15,14 +15,14 @@ class TickList(QListWidget):
 
     def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         super().showEvent(event)
-        self._style()
+        self._apply_style()
 
     def changeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and self.isVisible():
-            self._style()
+            self._apply_style()
 
-    def _style(self) -> None:
+    def _apply_style(self) -> None:
         style = tick_style()
         if style != self.styleSheet():  # setting it changes the style
             self.setStyleSheet(style)

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-_LOCK = threading.Lock()
+_IMPORT_LOCK = threading.Lock()
 
 
-def heavy(work: Callable[[], T]) -> Callable[[], T]:
+def with_heavy_imports(function: Callable[[], T]) -> Callable[[], T]:
     """What a thread is to do, after the heavy packages are there; the first thread waits some seconds for them."""
 
     def loaded() -> T:
-        with _LOCK:
+        with _IMPORT_LOCK:
             import sklearn.cluster
             import sklearn.decomposition
             import sklearn.ensemble
@@ -24,6 +24,6 @@ def heavy(work: Callable[[], T]) -> Callable[[], T]:
             import sklearn.pipeline
             import sklearn.svm  # noqa: F401
             import torch  # noqa: F401
-        return work()
+        return function()
 
     return loaded

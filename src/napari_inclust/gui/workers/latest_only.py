@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from .worker import Worker, once
+from .worker import Worker, as_generator
 
 Job = Callable[[], Any]
 
 
-class Later:
+class LatestOnly:
     """Runs functions in a thread. A wish that still waits when another comes is dropped.
 
     Parameters
@@ -21,17 +21,17 @@ class Later:
         Whether the result (or exception) of a wish that was overtaken while it ran is told too; else it is dropped.
     """
 
-    def __init__(self, failed: Callable[[Exception], None], *, every: bool = False) -> None:
-        self._failed, self._every = failed, every
+    def __init__(self, on_error: Callable[[Exception], None], *, deliver_all: bool = False) -> None:
+        self._on_error, self._deliver_all = on_error, deliver_all
         self._worker: Worker | None = None
-        self._running: Hashable = None
-        self._wish: tuple[Job, Callable[[Any], None], Hashable] | None = None
+        self._running_key: Hashable = None
+        self._pending: tuple[Job, Callable[[Any], None], Hashable] | None = None
 
     @property
     def busy(self) -> bool:
         return self._worker is not None
 
-    def ask(self, job: Job, then: Callable[[Any], None], key: Hashable = None) -> None:
+    def submit(self, job: Job, on_result: Callable[[Any], None], key: Hashable = None) -> None:
         """Run a job, and hand its result to `then` on the GUI thread.
 
         Parameters
@@ -39,39 +39,41 @@ class Later:
         key
             What the job is about: when just this is running, it is not run again.
         """
-        if key is not None and self.busy and key == self._running:
-            self._wish = None
+        if key is not None and self.busy and key == self._running_key:
+            self._pending = None
             return
-        self._wish = (job, then, key)
+        self._pending = (job, on_result, key)
         if self._worker is None:
-            self._start()
+            self._start_pending()
 
-    def forget(self) -> None:
+    def discard(self) -> None:
         """Drop the wish, and what is running."""
-        self._wish = None
+        self._pending = None
         if self._worker is not None:
             self._worker.close(timeout=0)
             self._worker = None
 
     def close(self) -> None:
         """End the thread."""
-        self._wish = None
+        self._pending = None
         if self._worker is not None:
             self._worker.close()
             self._worker = None
 
-    def _start(self) -> None:
-        assert self._wish is not None
-        (job, then, self._running), self._wish = self._wish, None
+    def _start_pending(self) -> None:
+        assert self._pending is not None
+        (job, then, self._running_key), self._pending = self._pending, None
         self._worker = Worker(
-            once(job), on_return=lambda found: self._done(lambda: then(found)), on_error=lambda error: self._done(lambda: self._failed(error))
+            as_generator(job),
+            on_return=lambda found: self._on_done(lambda: then(found)),
+            on_error=lambda error: self._on_done(lambda: self._on_error(error)),
         )
         self._worker.start()
 
-    def _done(self, tell: Callable[[], None]) -> None:
+    def _on_done(self, deliver: Callable[[], None]) -> None:
         self._worker = None
-        overtaken = self._wish is not None
+        overtaken = self._pending is not None
         if overtaken:
-            self._start()
-        if not overtaken or self._every:
-            tell()
+            self._start_pending()
+        if not overtaken or self._deliver_all:
+            deliver()

@@ -8,18 +8,18 @@ from typing import Any, TypeVar
 
 from qtpy.QtCore import QTimer
 
-from ...utils.progress import followed
+from ...utils.progress import listen_to_progress
 
 T = TypeVar("T")
-_EVERY = 300  # ms between looks
+_POLL_INTERVAL_MS = 300  # ms between looks
 
 
-class Closed(Exception):  # noqa: N818 - nothing is wrong
+class ComputationCancelled(Exception):  # noqa: N818 - nothing is wrong
     """Nobody waits any more for what is being computed."""
 
 
 @dataclass
-class Progress:
+class ThreadProgress:
     """What a thread is at, and whether it may go on.
 
     Attributes
@@ -31,30 +31,30 @@ class Progress:
     """
 
     text: str = ""
-    closed: bool = False
+    cancelled: bool = False
 
-    def step(self, what: str, done: int, total: int) -> None:
+    def report(self, stage: str, done: int, total: int) -> None:
         """Called in the thread."""
-        if self.closed:
-            raise Closed
-        self.text = f"{what}, {done / max(total, 1):.0%}"
+        if self.cancelled:
+            raise ComputationCancelled
+        self.text = f"{stage}, {done / max(total, 1):.0%}"
 
-    def following(self, steps: Callable[[], Generator[Any, None, T]]) -> Generator[Any, None, T]:
+    def follow_generator(self, make_generator: Callable[[], Generator[Any, None, T]]) -> Generator[Any, None, T]:
         """A generator whose stages are written down."""
-        with followed(self.step):
-            return (yield from steps())
+        with listen_to_progress(self.report):
+            return (yield from make_generator())
 
-    def watched(self, work: Callable[[], T]) -> Callable[[], T]:
+    def follow_function(self, function: Callable[[], T]) -> Callable[[], T]:
         """The same of a function."""
 
         def run() -> T:
-            with followed(self.step):
-                return work()
+            with listen_to_progress(self.report):
+                return function()
 
         return run
 
 
-class Watch:
+class ProgressMonitor:
     """Shows the text of a progress from time to time.
 
     Parameters
@@ -68,29 +68,29 @@ class Watch:
         For the thread.
     """
 
-    def __init__(self, show: Callable[[str], Any]) -> None:
-        self._show, self.progress = show, Progress()
-        self._clock = QTimer()
-        self._clock.setInterval(_EVERY)
-        self._clock.timeout.connect(self._look)
+    def __init__(self, on_text: Callable[[str], Any]) -> None:
+        self._on_text, self.progress = on_text, ThreadProgress()
+        self._timer = QTimer()
+        self._timer.setInterval(_POLL_INTERVAL_MS)
+        self._timer.timeout.connect(self._poll)
 
-    def start(self) -> Progress:
+    def start(self) -> ThreadProgress:
         """Look at what is about to be computed."""
-        self.progress.closed = False
-        self._clock.start()
+        self.progress.cancelled = False
+        self._timer.start()
         return self.progress
 
     def stop(self) -> None:
         """Look no longer."""
-        self._clock.stop()
+        self._timer.stop()
         self.progress.text = ""
 
     def close(self) -> None:
         """End what is being computed at its next step, and look no longer."""
-        self.progress.closed = True
+        self.progress.cancelled = True
         self.stop()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         text, self.progress.text = self.progress.text, ""
         if text:
-            self._show(text)
+            self._on_text(text)

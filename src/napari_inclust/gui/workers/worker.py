@@ -13,9 +13,9 @@ from typing import Any
 
 from qtpy.QtCore import QTimer
 
-POLL = 40  # ms between looks at what the thread has sent
-_SWITCH = 0.0001  # seconds after which a busy thread hands over: with Python's 0.005 each call into Qt waits that long (an epoch's redraw took 70 ms, not 2)
-_live: weakref.WeakSet[Worker] = weakref.WeakSet()
+POLL_INTERVAL_MS = 40  # ms between looks at what the thread has sent
+_SWITCH_INTERVAL_S = 0.0001  # seconds after which a busy thread hands over: with Python's 0.005 each call into Qt waits that long (an epoch's redraw took 70 ms, not 2)
+_live_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
 
 
 class Worker:
@@ -32,21 +32,28 @@ class Worker:
 
     def __init__(
         self,
-        make: Callable[[], Generator[Any, None, Any]],
+        make_generator: Callable[[], Generator[Any, None, Any]],
         *,
         on_yield: Callable[[Any], None] | None = None,
         on_return: Callable[[Any], None] | None = None,
         on_error: Callable[[Exception], None] | None = None,
         on_stopped: Callable[[], None] | None = None,
     ) -> None:
-        self._call: dict[str, Callable[..., None] | None] = {"yield": on_yield, "return": on_return, "error": on_error, "stopped": on_stopped}
-        self._sent: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._callbacks: dict[str, Callable[..., None] | None] = {
+            "yield": on_yield,
+            "return": on_return,
+            "error": on_error,
+            "stopped": on_stopped,
+        }
+        self._messages: deque[tuple[str, tuple[Any, ...]]] = deque()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=_drive, args=(make, self._sent, self._stop), daemon=True, name="inclust")
+        self._thread = threading.Thread(
+            target=_run_in_thread, args=(make_generator, self._messages, self._stop), daemon=True, name="inclust"
+        )
         self._timer = QTimer()
-        self._timer.setInterval(POLL)
+        self._timer.setInterval(POLL_INTERVAL_MS)
         self._timer.timeout.connect(self._drain)
-        _live.add(self)
+        _live_workers.add(self)
         weakref.finalize(self, self._stop.set)  # nobody waits for the result any more
 
     def start(self) -> None:
@@ -69,7 +76,7 @@ class Worker:
         self._stop.set()
         with contextlib.suppress(RuntimeError):  # Qt deletes its timers before the interpreter ends
             self._timer.stop()
-        self._call = {}
+        self._callbacks = {}
         if self._thread.is_alive():
             self._thread.join(timeout)
         return not self._thread.is_alive()
@@ -80,59 +87,67 @@ class Worker:
         return self._timer.isActive()
 
     def _drain(self) -> None:
-        while self._sent:
-            what, items = self._sent.popleft()
+        while self._messages:
+            what, items = self._messages.popleft()
             if what != "yield":
                 self._timer.stop()
-            call = self._call.get(what)
+            call = self._callbacks.get(what)
             if call is not None:
                 call(*items)
 
 
-class _Quick:
+class _ShortSwitchInterval:
     """Threads hand over quickly while at least one of ours runs; afterwards as before."""
 
     lock = threading.Lock()
-    running = 0
-    before = 0.005
+    n_running = 0
+    previous_interval = 0.005
 
     def __enter__(self) -> None:
-        with _Quick.lock:
-            if _Quick.running == 0:
-                _Quick.before = sys.getswitchinterval()
-                sys.setswitchinterval(min(_SWITCH, _Quick.before))
-            _Quick.running += 1
+        with _ShortSwitchInterval.lock:
+            if _ShortSwitchInterval.n_running == 0:
+                _ShortSwitchInterval.previous_interval = sys.getswitchinterval()
+                sys.setswitchinterval(min(_SWITCH_INTERVAL_S, _ShortSwitchInterval.previous_interval))
+            _ShortSwitchInterval.n_running += 1
 
     def __exit__(self, *_: object) -> None:
-        with _Quick.lock:
-            _Quick.running -= 1
-            if _Quick.running == 0:
-                sys.setswitchinterval(_Quick.before)
+        with _ShortSwitchInterval.lock:
+            _ShortSwitchInterval.n_running -= 1
+            if _ShortSwitchInterval.n_running == 0:
+                sys.setswitchinterval(_ShortSwitchInterval.previous_interval)
 
 
-def _drive(make: Callable[[], Generator[Any, None, Any]], sent: deque[tuple[str, tuple[Any, ...]]], stop: threading.Event) -> None:
+def _run_in_thread(
+    make_generator: Callable[[], Generator[Any, None, Any]],
+    messages: deque[tuple[str, tuple[Any, ...]]],
+    stop: threading.Event,
+) -> None:
     """In the thread. Holds no widget and no worker, so both may die before it ends."""
-    with _Quick():
-        _run(make, sent, stop)
+    with _ShortSwitchInterval():
+        _run_generator(make_generator, messages, stop)
 
 
-def _run(make: Callable[[], Generator[Any, None, Any]], sent: deque[tuple[str, tuple[Any, ...]]], stop: threading.Event) -> None:
+def _run_generator(
+    make_generator: Callable[[], Generator[Any, None, Any]],
+    messages: deque[tuple[str, tuple[Any, ...]]],
+    stop: threading.Event,
+) -> None:
     try:
-        steps = make()
+        steps = make_generator()
         while not stop.is_set():
             try:
-                sent.append(("yield", (next(steps),)))
+                messages.append(("yield", (next(steps),)))
             except StopIteration as end:
-                sent.append(("return", (end.value,)))
+                messages.append(("return", (end.value,)))
                 return
         steps.close()
     except Exception as error:
-        sent.append(("error", (error,)))
+        messages.append(("error", (error,)))
         return
-    sent.append(("stopped", ()))
+    messages.append(("stopped", ()))
 
 
-def once(function: Callable[[], Any]) -> Callable[[], Generator[Any, None, Any]]:
+def as_generator(function: Callable[[], Any]) -> Callable[[], Generator[Any, None, Any]]:
     """A function as a generator without steps, for `Worker`."""
 
     def steps() -> Generator[Any, None, Any]:
@@ -143,9 +158,9 @@ def once(function: Callable[[], Any]) -> Callable[[], Generator[Any, None, Any]]
 
 
 @atexit.register
-def _end() -> None:
+def _join_threads() -> None:
     """A thread inside torch while the interpreter ends crashes: wait for it."""
-    for worker in list(_live):
+    for worker in list(_live_workers):
         worker._stop.set()
         if worker._thread.is_alive():
             worker._thread.join(5)

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from ...errors import DataError
-from ..writers.atomic import opened, replacing, storable
-from .result import Result
+from ..writers.atomic import atomic_output, open_store, to_storable
+from .result import ExportData
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def write_cellxgene(path: Path, result: Result) -> None:
+def write_cellxgene(path: Path, result: ExportData) -> None:
     """The cells with their places as the embedding "spatial", groups as categories, and genes named as imputed where they are.
 
     Raises
@@ -29,11 +29,11 @@ def write_cellxgene(path: Path, result: Result) -> None:
     """
     from anndata.io import write_elem
 
-    adata = prepared(result)
-    wrong = problems(adata)
+    adata = prepare_for_viewer(result)
+    wrong = find_problems(adata)
     if wrong:
         raise DataError(f"{result.name} cannot be shown by CELLxGENE: {'; '.join(wrong)}.")
-    with replacing(path) as part, opened(part, path) as (store, writing), writing(), warnings.catch_warnings():
+    with atomic_output(path) as part, open_store(part, path) as (store, writing), writing(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # anndata's notes on column types
         store.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
         for name in ("X", "obs", "var"):
@@ -42,7 +42,7 @@ def write_cellxgene(path: Path, result: Result) -> None:
             write_elem(store, name, dict(getattr(adata, name)))
 
 
-def prepared(result: Result) -> AnnData:
+def prepare_for_viewer(result: ExportData) -> AnnData:
     """A copy in the form that `problems` asks for, as these viewers draw it.
 
     Their y points up, ours down: `obsm["X_spatial"]` has (x, -y), so that the tissue lies as it does in napari; `obsm["spatial"]` has the micrometres as
@@ -54,7 +54,7 @@ def prepared(result: Result) -> AnnData:
     given = result.adata
     obs = pd.DataFrame(index=given.obs_names.astype(str))
     colours: dict[str, Any] = {}
-    for name, column in given.obs.drop(columns=result.crowded).items():
+    for name, column in given.obs.drop(columns=result.ungroupable_columns).items():
         if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
             obs[str(name)] = column.astype(object).where(column.notna(), "unknown").astype(str).astype("category")
             kept = given.uns.get(f"{name}_colors")
@@ -62,15 +62,19 @@ def prepared(result: Result) -> AnnData:
                 colours[f"{name}_colors"] = np.asarray(kept, dtype=object)
         else:
             obs[str(name)] = column.astype(np.float32 if pd.api.types.is_float_dtype(column) else np.int32)
-    var = given.var.set_axis([result.label(gene) for gene in given.var_names])
+    var = given.var.set_axis([result.gene_label(gene) for gene in given.var_names])
     x = sp.csc_matrix(given.X, dtype=np.float32) if sp.issparse(given.X) else np.asarray(given.X, dtype=np.float32)
-    uns = {"title": result.name} | colours | storable({k: given.uns[k] for k in ("value_type", "inclust") if k in given.uns})
+    uns = (
+        {"title": result.name}
+        | colours
+        | to_storable({k: given.uns[k] for k in ("value_type", "inclust") if k in given.uns})
+    )
     embeddings = {k: np.asarray(v, dtype=np.float32) for k, v in given.obsm.items() if k.startswith("X_")}
     places = {} if result.xy is None else {"spatial": result.xy, "X_spatial": (result.xy * (1, -1)).astype(np.float32)}
     return anndata.AnnData(x, obs=obs, var=var, uns=uns, obsm=embeddings | places)
 
 
-def problems(adata: AnnData) -> list[str]:
+def find_problems(adata: AnnData) -> list[str]:
     """What CELLxGENE Annotate would not open, by its documented requirements; empty when all is well.
 
     Values in X (float32); at least one embedding in obsm named `X_*`, cells x 2 or more, no NaN of a whole row or infinite numbers; unique names of cells and

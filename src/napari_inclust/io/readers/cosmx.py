@@ -12,31 +12,40 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from .loaded_cells import Asked, Opened
-from .merscope_xenium import together
-from .outlines import LARGEST, Raster, pixel_affine, relabel
+from .loaded_cells import LoadedCells, ReadOptions
+from .merscope_xenium import join_tables
+from .outlines import MAX_RASTER_SIDE, Raster, pixel_affine, relabel
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-PIXEL = 0.12028  # micrometres, the instrument's; early public data have 0.18
-LOCAL, GLOBAL = ["CenterX_local_px", "CenterY_local_px"], ["CenterX_global_px", "CenterY_global_px"]
-_FIELD = re.compile(r".*_F(\d+)\.(tiff?|jpe?g|png)$", re.I)
+DEFAULT_PIXEL_SIZE = 0.12028  # micrometres, the instrument's; early public data have 0.18
+LOCAL_XY_COLUMNS, GLOBAL_XY_COLUMNS = (
+    ["CenterX_local_px", "CenterY_local_px"],
+    ["CenterX_global_px", "CenterY_global_px"],
+)
+_FIELD_FILE_PATTERN = re.compile(r".*_F(\d+)\.(tiff?|jpe?g|png)$", re.I)
 
 
 def is_cosmx(path: Path) -> bool:
     return path.is_dir() and any(path.glob("*exprMat_file.csv*"))
 
 
-def open_cosmx(path: Path, asked: Asked) -> Opened:
+def open_cosmx(path: Path, options: ReadOptions) -> LoadedCells:
     """The cells of all fields of view in one frame, with the label images in CellLabels as segmentation."""
-    pixel = asked.pixel_size or PIXEL
-    adata = _cells(path, pixel)
-    used = f"{pixel:g} um per pixel, as given" if asked.pixel_size else f"{PIXEL:g} um per pixel, as CosMx instruments have; --pixel-size says otherwise"
-    return Opened(adata, _raster(path, adata, pixel), used)
+    pixel = options.pixel_size or DEFAULT_PIXEL_SIZE
+    adata = _read_cells(path, pixel)
+    used = (
+        f"{pixel:g} um per pixel, as given"
+        if options.pixel_size
+        else f"{DEFAULT_PIXEL_SIZE:g} um per pixel, as CosMx instruments have; --pixel-size says otherwise"
+    )
+    return LoadedCells(adata, _stitch_label_images(path, adata, pixel), used)
 
 
-def fields(path: Path, folder: str, pixel_size: float | None = None) -> Iterator[tuple[int, Path, NDArray[np.float64], bool]]:
+def field_images(
+    path: Path, folder: str, pixel_size: float | None = None
+) -> Iterator[tuple[int, Path, NDArray[np.float64], bool]]:
     """The pictures of a folder ("CellComposite", "CellLabels"), by field of view.
 
     Where a field lies follows from its cells, whose centroids are known in its own pixels and in global ones.
@@ -45,43 +54,47 @@ def fields(path: Path, folder: str, pixel_size: float | None = None) -> Iterator
     ------
     number of the field, file, (3, 3) from pixel corners (x, y) to micrometres (x, y), whether the rows of the file run upwards
     """
-    files = {int(m[1]): p for p in sorted((path / folder).glob("*")) if (m := _FIELD.match(p.name))}
-    metadata = _metadata(path) if files else None
+    files = {int(m[1]): p for p in sorted((path / folder).glob("*")) if (m := _FIELD_FILE_PATTERN.match(p.name))}
+    metadata = _metadata_file(path) if files else None
     if metadata is None:
         return
     cells = pd.read_csv(metadata)
-    if not {*LOCAL, *GLOBAL} <= set(cells):
-        raise DataError(f"{metadata} has no columns {', '.join(LOCAL)}, so the pictures in {folder} have no place.")
-    upside_down = _upside_down(path, cells)
-    scale = pixel_size or PIXEL
+    if not {*LOCAL_XY_COLUMNS, *GLOBAL_XY_COLUMNS} <= set(cells):
+        raise DataError(
+            f"{metadata} has no columns {', '.join(LOCAL_XY_COLUMNS)}, so the pictures in {folder} have no place."
+        )
+    upside_down = _rows_run_upwards(path, cells)
+    scale = pixel_size or DEFAULT_PIXEL_SIZE
     for fov, table in cells.groupby("fov"):
         if fov in files:
-            yield int(fov), files[int(fov)], np.diag([scale, scale, 1.0]) @ _placed(table), upside_down
+            yield int(fov), files[int(fov)], np.diag([scale, scale, 1.0]) @ _local_to_global(table), upside_down
 
 
-def _cells(path: Path, pixel: float) -> AnnData:
+def _read_cells(path: Path, pixel_size: float) -> AnnData:
     """*exprMat_file.csv and *metadata_file.csv; what lies in no cell (cell_ID 0) is left out."""
     counts = pd.read_csv(min(path.glob("*exprMat_file.csv*")))
-    metadata = _metadata(path)
+    metadata = _metadata_file(path)
     if metadata is None:
         raise DataError(f"the CosMx folder {path} has no *metadata_file.csv.")
     cells = pd.read_csv(metadata)
     for table in (counts, cells):
-        table.index = pd.Index([f"{cell}_{fov}" for cell, fov in zip(table["cell_ID"], table["fov"], strict=True)], dtype=object)
+        table.index = pd.Index(
+            [f"{cell}_{fov}" for cell, fov in zip(table["cell_ID"], table["fov"], strict=True)], dtype=object
+        )
     counts = counts.drop(columns=[c for c in ("fov", "cell_ID", "cell") if c in counts])
     counts = counts[~counts.index.str.startswith("0_")]
-    adata = together(counts, cells, (GLOBAL[0], GLOBAL[1]), path)
-    adata.obsm["spatial"] *= pixel
+    adata = join_tables(counts, cells, (GLOBAL_XY_COLUMNS[0], GLOBAL_XY_COLUMNS[1]), path)
+    adata.obsm["spatial"] *= pixel_size
     return adata
 
 
-def _metadata(path: Path) -> Path | None:
+def _metadata_file(path: Path) -> Path | None:
     return min(path.glob("*metadata_file.csv*"), default=None)
 
 
-def _placed(cells: pd.DataFrame) -> NDArray[np.float64]:
+def _local_to_global(cells: pd.DataFrame) -> NDArray[np.float64]:
     """(3, 3) from local to global pixels (x, y), from the cells of a field: a shift, and mirrored axes where the cells say so."""
-    local, far = cells[LOCAL].to_numpy(dtype=np.float64), cells[GLOBAL].to_numpy(dtype=np.float64)
+    local, far = cells[LOCAL_XY_COLUMNS].to_numpy(dtype=np.float64), cells[GLOBAL_XY_COLUMNS].to_numpy(dtype=np.float64)
     out = np.eye(3)
     for axis in (0, 1):
         spread = local[:, axis] - local[:, axis].mean()
@@ -90,40 +103,49 @@ def _placed(cells: pd.DataFrame) -> NDArray[np.float64]:
     return out
 
 
-def _upside_down(path: Path, cells: pd.DataFrame) -> bool:
+def _rows_run_upwards(path: Path, cells: pd.DataFrame) -> bool:
     """Whether row 0 of the pictures is the top of the field: told by the labels that lie under the centroids; as the instrument writes them without labels."""
     votes = np.zeros(2, dtype=int)
     for file in sorted((path / "CellLabels").glob("*")):
-        match = _FIELD.match(file.name)
+        match = _FIELD_FILE_PATTERN.match(file.name)
         table = cells[cells["fov"] == int(match[1])] if match else cells[:0]
         if not len(table):
             continue
-        image = _labels(file)
-        column, row = (np.clip(table[c].to_numpy(dtype=np.float64).astype(int), 0, n - 1) for c, n in zip(LOCAL, image.shape[::-1], strict=True))
+        image = _read_label_image(file)
+        column, row = (
+            np.clip(table[c].to_numpy(dtype=np.float64).astype(int), 0, n - 1)
+            for c, n in zip(LOCAL_XY_COLUMNS, image.shape[::-1], strict=True)
+        )
         votes += [int((image[r, column] == table["cell_ID"]).sum()) for r in (row, image.shape[0] - 1 - row)]
         if votes.max() > 100:
             break
     return bool(votes[1] >= votes[0])
 
 
-def _labels(file: Path) -> NDArray[Any]:
-    from .image_pyramid import open_pixels
+def _read_label_image(file: Path) -> NDArray[Any]:
+    from .image_pyramid import open_image_pyramid
 
-    return np.asarray(open_pixels(file).levels[0][0, 0])
+    return np.asarray(open_image_pyramid(file).levels[0][0, 0])
 
 
-def _raster(path: Path, adata: AnnData, pixel: float) -> Raster | None:
+def _stitch_label_images(path: Path, adata: AnnData, pixel_size: float) -> Raster | None:
     """The label images of all fields in one raster, not finer than `LARGEST` allows."""
-    placed = [(fov, _labels(file)[::-1] if flip else _labels(file), to_um) for fov, file, to_um, flip in fields(path, "CellLabels", pixel)]
+    placed = [
+        (fov, _read_label_image(file)[::-1] if flip else _read_label_image(file), to_um)
+        for fov, file, to_um, flip in field_images(path, "CellLabels", pixel_size)
+    ]
     if not placed:
         return None
     ends = [(to_um @ [[0, image.shape[1]], [0, image.shape[0]], [1, 1]])[:2].T for _, image, to_um in placed]
     low, high = np.min([e.min(0) for e in ends], axis=0), np.max([e.max(0) for e in ends], axis=0)
-    step = max(pixel, float((high - low).max()) / LARGEST)
+    step = max(pixel_size, float((high - low).max()) / MAX_RASTER_SIDE)
     width, height = (int(n) for n in np.ceil((high - low) / step))
     out = np.zeros((height, width), dtype=np.int32)
     for (fov, image, to_um), corners in zip(placed, ends, strict=True):
-        (left, top), (right, bottom) = (np.clip(np.round((c - low) / step).astype(int), 0, (width, height)) for c in (corners.min(0), corners.max(0)))
+        (left, top), (right, bottom) = (
+            np.clip(np.round((c - low) / step).astype(int), 0, (width, height))
+            for c in (corners.min(0), corners.max(0))
+        )
         back = np.linalg.inv(to_um)
         x, y = low[0] + (np.arange(left, right) + 0.5) * step, low[1] + (np.arange(top, bottom) + 0.5) * step
         columns = np.clip((back[0, 0] * x + back[0, 2]).astype(int), 0, image.shape[1] - 1)

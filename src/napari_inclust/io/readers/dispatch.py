@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...data.section import PIXEL_SIZE, Reference, Section
+from ...data.section import PIXEL_SIZE_KEY, Reference, Section
 from ...errors import ConfigError, DataError, InclustError
 from . import cosmx, h5ad, merscope_xenium, spatialdata_zarr, tables, tenx, visium
 from .guard import check_headers
-from .loaded_cells import Asked, Opened
-from .outlines import Rings, rasterise
+from .loaded_cells import LoadedCells, ReadOptions
+from .outlines import CellRings, rasterise
 from .segmentation import read_segmentation
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ PLANES = ("xy", "xz", "yz")
 
 
 @dataclass(frozen=True)
-class Format:
+class FileFormat:
     """How a kind of file is told from others and read.
 
     Attributes
@@ -39,58 +39,83 @@ class Format:
     """
 
     name: str
-    fits: Callable[[Path], bool]
-    open: Callable[[Path, Asked], Opened]
+    matches: Callable[[Path], bool]
+    open: Callable[[Path, ReadOptions], LoadedCells]
     tables: Callable[[Path], list[str]] = lambda path: []
-    systems: Callable[[Path], list[str]] = lambda path: []
+    coordinate_systems: Callable[[Path], list[str]] = lambda path: []
     columns: Callable[[Path], list[str]] = lambda path: []
 
 
-class Choices(NamedTuple):
+class AvailableOptions(NamedTuple):
     """What a file leaves open: tables and coordinate systems when there are any to choose from, and of plain tables their columns."""
 
     tables: list[str] = []
-    systems: list[str] = []
+    coordinate_systems: list[str] = []
     columns: list[str] = []
 
 
-def _plain(read: Callable[[Path], AnnData]) -> Callable[[Path, Asked], Opened]:
+def _reader_without_outlines(read: Callable[[Path], AnnData]) -> Callable[[Path, ReadOptions], LoadedCells]:
     """A reader of cells whose unit is as the file says, or unknown."""
-    return lambda path, asked: Opened(read(path))
+    return lambda path, asked: LoadedCells(read(path))
 
 
-def _outlined(read: Callable[[Path], AnnData], rings: Callable[[Path, AnnData], Rings]) -> Callable[[Path, Asked], Opened]:
+def _reader_with_outlines(
+    read: Callable[[Path], AnnData], rings: Callable[[Path, AnnData], CellRings]
+) -> Callable[[Path, ReadOptions], LoadedCells]:
     """A reader of an instrument's folder, whose places are micrometres, with outlines."""
 
-    def opened(path: Path, asked: Asked) -> Opened:
+    def opened(path: Path, asked: ReadOptions) -> LoadedCells:
         adata = read(path)
-        return Opened(adata, rasterise(rings(path, adata)), "micrometres, as the instrument writes them")
+        return LoadedCells(adata, rasterise(rings(path, adata)), "micrometres, as the instrument writes them")
 
     return opened
 
 
 SPATIALDATA = "SpatialData"
 FORMATS = (
-    Format("AnnData", lambda p: p.suffix == ".h5ad", _plain(h5ad.read_h5ad)),
-    Format(
+    FileFormat("AnnData", lambda p: p.suffix == ".h5ad", _reader_without_outlines(h5ad.read_h5ad)),
+    FileFormat(
         SPATIALDATA,
         spatialdata_zarr.is_spatialdata,
         spatialdata_zarr.open_spatialdata,
-        lambda p: spatialdata_zarr.contents(p)["tables"],
-        lambda p: spatialdata_zarr.contents(p)["systems"],
+        lambda p: spatialdata_zarr.element_names(p)["tables"],
+        lambda p: spatialdata_zarr.element_names(p)["systems"],
     ),
-    Format("AnnData zarr", spatialdata_zarr.is_anndata_zarr, _plain(h5ad.read_zarr)),
-    Format("MERSCOPE folder", merscope_xenium.is_merscope, _outlined(merscope_xenium.read_merscope, merscope_xenium.merscope_rings)),
-    Format("Xenium folder", merscope_xenium.is_xenium, _outlined(merscope_xenium.read_xenium, merscope_xenium.xenium_rings)),
-    Format("CosMx folder", cosmx.is_cosmx, cosmx.open_cosmx),
-    Format("Visium HD folder", visium.is_visium_hd, visium.open_visium_hd, visium.bins),
-    Format("Visium folder", visium.is_visium, visium.open_visium),
-    Format("MuData", lambda p: p.suffix == ".h5mu", lambda p, asked: Opened(tenx.read_h5mu(p, asked.table)), tenx.modalities),
-    Format("loom", lambda p: p.suffix == ".loom", _plain(tenx.read_loom)),
-    Format("10x matrix", tenx.is_tenx_h5, _plain(tenx.read_tenx_h5)),
-    Format("10x folder", tenx.is_mtx_folder, _plain(tenx.read_mtx_folder)),
-    Format("table", tables.is_table, lambda p, asked: Opened(tables.read_table(p, asked.columns)), columns=tables.columns),
-    Format("pair of tables", tables.is_table_folder, lambda p, asked: Opened(tables.read_table_folder(p, asked.columns)), columns=tables.columns),
+    FileFormat("AnnData zarr", spatialdata_zarr.is_anndata_zarr, _reader_without_outlines(h5ad.read_zarr)),
+    FileFormat(
+        "MERSCOPE folder",
+        merscope_xenium.is_merscope,
+        _reader_with_outlines(merscope_xenium.read_merscope, merscope_xenium.merscope_rings),
+    ),
+    FileFormat(
+        "Xenium folder",
+        merscope_xenium.is_xenium,
+        _reader_with_outlines(merscope_xenium.read_xenium, merscope_xenium.xenium_rings),
+    ),
+    FileFormat("CosMx folder", cosmx.is_cosmx, cosmx.open_cosmx),
+    FileFormat("Visium HD folder", visium.is_visium_hd, visium.open_visium_hd, visium.bin_names),
+    FileFormat("Visium folder", visium.is_visium, visium.open_visium),
+    FileFormat(
+        "MuData",
+        lambda p: p.suffix == ".h5mu",
+        lambda p, asked: LoadedCells(tenx.read_h5mu(p, asked.table)),
+        tenx.modality_names,
+    ),
+    FileFormat("loom", lambda p: p.suffix == ".loom", _reader_without_outlines(tenx.read_loom)),
+    FileFormat("10x matrix", tenx.is_tenx_h5, _reader_without_outlines(tenx.read_tenx_h5)),
+    FileFormat("10x folder", tenx.is_mtx_folder, _reader_without_outlines(tenx.read_mtx_folder)),
+    FileFormat(
+        "table",
+        tables.is_table,
+        lambda p, asked: LoadedCells(tables.read_table(p, asked.columns)),
+        columns=tables.column_names,
+    ),
+    FileFormat(
+        "pair of tables",
+        tables.is_table_folder,
+        lambda p, asked: LoadedCells(tables.read_table_folder(p, asked.columns)),
+        columns=tables.column_names,
+    ),
 )
 
 
@@ -134,25 +159,35 @@ def read_section(
         A file that is missing, truncated, of an unknown kind or empty, or values and coordinates that cannot be used.
     """
     path = Path(path)
-    kind = recognise(path)
-    asked = Asked(table, system, pixel_size, _columns(columns))
-    opened = opened_as(kind, path, asked)
+    kind = detect_format(path)
+    asked = ReadOptions(table, system, pixel_size, _check_columns(columns))
+    opened = load_cells(kind, path, asked)
     if kind.columns(path) and "spatial" not in opened.adata.obsm:
-        raise DataError(tables.unplaced(path))
-    section = _section(opened, path, asked, values=values, plane=plane, flatten=flatten)
-    chosen = {"pixel_size": pixel_size, "plane": plane, "table": table, "system": system, "segmentation": None if segmentation is None else str(segmentation)}
+        raise DataError(tables.missing_coordinates_message(path))
+    section = _build_section(opened, path, asked, values=values, plane=plane, flatten=flatten)
+    chosen = {
+        "pixel_size": pixel_size,
+        "plane": plane,
+        "table": table,
+        "system": system,
+        "segmentation": None if segmentation is None else str(segmentation),
+    }
     chosen |= {"columns": list(asked.columns) or None}
-    section = replace(section, choices={name: value for name, value in chosen.items() if value is not None})
+    section = replace(section, read_options={name: value for name, value in chosen.items() if value is not None})
     if segmentation is None:
         return section
-    return section.with_raster(*careful(Path(segmentation), lambda p: read_segmentation(p, section, pixel_size), "the outlines of cells"))
+    return section.with_raster(
+        *read_safely(Path(segmentation), lambda p: read_segmentation(p, section, pixel_size), "the outlines of cells")
+    )
 
 
-def choices(path: str | Path) -> Choices:
+def available_options(path: str | Path) -> AvailableOptions:
     """What there is to choose from; empty lists where there is no choice. Raises as `recognise`."""
     path = Path(path)
-    kind = recognise(path)
-    found: Choices = careful(path, lambda p: Choices(kind.tables(p), kind.systems(p), kind.columns(p)), kind.name)
+    kind = detect_format(path)
+    found: AvailableOptions = read_safely(
+        path, lambda p: AvailableOptions(kind.tables(p), kind.coordinate_systems(p), kind.columns(p)), kind.name
+    )
     return found
 
 
@@ -162,7 +197,7 @@ def read_reference(path: str | Path, *, values: str | None = None) -> Reference:
     return Reference.from_adata(read_adata(path), name=path.stem, path=path, values=values)
 
 
-def read_any(
+def read_section_or_reference(
     path: str | Path,
     *,
     values: str | None = None,
@@ -174,15 +209,21 @@ def read_any(
 ) -> Reference:
     """Open a file as a section when its cells have places, as a reference when they have none; the rest as for `read_section`."""
     path = Path(path)
-    asked = Asked(table, system, pixel_size, _columns(columns))
-    opened = opened_as(recognise(path), path, asked)
+    asked = ReadOptions(table, system, pixel_size, _check_columns(columns))
+    opened = load_cells(detect_format(path), path, asked)
     if "spatial" not in opened.adata.obsm:
         return Reference.from_adata(opened.adata, name=path.stem, path=path, values=values)
-    return _section(opened, path, asked, values=values, plane=plane, flatten=True)
+    return _build_section(opened, path, asked, values=values, plane=plane, flatten=True)
 
 
-def place_object(
-    data: Any, path: str | Path, *, values: str | None = None, pixel_size: float | None = None, table: str | None = None, system: str | None = None
+def section_from_spatialdata(
+    data: Any,
+    path: str | Path,
+    *,
+    values: str | None = None,
+    pixel_size: float | None = None,
+    table: str | None = None,
+    system: str | None = None,
 ) -> Section:
     """A section from a SpatialData object that is open already; raises as `read_section`.
 
@@ -193,14 +234,16 @@ def place_object(
         Where it is stored, or a name for it.
     """
     path = Path(path)
-    asked = Asked(table, system, pixel_size)
-    placed: Opened = careful(path, lambda p: spatialdata_zarr.place(data, asked, p), SPATIALDATA)
+    asked = ReadOptions(table, system, pixel_size)
+    placed: LoadedCells = read_safely(
+        path, lambda p: spatialdata_zarr.cells_from_spatialdata(data, asked, p), SPATIALDATA
+    )
     chosen = {"pixel_size": pixel_size, "table": table, "system": system}
-    section = _section(placed, path, asked, values=values, plane=None, flatten=True)
-    return replace(section, choices={name: value for name, value in chosen.items() if value is not None})
+    section = _build_section(placed, path, asked, values=values, plane=None, flatten=True)
+    return replace(section, read_options={name: value for name, value in chosen.items() if value is not None})
 
 
-def recognise(path: Path) -> Format:
+def detect_format(path: Path) -> FileFormat:
     """The kind of a file or folder.
 
     Raises
@@ -210,33 +253,35 @@ def recognise(path: Path) -> Format:
     """
     if not path.exists():
         raise DataError(f"no file {path}. Check the name.")
-    kind = kind_of(path)
+    kind = guess_format(path)
     if kind is None:
         what = "a folder" if path.is_dir() else "a file"
-        inside = _inside(path) if path.is_dir() else ""
-        raise DataError(f"{path} is {what} of no kind that is known here; expected one of {', '.join(f.name for f in FORMATS)}.{inside}")
+        inside = _describe_folder(path) if path.is_dir() else ""
+        raise DataError(
+            f"{path} is {what} of no kind that is known here; expected one of {', '.join(f.name for f in FORMATS)}.{inside}"
+        )
     return kind
 
 
-def _inside(folder: Path) -> str:
+def _describe_folder(folder: Path) -> str:
     """What a folder holds that could be meant."""
-    kinds = {p.name: kind_of(p) for p in sorted(folder.iterdir())}
+    kinds = {p.name: guess_format(p) for p in sorted(folder.iterdir())}
     found = [f"{name} ({kind.name})" for name, kind in kinds.items() if kind is not None]
     return f" It holds {', '.join(found[:3])}{', ...' if len(found) > 3 else ''}: name one of these." if found else ""
 
 
-def kind_of(path: Path) -> Format | None:
+def guess_format(path: Path) -> FileFormat | None:
     """The kind that a path looks like, without reading its contents; None for none that is known."""
-    found: Format | None = careful(path, lambda p: next((f for f in FORMATS if f.fits(p)), None), "file")
+    found: FileFormat | None = read_safely(path, lambda p: next((f for f in FORMATS if f.matches(p)), None), "file")
     return found
 
 
 def read_adata(path: Path) -> AnnData:
     """The cells of a file as AnnData, whatever its kind."""
-    return opened_as(recognise(path), path, Asked()).adata
+    return load_cells(detect_format(path), path, ReadOptions()).adata
 
 
-def opened_as(kind: Format, path: Path, asked: Asked) -> Opened:
+def load_cells(file_format: FileFormat, path: Path, options: ReadOptions) -> LoadedCells:
     """The contents of a file, after one look at what its headers announce (`guard`).
 
     Raises
@@ -245,19 +290,21 @@ def opened_as(kind: Format, path: Path, asked: Asked) -> Opened:
         A file that is truncated or damaged, or announces more than it can hold.
     """
 
-    def read(path: Path) -> Opened:
+    def read(path: Path) -> LoadedCells:
         check_headers(path)
-        return kind.open(path, asked)
+        return file_format.open(path, options)
 
-    found: Opened = careful(path, read, kind.name)
+    found: LoadedCells = read_safely(path, read, file_format.name)
     return found
 
 
-def careful(path: Path, read: Callable[[Path], Any], kind: str) -> Any:
+def read_safely(path: Path, read: Callable[[Path], Any], description: str) -> Any:
     """One clear error for everything that can be wrong with a file itself."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # readers' notes on old files and names that are not unique: checked and told by Reference.from_adata
+            warnings.simplefilter(
+                "ignore"
+            )  # readers' notes on old files and names that are not unique: checked and told by Reference.from_adata
             return read(path)
     except InclustError:
         raise
@@ -266,27 +313,31 @@ def careful(path: Path, read: Callable[[Path], Any], kind: str) -> Any:
     except Exception as error:  # readers raise many kinds on a damaged file; all mean the same to the user
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
-            f"{path} cannot be read as {kind}: it is truncated, damaged or another kind of file ({reason}). Write it again, or check the name."
+            f"{path} cannot be read as {description}: it is truncated, damaged or another kind of file ({reason}). Write it again, or check the name."
         ) from error
 
 
-def _columns(given: Sequence[str]) -> tuple[str, ...]:
-    if given and len(given) not in (2, 3):
-        raise ConfigError(f"{len(given)} columns were named ({', '.join(given)}); expected those with x and y, and as a third the names of the cells.")
-    return tuple(given)
+def _check_columns(names: Sequence[str]) -> tuple[str, ...]:
+    if names and len(names) not in (2, 3):
+        raise ConfigError(
+            f"{len(names)} columns were named ({', '.join(names)}); expected those with x and y, and as a third the names of the cells."
+        )
+    return tuple(names)
 
 
-def _section(opened: Opened, path: Path, asked: Asked, *, values: str | None, plane: str | None, flatten: bool) -> Section:
+def _build_section(
+    loaded: LoadedCells, path: Path, options: ReadOptions, *, values: str | None, plane: str | None, flatten: bool
+) -> Section:
     if plane not in (None, *PLANES):
         raise ConfigError(f"unknown plane {plane!r}; expected {', '.join(PLANES)}.")
-    adata = opened.adata
+    adata = loaded.adata
     solid = getattr(adata.obsm.get("spatial"), "shape", ())[1:] == (3,)
     flattened = solid and plane is None and flatten
     axes = ("xyz".index(plane[0]), "xyz".index(plane[1])) if plane else (0, 1) if flattened else None
-    pixel_size = None if opened.note else asked.pixel_size
+    pixel_size = None if loaded.unit_note else options.pixel_size
     if pixel_size is not None:
-        adata.uns[PIXEL_SIZE] = pixel_size  # goes into every result
+        adata.uns[PIXEL_SIZE_KEY] = pixel_size  # goes into every result
     section = Section.from_adata(adata, name=path.stem, path=path, values=values, pixel_size=pixel_size, plane=axes)
-    note = opened.note or section.unit_note
+    note = loaded.unit_note or section.unit_note
     section = replace(section, unit_note=f"three-dimensional, drawn in the plane xy; {note}" if flattened else note)
-    return section if opened.raster is None else section.with_raster(*opened.raster)
+    return section if loaded.raster is None else section.with_raster(*loaded.raster)

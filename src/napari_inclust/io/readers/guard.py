@@ -11,10 +11,10 @@ from typing import Any
 
 from ...errors import DataError
 
-PLENTY = 2 * 1024**3  # bytes that a file may announce whatever its size
-EXPANSION = 1100  # times its size: deflate cannot do better than 1032
-_LOOKED_AT = 64 * 1024**2  # bytes that are unpacked of a gzipped text
-_TEXT = 500  # times: tables of text do not get smaller than that
+ALWAYS_ALLOWED_BYTES = 2 * 1024**3  # bytes that a file may announce whatever its size
+MAX_EXPANSION = 1100  # times its size: deflate cannot do better than 1032
+_GZIP_SAMPLE_BYTES = 64 * 1024**2  # bytes that are unpacked of a gzipped text
+_MAX_TEXT_EXPANSION = 500  # times: tables of text do not get smaller than that
 
 
 def check_headers(path: Path) -> None:
@@ -27,29 +27,33 @@ def check_headers(path: Path) -> None:
         times; sparse values in a zarr store of which some chunks are not there.
     """
     if path.is_dir():
-        for table in _tables(path):
-            _zarr(table)
+        for table in _anndata_groups(path):
+            _check_zarr(table)
         for file in (p for p in path.iterdir() if p.is_file()):
-            _file(file)
+            _check_file(file)
     else:
-        _file(path)
+        _check_file(path)
 
 
-def _file(path: Path) -> None:
+def _check_file(path: Path) -> None:
     if path.suffix in (".h5ad", ".h5", ".h5mu", ".loom"):
-        _hdf5(path)
+        _check_hdf5(path)
     elif path.suffix == ".gz":
-        _gzip(path)
+        _check_gzip(path)
     elif path.suffix == ".parquet":
-        _parquet(path)
+        _check_parquet(path)
 
 
-def _refuse(path: Path, what: str, claimed: int, there: int, most: int = EXPANSION) -> None:
-    if claimed > max(PLENTY, most * there):
-        raise DataError(f"{path} says that {what} has {claimed:,} bytes, but the file has only {there:,}: it is damaged, or made to fill the memory. Not read.")
+def _check_claimed_size(
+    path: Path, name: str, claimed_bytes: int, file_bytes: int, max_expansion: int = MAX_EXPANSION
+) -> None:
+    if claimed_bytes > max(ALWAYS_ALLOWED_BYTES, max_expansion * file_bytes):
+        raise DataError(
+            f"{path} says that {name} has {claimed_bytes:,} bytes, but the file has only {file_bytes:,}: it is damaged, or made to fill the memory. Not read."
+        )
 
 
-def _hdf5(path: Path) -> None:
+def _check_hdf5(path: Path) -> None:
     import h5py
 
     size = path.stat().st_size
@@ -57,33 +61,35 @@ def _hdf5(path: Path) -> None:
 
         def look(name: str, item: Any) -> None:
             if isinstance(item, h5py.Dataset) and item.shape is not None:
-                _refuse(path, name, prod(map(int, item.shape)) * item.dtype.itemsize, size)
+                _check_claimed_size(path, name, prod(map(int, item.shape)) * item.dtype.itemsize, size)
 
         file.visititems(look)
 
 
-def _parquet(path: Path) -> None:
+def _check_parquet(path: Path) -> None:
     from pyarrow import parquet
 
     about = parquet.read_metadata(path)
-    _refuse(path, "its table", about.num_rows * about.num_columns * 8, path.stat().st_size)
+    _check_claimed_size(path, "its table", about.num_rows * about.num_columns * 8, path.stat().st_size)
 
 
-def _gzip(path: Path) -> None:
+def _check_gzip(path: Path) -> None:
     """Unpack the beginning, and see how much of the file that took."""
     unpack, out = zlib.decompressobj(wbits=31), 0
     with open(path, "rb") as file:
-        while out < _LOOKED_AT and not unpack.eof:
+        while out < _GZIP_SAMPLE_BYTES and not unpack.eof:
             packed = unpack.unconsumed_tail or file.read(65536)
             if not packed:
                 return
             out += len(unpack.decompress(packed, 1024**2))
         used = max(file.tell() - len(unpack.unconsumed_tail), 1)
-    if out >= _LOOKED_AT and out > _TEXT * used:
-        raise DataError(f"{path} unpacks to more than {out // used} times its size: no table of numbers does. Not read.")
+    if out >= _GZIP_SAMPLE_BYTES and out > _MAX_TEXT_EXPANSION * used:
+        raise DataError(
+            f"{path} unpacks to more than {out // used} times its size: no table of numbers does. Not read."
+        )
 
 
-def _tables(store: Path) -> Iterator[Path]:
+def _anndata_groups(store: Path) -> Iterator[Path]:
     """The AnnData groups of a zarr store."""
     if (store / "X").is_dir():
         yield store
@@ -91,25 +97,30 @@ def _tables(store: Path) -> Iterator[Path]:
         yield from (p for p in (store / "tables").iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
-def _zarr(table: Path) -> None:
+def _check_zarr(table: Path) -> None:
     for file in (p for name in (".zarray", "zarr.json") for p in table.rglob(name)):
         said = json.loads(file.read_text(encoding="utf-8"))
         if "shape" in said:
             claimed = prod(int(n) for n in said["shape"]) * 8
-            if claimed > PLENTY:
-                _refuse(table, str(file.parent.relative_to(table)), claimed, sum(p.stat().st_size for p in file.parent.rglob("*") if p.is_file()))
+            if claimed > ALWAYS_ALLOWED_BYTES:
+                _check_claimed_size(
+                    table,
+                    str(file.parent.relative_to(table)),
+                    claimed,
+                    sum(p.stat().st_size for p in file.parent.rglob("*") if p.is_file()),
+                )
     for part in ("X/data", "X/indptr"):
         if (table / part).is_dir():
-            _complete(table, part)
+            _check_chunks_complete(table, part)
 
 
-def _complete(table: Path, part: str) -> None:
+def _check_chunks_complete(table: Path, array_path: str) -> None:
     """Chunks that are missing would be read as zeros."""
     import zarr
 
-    array = zarr.open_array(table / part, mode="r")
+    array = zarr.open_array(table / array_path, mode="r")
     there, due = array.nchunks_initialized, array.nchunks
     if there < due:
         raise DataError(
-            f"{table} lacks {due - there} of {due} chunks of {part}: it is still being written, or was copied in part. Wait until it is complete, or copy it again."
+            f"{table} lacks {due - there} of {due} chunks of {array_path}: it is still being written, or was copied in part. Wait until it is complete, or copy it again."
         )

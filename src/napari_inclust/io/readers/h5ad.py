@@ -11,8 +11,8 @@ import scipy.sparse as sp
 if TYPE_CHECKING:
     from anndata import AnnData
 
-LARGE = 256 * 2**20  # bytes of a dense X
-_BLOCK = 64 * 2**20  # bytes of it that are held at once
+LARGE_DENSE_BYTES = 256 * 2**20  # bytes of a dense X
+_CHUNK_BYTES = 64 * 2**20  # bytes of it that are held at once
 
 
 def read_h5ad(path: Path) -> AnnData:
@@ -22,8 +22,8 @@ def read_h5ad(path: Path) -> AnnData:
 
     with h5py.File(path) as file:
         x = file.get("X")
-        large = isinstance(x, h5py.Dataset) and x.ndim == 2 and x.nbytes > LARGE
-        rows = _rows(x) if large else 0
+        large = isinstance(x, h5py.Dataset) and x.ndim == 2 and x.nbytes > LARGE_DENSE_BYTES
+        rows = _rows_per_chunk(x) if large else 0
     return anndata.read_h5ad(path, as_sparse=("X",), chunk_size=rows) if large else anndata.read_h5ad(path)
 
 
@@ -35,22 +35,24 @@ def read_zarr(path: Path) -> AnnData:
 
     group = zarr.open_group(path, mode="r")
     x = group.get("X")
-    if not isinstance(x, zarr.Array) or x.ndim != 2 or x.nbytes <= LARGE:
+    if not isinstance(x, zarr.Array) or x.ndim != 2 or x.nbytes <= LARGE_DENSE_BYTES:
         return anndata.read_zarr(path)
 
     def read(inner: Any, name: str, element: Any, iospec: Any) -> Any:
-        return _sparse(element) if name.strip("/") == "X" else inner(element)
+        return _to_csr(element) if name.strip("/") == "X" else inner(element)
 
     whole: AnnData = read_dispatched(group, read)
     return whole
 
 
-def _sparse(x: Any) -> sp.csr_matrix:
+def _to_csr(x: Any) -> sp.csr_matrix:
     """(rows, columns) CSR of a dense array on the disk."""
-    step = _rows(x)
-    return sp.vstack([sp.csr_matrix(np.asarray(x[start : start + step])) for start in range(0, x.shape[0], step)], format="csr")
+    step = _rows_per_chunk(x)
+    return sp.vstack(
+        [sp.csr_matrix(np.asarray(x[start : start + step])) for start in range(0, x.shape[0], step)], format="csr"
+    )
 
 
-def _rows(x: Any) -> int:
+def _rows_per_chunk(x: Any) -> int:
     """How many rows of a dense array fill a block."""
-    return max(1, _BLOCK // max(1, x.shape[1] * x.dtype.itemsize))
+    return max(1, _CHUNK_BYTES // max(1, x.shape[1] * x.dtype.itemsize))

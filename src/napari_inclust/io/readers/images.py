@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from . import cosmx, spatialdata_zarr, visium
-from .image_pyramid import Pixels, open_pixels
-from .loaded_cells import Asked
+from .image_pyramid import ImagePyramid, open_image_pyramid
+from .loaded_cells import ReadOptions
 from .outlines import pixel_affine
 
 if TYPE_CHECKING:
     import dask.array as da
 
-_MOSAIC = re.compile(r"mosaic_(?P<channel>.+)_z(?P<z>\d+)\.tiff?$")
+_MOSAIC_FILE_PATTERN = re.compile(r"mosaic_(?P<channel>.+)_z(?P<z>\d+)\.tiff?$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class TissueImage:
     z: int | None = None
 
     @property
-    def coloured(self) -> bool:
+    def is_rgb(self) -> bool:
         return bool(self.levels[0].ndim == 3)
 
     @property
@@ -54,7 +54,7 @@ class TissueImage:
         return int(self.levels[0].shape[0]), int(self.levels[0].shape[1])
 
     @property
-    def pixel(self) -> float:
+    def pixel_size(self) -> float:
         """Micrometres per pixel."""
         return float(np.sqrt(abs(np.linalg.det(self.transform[:2, :2]))))
 
@@ -76,11 +76,11 @@ def find_images(path: Path, *, system: str | None = None, pixel_size: float | No
     DataError
         Images that are there but damaged.
     """
-    from .dispatch import careful, recognise
+    from .dispatch import detect_format, read_safely
 
-    read = _READERS.get(recognise(path).name)
-    asked = Asked(system=system, pixel_size=pixel_size)
-    found: list[TissueImage] = [] if read is None else careful(path, lambda p: list(read(p, asked)), "images")
+    read = _READERS.get(detect_format(path).name)
+    asked = ReadOptions(system=system, pixel_size=pixel_size)
+    found: list[TissueImage] = [] if read is None else read_safely(path, lambda p: list(read(p, asked)), "images")
     return found
 
 
@@ -99,18 +99,18 @@ def open_image(path: Path, *, pixel_size: float | None = None) -> list[TissueIma
     DataError
         A kind that is not known, damage, or an unknown pixel size.
     """
-    from .dispatch import careful
+    from .dispatch import read_safely
 
     if not path.exists():
         raise DataError(f"no file {path}. Check the name.")
-    pixels = careful(path, open_pixels, "an image")
-    size = (pixel_size, pixel_size) if pixel_size else pixels.size
+    pixels = read_safely(path, open_image_pyramid, "an image")
+    size = (pixel_size, pixel_size) if pixel_size else pixels.pixel_size
     if size is None:
         raise DataError(f"{path} does not say how large its pixels are. Give the micrometres per pixel.")
-    return list(split(pixels, np.diag([size[1], size[0], 1.0]), path.name.split(".")[0]))
+    return list(split_channels(pixels, np.diag([size[1], size[0], 1.0]), path.name.split(".")[0]))
 
 
-def split(pixels: Pixels, to_um: NDArray[np.float64], name: str) -> Iterator[TissueImage]:
+def split_channels(pixels: ImagePyramid, to_um: NDArray[np.float64], name: str) -> Iterator[TissueImage]:
     """One image a channel and plane.
 
     Parameters
@@ -121,7 +121,7 @@ def split(pixels: Pixels, to_um: NDArray[np.float64], name: str) -> Iterator[Tis
         For channels without a name.
     """
     place = pixel_affine(to_um)
-    if pixels.coloured:
+    if pixels.is_rgb:
         yield TissueImage(name, tuple(level[0, 0] for level in pixels.levels), place)
         return
     n_channels, n_planes = pixels.levels[0].shape[:2]
@@ -129,24 +129,30 @@ def split(pixels: Pixels, to_um: NDArray[np.float64], name: str) -> Iterator[Tis
     for c in range(n_channels):
         channel = pixels.channels[c] if named else name if n_channels == 1 else f"{name} {c}"
         for z in range(n_planes):
-            yield TissueImage(channel, tuple(level[c, z] for level in pixels.levels), place, z if n_planes > 1 else None)
+            yield TissueImage(
+                channel, tuple(level[c, z] for level in pixels.levels), place, z if n_planes > 1 else None
+            )
 
 
-def _merscope(path: Path, asked: Asked) -> Iterator[TissueImage]:
+def _merscope_images(path: Path, options: ReadOptions) -> Iterator[TissueImage]:
     """images/mosaic_<channel>_z<plane>.tif, placed by micron_to_mosaic_pixel_transform.csv."""
     file = path / "images" / "micron_to_mosaic_pixel_transform.csv"
-    found = sorted((m["channel"], int(m["z"]), p) for p in (path / "images").glob("mosaic_*") if (m := _MOSAIC.match(p.name)))
+    found = sorted(
+        (m["channel"], int(m["z"]), p)
+        for p in (path / "images").glob("mosaic_*")
+        if (m := _MOSAIC_FILE_PATTERN.match(p.name))
+    )
     if not found:
         return
     if not file.is_file():
         raise DataError(f"{path / 'images'} lacks {file.name}, so its mosaics have no place.")
     to_um = np.linalg.inv(np.loadtxt(file))
     for channel, z, p in found:
-        for image in split(open_pixels(p), to_um, channel):
+        for image in split_channels(open_image_pyramid(p), to_um, channel):
             yield TissueImage(channel, image.levels, image.transform, z)
 
 
-def _xenium(path: Path, asked: Asked) -> Iterator[TissueImage]:
+def _xenium_images(path: Path, options: ReadOptions) -> Iterator[TissueImage]:
     """morphology_focus (a folder since version 2) and morphology.ome.tif, a stack; micrometres per pixel from experiment.xenium."""
     said = json.loads((path / "experiment.xenium").read_text(encoding="utf-8"))
     size = float(said.get("pixel_size", 0.2125))
@@ -157,36 +163,41 @@ def _xenium(path: Path, asked: Asked) -> Iterator[TissueImage]:
     for file in files:
         if not file.is_file():
             continue
-        pixels = open_pixels(file)
-        for image in split(pixels, to_um, file.name.split(".")[0]):
+        pixels = open_image_pyramid(file)
+        for image in split_channels(pixels, to_um, file.name.split(".")[0]):
             name = image.name if file in focus or not pixels.channels else f"{file.name.split('.')[0]} {image.name}"
-            if file not in focus or name not in seen:  # the files of one picture name each other: the first holds all channels
+            if (
+                file not in focus or name not in seen
+            ):  # the files of one picture name each other: the first holds all channels
                 yield TissueImage(name, image.levels, image.transform, image.z)
         if file in focus:
             seen |= set(pixels.channels)
 
 
-def _cosmx(path: Path, asked: Asked) -> Iterator[TissueImage]:
+def _cosmx_images(path: Path, options: ReadOptions) -> Iterator[TissueImage]:
     """CellComposite/*_F<fov>: each field of view placed by its cells."""
-    for fov, file, to_um, upside_down in cosmx.fields(path, "CellComposite", asked.pixel_size):
-        pixels = open_pixels(file)
+    for fov, file, to_um, upside_down in cosmx.field_images(path, "CellComposite", options.pixel_size):
+        pixels = open_image_pyramid(file)
         if upside_down:
-            rows = -3 if pixels.coloured else -2
-            pixels = Pixels(tuple(level[(..., slice(None, None, -1), *[slice(None)] * (-rows - 1))] for level in pixels.levels), pixels.channels)
-        yield from split(pixels, to_um, f"composite, field {fov}")
+            rows = -3 if pixels.is_rgb else -2
+            pixels = ImagePyramid(
+                tuple(level[(..., slice(None, None, -1), *[slice(None)] * (-rows - 1))] for level in pixels.levels),
+                pixels.channels,
+            )
+        yield from split_channels(pixels, to_um, f"composite, field {fov}")
 
 
-def _visium(path: Path, asked: Asked) -> Iterator[TissueImage]:
+def _visium_images(path: Path, options: ReadOptions) -> Iterator[TissueImage]:
     """spatial/tissue_hires_image.png (or lowres), in pixels of the whole picture times its scale factor."""
-    for name, file, to_um in visium.pictures(path, asked.pixel_size):
-        yield from split(open_pixels(file), to_um, name)
+    for name, file, to_um in visium.tissue_image_files(path, options.pixel_size):
+        yield from split_channels(open_image_pyramid(file), to_um, name)
 
 
-def _spatialdata(path: Path, asked: Asked) -> Iterator[TissueImage]:
-    return images_of(spatialdata_zarr.opened(path, ("images",)), path, asked)
+def _read_spatialdata_images(path: Path, options: ReadOptions) -> Iterator[TissueImage]:
+    return spatialdata_images(spatialdata_zarr.read_elements(path, ("images",)), path, options)
 
 
-def images_of(data: Any, path: Path | str, asked: Asked) -> Iterator[TissueImage]:
+def spatialdata_images(data: Any, path: Path | str, options: ReadOptions) -> Iterator[TissueImage]:
     """Images of a SpatialData object that lie in the coordinate system of its cells.
 
     Parameters
@@ -197,10 +208,16 @@ def images_of(data: Any, path: Path | str, asked: Asked) -> Iterator[TissueImage
     """
     from spatialdata.transformations import get_transformation
 
-    system = spatialdata_zarr.one("coordinate system", list(data.coordinate_systems), asked.system, path, "global") if data.images else ""
-    scale = asked.pixel_size or 1.0
+    system = (
+        spatialdata_zarr.choose_name("coordinate system", list(data.coordinate_systems), options.system, path, "global")
+        if data.images
+        else ""
+    )
+    scale = options.pixel_size or 1.0
     for name, element in data.images.items():
-        levels = [next(iter(level.values())) for level in element.values()] if hasattr(element, "children") else [element]
+        levels = (
+            [next(iter(level.values())) for level in element.values()] if hasattr(element, "children") else [element]
+        )
         transforms = get_transformation(element, get_all=True)
         if system not in transforms:
             continue
@@ -208,29 +225,32 @@ def images_of(data: Any, path: Path | str, asked: Asked) -> Iterator[TissueImage
         axes = levels[0].dims
         channels = tuple(str(c) for c in np.asarray(levels[0].coords["c"])) if "c" in levels[0].coords else ()
         several = len(data.images) > 1
-        if "z" not in axes and len(channels) in (3, 4) and levels[0].dtype == np.uint8 and _colours(channels):
+        if "z" not in axes and len(channels) in (3, 4) and levels[0].dtype == np.uint8 and _are_rgb_channels(channels):
             arrays = tuple(level.transpose("y", "x", "c").data[None, None] for level in levels)
-            yield from split(Pixels(arrays, ()), to_um, name)
+            yield from split_channels(ImagePyramid(arrays, ()), to_um, name)
             continue
-        arrays = tuple((level.expand_dims("z") if "z" not in axes else level).transpose("c", "z", "y", "x").data for level in levels)
+        arrays = tuple(
+            (level.expand_dims("z") if "z" not in axes else level).transpose("c", "z", "y", "x").data
+            for level in levels
+        )
         named = tuple(c if not c.isdigit() else f"{name} {c}" for c in channels)
         if len(channels) == 1:
             named = (name,)
         elif several:
             named = tuple(n if n.startswith(name) else f"{name} {n}" for n in named)
-        yield from split(Pixels(arrays, named), to_um, name)
+        yield from split_channels(ImagePyramid(arrays, named), to_um, name)
 
 
-def _colours(channels: tuple[str, ...]) -> bool:
+def _are_rgb_channels(channels: tuple[str, ...]) -> bool:
     """Whether channels are called as those of a colour picture."""
     return "".join(c.lower()[:1] for c in channels) in ("rgb", "rgba", "012", "0123")
 
 
-_READERS: dict[str, Callable[[Path, Asked], Iterator[TissueImage]]] = {
-    "SpatialData": _spatialdata,
-    "MERSCOPE folder": _merscope,
-    "Xenium folder": _xenium,
-    "CosMx folder": _cosmx,
-    "Visium folder": _visium,
-    "Visium HD folder": _visium,
+_READERS: dict[str, Callable[[Path, ReadOptions], Iterator[TissueImage]]] = {
+    "SpatialData": _read_spatialdata_images,
+    "MERSCOPE folder": _merscope_images,
+    "Xenium folder": _xenium_images,
+    "CosMx folder": _cosmx_images,
+    "Visium folder": _visium_images,
+    "Visium HD folder": _visium_images,
 }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReadOptions:
     """What the user chose of a file.
 
     Attributes
@@ -34,7 +34,7 @@ class Asked:
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
+class LoadedCells:
     """Cells, their segmentation where there is one, and how their places came to be in micrometres.
 
     Attributes
@@ -45,4 +45,4 @@ class Opened:
 
     adata: AnnData
     raster: Raster | None = None
-    note: str = ""
+    unit_note: str = ""

@@ -26,23 +26,25 @@ def read_merscope(path: Path) -> AnnData:
     """Vizgen MERSCOPE: cell_by_gene.csv, and cell_metadata.csv with centroids in micrometres."""
     counts = pd.read_csv(path / "cell_by_gene.csv", index_col=0, dtype={0: str})
     cells = pd.read_csv(path / "cell_metadata.csv", index_col=0, dtype={0: str})
-    return together(counts, cells, ("center_x", "center_y"), path)
+    return join_tables(counts, cells, ("center_x", "center_y"), path)
 
 
 def merscope_rings(path: Path, adata: AnnData) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Outlines from cell_boundaries.parquet, of each cell on the lowest z that has one."""
-    file = next((p for p in (path / "cell_boundaries.parquet", path / "cellpose_micron_space.parquet") if p.is_file()), None)
+    file = next(
+        (p for p in (path / "cell_boundaries.parquet", path / "cellpose_micron_space.parquet") if p.is_file()), None
+    )
     if file is None:
         return
     import shapely
 
-    from .outlines import rings_of
+    from .outlines import outer_rings
 
     table = pd.read_parquet(file)
     if "ZIndex" in table:
         table = table[table["Geometry"].notna()].sort_values("ZIndex", kind="stable").drop_duplicates("EntityID")
     rows = adata.obs_names.get_indexer(table["EntityID"].astype(str))
-    yield from rings_of(rows, shapely.from_wkb(table["Geometry"].to_numpy()))
+    yield from outer_rings(rows, shapely.from_wkb(table["Geometry"].to_numpy()))
 
 
 def is_xenium(path: Path) -> bool:
@@ -57,12 +59,20 @@ def read_xenium(path: Path) -> AnnData:
         adata = read_mtx_folder(folder)
     if adata is None:
         raise DataError(f"the Xenium folder {path} has no cell_feature_matrix.h5 and no folder cell_feature_matrix.")
-    cells = pd.read_parquet(path / "cells.parquet") if (path / "cells.parquet").is_file() else pd.read_csv(path / "cells.csv.gz")
-    cells = cells.set_index(_names(cells.pop("cell_id"))).reindex(adata.obs_names)
+    cells = (
+        pd.read_parquet(path / "cells.parquet")
+        if (path / "cells.parquet").is_file()
+        else pd.read_csv(path / "cells.csv.gz")
+    )
+    cells = cells.set_index(_to_str_index(cells.pop("cell_id"))).reindex(adata.obs_names)
     adata.obs = cells.drop(columns=["x_centroid", "y_centroid"])
     adata.obsm["spatial"] = cells[["x_centroid", "y_centroid"]].to_numpy(dtype=np.float64)
     adata.uns["spatial_unit"] = "micrometre"
-    adata.uns["xenium"] = {k: v for k, v in json.loads((path / "experiment.xenium").read_text()).items() if isinstance(v, (str, int, float))}
+    adata.uns["xenium"] = {
+        k: v
+        for k, v in json.loads((path / "experiment.xenium").read_text()).items()
+        if isinstance(v, (str, int, float))
+    }
     return adata
 
 
@@ -72,7 +82,7 @@ def xenium_rings(path: Path, adata: AnnData) -> Iterator[tuple[int, NDArray[np.f
     if not file.is_file():
         return
     table = pd.read_parquet(file, columns=["cell_id", "vertex_x", "vertex_y"])
-    rows = adata.obs_names.get_indexer(_names(table["cell_id"]))
+    rows = adata.obs_names.get_indexer(_to_str_index(table["cell_id"]))
     points = table[["vertex_x", "vertex_y"]].to_numpy(dtype=np.float64)
     starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
     for start, ring in zip(starts, np.split(points, starts[1:]), strict=True):
@@ -80,23 +90,27 @@ def xenium_rings(path: Path, adata: AnnData) -> Iterator[tuple[int, NDArray[np.f
             yield int(rows[start]), ring
 
 
-def together(counts: pd.DataFrame, cells: pd.DataFrame, xy: tuple[str, str], path: Path) -> AnnData:
+def join_tables(counts: pd.DataFrame, cells: pd.DataFrame, xy_columns: tuple[str, str], path: Path) -> AnnData:
     """One AnnData of a table of values and a table of cells, matched by name."""
     import anndata
     import scipy.sparse as sp
 
-    counts.index, cells.index = _names(counts.index), _names(cells.index)
+    counts.index, cells.index = _to_str_index(counts.index), _to_str_index(cells.index)
     missing = ~counts.index.isin(cells.index)
     if missing.any():
         raise DataError(
             f"{int(missing.sum())} of {len(counts)} cells of {path} are in the table of values but not in the table of cells (such as {counts.index[missing][0]})."
         )
     cells = cells.loc[counts.index]
-    adata = anndata.AnnData(sp.csr_matrix(counts.to_numpy(dtype=np.float32)), obs=cells.drop(columns=list(xy)), var=pd.DataFrame(index=_names(counts.columns)))
-    adata.obsm["spatial"] = cells[list(xy)].to_numpy(dtype=np.float64)
+    adata = anndata.AnnData(
+        sp.csr_matrix(counts.to_numpy(dtype=np.float32)),
+        obs=cells.drop(columns=list(xy_columns)),
+        var=pd.DataFrame(index=_to_str_index(counts.columns)),
+    )
+    adata.obsm["spatial"] = cells[list(xy_columns)].to_numpy(dtype=np.float64)
     adata.uns["spatial_unit"] = "micrometre"
     return adata
 
 
-def _names(values: pd.Series | pd.Index) -> pd.Index:
+def _to_str_index(values: pd.Series | pd.Index) -> pd.Index:
     return pd.Index([v.decode() if isinstance(v, bytes) else str(v) for v in values], dtype=object)

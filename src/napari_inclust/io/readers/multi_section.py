@@ -15,7 +15,7 @@ from ...data.section import Section
 from ...errors import DataError
 
 
-def joined(sections: dict[str, Section], column: str) -> Section:
+def concatenate_sections(sections: dict[str, Section], section_column: str) -> Section:
     """One section with the cells of all and the genes that all measure; `column` of its obs says which is whose.
 
     Raises
@@ -28,22 +28,30 @@ def joined(sections: dict[str, Section], column: str) -> Section:
     kinds = {name: section.values.kind for name, section in sections.items()}
     if len(set(kinds.values())) > 1:
         said = ", ".join(f"{name}: {kind}" for name, kind in kinds.items())
-        raise DataError(f"the sections have values of different kinds ({said}): one model cannot take both. Leave --shared out, or give --values.")
+        raise DataError(
+            f"the sections have values of different kinds ({said}): one model cannot take both. Leave --shared out, or give --values."
+        )
     first, *others = (section.genes for section in sections.values())
     everywhere = set(first).intersection(*others)
     common = [gene for gene in first if gene in everywhere]
     if not common:
         raise DataError("the sections have no gene in common, so they cannot share a model. Leave --shared out.")
-    matrix = sp.vstack([section.matrix[:, pd.Index(section.genes).get_indexer(common)] for section in sections.values()], format="csr")
+    matrix = sp.vstack(
+        [section.matrix[:, pd.Index(section.genes).get_indexer(common)] for section in sections.values()], format="csr"
+    )
     cells = [f"{name}:{cell}" for name, section in sections.items() for cell in section.adata.obs_names]
-    whose = pd.Categorical(np.repeat(list(sections), [section.n_cells for section in sections.values()]), categories=list(sections))
-    adata = anndata.AnnData(matrix, obs=pd.DataFrame({column: whose}, index=cells), var=pd.DataFrame(index=common))
+    whose = pd.Categorical(
+        np.repeat(list(sections), [section.n_cells for section in sections.values()]), categories=list(sections)
+    )
+    adata = anndata.AnnData(
+        matrix, obs=pd.DataFrame({section_column: whose}, index=cells), var=pd.DataFrame(index=common)
+    )
     adata.obsm["spatial"] = np.concatenate([section.xy for section in sections.values()])
     adata.uns["spatial_unit"] = "micrometre"
     return Section.from_adata(adata, name=" + ".join(sections), values=next(iter(kinds.values())))
 
 
-class Stored:
+class StoredPredictions:
     """A `Predictor` that reads the rows of one section from an AnnData zarr of all.
 
     Parameters
@@ -60,11 +68,15 @@ class Stored:
         Of the file.
     """
 
-    def __init__(self, section: Section, provenance: dict[str, Any], path: Path, rows: NDArray[np.intp], var: pd.DataFrame) -> None:
+    def __init__(
+        self, section: Section, provenance: dict[str, Any], path: Path, rows: NDArray[np.intp], var: pd.DataFrame
+    ) -> None:
         self.section, self.provenance = section, provenance
         self._path, self._rows, self._var = path, rows, var
 
-    def chunks(self, genes: Sequence[str], size: int) -> Iterator[tuple[list[str], Any, Any, list[str], list[float | None]]]:
+    def chunks(
+        self, genes: Sequence[str], size: int
+    ) -> Iterator[tuple[list[str], Any, Any, list[str], list[float | None]]]:
         """As `Run.chunks`."""
         import zarr
 
@@ -72,6 +84,14 @@ class Stored:
         columns = self._var.index.get_indexer(list(genes))
         for start in range(0, len(columns), size):
             part = columns[start : start + size]
-            values, spread = (np.asarray(store[key].oindex[rows, part], dtype=np.float32) for key in ("X", "layers/spread"))
+            values, spread = (
+                np.asarray(store[key].oindex[rows, part], dtype=np.float32) for key in ("X", "layers/spread")
+            )
             about = self._var.iloc[part]
-            yield list(about.index), values, spread, list(about["kind"].astype(str)), [None if np.isnan(s) else float(s) for s in about["score"]]
+            yield (
+                list(about.index),
+                values,
+                spread,
+                list(about["kind"].astype(str)),
+                [None if np.isnan(s) else float(s) for s in about["score"]],
+            )

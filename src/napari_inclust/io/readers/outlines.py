@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LARGEST = 8192  # pixels on the longer side
+MAX_RASTER_SIDE = 8192  # pixels on the longer side
 PIXELS_PER_CELL = 24  # across a cell of median size
 
 Raster = tuple[NDArray[np.int32], NDArray[np.float64]]
-Rings = Iterable[tuple[int, NDArray[np.float64]]]  # row of the cell, outline (points, xy) in micrometres
+CellRings = Iterable[tuple[int, NDArray[np.float64]]]  # row of the cell, outline (points, xy) in micrometres
 
 
-def rasterise(rings: Rings) -> Raster | None:
+def rasterise(rings: CellRings) -> Raster | None:
     """Polygons drawn once; where two overlap, the smaller one is on top.
 
     Parameters
@@ -39,14 +39,18 @@ def rasterise(rings: Rings) -> Raster | None:
     points = np.concatenate([ring for _, ring in kept]).astype(np.float64)
     lows, highs = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
     low, high, sizes = lows.min(0), highs.max(0), np.prod(highs - lows, axis=1)
-    pixel = max(float(np.median(np.sqrt(sizes))) / PIXELS_PER_CELL, float((high - low).max()) / (LARGEST - 2), 1e-9)
+    pixel = max(
+        float(np.median(np.sqrt(sizes))) / PIXELS_PER_CELL, float((high - low).max()) / (MAX_RASTER_SIDE - 2), 1e-9
+    )
     width, height = (int(n) for n in np.ceil((high - low) / pixel) + 2)
     image = Image.new("I", (width, height), 0)
     draw = ImageDraw.Draw(image)
     points = (points - low) / pixel + 0.5
     for i in np.argsort(-sizes, kind="stable"):
         draw.polygon(points[starts[i] : stops[i]].ravel().tolist(), fill=kept[i][0] + 1)
-    return np.asarray(image, dtype=np.int32), np.array([[pixel, 0, low[1] - 0.5 * pixel], [0, pixel, low[0] - 0.5 * pixel], [0, 0, 1]])
+    return np.asarray(image, dtype=np.int32), np.array(
+        [[pixel, 0, low[1] - 0.5 * pixel], [0, pixel, low[0] - 0.5 * pixel], [0, 0, 1]]
+    )
 
 
 def relabel(image: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.int32]:
@@ -62,7 +66,7 @@ def relabel(image: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.int32]:
     return np.where((ids[order][position] == image) & (image != 0), order[position] + 1, 0).astype(np.int32)
 
 
-def pixel_affine(xy: NDArray[np.float64], factor: float = 1.0) -> NDArray[np.float64]:
+def pixel_affine(xy_affine: NDArray[np.float64], factor: float = 1.0) -> NDArray[np.float64]:
     """(row, column) of a pixel centre to (y, x), from an affine of pixel corners in (x, y).
 
     Parameters
@@ -74,10 +78,10 @@ def pixel_affine(xy: NDArray[np.float64], factor: float = 1.0) -> NDArray[np.flo
     """
     centre = np.array([[factor, 0, factor / 2], [0, factor, factor / 2], [0, 0, 1.0]])
     swap = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]])
-    return np.asarray(swap @ xy @ centre @ swap)
+    return np.asarray(swap @ xy_affine @ centre @ swap)
 
 
-def rings_of(rows: NDArray[Any], shapes: Any) -> Rings:
+def outer_rings(rows: NDArray[Any], shapes: Any) -> CellRings:
     """Outer rings of the polygons and multipolygons of cells.
 
     Parameters
@@ -91,7 +95,9 @@ def rings_of(rows: NDArray[Any], shapes: Any) -> Rings:
 
     rows, shapes = np.asarray(rows), np.asarray(shapes, dtype=object)
     parts, of = shapely.get_parts(shapes[rows >= 0], return_index=True)
-    points, part = shapely.get_coordinates(shapely.get_exterior_ring(parts), return_index=True)  # all at once: one by one costs more than drawing them
+    points, part = shapely.get_coordinates(
+        shapely.get_exterior_ring(parts), return_index=True
+    )  # all at once: one by one costs more than drawing them
     stops = np.searchsorted(part, np.arange(len(parts) + 1))
     for row, start, stop in zip(rows[rows >= 0][of].tolist(), stops[:-1].tolist(), stops[1:].tolist(), strict=True):
         yield row, points[start:stop]

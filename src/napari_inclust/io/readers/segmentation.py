@@ -11,14 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from .image_pyramid import is_picture, open_pixels
-from .outlines import LARGEST, Raster, pixel_affine, rasterise, relabel, rings_of
+from .image_pyramid import is_image, open_image_pyramid
+from .outlines import MAX_RASTER_SIDE, Raster, outer_rings, pixel_affine, rasterise, relabel
 
 if TYPE_CHECKING:
     from ...data.section import Section
 
 ID_COLUMNS = ("label_id", "label", "cell_ID", "cell_id", "EntityID", "instance_id", "instance_key", "object_id", "id")
-_LEAST = 0.2  # of the cells must lie on a label: else the two do not belong together
+_MIN_SHARE_ON_LABELS = 0.2  # of the cells must lie on a label: else the two do not belong together
 
 
 def read_segmentation(path: Path, section: Section, pixel_size: float | None = None) -> Raster:
@@ -46,49 +46,65 @@ def read_segmentation(path: Path, section: Section, pixel_size: float | None = N
     if not path.exists():
         raise DataError(f"no file {path}. Check the name.")
     if path.suffix.lower() in (".geojson", ".json", ".parquet"):
-        raster = _polygons(path, section, pixel_size or 1.0)
-    elif is_picture(path):
-        raster = _labels(path, section, pixel_size)
+        raster = _read_polygons(path, section, pixel_size or 1.0)
+    elif is_image(path):
+        raster = _read_label_image(path, section, pixel_size)
     else:
-        raise DataError(f"{path} holds no outlines that can be read here; expected a label image (.tif, zarr) or polygons (.geojson, .parquet).")
-    _check(raster, section, path)
+        raise DataError(
+            f"{path} holds no outlines that can be read here; expected a label image (.tif, zarr) or polygons (.geojson, .parquet)."
+        )
+    _check_overlap(raster, section, path)
     return raster
 
 
-def _labels(path: Path, section: Section, pixel_size: float | None) -> Raster:
-    pixels = open_pixels(path)
+def _read_label_image(path: Path, section: Section, pixel_size: float | None) -> Raster:
+    pixels = open_image_pyramid(path)
     first = pixels.levels[0]
-    if pixels.coloured or first.dtype.kind not in "iu" or first.shape[:2] != (1, 1):
-        raise DataError(f"{path} is no label image: expected one plane of whole numbers, found {first.dtype} of shape {first.shape}.")
-    size = (pixel_size, pixel_size) if pixel_size else pixels.size or ((1.0, 1.0) if "in pixels" in section.unit_note else None)
+    if pixels.is_rgb or first.dtype.kind not in "iu" or first.shape[:2] != (1, 1):
+        raise DataError(
+            f"{path} is no label image: expected one plane of whole numbers, found {first.dtype} of shape {first.shape}."
+        )
+    size = (
+        (pixel_size, pixel_size)
+        if pixel_size
+        else pixels.pixel_size or ((1.0, 1.0) if "in pixels" in section.unit_note else None)
+    )
     if size is None:
         raise DataError(f"{path} does not say how large its pixels are. Give the micrometres per pixel (--pixel-size).")
-    step = -(-max(first.shape[-2:]) // LARGEST)
+    step = -(-max(first.shape[-2:]) // MAX_RASTER_SIDE)
     image = np.asarray(first[0, 0, ::step, ::step])
     transform = pixel_affine(np.diag([size[1], size[0], 1.0]), step)
-    names = _ids(section, np.unique(image[image > 0]))
+    names = _match_label_ids(section, np.unique(image[image > 0]))
     if names is None:
-        names = _under(image, transform, section.xy)
+        names = _labels_at_centroids(image, transform, section.xy)
     rows = np.flatnonzero(names > 0)
     found = relabel(image, names[rows])
     return np.r_[0, rows + 1].astype(np.int32)[found], transform
 
 
-def _polygons(path: Path, section: Section, scale: float) -> Raster:
-    names, shapes = _shapes(path)
+def _read_polygons(path: Path, section: Section, scale: float) -> Raster:
+    names, shapes = _read_shapes(path)
     by_name = {str(n): i for i, n in enumerate(names)}
-    candidates = [section.adata.obs_names.astype(str), *(section.adata.obs[c].astype(str) for c in ID_COLUMNS if c in section.adata.obs)]
-    matched = max((np.array([by_name.get(str(n), -1) for n in column]) for column in candidates), key=lambda m: int((m >= 0).sum()))
+    candidates = [
+        section.adata.obs_names.astype(str),
+        *(section.adata.obs[c].astype(str) for c in ID_COLUMNS if c in section.adata.obs),
+    ]
+    matched = max(
+        (np.array([by_name.get(str(n), -1) for n in column]) for column in candidates),
+        key=lambda m: int((m >= 0).sum()),
+    )
     if (matched >= 0).mean() < 0.5:
-        matched = _around(shapes, section.xy / scale)
+        matched = _containing_polygon(shapes, section.xy / scale)
     rows = np.flatnonzero(matched >= 0)
-    raster = rasterise((row, ring * scale) for row, ring in rings_of(rows, np.asarray(shapes, dtype=object)[matched[rows]]))
+    raster = rasterise(
+        (row, ring * scale) for row, ring in outer_rings(rows, np.asarray(shapes, dtype=object)[matched[rows]])
+    )
     if raster is None:
         raise DataError(f"no polygon of {path} belongs to a cell of {section.name}: neither by name nor by place.")
     return raster
 
 
-def _shapes(path: Path) -> tuple[list[Any], list[Any]]:
+def _read_shapes(path: Path) -> tuple[list[Any], list[Any]]:
     """Names and shapely polygons."""
     import shapely
 
@@ -96,7 +112,15 @@ def _shapes(path: Path) -> tuple[list[Any], list[Any]]:
         said = json.loads(path.read_text(encoding="utf-8"))
         features = said.get("features", []) if isinstance(said, dict) else said
         names = [
-            next((p[c] for p in ({"id": f.get("id")}, f.get("properties") or {}) for c in ID_COLUMNS if p.get(c) is not None), i)
+            next(
+                (
+                    p[c]
+                    for p in ({"id": f.get("id")}, f.get("properties") or {})
+                    for c in ID_COLUMNS
+                    if p.get(c) is not None
+                ),
+                i,
+            )
             for i, f in enumerate(features)
         ]
         return names, [shapely.from_geojson(json.dumps(f["geometry"])) for f in features]
@@ -107,16 +131,23 @@ def _shapes(path: Path) -> tuple[list[Any], list[Any]]:
         kept = table[table[lower["geometry"]].notna()]
         return list(kept[name] if name else kept.index), list(shapely.from_wkb(kept[lower["geometry"]].to_numpy()))
     if name and {"vertex_x", "vertex_y"} <= set(lower):
-        groups = [(n, g[["vertex_x", "vertex_y"]].to_numpy(dtype=np.float64)) for n, g in table.groupby(name, sort=False)]
+        groups = [
+            (n, g[["vertex_x", "vertex_y"]].to_numpy(dtype=np.float64)) for n, g in table.groupby(name, sort=False)
+        ]
         good = [(n, p) for n, p in groups if len(p) >= 3]
         return [n for n, _ in good], [shapely.Polygon(p) for _, p in good]
-    raise DataError(f"{path} holds no outlines: expected a column geometry, or cell_id, vertex_x and vertex_y; found {', '.join(map(str, table.columns[:8]))}.")
+    raise DataError(
+        f"{path} holds no outlines: expected a column geometry, or cell_id, vertex_x and vertex_y; found {', '.join(map(str, table.columns[:8]))}."
+    )
 
 
-def _ids(section: Section, labels: NDArray[Any]) -> NDArray[np.int64] | None:
+def _match_label_ids(section: Section, labels: NDArray[Any]) -> NDArray[np.int64] | None:
     """The number of each cell (0: none) from the column, or the names, that hold most of the labels; None when none holds half of the cells."""
     best: NDArray[np.int64] | None = None
-    for values in (*(section.adata.obs[c] for c in ID_COLUMNS if c in section.adata.obs), pd.Series(section.adata.obs_names)):
+    for values in (
+        *(section.adata.obs[c] for c in ID_COLUMNS if c in section.adata.obs),
+        pd.Series(section.adata.obs_names),
+    ):
         numbers = pd.to_numeric(values.astype(str), errors="coerce").fillna(0).to_numpy()
         found = np.where(np.isin(numbers, labels), numbers, 0).astype(np.int64)
         if len(np.unique(found[found > 0])) == (found > 0).sum() > (0 if best is None else (best > 0).sum()):
@@ -124,15 +155,19 @@ def _ids(section: Section, labels: NDArray[Any]) -> NDArray[np.int64] | None:
     return best if best is not None and (best > 0).mean() >= 0.5 else None
 
 
-def _under(image: NDArray[Any], transform: NDArray[np.float64], xy: NDArray[np.float64]) -> NDArray[np.int64]:
+def _labels_at_centroids(
+    image: NDArray[Any], transform: NDArray[np.float64], xy: NDArray[np.float64]
+) -> NDArray[np.int64]:
     """The label under the centre of each cell; 0 for the background, and for all but the first cell of a label."""
-    labels = _at(image, transform, xy)
+    labels = _sample_at_points(image, transform, xy)
     first = np.zeros(len(labels), dtype=bool)
     first[np.unique(labels, return_index=True)[1]] = True
     return np.where(first, labels, 0)
 
 
-def _at(image: NDArray[Any], transform: NDArray[np.float64], xy: NDArray[np.float64]) -> NDArray[np.int64]:
+def _sample_at_points(
+    image: NDArray[Any], transform: NDArray[np.float64], xy: NDArray[np.float64]
+) -> NDArray[np.int64]:
     row, column, _ = np.round(np.linalg.inv(transform) @ np.c_[xy[:, ::-1], np.ones(len(xy))].T).astype(int)
     inside = (row >= 0) & (column >= 0) & (row < image.shape[0]) & (column < image.shape[1])
     out = np.zeros(len(xy), dtype=np.int64)
@@ -140,7 +175,7 @@ def _at(image: NDArray[Any], transform: NDArray[np.float64], xy: NDArray[np.floa
     return out
 
 
-def _around(shapes: list[Any], xy: NDArray[np.float64]) -> NDArray[np.int64]:
+def _containing_polygon(shapes: list[Any], xy: NDArray[np.float64]) -> NDArray[np.int64]:
     """Index of the polygon around each point, -1 where there is none."""
     import shapely
 
@@ -150,10 +185,10 @@ def _around(shapes: list[Any], xy: NDArray[np.float64]) -> NDArray[np.int64]:
     return out
 
 
-def _check(raster: Raster, section: Section, path: Path) -> None:
+def _check_overlap(raster: Raster, section: Section, path: Path) -> None:
     """Refuse labels that are not where the cells are."""
-    on = float((_at(*raster, section.xy) > 0).mean())
-    if on < _LEAST:
+    on = float((_sample_at_points(*raster, section.xy) > 0).mean())
+    if on < _MIN_SHARE_ON_LABELS:
         raise DataError(
             f"the outlines in {path} do not fit {section.name}: only {on:.0%} of its cells have their centre on an outline. "
             "Check the pixel size, and that both have the same origin."

@@ -13,29 +13,41 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ...data.predicted import KINDS
+from ...data.predicted import PREDICTION_KINDS
 from ...errors import DataError
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
-Chosen = Sequence[str]  # columns with x, y and the names of the cells; the third, or all, may be left out; "" is what is known by its name
-_MOST_COLUMNS, _LONGEST_LINE = 2000, 2**24
-_LIKE_PLACES = re.compile(r"(^|[\W_])[xy]([\W_\d]|$)|cent|coord|posi?(tion)?([^a-z]|$)|pixel|pxl", re.I)
-_OF_MOLECULES, _FEWEST_COLUMNS = {"gene", "target", "feature_name"}, 12  # columns of tables of transcripts; of a table of cells with ten genes and x, y
-PLACES = (("x", "y"), ("center_x", "center_y"), ("x_centroid", "y_centroid"), ("centroid_x", "centroid_y"), ("x_um", "y_um"), ("spatial_x", "spatial_y"))
+TABLE_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+ColumnChoice = Sequence[
+    str
+]  # columns with x, y and the names of the cells; the third, or all, may be left out; "" is what is known by its name
+_MAX_COLUMNS, _MAX_HEADER_LENGTH = 2000, 2**24
+_COORDINATE_NAME_PATTERN = re.compile(r"(^|[\W_])[xy]([\W_\d]|$)|cent|coord|posi?(tion)?([^a-z]|$)|pixel|pxl", re.I)
+_TRANSCRIPT_COLUMNS, _MIN_CELL_TABLE_COLUMNS = (
+    {"gene", "target", "feature_name"},
+    12,
+)  # columns of tables of transcripts; of a table of cells with ten genes and x, y
+COORDINATE_COLUMNS = (
+    ("x", "y"),
+    ("center_x", "center_y"),
+    ("x_centroid", "y_centroid"),
+    ("centroid_x", "centroid_y"),
+    ("x_um", "y_um"),
+    ("spatial_x", "spatial_y"),
+)
 
 
 def is_table(path: Path) -> bool:
-    return path.name.lower().endswith(SUFFIXES)
+    return path.name.lower().endswith(TABLE_SUFFIXES)
 
 
 def is_table_folder(path: Path) -> bool:
-    return path.is_dir() and len(_tables(path)) == 2
+    return path.is_dir() and len(_table_files(path)) == 2
 
 
-def read_table_folder(path: Path, chosen: Chosen = ()) -> AnnData:
+def read_table_folder(path: Path, chosen_columns: ColumnChoice = ()) -> AnnData:
     """A folder with two tables: values (cells x genes), and cells with x and y.
 
     Parameters
@@ -48,21 +60,21 @@ def read_table_folder(path: Path, chosen: Chosen = ()) -> AnnData:
     DataError
         Neither table has places, cells of the one that the other lacks, or values that are not numbers.
     """
-    first, second = (_read(p, chosen) for p in _tables(path))
-    if places(second, chosen) is None:
+    first, second = (_read_frame(p, chosen_columns) for p in _table_files(path))
+    if coordinate_columns(second, chosen_columns) is None:
         first, second = second, first
-    if places(second, chosen) is None:
-        raise DataError(unplaced(path, chosen))
+    if coordinate_columns(second, chosen_columns) is None:
+        raise DataError(missing_coordinates_message(path, chosen_columns))
     absent = ~first.index.isin(second.index)
     if absent.any():
         raise DataError(
             f"{int(absent.sum())} of {len(first)} cells of the table of values in {path} have no place in the other (such as {first.index[absent][0]}; that one "
             f"has names like {second.index[0] if len(second) else 'none'}). If another column holds the names of the cells, choose it: --columns X,Y,NAMES."
         )
-    return _adata(first, second.loc[first.index], path, chosen)
+    return _to_adata(first, second.loc[first.index], path, chosen_columns)
 
 
-def read_table(path: Path, chosen: Chosen = ()) -> AnnData:
+def read_table(path: Path, chosen_columns: ColumnChoice = ()) -> AnnData:
     """One table: genes as number columns; columns of places and text columns describe the cells.
 
     In a table that this package wrote (`tables_out`), columns such as `Sox2_imputed` are the genes, and all others describe the cells.
@@ -77,68 +89,82 @@ def read_table(path: Path, chosen: Chosen = ()) -> AnnData:
     DataError
         Molecules instead of cells, columns that are not there, or places that are not numbers.
     """
-    _refuse_molecules(path)
-    table = _read(path, chosen)
-    found = places(table, chosen) or ()
-    if _named(chosen) and not found:
-        raise DataError(unplaced(path, chosen))
-    predicted = [c for c in table if _kind(str(c)) is not None]
-    describes = [c for c in table if (c not in predicted if predicted else c in found or not pd.api.types.is_numeric_dtype(table[c]))]
-    adata = _adata(table.drop(columns=describes), table[describes], path, chosen)
+    _check_not_transcripts(path)
+    table = _read_frame(path, chosen_columns)
+    found = coordinate_columns(table, chosen_columns) or ()
+    if _coordinates_chosen(chosen_columns) and not found:
+        raise DataError(missing_coordinates_message(path, chosen_columns))
+    predicted = [c for c in table if _prediction_kind(str(c)) is not None]
+    describes = [
+        c
+        for c in table
+        if (c not in predicted if predicted else c in found or not pd.api.types.is_numeric_dtype(table[c]))
+    ]
+    adata = _to_adata(table.drop(columns=describes), table[describes], path, chosen_columns)
     if predicted:
-        kinds = [_kind(str(c)) or "" for c in predicted]
-        adata.var_names = pd.Index([str(c)[: -len(kind) - 1] for c, kind in zip(predicted, kinds, strict=True)], dtype=object)
+        kinds = [_prediction_kind(str(c)) or "" for c in predicted]
+        adata.var_names = pd.Index(
+            [str(c)[: -len(kind) - 1] for c, kind in zip(predicted, kinds, strict=True)], dtype=object
+        )
         adata.var["kind"] = kinds
     return adata
 
 
-def _refuse_molecules(path: Path) -> None:
-    header = _header(path)
-    gene = next((name for name in header if name.lower() in _OF_MOLECULES), None)
-    if gene is not None and len(header) < _FEWEST_COLUMNS:
-        raise DataError(f"{path} has a row a molecule (with its gene in {gene!r}), not a row a cell. Expected cells x genes: give the table of counts.")
+def _check_not_transcripts(path: Path) -> None:
+    header = _read_header(path)
+    gene = next((name for name in header if name.lower() in _TRANSCRIPT_COLUMNS), None)
+    if gene is not None and len(header) < _MIN_CELL_TABLE_COLUMNS:
+        raise DataError(
+            f"{path} has a row a molecule (with its gene in {gene!r}), not a row a cell. Expected cells x genes: give the table of counts."
+        )
 
 
-def _kind(column: str) -> str | None:
+def _prediction_kind(column: str) -> str | None:
     """ "held-out" for `Gad1_held_out`; None for a column that is not named as a prediction."""
-    return next((kind for kind in KINDS if column.endswith("_" + kind.replace("-", "_"))), None)
+    return next((kind for kind in PREDICTION_KINDS if column.endswith("_" + kind.replace("-", "_"))), None)
 
 
-def places(table: pd.DataFrame, chosen: Chosen = ()) -> tuple[str, str] | None:
+def coordinate_columns(table: pd.DataFrame, chosen_columns: ColumnChoice = ()) -> tuple[str, str] | None:
     """The columns with x and y: those chosen, else by their usual names."""
-    if _named(chosen):
-        return (chosen[0], chosen[1]) if {chosen[0], chosen[1]} <= set(map(str, table)) else None
+    if _coordinates_chosen(chosen_columns):
+        return (
+            (chosen_columns[0], chosen_columns[1])
+            if {chosen_columns[0], chosen_columns[1]} <= set(map(str, table))
+            else None
+        )
     lower = {str(c).lower(): str(c) for c in table}
-    return next(((lower[x], lower[y]) for x, y in PLACES if x in lower and y in lower), None)
+    return next(((lower[x], lower[y]) for x, y in COORDINATE_COLUMNS if x in lower and y in lower), None)
 
 
-def has_places(path: Path) -> bool:
+def has_coordinates(path: Path) -> bool:
     """Whether the header of a table names columns with places; the rest of it is not read."""
-    return places(pd.DataFrame(columns=_header(path))) is not None
+    return coordinate_columns(pd.DataFrame(columns=_read_header(path))) is not None
 
 
-def columns(path: Path) -> list[str]:
+def column_names(path: Path) -> list[str]:
     """Columns of a table, or of both of a pair, by their headers alone: those that sound like places come first. No more than 2,000."""
-    headers = sorted((_header(p) for p in ([path] if path.is_file() else _tables(path))), key=len)
-    names = dict.fromkeys(name for header in headers for name in header if not name.startswith(("Unnamed: ", "__index_level_")))
-    return sorted(names, key=lambda name: _LIKE_PLACES.search(name) is None)[:_MOST_COLUMNS]
+    headers = sorted((_read_header(p) for p in ([path] if path.is_file() else _table_files(path))), key=len)
+    names = dict.fromkeys(
+        name for header in headers for name in header if not name.startswith(("Unnamed: ", "__index_level_"))
+    )
+    return sorted(names, key=lambda name: _COORDINATE_NAME_PATTERN.search(name) is None)[:_MAX_COLUMNS]
 
 
-def unplaced(path: Path, chosen: Chosen = ()) -> str:
+def missing_coordinates_message(path: Path, chosen_columns: ColumnChoice = ()) -> str:
     """What to say of tables without places."""
-    there = columns(path)
+    there = column_names(path)
     some = f"It has {', '.join(there[:6])}{', ...' if len(there) > 6 else ''}"
-    if _named(chosen):
-        return f"{path} has no columns {' and '.join(chosen[:2])} in one table. {some}."
-    usual = " or ".join(", ".join(p) for p in PLACES[:3])
+    if _coordinates_chosen(chosen_columns):
+        return f"{path} has no columns {' and '.join(chosen_columns[:2])} in one table. {some}."
+    usual = " or ".join(", ".join(p) for p in COORDINATE_COLUMNS[:3])
     return f"{path} has no columns that are known as the places of the cells (such as {usual}). {some}: choose those with x and y, --columns X,Y."
 
 
-def _named(chosen: Chosen) -> bool:
-    return any(chosen[:2])
+def _coordinates_chosen(chosen_columns: ColumnChoice) -> bool:
+    return any(chosen_columns[:2])
 
 
-def _header(path: Path) -> list[str]:
+def _read_header(path: Path) -> list[str]:
     """Names of the columns; empty for what is no table after all."""
     import pyarrow.parquet
 
@@ -146,7 +172,7 @@ def _header(path: Path) -> list[str]:
         if path.suffix == ".parquet":
             return list(map(str, pyarrow.parquet.read_schema(path).names))
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig") as file:
-            names = pd.read_csv(io.StringIO(file.readline(_LONGEST_LINE)), sep=_separator(path), nrows=0).columns
+            names = pd.read_csv(io.StringIO(file.readline(_MAX_HEADER_LENGTH)), sep=_separator(path), nrows=0).columns
     except (OSError, ValueError, EOFError, zlib.error):
         return []
     return [str(name) for name in names]
@@ -156,42 +182,54 @@ def _separator(path: Path) -> str:
     return "\t" if ".tsv" in path.name.lower() else ","
 
 
-def _tables(folder: Path) -> list[Path]:
+def _table_files(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if is_table(p))
 
 
-def _read(path: Path, chosen: Chosen) -> pd.DataFrame:
+def _read_frame(path: Path, chosen_columns: ColumnChoice) -> pd.DataFrame:
     """A table by the names of its cells: the column that was chosen, else the first, unless that holds places."""
-    header = _header(path)
-    named = chosen[2] if len(chosen) == 3 and chosen[2] in header else None
+    header = _read_header(path)
+    named = chosen_columns[2] if len(chosen_columns) == 3 and chosen_columns[2] in header else None
     if path.suffix == ".parquet":
         table = pd.read_parquet(path)
         first = table.columns[0]
         if named in table:
             table = table.set_index(named)
-        elif isinstance(table.index, pd.RangeIndex) and not pd.api.types.is_float_dtype(table[first]) and table[first].is_unique:
+        elif (
+            isinstance(table.index, pd.RangeIndex)
+            and not pd.api.types.is_float_dtype(table[first])
+            and table[first].is_unique
+        ):
             table = table.set_index(first)
     else:
-        found = places(pd.DataFrame(columns=header), chosen)
+        found = coordinate_columns(pd.DataFrame(columns=header), chosen_columns)
         no_names = found is not None and header[0] in found
         table = pd.read_csv(path, sep=_separator(path), index_col=named or (False if no_names else 0))
     table.index = pd.Index(table.index.astype(str), dtype=object)
     return table
 
 
-def _adata(values: pd.DataFrame, cells: pd.DataFrame, path: Path, chosen: Chosen) -> AnnData:
+def _to_adata(values: pd.DataFrame, cells: pd.DataFrame, path: Path, chosen_columns: ColumnChoice) -> AnnData:
     import anndata
     import scipy.sparse as sp
 
     words = [str(c) for c in values if not pd.api.types.is_numeric_dtype(values[c])]
     if words:
-        raise DataError(f"the table of values {path} has columns that are not numbers: {', '.join(words[:5])}. Expected cells x genes.")
+        raise DataError(
+            f"the table of values {path} has columns that are not numbers: {', '.join(words[:5])}. Expected cells x genes."
+        )
     names = pd.Index([str(c) for c in values.columns], dtype=object)
-    found = places(cells, chosen)
+    found = coordinate_columns(cells, chosen_columns)
     apart = [c for c in found or () if not pd.api.types.is_numeric_dtype(cells[c])]
     if apart:
-        raise DataError(f"the column {apart[0]!r} of {path} holds no numbers (such as {cells[apart[0]].iloc[0]!r}); expected the places of the cells.")
-    adata = anndata.AnnData(sp.csr_matrix(values.to_numpy(dtype=np.float32)), obs=cells.drop(columns=list(found or ())), var=pd.DataFrame(index=names))
+        raise DataError(
+            f"the column {apart[0]!r} of {path} holds no numbers (such as {cells[apart[0]].iloc[0]!r}); expected the places of the cells."
+        )
+    adata = anndata.AnnData(
+        sp.csr_matrix(values.to_numpy(dtype=np.float32)),
+        obs=cells.drop(columns=list(found or ())),
+        var=pd.DataFrame(index=names),
+    )
     if found:
         adata.obsm["spatial"] = cells[list(found)].to_numpy(dtype=np.float64)
         if found == ("x_um", "y_um"):

@@ -15,7 +15,7 @@ from ...errors import DataError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-EXPRESSION = "Gene Expression"
+GENE_EXPRESSION = "Gene Expression"
 
 
 def is_tenx_h5(path: Path) -> bool:
@@ -25,7 +25,7 @@ def is_tenx_h5(path: Path) -> bool:
 
 
 def is_mtx_folder(path: Path) -> bool:
-    return path.is_dir() and _part(path, "matrix.mtx") is not None
+    return path.is_dir() and _find_part(path, "matrix.mtx") is not None
 
 
 def read_tenx_h5(path: Path) -> AnnData:
@@ -34,21 +34,28 @@ def read_tenx_h5(path: Path) -> AnnData:
 
     with h5py.File(path) as file:
         if "matrix" not in file:
-            raise DataError(f"{path} is HDF5 but no 10x matrix (no group 'matrix'; it has {', '.join(file) or 'nothing'}).")
+            raise DataError(
+                f"{path} is HDF5 but no 10x matrix (no group 'matrix'; it has {', '.join(file) or 'nothing'})."
+            )
         m = file["matrix"]
         shape = tuple(int(n) for n in m["shape"][:])
         matrix = sp.csc_matrix((m["data"][:].astype(np.float32), m["indices"][:], m["indptr"][:]), shape=shape)
         matrix.check_format(full_check=True)
-        features = pd.DataFrame({column: _text(m["features"][name]) for column, name in (("gene_ids", "id"), ("name", "name"), ("type", "feature_type"))})
-        return _adata(matrix.T.tocsr(), _text(m["barcodes"]), features)
+        features = pd.DataFrame(
+            {
+                column: _read_text(m["features"][name])
+                for column, name in (("gene_ids", "id"), ("name", "name"), ("type", "feature_type"))
+            }
+        )
+        return _to_adata(matrix.T.tocsr(), _read_text(m["barcodes"]), features)
 
 
 def read_mtx_folder(path: Path) -> AnnData:
     """A folder with matrix.mtx, features.tsv (or genes.tsv) and barcodes.tsv, gzipped or not."""
     from scipy.io import mmread
 
-    parts = {name: _part(path, name) for name in ("matrix.mtx", "barcodes.tsv")}
-    parts["features.tsv"] = _part(path, "features.tsv") or _part(path, "genes.tsv")
+    parts = {name: _find_part(path, name) for name in ("matrix.mtx", "barcodes.tsv")}
+    parts["features.tsv"] = _find_part(path, "features.tsv") or _find_part(path, "genes.tsv")
     missing = [name for name, part in parts.items() if part is None]
     if missing:
         raise DataError(f"the 10x folder {path} lacks {' and '.join(missing)}.")
@@ -59,7 +66,7 @@ def read_mtx_folder(path: Path) -> AnnData:
     opener: Any = gzip.open if found["matrix.mtx"].suffix == ".gz" else open
     with opener(found["matrix.mtx"], "rb") as file:
         matrix = sp.csr_matrix(mmread(file).T, dtype=np.float32)
-    return _adata(matrix, barcodes, features)
+    return _to_adata(matrix, barcodes, features)
 
 
 def read_loom(path: Path) -> AnnData:
@@ -68,8 +75,8 @@ def read_loom(path: Path) -> AnnData:
     import h5py
 
     with h5py.File(path) as file:
-        rows = {name: _text(values) for name, values in file["row_attrs"].items() if values.ndim == 1}
-        columns = {name: _text(values) for name, values in file["col_attrs"].items() if values.ndim == 1}
+        rows = {name: _read_text(values) for name, values in file["row_attrs"].items() if values.ndim == 1}
+        columns = {name: _read_text(values) for name, values in file["col_attrs"].items() if values.ndim == 1}
         matrix = sp.csr_matrix(file["matrix"][:].T, dtype=np.float32)
     genes = next((rows[n] for n in ("Gene", "gene", "var_names", "Accession") if n in rows), None)
     cells = next((columns[n] for n in ("CellID", "cell_id", "obs_names") if n in columns), None)
@@ -78,7 +85,7 @@ def read_loom(path: Path) -> AnnData:
     return anndata.AnnData(matrix, obs=pd.DataFrame(columns, index=cells), var=pd.DataFrame(rows, index=genes))
 
 
-def modalities(path: Path) -> list[str]:
+def modality_names(path: Path) -> list[str]:
     """Names of the modalities of a MuData file."""
     import h5py
 
@@ -86,22 +93,26 @@ def modalities(path: Path) -> list[str]:
         return list(file["mod"])
 
 
-def read_h5mu(path: Path, wanted: str | None = None) -> AnnData:
+def read_h5mu(path: Path, modality: str | None = None) -> AnnData:
     """The RNA of a MuData file: the modality asked for, "rna", "gex", "spatial" or (in files of ours) "measured", or the only one."""
     import h5py
     from anndata.io import read_elem
 
-    names = modalities(path)
-    if wanted is not None and wanted not in names:
-        raise DataError(f"{path} has no modality {wanted!r}; it has {', '.join(names)}.")
-    chosen = wanted or next((n for n in names if n.lower() in ("rna", "gex", "spatial", "measured")), names[0] if len(names) == 1 else None)
+    names = modality_names(path)
+    if modality is not None and modality not in names:
+        raise DataError(f"{path} has no modality {modality!r}; it has {', '.join(names)}.")
+    chosen = modality or next(
+        (n for n in names if n.lower() in ("rna", "gex", "spatial", "measured")), names[0] if len(names) == 1 else None
+    )
     if chosen is None:
-        raise DataError(f"{path} holds the modalities {', '.join(names)}; expected one named rna. Choose one with --table, or save the one to use as .h5ad.")
+        raise DataError(
+            f"{path} holds the modalities {', '.join(names)}; expected one named rna. Choose one with --table, or save the one to use as .h5ad."
+        )
     with h5py.File(path) as file:
         return cast("AnnData", read_elem(file["mod"][chosen]))
 
 
-def _adata(matrix: sp.csr_matrix, barcodes: Any, features: pd.DataFrame) -> AnnData:
+def _to_adata(matrix: sp.csr_matrix, barcodes: Any, features: pd.DataFrame) -> AnnData:
     """Genes named by symbol; a symbol that stands for several genes is replaced by their ids."""
     import anndata
 
@@ -110,7 +121,7 @@ def _adata(matrix: sp.csr_matrix, barcodes: Any, features: pd.DataFrame) -> AnnD
             f"the matrix is {matrix.shape[1]} features x {matrix.shape[0]} cells, but {len(features)} features and {len(barcodes)} barcodes are named."
         )
     if "type" in features:
-        expression = (features["type"] == EXPRESSION).to_numpy()
+        expression = (features["type"] == GENE_EXPRESSION).to_numpy()
         matrix, features = matrix[:, expression], features[expression]
     names = features["name"] if "name" in features else features["gene_ids"]
     names = names.where(~names.duplicated(keep=False), features["gene_ids"])
@@ -118,11 +129,15 @@ def _adata(matrix: sp.csr_matrix, barcodes: Any, features: pd.DataFrame) -> AnnD
     return anndata.AnnData(matrix, obs=pd.DataFrame(index=np.asarray(barcodes, dtype=object)), var=var)
 
 
-def _part(folder: Path, name: str) -> Path | None:
+def _find_part(folder: Path, name: str) -> Path | None:
     return next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None)
 
 
-def _text(values: Any) -> Any:
+def _read_text(values: Any) -> Any:
     """A one-dimensional dataset; bytes become text."""
     array = values[:]
-    return np.array([v.decode() if isinstance(v, bytes) else v for v in array], dtype=object) if array.dtype.kind in "SO" else array
+    return (
+        np.array([v.decode() if isinstance(v, bytes) else v for v in array], dtype=object)
+        if array.dtype.kind in "SO"
+        else array
+    )

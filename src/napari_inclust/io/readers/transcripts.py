@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import cosmx, spatialdata_zarr
-from .loaded_cells import Asked
+from .loaded_cells import ReadOptions
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
@@ -34,13 +34,13 @@ class Transcripts:
     """
 
     file: Path
-    kind: str
-    gene: str
-    x: str
-    y: str
+    file_format: str
+    gene_column: str
+    x_column: str
+    y_column: str
     to_um: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
 
-    def of(self, genes: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def locations(self, genes: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Places of the molecules of some genes.
 
         Parameters
@@ -58,29 +58,31 @@ class Transcripts:
         DataError
             A file that is damaged, or without the columns that the instrument writes.
         """
-        from .dispatch import careful
+        from .dispatch import read_safely
 
-        table: Any = careful(self.file, lambda p: self._search(list(genes)), "transcripts")
+        table: Any = read_safely(self.file, lambda p: self._read_genes(list(genes)), "transcripts")
         names = np.asarray(table["gene"].to_pylist(), dtype=object)
         xy = np.c_[table["x"].to_numpy(), table["y"].to_numpy(), np.ones(len(names))] @ self.to_um.T
         return {gene: xy[names == gene, :2].astype(np.float32) for gene in genes}
 
     @property
-    def count(self) -> int | None:
+    def n_molecules(self) -> int | None:
         """Number of molecules where the file tells it without being read (Parquet)."""
-        return int(self._dataset().count_rows()) if self.kind == "parquet" else None
+        return int(self._open_dataset().count_rows()) if self.file_format == "parquet" else None
 
-    def _search(self, genes: list[str]) -> Any:
+    def _read_genes(self, genes: list[str]) -> Any:
         import pyarrow as pa
         import pyarrow.dataset as ds
 
-        gene = ds.field(self.gene).cast(pa.string())
-        return self._dataset().to_table(columns={"gene": gene, "x": ds.field(self.x), "y": ds.field(self.y)}, filter=gene.isin(genes))
+        gene = ds.field(self.gene_column).cast(pa.string())
+        return self._open_dataset().to_table(
+            columns={"gene": gene, "x": ds.field(self.x_column), "y": ds.field(self.y_column)}, filter=gene.isin(genes)
+        )
 
-    def _dataset(self) -> ds.Dataset:
+    def _open_dataset(self) -> ds.Dataset:
         import pyarrow.dataset as ds
 
-        return ds.dataset(self.file, format=self.kind)
+        return ds.dataset(self.file, format=self.file_format)
 
 
 def find_transcripts(path: Path, *, system: str | None = None, pixel_size: float | None = None) -> Transcripts | None:
@@ -98,50 +100,58 @@ def find_transcripts(path: Path, *, system: str | None = None, pixel_size: float
     DataError
         As `recognise`; a SpatialData store that is damaged.
     """
-    from .dispatch import careful, recognise
+    from .dispatch import detect_format, read_safely
 
-    find = _FINDERS.get(recognise(path).name)
-    found: Transcripts | None = None if find is None else careful(path, lambda p: find(p, Asked(system=system, pixel_size=pixel_size)), "transcripts")
+    find = _FINDERS.get(detect_format(path).name)
+    found: Transcripts | None = (
+        None
+        if find is None
+        else read_safely(path, lambda p: find(p, ReadOptions(system=system, pixel_size=pixel_size)), "transcripts")
+    )
     return found
 
 
-def _merscope(path: Path, asked: Asked) -> Transcripts | None:
+def _find_merscope(path: Path, options: ReadOptions) -> Transcripts | None:
     file = path / "detected_transcripts.csv"
     return Transcripts(file, "csv", "gene", "global_x", "global_y") if file.is_file() else None
 
 
-def _xenium(path: Path, asked: Asked) -> Transcripts | None:
+def _find_xenium(path: Path, options: ReadOptions) -> Transcripts | None:
     file = path / "transcripts.parquet"
     return Transcripts(file, "parquet", "feature_name", "x_location", "y_location") if file.is_file() else None
 
 
-def _cosmx(path: Path, asked: Asked) -> Transcripts | None:
+def _find_cosmx(path: Path, options: ReadOptions) -> Transcripts | None:
     file = min(path.glob("*tx_file.csv*"), default=None)
-    scale = asked.pixel_size or cosmx.PIXEL
-    return None if file is None else Transcripts(file, "csv", "target", "x_global_px", "y_global_px", np.diag([scale, scale, 1.0]))
+    scale = options.pixel_size or cosmx.DEFAULT_PIXEL_SIZE
+    return (
+        None
+        if file is None
+        else Transcripts(file, "csv", "target", "x_global_px", "y_global_px", np.diag([scale, scale, 1.0]))
+    )
 
 
-def _spatialdata(path: Path, asked: Asked) -> Transcripts | None:
+def _find_spatialdata(path: Path, options: ReadOptions) -> Transcripts | None:
     """The points element that names its genes, when it lies in the coordinate system of the cells."""
     from spatialdata.transformations import get_transformation
 
-    if not spatialdata_zarr.contents(path)["points"]:
+    if not spatialdata_zarr.element_names(path)["points"]:
         return None
-    data = spatialdata_zarr.opened(path, ("points",))
-    scale = asked.pixel_size or 1.0
+    data = spatialdata_zarr.read_elements(path, ("points",))
+    scale = options.pixel_size or 1.0
     for name, element in data.points.items():
         gene = element.attrs.get("spatialdata_attrs", {}).get("feature_key")
         transforms = get_transformation(element, get_all=True)
-        system = asked.system or ("global" if "global" in transforms else next(iter(transforms)))
+        system = options.system or ("global" if "global" in transforms else next(iter(transforms)))
         if gene is not None and system in transforms:
             to_um = np.diag([scale, scale, 1.0]) @ transforms[system].to_affine_matrix(("x", "y"), ("x", "y"))
             return Transcripts(path / "points" / name / "points.parquet", "parquet", gene, "x", "y", to_um)
     return None
 
 
-_FINDERS: dict[str, Callable[[Path, Asked], Transcripts | None]] = {
-    "SpatialData": _spatialdata,
-    "MERSCOPE folder": _merscope,
-    "Xenium folder": _xenium,
-    "CosMx folder": _cosmx,
+_FINDERS: dict[str, Callable[[Path, ReadOptions], Transcripts | None]] = {
+    "SpatialData": _find_spatialdata,
+    "MERSCOPE folder": _find_merscope,
+    "Xenium folder": _find_xenium,
+    "CosMx folder": _find_cosmx,
 }

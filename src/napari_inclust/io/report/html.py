@@ -13,13 +13,13 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MISSING = "\u2013"
-LONG = 24  # characters of a word that may be broken: a path, a fingerprint
-INK = "#010203"  # drawn with, then replaced by the colour of the page's text: light or dark
-FIGURES: Any = {  # settings of matplotlib
+MISSING_VALUE_TEXT = "\u2013"
+LONG_WORD_LENGTH = 24  # characters of a word that may be broken: a path, a fingerprint
+TEXT_COLOUR_PLACEHOLDER = "#010203"  # drawn with, then replaced by the colour of the page's text: light or dark
+MATPLOTLIB_SETTINGS: Any = {  # settings of matplotlib
     "svg.fonttype": "none", "svg.hashsalt": "inclust", "text.parse_math": False, "font.size": 9,
     "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
-    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), TEXT_COLOUR_PLACEHOLDER),
 }  # fmt: skip
 CSS = """
 :root{color-scheme:light dark;--ink:#1f2328;--soft:#59636e;--paper:#fff;--line:#d8dee4;--tint:#f4f6f8}
@@ -39,7 +39,7 @@ th[aria-sort=ascending] button::after{content:" \\2191"}th[aria-sort=descending]
 .check{margin:1rem 0;max-width:46rem}.check summary{cursor:pointer}.check ul{list-style:none;padding-left:1rem}.light{font-size:1.2em}
 .care{border-left:3px solid #d97706;padding-left:.8rem}
 """
-SORT = """
+SORT_SCRIPT = """
 document.querySelectorAll("table.sort th").forEach((h, i) => h.firstChild.onclick = () => {
   const table = h.closest("table"), body = table.tBodies[0], up = h.getAttribute("aria-sort") === "descending";
   const of = row => row.cells[i].dataset.v, number = v => v === "" ? NaN : Number(v);
@@ -52,10 +52,10 @@ document.querySelectorAll("table.sort th").forEach((h, i) => h.firstChild.onclic
   }).forEach(row => body.append(row));
 });
 """
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
-def document(title: str, subtitle: str, summary: str, sections: dict[str, str]) -> str:
+def render_document(title: str, subtitle: str, summary: str, sections: dict[str, str]) -> str:
     """The whole page.
 
     Parameters
@@ -67,42 +67,51 @@ def document(title: str, subtitle: str, summary: str, sections: dict[str, str]) 
     """
     anchors = {name: name.lower().replace(" ", "-") for name in sections}
     links = "".join(f'<a href="#{anchor}">{name}</a>' for name, anchor in anchors.items())
-    parts = "".join(f'<section id="{anchors[name]}"><h2>{name}</h2>{content}</section>' for name, content in sections.items())
+    parts = "".join(
+        f'<section id="{anchors[name]}"><h2>{name}</h2>{content}</section>' for name, content in sections.items()
+    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>{escape(title)}</title><style>{CSS}</style></head><body>'
+        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_SECURITY_POLICY}"><title>{escape(title)}</title><style>{CSS}</style></head><body>'
         f'<header><h1>{escape(title)}</h1><p class="soft">{escape(subtitle)}</p>{summary}<nav>{links}</nav></header>'
-        f"<main>{parts}</main><script>{SORT}</script></body></html>\n"
+        f"<main>{parts}</main><script>{SORT_SCRIPT}</script></body></html>\n"
     )
 
 
-def drawn(figure: Figure, name: str, caption: str, width: str = "100%") -> str:
+def render_figure(figure: Figure, name: str, caption: str, width: str = "100%") -> str:
     """A figure inside the page: SVG in the page's own colours, without what points outside."""
     text = StringIO()
     figure.savefig(text, format="svg", transparent=True, dpi=120, metadata={"Date": None})
     svg = re.sub(r"<metadata>.*?</metadata>", "", text.getvalue()[text.getvalue().index("<svg") :], flags=re.DOTALL)
-    svg = re.sub(r'<g id="[^"]*"', "<g", svg).replace(INK, "currentColor")  # ids of groups would repeat in one page
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg).replace(
+        TEXT_COLOUR_PLACEHOLDER, "currentColor"
+    )  # ids of groups would repeat in one page
     view = re.search(r'viewBox="[^"]*"', svg)
     svg = re.sub(r"<svg[^>]*>", f'<svg role="img" aria-label="{escape(name)}" {view[0] if view else ""}>', svg, count=1)
     return f'<figure style="max-width:{width}">{svg}<figcaption>{escape(caption)}</figcaption></figure>'
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, sortable: bool = False) -> str:
+def render_table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, sortable: bool = False) -> str:
     """Numbers with three digits, in full for sorting; missing ones as a dash."""
-    texts = [bool(rows) and isinstance(value, str) for value in (rows[0] if rows else head)]
+    texts = [bool(rows) and isinstance(value, str) for value in (rows[0] if rows else header)]
     names = "".join(
-        f"<th{' class=t' if text else ''}>{f'<button>{escape(h)}</button>' if sortable else escape(h)}</th>" for h, text in zip(head, texts, strict=True)
+        f"<th{' class=t' if text else ''}>{f'<button>{escape(h)}</button>' if sortable else escape(h)}</th>"
+        for h, text in zip(header, texts, strict=True)
     )
-    body = "".join(f"<tr>{''.join(_cell(value, sortable) for value in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(_render_cell(value, sortable) for value in row)}</tr>" for row in rows)
     return f'<div class="scroll"><table{" class=sort" if sortable else ""}><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def _cell(value: Any, sortable: bool) -> str:
+def _render_cell(value: Any, sortable: bool) -> str:
     if isinstance(value, str):
-        key, shown, kind = escape(value), escape(value), ' class="t long"' if len(value) > LONG and " " not in value else ' class="t"'
+        key, shown, kind = (
+            escape(value),
+            escape(value),
+            ' class="t long"' if len(value) > LONG_WORD_LENGTH and " " not in value else ' class="t"',
+        )
     else:
         known, kind = bool(np.isfinite(value)), ""
         key = repr(value) if known else ""
-        shown = MISSING if not known else f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
+        shown = MISSING_VALUE_TEXT if not known else f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
     sorting = f' data-v="{key}"' if sortable else ""
     return f"<td{kind}{sorting}>{shown}</td>"

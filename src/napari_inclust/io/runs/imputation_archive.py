@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...data.panel import align
-from ...data.subsample import drawn
+from ...data.subsample import subsample_reference
 from ...errors import RunError
-from ...imputation.ensemble import Choices
-from ...imputation.query_mapping import Source, restricted
-from ...imputation.rescale import Shape
+from ...imputation.ensemble import StackingParameters
+from ...imputation.query_mapping import PretrainedModel, restrict_panel
+from ...imputation.rescale import ValueTransform
 from ...imputation.run import Run
-from ...training.archive import Parts, epochs_from, fill, read, settings, table
-from ...training.build_plan import imputation
+from ...training.archive import (
+    ArchiveContents,
+    history_from_table,
+    load_weights,
+    read_archive,
+    read_config,
+    require_object,
+)
+from ...training.build_plan import build_imputation_plan
 from ...training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -25,7 +32,7 @@ if TYPE_CHECKING:
     from ...training.table import Mask
 
 
-def describe(path: str | Path) -> dict[str, Any]:
+def read_metadata(path: str | Path) -> dict[str, Any]:
     """The provenance and settings of a saved run, without its data.
 
     Raises
@@ -33,7 +40,7 @@ def describe(path: str | Path) -> dict[str, Any]:
     RunError
         Not a run, damaged, or of a version that this one cannot read.
     """
-    return _read(path).about
+    return _read_contents(path).metadata
 
 
 def load(path: str | Path, section: Section, reference: Reference) -> Run:
@@ -44,30 +51,34 @@ def load(path: str | Path, section: Section, reference: Reference) -> Run:
     RunError
         Not a run, damaged, of a version that this one cannot read, or made from other data or another panel.
     """
-    about, tables, weights = _read(path)
+    about, tables, weights = _read_contents(path)
     origin = about["provenance"]
-    reference = _drawn(reference, origin)
-    _same(path, "section", section, origin)
-    _same(path, "reference", reference, origin)
-    config = settings(path, origin)
+    reference = _subsample_reference(reference, origin)
+    _check_fingerprint(path, "section", section, origin)
+    _check_fingerprint(path, "reference", reference, origin)
+    config = read_config(path, origin)
     known = tuple(about["panel"][: len(about["folds"])])
     panel = align(section, reference)
     if "mapped" in origin:
-        panel = restricted(panel, known, section.name)
-    plan = imputation(
-        section, reference, panel, members=_members(weights, config), components=_components(weights, known), seed=config.seed, labels=origin["labels"],
-        batch=origin["batch"], hidden=_hidden(about["folds"], _members(weights, config)),
+        panel = restrict_panel(panel, known, section.name)
+    plan = build_imputation_plan(
+        section, reference, panel, members=_count_fold_members(weights, config), components=_count_components(weights, known), seed=config.seed, labels=origin["labels"],
+        batch=origin["batch"], hidden_genes=_hidden_mask(about["folds"], _count_fold_members(weights, config)),
     )  # fmt: skip
     if list(panel.genes) != about["panel"]:
-        raise RunError(f"{path} has another panel of genes ({len(about['panel'])}, now {len(panel.genes)}). Open the data that it was trained on.")
+        raise RunError(
+            f"{path} has another panel of genes ({len(about['panel'])}, now {len(panel.genes)}). Open the data that it was trained on."
+        )
     trainer = Trainer(plan, config)
-    fill(trainer, weights, path)
-    choices = Choices(about["choices"]["readouts"], about["choices"]["refinements"], Shape(**about["choices"]["shape"]))
-    history, scores = epochs_from(tables["history"]), tables["scores"].set_index("gene")
+    load_weights(trainer, weights, path)
+    choices = StackingParameters(
+        about["choices"]["readouts"], about["choices"]["refinements"], ValueTransform(**about["choices"]["shape"])
+    )
+    history, scores = history_from_table(tables["history"]), tables["scores"].set_index("gene")
     return Run(section, reference, panel, trainer, history, origin["labels"], origin["batch"], choices, scores, origin)
 
 
-def source(path: str | Path, reference: Reference) -> tuple[Source, Reference]:
+def load_pretrained(path: str | Path, reference: Reference) -> tuple[PretrainedModel, Reference]:
     """What mapping takes from a saved run, and the cells of the reference that it was trained on.
 
     Raises
@@ -75,26 +86,28 @@ def source(path: str | Path, reference: Reference) -> tuple[Source, Reference]:
     RunError
         As `load`; the section that the run was trained on is not needed.
     """
-    about, _, weights = _read(path)
+    about, _, weights = _read_contents(path)
     origin = about["provenance"]
-    reference = _drawn(reference, origin)
-    _same(path, "reference", reference, origin)
-    config = settings(path, origin)
+    reference = _subsample_reference(reference, origin)
+    _check_fingerprint(path, "reference", reference, origin)
+    config = read_config(path, origin)
     shared = tuple(about["panel"][: len(about["folds"])])
-    hidden = _hidden(about["folds"], _members(weights, config))
+    hidden = _hidden_mask(about["folds"], _count_fold_members(weights, config))
     came = {"run": str(path), **{k: origin[k] for k in ("config", "data", "versions")}}
-    return Source(weights, config, shared, hidden, tuple(about["covariates"]), origin["labels"], origin["batch"], came), reference
+    return PretrainedModel(
+        weights, config, shared, hidden, tuple(about["covariates"]), origin["labels"], origin["batch"], came
+    ), reference
 
 
-def _drawn(reference: Reference, origin: dict[str, Any]) -> Reference:
+def _subsample_reference(reference: Reference, origin: dict[str, Any]) -> Reference:
     """The cells of a large reference that the run was trained on."""
     chosen = origin["data"]["reference"].get("drawn")
     if chosen is None or chosen["cells"] != reference.n_cells:
         return reference
-    return drawn(reference, chosen["labels"], chosen["seed"], chosen["most"])
+    return subsample_reference(reference, chosen["labels"], chosen["seed"], chosen["most"])
 
 
-def _same(path: str | Path, side: str, data: Section | Reference, origin: dict[str, Any]) -> None:
+def _check_fingerprint(path: str | Path, side: str, data: Section | Reference, origin: dict[str, Any]) -> None:
     trained = origin["data"][side]
     if data.fingerprint != trained["fingerprint"]:
         raise RunError(
@@ -103,40 +116,40 @@ def _same(path: str | Path, side: str, data: Section | Reference, origin: dict[s
         )
 
 
-def _members(weights: dict[str, Any], config: Config) -> int:
+def _count_fold_members(weights: dict[str, Any], config: Config) -> int:
     """Members with a fold."""
     return int(next(iter(weights.values())).shape[0]) // len(config.kl_weights) - 1
 
 
-def _components(weights: dict[str, Any], shared: Sequence[str]) -> int:
+def _count_components(weights: dict[str, Any], shared: Sequence[str]) -> int:
     return int(weights["head.weight"].shape[2]) - len(shared)
 
 
-def _hidden(folds: Sequence[int], members: int) -> Mask:
+def _hidden_mask(folds: Sequence[int], members: int) -> Mask:
     """(members, shared genes) bool."""
     hidden: Mask = np.arange(members)[:, None] == np.asarray(folds)[None]
     return hidden
 
 
-def _read(path: str | Path) -> Parts:
-    return read(Path(path), "run", ("scores", "history"), _check)
+def _read_contents(path: str | Path) -> ArchiveContents:
+    return read_archive(Path(path), "run", ("scores", "history"), _check_contents)
 
 
-def _check(parts: Parts) -> None:
+def _check_contents(parts: ArchiveContents) -> None:
     """Refuse a run without the entries that opening it needs. Raises KeyError, TypeError or ValueError."""
-    about = parts.about
+    about = parts.metadata
     origin, choices, folds = about["provenance"], about["choices"], about["folds"]
     for side in ("section", "reference"):
         data = origin["data"][side]
         str(data["fingerprint"]), str(data["name"]), data["path"], data["values"]["kind"], data["values"]["declared"]
         if not isinstance(data["path"], (str, type(None))):
             raise TypeError(f"the path of the {side} is no text")
-    table(origin["config"]), str(origin["versions"]["napari-inclust"]), list(about["panel"])
+    require_object(origin["config"]), str(origin["versions"]["napari-inclust"]), list(about["panel"])
     if not all(isinstance(origin[key], (str, type(None))) for key in ("labels", "batch")):
         raise TypeError("labels or batch is no text")
-    list(choices["readouts"]), list(choices["refinements"]), table(choices["shape"])
+    list(choices["readouts"]), list(choices["refinements"]), require_object(choices["shape"])
     if not all(isinstance(f, int) and f >= 0 for f in folds) or not 0 < len(folds) <= len(about["panel"]):
         raise ValueError("its folds are none")
     if not all(isinstance(c, str) for c in about["covariates"]) or "head.weight" not in parts.weights:
         raise ValueError("its covariates or weights are none")
-    epochs_from(parts.tables["history"]), parts.tables["scores"]["gene"]
+    history_from_table(parts.tables["history"]), parts.tables["scores"]["gene"]

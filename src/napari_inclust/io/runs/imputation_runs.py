@@ -7,7 +7,7 @@ from typing import Any
 
 from ...data.section import Reference, Section
 from ...errors import RunError
-from ...imputation.query_mapping import Source
+from ...imputation.query_mapping import PretrainedModel
 from ...imputation.run import Run
 from ..readers.dispatch import read_reference, read_section
 from . import imputation_archive
@@ -23,16 +23,20 @@ def load_run(path: str | Path, section: Section | None = None, reference: Refere
     DataError
         Data that cannot be read.
     """
-    data = imputation_archive.describe(path)["provenance"]["data"]
+    data = imputation_archive.read_metadata(path)["provenance"]["data"]
     for side, given in (("section", section), ("reference", reference)):
         if given is None and data[side]["path"] is None:
-            raise RunError(f"{path} was trained on a {side} that was never a file ({data[side]['name']}). Give it: load_run(path, {side}=...).")
-    declared = _declared(data["section"]["values"])
-    section = section or read_section(data["section"]["path"], values=declared, flatten=True, **data["section"].get("choices", {}))
-    return imputation_archive.load(path, section, reference or _reference(data))
+            raise RunError(
+                f"{path} was trained on a {side} that was never a file ({data[side]['name']}). Give it: load_run(path, {side}=...)."
+            )
+    declared = _declared_kind(data["section"]["values"])
+    section = section or read_section(
+        data["section"]["path"], values=declared, flatten=True, **data["section"].get("choices", {})
+    )
+    return imputation_archive.load(path, section, reference or _read_saved_reference(data))
 
 
-def open_source(path: str | Path, reference: Reference | None = None) -> tuple[Source, Reference]:
+def open_mapping_source(path: str | Path, reference: Reference | None = None) -> tuple[PretrainedModel, Reference]:
     """What mapping needs of a saved run: its networks, and the reference cells that it was trained on. The reference is opened from where it was, unless given.
 
     Raises
@@ -42,15 +46,17 @@ def open_source(path: str | Path, reference: Reference | None = None) -> tuple[S
     DataError
         A reference that cannot be read.
     """
-    data = imputation_archive.describe(path)["provenance"]["data"]
+    data = imputation_archive.read_metadata(path)["provenance"]["data"]
     if reference is None and data["reference"]["path"] is None:
-        raise RunError(f"{path} was trained on a reference that was never a file ({data['reference']['name']}). Give it: open_source(path, reference).")
-    return imputation_archive.source(path, reference or _reference(data))
+        raise RunError(
+            f"{path} was trained on a reference that was never a file ({data['reference']['name']}). Give it: open_source(path, reference)."
+        )
+    return imputation_archive.load_pretrained(path, reference or _read_saved_reference(data))
 
 
-def _reference(data: dict[str, Any]) -> Reference:
-    return read_reference(data["reference"]["path"], values=_declared(data["reference"]["values"]))
+def _read_saved_reference(data: dict[str, Any]) -> Reference:
+    return read_reference(data["reference"]["path"], values=_declared_kind(data["reference"]["values"]))
 
 
-def _declared(values: dict[str, object]) -> str | None:
+def _declared_kind(values: dict[str, object]) -> str | None:
     return str(values["kind"]) if values["declared"] else None

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...data.dataset import Dataset, apart
+from ...data.dataset import Dataset, with_distinct_modalities
 from ...errors import ConfigError
 from ...training.config import Config
-from ...training.plan import Recipe
+from ...training.plan import PlanSpec
 from ..readers.datasets import read_dataset
 
 
@@ -25,11 +25,11 @@ class PlanFile:
         Of each data set; relative ones are beside the PLAN.toml.
     """
 
-    recipe: Recipe
+    recipe: PlanSpec
     files: Mapping[str, tuple[Path, ...]]
     config: Config
 
-    def open(self) -> list[Dataset]:
+    def open_datasets(self) -> list[Dataset]:
         """The data sets.
 
         Raises
@@ -38,7 +38,7 @@ class PlanFile:
             As `datasets.read_dataset`.
         """
         sets = [read_dataset(list(files), name) for name, files in self.files.items()]
-        return apart(sets) if self.recipe.task == "separate" else sets
+        return with_distinct_modalities(sets) if self.recipe.task == "separate" else sets
 
 
 def read_plan(path: str | Path) -> PlanFile:
@@ -59,14 +59,23 @@ def read_plan(path: str | Path) -> PlanFile:
         raise ConfigError(f"cannot read the plan {path}: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not a TOML file: {error}.") from None
-    data, settings = _tables(text.pop("data", {}), "data", path), _tables({"settings": text.pop("settings", {})}, "settings", path)["settings"]
+    data, settings = (
+        _check_tables(text.pop("data", {}), "data", path),
+        _check_tables({"settings": text.pop("settings", {})}, "settings", path)["settings"],
+    )
     if not data:
         raise ConfigError(f'{path} names no data; expected tables like [data.pbmc] with files = "pbmc.h5ad".')
     files, labels = {}, {}
     for name, entry in data.items():
         unknown = set(entry) - {"files", "labels"}
         given = [entry["files"]] if isinstance(entry.get("files"), str) else entry.get("files")
-        if unknown or not isinstance(given, list) or not given or not all(isinstance(f, str) for f in given) or not isinstance(entry.get("labels", ""), str):
+        if (
+            unknown
+            or not isinstance(given, list)
+            or not given
+            or not all(isinstance(f, str) for f in given)
+            or not isinstance(entry.get("labels", ""), str)
+        ):
             raise ConfigError(
                 f'[data.{name}] of {path} is {entry!r}; expected files = "a.h5ad" (or a list of modalities of the same cells) and perhaps labels = "column".'
             )
@@ -75,12 +84,12 @@ def read_plan(path: str | Path) -> PlanFile:
             labels[name] = entry["labels"]
     if "labels" in text:
         raise ConfigError(f"{path} has labels outside of its data; write them into [data.NAME].")
-    recipe = Recipe.from_dict({**text, "labels": labels}, str(path))
+    recipe = PlanSpec.from_dict({**text, "labels": labels}, str(path))
     preset = settings.pop("preset", "balanced")
     return PlanFile(recipe, files, Config.preset(str(preset)).replace(**settings))
 
 
-def _tables(given: Any, name: str, path: Path) -> dict[str, dict[str, Any]]:
+def _check_tables(given: Any, name: str, path: Path) -> dict[str, dict[str, Any]]:
     if not isinstance(given, dict) or not all(isinstance(v, dict) for v in given.values()):
         raise ConfigError(f"{name} of {path} is {given!r}; expected a table.")
     return {k: dict(v) for k, v in given.items()}

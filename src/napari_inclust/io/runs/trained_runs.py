@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...data.dataset import Dataset, apart
+from ...data.dataset import Dataset, with_distinct_modalities
 from ...errors import RunError
 from ...training.trained import Trained
 from ..readers.datasets import read_dataset
@@ -23,11 +23,13 @@ def load_trained(path: str | Path, sets: Sequence[Dataset] | None = None) -> Tra
         Data that cannot be read.
     """
     if sets is None:
-        about = trained_archive.describe(path)
+        about = trained_archive.read_metadata(path)
         data = about["provenance"]["data"]
         never = [name for name, was in data.items() if not was["files"]]
         if never:
-            raise RunError(f"{path} was trained on {never[0]}, which was never a file. Give the data: load_trained(path, sets).")
+            raise RunError(
+                f"{path} was trained on {never[0]}, which was never a file. Give the data: load_trained(path, sets)."
+            )
         sets = [read_dataset([Path(f) for f in was["files"]], name) for name, was in data.items()]
-        sets = apart(sets) if about["recipe"]["task"] == "separate" else sets
+        sets = with_distinct_modalities(sets) if about["recipe"]["task"] == "separate" else sets
     return trained_archive.load(path, sets)

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .atomic import opened, replacing, storable
+from .atomic import atomic_output, open_store, to_storable
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -28,12 +28,12 @@ def write_annotated(path: Path, adata: AnnData, obs: dict[str, Any], uns: dict[s
     from anndata.io import write_elem
 
     packed = {"compression": "gzip", "compression_opts": 1} if path.suffix == ".h5ad" else {}
-    with replacing(path) as part, opened(part, path) as (store, writing), warnings.catch_warnings():
+    with atomic_output(path) as part, open_store(part, path) as (store, writing), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
         with writing():
             store.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
             write_elem(store, "obs", adata.obs.assign(**obs))
-            write_elem(store, "uns", dict(adata.uns) | storable(uns))
+            write_elem(store, "uns", dict(adata.uns) | to_storable(uns))
         for name in ("X", "var", "layers", "obsm", "varm", "obsp", "varp", "raw"):
             value = getattr(adata, name)
             if value is None:

@@ -16,15 +16,17 @@ import pandas as pd
 
 from ...errors import OutputError
 from ..readers.spatialdata_zarr import is_spatialdata
-from .hdf5_sink import Sink, uninterrupted
+from .hdf5_sink import FailSafeFile, defer_interrupts
 
 ANNDATA_SUFFIXES = (".h5ad", ".zarr")
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_OURS = ".ours"  # in a temporary folder since it was made
-Writing = Callable[[], AbstractContextManager[None]]
+_DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_TEMPORARY_MARKER = ".ours"  # in a temporary folder since it was made
+WriteContext = Callable[[], AbstractContextManager[None]]
 
 
-def check_output(path: str | Path, suffixes: Sequence[str] = ANNDATA_SUFFIXES, *, inputs: Iterable[str | Path] = ()) -> Path:
+def check_output(
+    path: str | Path, suffixes: Sequence[str] = ANNDATA_SUFFIXES, *, inputs: Iterable[str | Path] = ()
+) -> Path:
     """Refuse, before any work is done, a target that could not be written at its end.
 
     Raises
@@ -47,12 +49,14 @@ def check_output(path: str | Path, suffixes: Sequence[str] = ANNDATA_SUFFIXES, *
         if path.is_dir() and not (path.suffix == ".zarr" and _is_zarr(path)):
             raise OutputError(f"{path} is a folder that is not ours to replace. Choose another name.")
         if is_spatialdata(path):
-            raise OutputError(f"{path} is a SpatialData store that is not the section's own; it would be replaced. Choose another name.")
+            raise OutputError(
+                f"{path} is a SpatialData store that is not the section's own; it would be replaced. Choose another name."
+            )
     return path
 
 
 @contextmanager
-def replacing(path: Path, *, beside: Path | None = None, new: bool = False) -> Iterator[Path]:
+def atomic_output(path: Path, *, sibling: Path | None = None, must_not_exist: bool = False) -> Iterator[Path]:
     """A temporary path, which takes the place of `path` when the block ends well and vanishes when it does not.
 
     Parameters
@@ -69,17 +73,19 @@ def replacing(path: Path, *, beside: Path | None = None, new: bool = False) -> I
     OutputError
         The disk is full, the place cannot be written or vanished; `path` is as it was.
     """
-    path, where = path.absolute(), (beside or path).absolute()
+    path, where = path.absolute(), (sibling or path).absolute()
     with as_output_error(path):
         folder = Path(tempfile.mkdtemp(prefix=f".{where.stem}-", suffix=".part", dir=where.parent))
-        (folder / _OURS).touch()
+        (folder / _TEMPORARY_MARKER).touch()
     part = folder / path.name
     try:
         yield part
         with as_output_error(path):
-            if not (folder / _OURS).exists():  # zarr makes a folder anew that vanished, with a part of the result
+            if not (
+                folder / _TEMPORARY_MARKER
+            ).exists():  # zarr makes a folder anew that vanished, with a part of the result
                 raise FileNotFoundError(errno.ENOENT, "its folder vanished while it was written")
-            if new and path.exists():
+            if must_not_exist and path.exists():
                 raise FileExistsError(errno.EEXIST, "something of that name appeared while it was written")
             if path.is_dir():  # a folder cannot be renamed over a full one
                 path.rename(folder / "before")
@@ -95,19 +101,21 @@ def replacing(path: Path, *, beside: Path | None = None, new: bool = False) -> I
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """A table as CSV, its index as the first column."""
-    with replacing(path) as part, as_output_error(path):
+    with atomic_output(path) as part, as_output_error(path):
         table.to_csv(part, float_format="%.6g")
 
 
-def storable(value: Any) -> Any:
+def to_storable(value: Any) -> Any:
     """Nested dictionaries without what AnnData files cannot keep: None is left out, lists become arrays."""
     if isinstance(value, dict):
-        return {str(k): storable(v) for k, v in value.items() if v is not None}
+        return {str(k): to_storable(v) for k, v in value.items() if v is not None}
     return np.array(value) if isinstance(value, (list, tuple)) else value
 
 
 @contextmanager
-def opened(part: Path, path: Path, *, zarr_format: int | None = None, banner: str = "") -> Iterator[tuple[Any, Writing]]:
+def open_store(
+    part: Path, path: Path, *, zarr_format: int | None = None, banner: str = ""
+) -> Iterator[tuple[Any, WriteContext]]:
     """An empty HDF5 file or zarr group at `part`, and the context in which to write to it: not interrupted, and failures named after `path`.
 
     Parameters
@@ -123,32 +131,32 @@ def opened(part: Path, path: Path, *, zarr_format: int | None = None, banner: st
         import zarr
 
         try:
-            with _writing(path):
+            with _write_context(path):
                 group = zarr.open_group(part, mode="w", zarr_format=3 if zarr_format == 3 else 2)
-            yield group, lambda: _writing(path)
+            yield group, lambda: _write_context(path)
         except BaseException:
-            _settle()
+            _wait_for_zarr_writes()
             raise
         return
     import h5py
 
-    with _writing(path):
-        sink = Sink(part)
+    with _write_context(path):
+        sink = FailSafeFile(part)
         file = h5py.File(sink, "w", userblock_size=512 if banner else 0)
     try:
-        yield file, lambda: _writing(path, sink)
+        yield file, lambda: _write_context(path, sink)
     finally:
-        with uninterrupted():
+        with defer_interrupts():
             file.close()
             if banner:
                 sink.seek(0)
                 sink.write(banner.encode().ljust(512, b"\0"))
             sink.close()
-    with _writing(path, sink):  # what closing wrote
+    with _write_context(path, sink):  # what closing wrote
         pass
 
 
-def _settle() -> None:
+def _wait_for_zarr_writes() -> None:
     """Wait for what zarr still writes in its own thread after one of several writes failed: it would make the folder anew."""
     import asyncio
 
@@ -163,11 +171,11 @@ def _settle() -> None:
 
 
 @contextmanager
-def _writing(path: Path, sink: Sink | None = None) -> Iterator[None]:
-    with uninterrupted(), as_output_error(path):
+def _write_context(path: Path, sink: FailSafeFile | None = None) -> Iterator[None]:
+    with defer_interrupts(), as_output_error(path):
         yield
-        if sink is not None and sink.failed is not None:
-            raise sink.failed
+        if sink is not None and sink.write_error is not None:
+            raise sink.write_error
 
 
 def _is_zarr(path: Path) -> bool:
@@ -180,5 +188,7 @@ def as_output_error(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why = "the disk is full" if error.errno in _FULL else error.strerror or str(error)
-        raise OutputError(f"{path} could not be written: {why}. Nothing half-written was left; choose another place or free some space.") from error
+        why = "the disk is full" if error.errno in _DISK_FULL_ERRORS else error.strerror or str(error)
+        raise OutputError(
+            f"{path} could not be written: {why}. Nothing half-written was left; choose another place or free some space."
+        ) from error

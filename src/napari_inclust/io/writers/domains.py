@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import OutputError
-from .atomic import as_output_error, check_output, is_spatialdata, replacing, write_csv
-from .geojson import to_shapes, write_geojson
-from .hdf5_sink import uninterrupted
+from .atomic import as_output_error, atomic_output, check_output, is_spatialdata, write_csv
+from .geojson import to_spatialdata_shapes, write_domain_geojson
+from .hdf5_sink import defer_interrupts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,27 +19,32 @@ if TYPE_CHECKING:
     from ...spatial_domains.result import Domains
 
 OUTLINE_SUFFIXES = (".geojson", ".json", ".zarr")
-SHAPES = "domains"  # their name in a SpatialData store
+SHAPES_NAME = "domains"  # their name in a SpatialData store
 
 
-def check_domains(path: Path, spatial: Path, inputs: Iterable[str | Path], key: str) -> None:
+def check_domains_output(path: Path, spatial: Path, inputs: Iterable[str | Path], key: str) -> None:
     """Refuse what `write_domains` could not write. Raises OutputError."""
     if path.exists() and spatial.exists() and path.samefile(spatial) and is_spatialdata(path):
-        from .spatialdata_store import check_element
+        from .spatialdata_store import check_new_element
 
-        check_element(path, "tables", f"inclust_{key}", option="--key")
-        check_element(path, "shapes", f"inclust_{key}_outlines", option="--key")
+        check_new_element(path, "tables", f"inclust_{key}", option="--key")
+        check_new_element(path, "shapes", f"inclust_{key}_outlines", option="--key")
     else:
         check_output(path, inputs=inputs)
 
 
-def free_key(store: Path, key: str) -> str:
+def unused_key(store: Path, key: str) -> str:
     """The key, numbered when a SpatialData store has domains of that key already."""
     names = (key, *(f"{key}_{i}" for i in range(2, 1000)))
-    return next(k for k in names if not (store / "tables" / f"inclust_{k}").exists() and not (store / "shapes" / f"inclust_{k}_outlines").exists())
+    return next(
+        k
+        for k in names
+        if not (store / "tables" / f"inclust_{k}").exists()
+        and not (store / "shapes" / f"inclust_{k}_outlines").exists()
+    )
 
 
-def write_domains(path: Path, found: Domains, obs: dict[str, Any], uns: dict[str, Any], key: str) -> None:
+def write_domains(path: Path, domains: Domains, obs: dict[str, Any], uns: dict[str, Any], key: str) -> None:
     """The input again with the columns; or in the SpatialData store that it came from a new table with them and new shapes with the outlines.
 
     The outlines are in the coordinate system and the unit that the section was read in (`Section.choices`).
@@ -51,7 +56,7 @@ def write_domains(path: Path, found: Domains, obs: dict[str, Any], uns: dict[str
     """
     from .annotate import write_annotated
 
-    adata = found.section.adata
+    adata = domains.section.adata
     if not is_spatialdata(path):
         write_annotated(path, adata, obs, uns)
         return
@@ -59,28 +64,30 @@ def write_domains(path: Path, found: Domains, obs: dict[str, Any], uns: dict[str
     from spatialdata.transformations import Scale, set_transformation
 
     from ...spatial_domains.outlines import outlines
-    from ..readers.spatialdata_zarr import contents, one
-    from .atomic import storable
+    from ..readers.spatialdata_zarr import choose_name, element_names
+    from .atomic import to_storable
     from .spatialdata_store import add_shapes, add_table
 
     given = adata.uns["spatialdata_attrs"]
     columns = adata.obs[[given["region_key"], given["instance_key"]]].assign(**obs)
-    table = anndata.AnnData(obs=columns, obsm={"spatial": adata.obsm["spatial"]}, uns=storable(uns) | {"spatialdata_attrs": given})
-    shapes = to_shapes(outlines(found.segmentation, found.xy, found.sections), found.segmentation)
-    chosen = found.section.choices
+    table = anndata.AnnData(
+        obs=columns, obsm={"spatial": adata.obsm["spatial"]}, uns=to_storable(uns) | {"spatialdata_attrs": given}
+    )
+    shapes = to_spatialdata_shapes(outlines(domains.segmentation, domains.xy, domains.sections), domains.segmentation)
+    chosen = domains.section.read_options
     per_unit = 1 / chosen.get("pixel_size", 1.0)
-    system = one("coordinate system", contents(path)["systems"], chosen.get("system"), path, "global")
+    system = choose_name("coordinate system", element_names(path)["systems"], chosen.get("system"), path, "global")
     set_transformation(shapes, {system: Scale([per_unit, per_unit], axes=("x", "y"))}, set_all=True)
     add_shapes(path, shapes, f"inclust_{key}_outlines")
     add_table(path, table, f"inclust_{key}")
 
 
-def check_outlines(path: Path, inputs: Iterable[str | Path] = ()) -> None:
+def check_outlines_output(path: Path, inputs: Iterable[str | Path] = ()) -> None:
     """Refuse what `write_outlines` could not write. Raises OutputError."""
     check_output(path, OUTLINE_SUFFIXES, inputs=inputs)
 
 
-def write_outlines(path: Path, found: Domains) -> None:
+def write_outlines(path: Path, domains: Domains) -> None:
     """The chosen domains as polygons in micrometres: GeoJSON, or a SpatialData store with `shapes["domains"]`; replaced only when complete.
 
     Raises
@@ -90,20 +97,22 @@ def write_outlines(path: Path, found: Domains) -> None:
     """
     from ...spatial_domains.outlines import outlines
 
-    key = found.provenance.get("section_key")
-    sections = sorted(set(found.section.adata.obs[key].astype(str))) if key else []
-    shapes = outlines(found.segmentation, found.xy, found.sections)
+    key = domains.provenance.get("section_key")
+    sections = sorted(set(domains.section.adata.obs[key].astype(str))) if key else []
+    shapes = outlines(domains.segmentation, domains.xy, domains.sections)
     if path.suffix != ".zarr":
-        write_geojson(path, shapes, found.segmentation, sections)
+        write_domain_geojson(path, shapes, domains.segmentation, sections)
         return
     import spatialdata
 
-    with replacing(path) as part, uninterrupted(), as_output_error(path), warnings.catch_warnings():
+    with atomic_output(path) as part, defer_interrupts(), as_output_error(path), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # zarr's, of parquet files inside
-        spatialdata.SpatialData(shapes={SHAPES: to_shapes(shapes, found.segmentation, sections)}).write(part)
+        spatialdata.SpatialData(
+            shapes={SHAPES_NAME: to_spatialdata_shapes(shapes, domains.segmentation, sections)}
+        ).write(part)
 
 
-def check_evidence(folder: Path) -> None:
+def check_evidence_folder(folder: Path) -> None:
     """Refuse a folder that tables could not be written to, before any work. Raises OutputError."""
     there = folder if folder.exists() else folder.absolute().parent
     if folder.exists() and not folder.is_dir():

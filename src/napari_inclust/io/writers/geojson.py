@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .atomic import as_output_error, replacing
+from .atomic import as_output_error, atomic_output
 
 if TYPE_CHECKING:
-    from ...spatial_domains.edit import Segmentation
-    from ...spatial_domains.outlines import Outline
+    from ...spatial_domains.edit import DomainSegmentation
+    from ...spatial_domains.outlines import DomainOutline
 
 
-def write_geojson(path: Path, outlines: Sequence[Outline], seg: Segmentation, sections: Sequence[str] = ()) -> None:
+def write_domain_geojson(
+    path: Path, outlines: Sequence[DomainOutline], segmentation: DomainSegmentation, sections: Sequence[str] = ()
+) -> None:
     """One feature a domain and section, with its name and colour; coordinates in micrometres.
 
     Parameters
@@ -31,20 +33,24 @@ def write_geojson(path: Path, outlines: Sequence[Outline], seg: Segmentation, se
 
     features = []
     for o in outlines:
-        rgb = [int(seg.colours[o.domain][i : i + 2], 16) for i in (1, 3, 5)]
-        facts: dict[str, Any] = {"objectType": "annotation", "name": seg.names[o.domain], "cells": o.cells}
-        facts |= {"classification": {"name": seg.names[o.domain], "color": rgb}} | ({"section": sections[o.section]} if len(sections) else {})
-        features.append({"type": "Feature", "geometry": json.loads(shapely.to_geojson(o.shape)), "properties": facts})
-    with replacing(path) as part, as_output_error(path):
+        rgb = [int(segmentation.colours[o.domain][i : i + 2], 16) for i in (1, 3, 5)]
+        facts: dict[str, Any] = {"objectType": "annotation", "name": segmentation.names[o.domain], "cells": o.n_cells}
+        facts |= {"classification": {"name": segmentation.names[o.domain], "color": rgb}} | (
+            {"section": sections[o.section]} if len(sections) else {}
+        )
+        features.append({"type": "Feature", "geometry": json.loads(shapely.to_geojson(o.polygon)), "properties": facts})
+    with atomic_output(path) as part, as_output_error(path):
         part.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
 
 
-def to_shapes(outlines: Sequence[Outline], seg: Segmentation, sections: Sequence[str] = ()) -> Any:
+def to_spatialdata_shapes(
+    outlines: Sequence[DomainOutline], segmentation: DomainSegmentation, sections: Sequence[str] = ()
+) -> Any:
     """The same as a shapes element of SpatialData: `sdata.shapes["domains"] = to_shapes(...)`."""
     import geopandas
     from spatialdata.models import ShapesModel
 
-    table = {"name": [seg.names[o.domain] for o in outlines], "cells": [o.cells for o in outlines]}
+    table = {"name": [segmentation.names[o.domain] for o in outlines], "cells": [o.n_cells for o in outlines]}
     if len(sections):
         table["section"] = [sections[o.section] for o in outlines]
-    return ShapesModel.parse(geopandas.GeoDataFrame(table, geometry=[o.shape for o in outlines]))
+    return ShapesModel.parse(geopandas.GeoDataFrame(table, geometry=[o.polygon for o in outlines]))

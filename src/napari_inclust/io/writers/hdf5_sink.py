@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Sink(io.RawIOBase):
+class FailSafeFile(io.RawIOBase):
     """A new file; when the disk is full, `failed` says so and the little that HDF5 still writes until it is closed stays in memory.
 
     Parameters
@@ -23,24 +23,24 @@ class Sink(io.RawIOBase):
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
-        self._kept: list[tuple[int, bytes]] = []
+        self._unwritten: list[tuple[int, bytes]] = []
         self._position = self._end = 0
-        self.failed: OSError | None = None
+        self.write_error: OSError | None = None
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
-        if self.failed is None:
+        if self.write_error is None:
             try:
-                self._write_through(view)
+                self._write_to_disk(view)
             except OSError as error:
-                self.failed = error
-        if self.failed is not None:
-            self._kept.append((self._position, bytes(view)))
+                self.write_error = error
+        if self.write_error is not None:
+            self._unwritten.append((self._position, bytes(view)))
         self._position += len(view)
         self._end = max(self._end, self._position)
         return len(view)
 
-    def _write_through(self, view: memoryview) -> None:
+    def _write_to_disk(self, view: memoryview) -> None:
         os.lseek(self._file, self._position, os.SEEK_SET)
         done = 0
         while done < len(view):
@@ -53,7 +53,7 @@ class Sink(io.RawIOBase):
         os.lseek(self._file, start, os.SEEK_SET)
         there = os.read(self._file, n)
         view[:n] = there + bytes(n - len(there))
-        for offset, data in self._kept:
+        for offset, data in self._unwritten:
             a, b = max(start, offset), min(stop, offset + len(data))
             if a < b:
                 view[a - start : b - start] = data[a - offset : b - offset]
@@ -69,11 +69,11 @@ class Sink(io.RawIOBase):
 
     def truncate(self, size: int | None = None) -> int:
         self._end = self._position if size is None else size
-        if self.failed is None:
+        if self.write_error is None:
             try:
                 os.ftruncate(self._file, self._end)
             except OSError as error:
-                self.failed = error
+                self.write_error = error
         return self._end
 
     def close(self) -> None:
@@ -92,7 +92,7 @@ class Sink(io.RawIOBase):
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def defer_interrupts() -> Iterator[None]:
     """Ctrl-C waits until the block is over: a library is not left in the middle of a write."""
     if threading.current_thread() is not threading.main_thread():  # only the main thread is ever interrupted
         yield

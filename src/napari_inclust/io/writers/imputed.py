@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ...errors import OutputError
-from .atomic import check_output, is_spatialdata, opened, replacing
-from .imputation import GENERATED, MEASURED, Imputation, OneGene, Predictor, fill
+from .atomic import atomic_output, check_output, is_spatialdata, open_store
+from .imputation import GENERATED, MEASURED, ImputedOutput, Predictor, SingleGene, fill
 
 if TYPE_CHECKING:
-    from ...imputation.gene_reliability import GeneTrust
+    from ...imputation.gene_reliability import GeneReliability
     from ...imputation.run import Run
 
-SUFFIXES = (".h5ad", ".zarr", ".h5mu", ".csv", ".parquet")
-NEW_STORE = ".sdata.zarr"  # a new SpatialData store
-NAME = "inclust_imputed"  # of the table in a SpatialData store, and of the modality in MuData
+IMPUTED_SUFFIXES = (".h5ad", ".zarr", ".h5mu", ".csv", ".parquet")
+SPATIALDATA_SUFFIX = ".sdata.zarr"  # a new SpatialData store
+TABLE_NAME = "inclust_imputed"  # of the table in a SpatialData store, and of the modality in MuData
 
 
-def check_target(path: str | Path, section: str | Path, others: Iterable[str | Path] = (), *, name: str = NAME) -> Path:
+def check_imputed_output(
+    path: str | Path, section: str | Path, other_inputs: Iterable[str | Path] = (), *, table_name: str = TABLE_NAME
+) -> Path:
     """Refuse, before any work is done, a target for imputed genes that could not be written at its end.
 
     Parameters
@@ -40,37 +42,54 @@ def check_target(path: str | Path, section: str | Path, others: Iterable[str | P
     """
     path, section = Path(path), Path(section)
     if path.exists() and section.exists() and path.samefile(section) and is_spatialdata(path):
-        from .spatialdata_store import check_element
+        from .spatialdata_store import check_new_element
 
-        check_element(path, "tables", name)
+        check_new_element(path, "tables", table_name)
         return path
-    return check_output(path, SUFFIXES, inputs=(section, *others))
+    return check_output(path, IMPUTED_SUFFIXES, inputs=(section, *other_inputs))
 
 
 def write_run(
-    path: Path, run: Run, genes: Sequence[str], *, command: str, request: str = "", name: str = NAME, progress: Callable[[int], None] = lambda done: None
-) -> tuple[pd.DataFrame, GeneTrust]:
+    path: Path,
+    run: Run,
+    genes: Sequence[str],
+    *,
+    command: str,
+    request_digest: str = "",
+    table_name: str = TABLE_NAME,
+    progress: Callable[[int], None] = lambda done: None,
+) -> tuple[pd.DataFrame, GeneReliability]:
     """Imputed genes with all that the run can say of them: trust and type of each cell, foreseen scores, Moran's I. Both the window and the command line write this.
 
     Returns
     -------
     `var` of the file, and what is foreseen of the unmeasured genes. Parameters and errors as `write_imputed`.
     """
-    trust = run.foreseen([gene for gene in genes if run.kind(gene) == "imputed"])
-    var = write_imputed(path, run, genes, command=command, request=request, cells=run.about_cells(), judged=trust.columns, name=name, progress=progress)
+    trust = run.predict_scores([gene for gene in genes if run.kind(gene) == "imputed"])
+    var = write_imputed(
+        path,
+        run,
+        genes,
+        command=command,
+        request_digest=request_digest,
+        obs_columns=run.cell_table(),
+        var_columns=trust.output_columns,
+        table_name=table_name,
+        progress=progress,
+    )
     return var, trust
 
 
 def write_imputed(
     path: Path,
-    run: Predictor,
+    provider: Predictor,
     genes: Sequence[str],
     *,
     command: str = "",
-    request: str = "",
-    cells: pd.DataFrame | None = None,
-    judged: pd.DataFrame | None = None,
-    name: str = NAME,
+    request_digest: str = "",
+    obs_columns: pd.DataFrame | None = None,
+    var_columns: pd.DataFrame | None = None,
+    table_name: str = TABLE_NAME,
     progress: Callable[[int], None] = lambda done: None,
 ) -> pd.DataFrame:
     """Predicted genes of a run as a file.
@@ -104,46 +123,56 @@ def write_imputed(
     OutputError
         The disk is full or the place cannot be written.
     """
-    found = Imputation(run, genes, cells=cells, judged=judged, said={"command": command} | ({"request": request} if request else {}))
-    _write(path, found, name, progress)
+    found = ImputedOutput(
+        provider,
+        genes,
+        obs_columns=obs_columns,
+        var_columns=var_columns,
+        extra_provenance={"command": command} | ({"request": request_digest} if request_digest else {}),
+    )
+    _write_by_suffix(path, found, table_name, progress)
     return found.var
 
 
-def write_one(path: Path, gene: OneGene, *, command: str, unit: str) -> pd.DataFrame:
+def write_single_gene(path: Path, gene: SingleGene, *, command: str, unit: str) -> pd.DataFrame:
     """One gene that is there already, as it is shown; returns and raises as `write_imputed`."""
     how = "generated" if gene.kind == GENERATED else "imputed"
-    value_type = f"measured, {unit}" if gene.kind == MEASURED else f"{how} by napari-inclust, {unit}: predictions, not measurements"
-    found = Imputation(gene, [gene.name], said={"command": command}, value_type=value_type)
-    _write(path, found, NAME, lambda done: None)
+    value_type = (
+        f"measured, {unit}"
+        if gene.kind == MEASURED
+        else f"{how} by napari-inclust, {unit}: predictions, not measurements"
+    )
+    found = ImputedOutput(gene, [gene.name], extra_provenance={"command": command}, value_type=value_type)
+    _write_by_suffix(path, found, TABLE_NAME, lambda done: None)
     return found.var
 
 
-def _write(path: Path, found: Imputation, name: str, progress: Callable[[int], None]) -> None:
+def _write_by_suffix(path: Path, imputed: ImputedOutput, table_name: str, progress: Callable[[int], None]) -> None:
     """The kind of file that the suffix says."""
     if is_spatialdata(path):
-        from .spatialdata_store import add_imputed
+        from .spatialdata_store import add_imputed_table
 
-        add_imputed(path, found, name, progress)
-    elif path.name.endswith(NEW_STORE):
-        from .spatialdata_store import write_store
+        add_imputed_table(path, imputed, table_name, progress)
+    elif path.name.endswith(SPATIALDATA_SUFFIX):
+        from .spatialdata_store import write_spatialdata
 
-        write_store(path, found, name, progress)
+        write_spatialdata(path, imputed, table_name, progress)
     elif path.suffix == ".h5mu":
         from .mudata_file import write_h5mu
 
-        write_h5mu(path, found, name, progress)
+        write_h5mu(path, imputed, table_name, progress)
     elif path.suffix in (".csv", ".parquet"):
         from .tables import write_tables
 
-        write_tables(path, found, progress)
+        write_tables(path, imputed, progress)
     elif path.suffix in (".h5ad", ".zarr"):
-        with replacing(path) as part, opened(part, path) as (store, writing):
-            fill(store, writing, found, found.uns, progress)
+        with atomic_output(path) as part, open_store(part, path) as (store, writing):
+            fill(store, writing, imputed, imputed.uns, progress)
     else:
-        raise OutputError(f"{path} has the suffix {path.suffix!r}; expected {' or '.join(SUFFIXES)}.")
+        raise OutputError(f"{path} has the suffix {path.suffix!r}; expected {' or '.join(IMPUTED_SUFFIXES)}.")
 
 
-def requested(path: Path) -> str | None:
+def stored_request_digest(path: Path) -> str | None:
     """The digest that a finished `.h5ad` was written for; None when there is none, or the file is damaged."""
     import h5py
 

@@ -12,19 +12,19 @@ import numpy as np
 import pandas as pd
 
 from ...errors import OutputError
-from .atomic import opened, replacing
+from .atomic import atomic_output, open_store
 from .imputation import fill
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from .imputation import Imputation
+    from .imputation import ImputedOutput
 
 _BANNER = "MuData (format-version=0.1.0;creator=napari-inclust)"
-_MEASURED = "measured"
+_MEASURED_MODALITY = "measured"
 
 
-def write_h5mu(path: Path, found: Imputation, name: str, progress: Callable[[int], None]) -> None:
+def write_h5mu(path: Path, imputed: ImputedOutput, modality: str, progress: Callable[[int], None]) -> None:
     """The modalities of the section's own `.h5mu` (else its cells as the modality "measured"), and `name` with the imputed genes.
 
     Raises
@@ -34,27 +34,29 @@ def write_h5mu(path: Path, found: Imputation, name: str, progress: Callable[[int
     """
     from anndata.io import write_elem
 
-    source = found.section.path
+    source = imputed.section.path
     with ExitStack() as stack:
-        theirs = None if source is None or source.suffix != ".h5mu" else _modalities(stack, source)
-        if theirs is not None and name in theirs:
-            raise OutputError(f"{source} has a modality {name!r} already; nothing there is ever replaced. Choose another name with --table-name.")
-        part = stack.enter_context(replacing(path))
-        file, writing = stack.enter_context(opened(part, path, banner=_BANNER))
+        theirs = None if source is None or source.suffix != ".h5mu" else _open_modalities(stack, source)
+        if theirs is not None and modality in theirs:
+            raise OutputError(
+                f"{source} has a modality {modality!r} already; nothing there is ever replaced. Choose another name with --table-name."
+            )
+        part = stack.enter_context(atomic_output(path))
+        file, writing = stack.enter_context(open_store(part, path, banner=_BANNER))
         with writing(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
             mod = file.create_group("mod")
             if theirs is None:
-                write_elem(mod, _MEASURED, found.section.adata)
+                write_elem(mod, _MEASURED_MODALITY, imputed.section.adata)
             else:
                 for each in theirs:
                     theirs.copy(each, mod)
-        fill(mod.create_group(name), writing, found, found.uns, progress)
+        fill(mod.create_group(modality), writing, imputed, imputed.uns, progress)
         with writing():
-            _describe(file, list(mod), name)
+            _write_shared_index(file, list(mod), modality)
 
 
-def write_modalities(path: Path, modalities: Mapping[str, AnnData], about: Mapping[str, Any]) -> None:
+def write_modalities(path: Path, modalities: Mapping[str, AnnData], provenance: Mapping[str, Any]) -> None:
     """A MuData of some modalities; what says how it was made goes to `uns["inclust"]`.
 
     Raises
@@ -64,22 +66,27 @@ def write_modalities(path: Path, modalities: Mapping[str, AnnData], about: Mappi
     """
     from anndata.io import write_elem
 
-    with replacing(path) as part, opened(part, path, banner=_BANNER) as (file, writing), writing(), warnings.catch_warnings():
+    with (
+        atomic_output(path) as part,
+        open_store(part, path, banner=_BANNER) as (file, writing),
+        writing(),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
         mod = file.create_group("mod")
         for name, adata in modalities.items():
             write_elem(mod, name, adata)
-        _describe(file, list(modalities), list(modalities)[-1])
-        write_elem(file["uns"], "inclust", dict(about))
+        _write_shared_index(file, list(modalities), list(modalities)[-1])
+        write_elem(file["uns"], "inclust", dict(provenance))
 
 
-def _modalities(stack: ExitStack, source: Path) -> Any:
+def _open_modalities(stack: ExitStack, source: Path) -> Any:
     import h5py
 
     return stack.enter_context(h5py.File(source, "r"))["mod"]
 
 
-def _describe(file: Any, names: list[str], last: str) -> None:
+def _write_shared_index(file: Any, names: list[str], last: str) -> None:
     """The index over all modalities: every cell and gene once, and where each modality has it (1-based, 0: not there)."""
     from anndata.io import read_elem, write_elem
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import OutputError
-from .atomic import as_output_error, opened, replacing
-from .hdf5_sink import uninterrupted
+from .atomic import as_output_error, atomic_output, open_store
+from .hdf5_sink import defer_interrupts
 from .imputation import fill
 
 if TYPE_CHECKING:
@@ -22,15 +22,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .imputation import Imputation
+    from .imputation import ImputedOutput
 
-WAIT = 60.0  # seconds for another process that is writing the index
-_CELLS, _ELEMENT, _INSTANCE = "cells", "inclust_element", "inclust_instance"  # of such a store: its shapes or labels, and the columns that point to them
-_KEYS = ("region", "region_key", "instance_key")
+LOCK_TIMEOUT = 60.0  # seconds for another process that is writing the index
+_CELLS_ELEMENT, _REGION_COLUMN, _INSTANCE_COLUMN = (
+    "cells",
+    "inclust_element",
+    "inclust_instance",
+)  # of such a store: its shapes or labels, and the columns that point to them
+_ATTRIBUTE_KEYS = ("region", "region_key", "instance_key")
 _TABLE_VERSION = {2: "0.1", 3: "0.2"}  # of the table format of SpatialData, by the zarr format of the store
 
 
-def check_element(store: Path, kind: str, name: str, *, option: str = "--table-name") -> None:
+def check_new_element(store: Path, element_type: str, name: str, *, option: str = "--table-name") -> None:
     """Refuse a new element that could not be written at its end.
 
     Parameters
@@ -46,18 +50,20 @@ def check_element(store: Path, kind: str, name: str, *, option: str = "--table-n
         A read-only store, a name that cannot be one, or one that is taken.
     """
     if not name.strip() or not all(c.isalnum() or c in "_-." for c in name) or name.startswith((".", "__")):
-        raise OutputError(f"{name!r} cannot be the name of an element of {store}; expected letters, digits, '_', '-' and '.'.")
-    for folder in (store, store / kind, store.absolute().parent):
+        raise OutputError(
+            f"{name!r} cannot be the name of an element of {store}; expected letters, digits, '_', '-' and '.'."
+        )
+    for folder in (store, store / element_type, store.absolute().parent):
         if folder.exists() and not os.access(folder, os.W_OK):
             raise OutputError(f"{folder} is read-only, so {store} cannot get a new table. Write to another file.")
-    if (store / kind / name).exists():
+    if (store / element_type / name).exists():
         raise OutputError(
-            f"{store} has {kind}/{name} already; nothing there is ever replaced. Choose another name with {option}, "
+            f"{store} has {element_type}/{name} already; nothing there is ever replaced. Choose another name with {option}, "
             f'or delete it first: spatialdata.read_zarr(...).delete_element_from_disk("{name}").'
         )
 
 
-def add_imputed(store: Path, found: Imputation, name: str, progress: Callable[[int], None]) -> None:
+def add_imputed_table(store: Path, imputed: ImputedOutput, name: str, progress: Callable[[int], None]) -> None:
     """Imputed genes as a new table, which annotates the same shapes or labels as the section's own table.
 
     Raises
@@ -65,13 +71,20 @@ def add_imputed(store: Path, found: Imputation, name: str, progress: Callable[[i
     OutputError
         The store has a table of that name, is not the one of the section, or cannot be written.
     """
-    source = found.section.path
-    if "spatialdata_attrs" not in found.section.adata.uns or source is None or not source.exists() or not source.samefile(store):
-        raise OutputError(f"{store} is a SpatialData store, but the section is not from it: its cells cannot be matched. Write to another file.")
-    _fill(store, found, _attributes(found.section.adata), name, progress)
+    source = imputed.section.path
+    if (
+        "spatialdata_attrs" not in imputed.section.adata.uns
+        or source is None
+        or not source.exists()
+        or not source.samefile(store)
+    ):
+        raise OutputError(
+            f"{store} is a SpatialData store, but the section is not from it: its cells cannot be matched. Write to another file."
+        )
+    _write_imputed_table(store, imputed, _table_attributes(imputed.section.adata), name, progress)
 
 
-def write_store(path: Path, found: Imputation, name: str, progress: Callable[[int], None]) -> None:
+def write_spatialdata(path: Path, imputed: ImputedOutput, name: str, progress: Callable[[int], None]) -> None:
     """A new store: the cells as labels where the section has outlines, else as circles, in micrometres, and the imputed genes as the table of them.
 
     Raises
@@ -83,32 +96,45 @@ def write_store(path: Path, found: Imputation, name: str, progress: Callable[[in
     import pandas as pd
     import spatialdata
 
-    section = found.section
-    columns = {_ELEMENT: pd.Categorical([_CELLS] * section.n_cells), _INSTANCE: np.arange(1, section.n_cells + 1)}
-    attributes = {"region": _CELLS, "region_key": _ELEMENT, "instance_key": _INSTANCE}
-    with replacing(path) as part:
-        with uninterrupted(), as_output_error(path), warnings.catch_warnings():
+    section = imputed.section
+    columns = {
+        _REGION_COLUMN: pd.Categorical([_CELLS_ELEMENT] * section.n_cells),
+        _INSTANCE_COLUMN: np.arange(1, section.n_cells + 1),
+    }
+    attributes = {"region": _CELLS_ELEMENT, "region_key": _REGION_COLUMN, "instance_key": _INSTANCE_COLUMN}
+    with atomic_output(path) as part:
+        with defer_interrupts(), as_output_error(path), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # zarr's, of parquet files inside
             if section.raster is None or section.raster_transform is None:
-                made = spatialdata.SpatialData(shapes={_CELLS: _circles(section.xy)})
+                made = spatialdata.SpatialData(shapes={_CELLS_ELEMENT: _cell_circles(section.xy)})
             else:
-                made = spatialdata.SpatialData(labels={_CELLS: _labels(section.raster, section.raster_transform)})
+                made = spatialdata.SpatialData(
+                    labels={_CELLS_ELEMENT: _cell_labels(section.raster, section.raster_transform)}
+                )
             made.write(part)
-        _fill(part, found, attributes, name, progress, columns)
+        _write_imputed_table(part, imputed, attributes, name, progress, columns)
 
 
-def _fill(
-    store: Path, found: Imputation, attributes: dict[str, Any], name: str, progress: Callable[[int], None], columns: Mapping[str, Any] | None = None
+def _write_imputed_table(
+    store: Path,
+    imputed: ImputedOutput,
+    attributes: dict[str, Any],
+    name: str,
+    progress: Callable[[int], None],
+    extra_obs: Mapping[str, Any] | None = None,
 ) -> None:
     """Imputed genes as a table of the elements that the attributes name, with more columns of `obs` when they are given."""
 
-    with _adding(store, "tables", name) as (part, zarr_format), opened(part, store, zarr_format=zarr_format) as (group, writing):
-        fill(group, writing, found, found.uns | {"spatialdata_attrs": attributes}, progress, columns)
+    with (
+        _new_element(store, "tables", name) as (part, zarr_format),
+        open_store(part, store, zarr_format=zarr_format) as (group, writing),
+    ):
+        fill(group, writing, imputed, imputed.uns | {"spatialdata_attrs": attributes}, progress, extra_obs)
         with writing():
-            _mark(group, attributes, zarr_format)
+            _write_table_attributes(group, attributes, zarr_format)
 
 
-def _circles(xy: NDArray[np.float64]) -> Any:
+def _cell_circles(xy: NDArray[np.float64]) -> Any:
     """Cells as shapes, numbered from 1: half as wide as most are apart from their nearest."""
     import numpy as np
     from scipy.spatial import KDTree
@@ -119,13 +145,15 @@ def _circles(xy: NDArray[np.float64]) -> Any:
     return ShapesModel.parse(xy, geometry=0, radius=radius, index=np.arange(1, len(xy) + 1))
 
 
-def _labels(raster: NDArray[np.integer[Any]], transform: NDArray[np.float64]) -> Any:
+def _cell_labels(raster: NDArray[np.integer[Any]], transform: NDArray[np.float64]) -> Any:
     """Cells as a label image, numbered from 1, with its place in micrometres."""
     import numpy as np
     from spatialdata.models import Labels2DModel
     from spatialdata.transformations import Affine
 
-    corner = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])  # SpatialData's pixel begins at its number, ours has its centre there
+    corner = np.array(
+        [[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]]
+    )  # SpatialData's pixel begins at its number, ours has its centre there
     place = Affine(transform @ corner, input_axes=("y", "x"), output_axes=("y", "x"))
     return Labels2DModel.parse(np.asarray(raster, dtype=np.int32), dims=("y", "x"), transformations={"global": place})
 
@@ -134,8 +162,12 @@ def add_table(store: Path, adata: Any, name: str) -> None:
     """An AnnData as a new table. Raises as `add_imputed`."""
     from anndata.io import write_elem
 
-    attributes = _attributes(adata)
-    with _adding(store, "tables", name) as (part, zarr_format), opened(part, store, zarr_format=zarr_format) as (group, writing), writing():
+    attributes = _table_attributes(adata)
+    with (
+        _new_element(store, "tables", name) as (part, zarr_format),
+        open_store(part, store, zarr_format=zarr_format) as (group, writing),
+        writing(),
+    ):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
             group.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
@@ -144,14 +176,19 @@ def add_table(store: Path, adata: Any, name: str) -> None:
             for part_name in ("layers", "obsm", "varm", "obsp", "varp"):
                 write_elem(group, part_name, dict(getattr(adata, part_name)))
             write_elem(group, "uns", dict(adata.uns) | {"spatialdata_attrs": attributes})
-        _mark(group, attributes, zarr_format)
+        _write_table_attributes(group, attributes, zarr_format)
 
 
 def add_shapes(store: Path, shapes: Any, name: str) -> None:
     """A GeoDataFrame of SpatialData's shapes model as a new element. Raises as `add_imputed`."""
     import spatialdata
 
-    with _adding(store, "shapes", name) as (part, zarr_format), uninterrupted(), as_output_error(store), warnings.catch_warnings():
+    with (
+        _new_element(store, "shapes", name) as (part, zarr_format),
+        defer_interrupts(),
+        as_output_error(store),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")  # zarr's, of parquet files inside
         from spatialdata._io.format import SpatialDataContainerFormatV01, SpatialDataContainerFormatV02
 
@@ -162,20 +199,20 @@ def add_shapes(store: Path, shapes: Any, name: str) -> None:
 
 
 @contextmanager
-def _adding(store: Path, kind: str, name: str) -> Iterator[tuple[Path, int]]:
+def _new_element(store: Path, element_type: str, name: str) -> Iterator[tuple[Path, int]]:
     """A path for the new element outside the store and the zarr format; the element is moved into the store and entered in its index at the end."""
-    check_element(store, kind, name)
+    check_new_element(store, element_type, name)
     zarr_format = 3 if (store / "zarr.json").is_file() else 2
-    target = store / kind / name
+    target = store / element_type / name
     made = not target.parent.exists()
     try:
-        with replacing(target, beside=store, new=True) as part:
+        with atomic_output(target, sibling=store, must_not_exist=True) as part:
             yield part, zarr_format
             with as_output_error(store):
-                _group(target.parent, zarr_format)
+                _ensure_group(target.parent, zarr_format)
         try:
-            with _alone(store):
-                _index(store)
+            with _index_lock(store):
+                _update_index(store)
         except BaseException:
             shutil.rmtree(target, ignore_errors=True)
             raise
@@ -185,7 +222,7 @@ def _adding(store: Path, kind: str, name: str) -> Iterator[tuple[Path, int]]:
         raise
 
 
-def _group(folder: Path, zarr_format: int) -> None:
+def _ensure_group(folder: Path, zarr_format: int) -> None:
     """The group of all elements of a kind, when the store had none."""
     if not folder.exists():
         import zarr
@@ -193,7 +230,7 @@ def _group(folder: Path, zarr_format: int) -> None:
         zarr.open_group(folder, mode="w", zarr_format=3 if zarr_format == 3 else 2)
 
 
-def _index(store: Path) -> None:
+def _update_index(store: Path) -> None:
     """Write the index of the store anew, when it has one (consolidated metadata); where that fails the old one stays."""
     import zarr
 
@@ -204,7 +241,7 @@ def _index(store: Path) -> None:
     if index.name == "zarr.json" and b'"consolidated_metadata"' not in before:
         return
     try:
-        with uninterrupted(), as_output_error(store), warnings.catch_warnings():
+        with defer_interrupts(), as_output_error(store), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of parquet files inside, which are no zarr
             zarr.consolidate_metadata(store)
             if index.name == "zmetadata":
@@ -215,7 +252,7 @@ def _index(store: Path) -> None:
 
 
 @contextmanager
-def _alone(store: Path) -> Iterator[None]:
+def _index_lock(store: Path) -> Iterator[None]:
     """One process at a time writes the index: it lists what it finds, and a second one would list less.
 
     Raises
@@ -228,9 +265,13 @@ def _alone(store: Path) -> Iterator[None]:
     lock = SoftFileLock(store.absolute().with_name(f".{store.name}.lock"))
     with as_output_error(store):
         try:
-            lock.acquire(timeout=WAIT)
+            lock.acquire(timeout=LOCK_TIMEOUT)
         except Timeout:
-            since = datetime.fromtimestamp(os.stat(lock.lock_file).st_mtime).astimezone().isoformat(sep=" ", timespec="seconds")
+            since = (
+                datetime.fromtimestamp(os.stat(lock.lock_file).st_mtime)
+                .astimezone()
+                .isoformat(sep=" ", timespec="seconds")
+            )
             raise OutputError(
                 f"{store} is being written to by another process ({lock.pid or 'unknown'}) since {since}. Try again when it has ended; "
                 f"if it is gone (on another machine, switched off), delete {lock.lock_file}."
@@ -241,15 +282,22 @@ def _alone(store: Path) -> Iterator[None]:
         lock.release()
 
 
-def _attributes(adata: Any) -> dict[str, Any]:
+def _table_attributes(adata: Any) -> dict[str, Any]:
     """What the table annotates: only regions that its cells are in."""
     given = adata.uns["spatialdata_attrs"]
     regions: Sequence[str] = [given["region"]] if isinstance(given["region"], str) else list(given["region"])
     there = set(adata.obs[given["region_key"]].astype(str))
     kept = [region for region in regions if region in there]
-    return {"region": kept[0] if len(kept) == 1 else kept, "region_key": given["region_key"], "instance_key": given["instance_key"]}
+    return {
+        "region": kept[0] if len(kept) == 1 else kept,
+        "region_key": given["region_key"],
+        "instance_key": given["instance_key"],
+    }
 
 
-def _mark(group: Any, attributes: dict[str, Any], zarr_format: int) -> None:
+def _write_table_attributes(group: Any, attributes: dict[str, Any], zarr_format: int) -> None:
     """The attributes by which SpatialData knows a table."""
-    group.attrs.update({"spatialdata-encoding-type": "ngff:regions_table", "version": _TABLE_VERSION[zarr_format]} | {k: attributes[k] for k in _KEYS})
+    group.attrs.update(
+        {"spatialdata-encoding-type": "ngff:regions_table", "version": _TABLE_VERSION[zarr_format]}
+        | {k: attributes[k] for k in _ATTRIBUTE_KEYS}
+    )

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...data.section import PIXEL_SIZE
-from ...multimodal.batch_correction import SETTINGS
-from ...multimodal.label_transfer import transfer
-from .atomic import as_output_error, replacing, storable
-from .cell_types import put_types
+from ...data.section import PIXEL_SIZE_KEY
+from ...multimodal.batch_correction import CORRECTION_SETTINGS
+from ...multimodal.label_transfer import transfer_labels
+from .atomic import as_output_error, atomic_output, to_storable
+from .cell_types import add_type_columns
 from .imputation import category_colours
 from .mudata_file import write_modalities
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from ...data.dataset import Dataset
-    from ...multimodal.generate import Generated
-    from ...multimodal.translate import Shifted
+    from ...multimodal.generate import GeneratedBlock
+    from ...multimodal.translate import CounterfactualCells
     from ...training.trained import Trained
 
-SUFFIXES = (".h5ad", ".h5mu")
-_GROUPS = ("inclust_type", "inclust_data_set")  # columns of obs that get colours
-_PLACES = ("spatial_unit", PIXEL_SIZE)  # in uns: what the coordinates are
+TASK_SUFFIXES = (".h5ad", ".h5mu")
+_CATEGORY_COLUMNS = ("inclust_type", "inclust_data_set")  # columns of obs that get colours
+_COORDINATE_KEYS = ("spatial_unit", PIXEL_SIZE_KEY)  # in uns: what the coordinates are
 
 
 def write_integrated(
     path: Path,
     trained: Trained,
     metrics: pd.DataFrame | None = None,
-    exchanged: Mapping[str, Generated] | None = None,
+    imputed: Mapping[str, GeneratedBlock] | None = None,
     *,
-    corrected: NDArray[np.float32] | None = None,
+    corrected_latent: NDArray[np.float32] | None = None,
     command: str,
 ) -> int:
     """All cells with `obsm["X_inclust"]`, the data set of each in `obs["inclust_data_set"]`, and with labels the type, or "unknown"; returns their number.
@@ -56,39 +56,47 @@ def write_integrated(
     """
     import anndata
 
-    exchanged = exchanged or {}
-    features = pd.Index(dict.fromkeys(f for g in exchanged.values() for f in g.features))
+    imputed = imputed or {}
+    features = pd.Index(dict.fromkeys(f for g in imputed.values() for f in g.features))
     parts = []
-    for s in trained.sets:
-        part = _filled(trained, s, features, exchanged.get(s.name)) if len(features) else anndata.AnnData(obs=s.obs.copy())
-        if corrected is None:
+    for s in trained.datasets:
+        part = (
+            _merge_imputed(trained, s, features, imputed.get(s.name))
+            if len(features)
+            else anndata.AnnData(obs=s.obs.copy())
+        )
+        if corrected_latent is None:
             part.obsm["X_inclust"] = trained.latent(s.name)
         part.obs["inclust_data_set"] = s.name
-        _types(part, trained, s.name)
+        _add_types(part, trained, s.name)
         parts.append(part)
-    names = [s.name for s in trained.sets]
+    names = [s.name for s in trained.datasets]
     unique = pd.Index(np.concatenate([p.obs_names for p in parts])).is_unique
     whole = anndata.concat(parts, join="outer", index_unique=None if unique else "-", keys=names)
-    if corrected is not None:
-        whole.obsm["X_inclust"] = corrected
+    if corrected_latent is not None:
+        whole.obsm["X_inclust"] = corrected_latent
     whole.obs["inclust_data_set"] = pd.Categorical(whole.obs["inclust_data_set"], names)
     if len(features):
-        scores = pd.concat([g.scores["pcc"].rename(f"heldout_pcc_for_{name}") for name, g in exchanged.items()], axis=1)
+        scores = pd.concat([g.scores["pcc"].rename(f"heldout_pcc_for_{name}") for name, g in imputed.items()], axis=1)
         whole.var = scores.reindex(whole.var_names).assign(kind="imputed")
-    together = _together(trained.sets, whole.obs_names) if path.suffix == ".h5mu" else None
-    about = {"metrics": metrics, "correction": None if corrected is None else SETTINGS}
-    _write(whole, path, trained, command, beside=together, **{k: v for k, v in about.items() if v is not None})
+    together = _concatenate_modalities(trained.datasets, whole.obs_names) if path.suffix == ".h5mu" else None
+    about = {"metrics": metrics, "correction": None if corrected_latent is None else CORRECTION_SETTINGS}
+    _write_task_result(
+        whole, path, trained, command, other_modalities=together, **{k: v for k, v in about.items() if v is not None}
+    )
     return int(whole.n_obs)
 
 
-def _filled(trained: Trained, data: Dataset, features: pd.Index, imputed: Generated | None) -> AnnData:
+def _merge_imputed(trained: Trained, data: Dataset, features: pd.Index, imputed: GeneratedBlock | None) -> AnnData:
     """Cells of a data set with measured values where there are any, and imputed ones where there are not."""
     import anndata
 
-    made = anndata.AnnData(np.zeros((data.n_cells, len(features)), np.float32), obs=data.obs.copy(), var=pd.DataFrame(index=features))
+    made = anndata.AnnData(
+        np.zeros((data.n_cells, len(features)), np.float32), obs=data.obs.copy(), var=pd.DataFrame(index=features)
+    )
     made.layers["imputed"] = np.ones(made.shape, np.uint8)
-    for part in trained.plan.table(data.name).parts:
-        at = features.get_indexer(pd.Index([trained.plan.features[f] for f in part.features]))
+    for part in trained.plan.table(data.name).measured_blocks:
+        at = features.get_indexer(pd.Index([trained.plan.features[f] for f in part.feature_indices]))
         made.X[:, at[at >= 0]] = part.lognormalised()[:, at >= 0].toarray()
         made.layers["imputed"][:, at[at >= 0]] = 0
     if imputed is not None:
@@ -96,40 +104,66 @@ def _filled(trained: Trained, data: Dataset, features: pd.Index, imputed: Genera
     return made
 
 
-def _together(sets: Sequence[Dataset], names: pd.Index) -> dict[str, AnnData]:
+def _concatenate_modalities(sets: Sequence[Dataset], names: pd.Index) -> dict[str, AnnData]:
     """Each modality over the cells of all data sets that have it, with the features that they share; cells are called as in the whole."""
     import anndata
 
     found: dict[str, list[AnnData]] = {}
     start = 0
     for s in sets:
-        for name, part in _measured(s).items():
+        for name, part in _measured_modalities(s).items():
             part.obs_names = names[start : start + s.n_cells]
             found.setdefault(name, []).append(part)
         start += s.n_cells
     return {name: anndata.concat(parts, join="inner") for name, parts in found.items()}
 
 
-def write_generated(path: Path, trained: Trained, table: str, generated: Generated, *, command: str) -> None:
+def write_generated(
+    path: Path, trained: Trained, dataset_name: str, generated: GeneratedBlock, *, command: str
+) -> None:
     """The cells of a data set with the generated features in X: `layers["spread"]`, the held-out scores in `var`, and `var["kind"]` "generated".
 
     As `.h5mu` they are the modality "generated BLOCK" beside the measured ones.
     """
-    var = _var(generated.scores)
-    made = _cells(trained, table, generated.values, var)
+    var = _score_columns(generated.scores)
+    made = _cells_with_values(trained, dataset_name, generated.values, var)
     made.layers["spread"] = generated.spread
     weights = {"readouts": {source: column.to_dict() for source, column in generated.weights.items()}}
-    _write(made, path, trained, command, beside=_measured(trained.data(table)), name=f"generated {generated.block}", **weights)
+    _write_task_result(
+        made,
+        path,
+        trained,
+        command,
+        other_modalities=_measured_modalities(trained.dataset(dataset_name)),
+        modality=f"generated {generated.block}",
+        **weights,
+    )
 
 
-def write_shifted(path: Path, trained: Trained, table: str, shifted: Shifted, changes: Mapping[str, str], *, command: str) -> None:
+def write_shifted(
+    path: Path,
+    trained: Trained,
+    dataset_name: str,
+    shifted: CounterfactualCells,
+    changes: Mapping[str, str],
+    *,
+    command: str,
+) -> None:
     """Cells as they would be under other levels, in X; `var["kind"]` "generated", and what was exchanged in `uns["inclust"]["shifted"]`."""
-    made = _cells(trained, table, shifted.values, _var(shifted.scores), shifted.rows)
+    made = _cells_with_values(trained, dataset_name, shifted.values, _score_columns(shifted.scores), shifted.rows)
     exchanged = {"shifted": {"from": list(changes), "to": list(changes.values())}}
-    _write(made, path, trained, command, beside=_measured(trained.data(table).some(shifted.rows)), name=f"shifted {shifted.block}", **exchanged)
+    _write_task_result(
+        made,
+        path,
+        trained,
+        command,
+        other_modalities=_measured_modalities(trained.dataset(dataset_name).subset(shifted.rows)),
+        modality=f"shifted {shifted.block}",
+        **exchanged,
+    )
 
 
-def _var(scores: pd.DataFrame) -> pd.DataFrame:
+def _score_columns(scores: pd.DataFrame) -> pd.DataFrame:
     """Held-out scores as columns of var, and the mark that nothing was measured."""
     names = {"pcc": "heldout_pcc", "spearman": "heldout_spearman", "rmse": "heldout_rmse", "pcc_knn": "heldout_pcc_knn"}
     var = scores.rename(columns=names).assign(kind="generated")
@@ -137,44 +171,56 @@ def _var(scores: pd.DataFrame) -> pd.DataFrame:
     return var
 
 
-def _cells(trained: Trained, table: str, values: Any, var: pd.DataFrame, rows: NDArray[np.intp] | None = None) -> AnnData:
+def _cells_with_values(
+    trained: Trained, dataset_name: str, values: Any, var: pd.DataFrame, rows: NDArray[np.intp] | None = None
+) -> AnnData:
     """Cells of a data set with their places, latent and types, and the given values as X."""
     import anndata
 
-    source = trained.data(table).adata
+    source = trained.dataset(dataset_name).adata
     rows = np.arange(source.n_obs) if rows is None else rows
     made = anndata.AnnData(obs=source.obs.copy(), obsm={k: v for k, v in source.obsm.items() if k == "spatial"})
-    made.obsm["X_inclust"] = trained.latent(table)
-    _types(made, trained, table)
+    made.obsm["X_inclust"] = trained.latent(dataset_name)
+    _add_types(made, trained, dataset_name)
     made = made[rows].copy()
-    places = {k: v for k, v in source.uns.items() if k in _PLACES}
+    places = {k: v for k, v in source.uns.items() if k in _COORDINATE_KEYS}
     return anndata.AnnData(values, obs=made.obs, var=var, obsm=dict(made.obsm), uns=places)
 
 
-def _measured(data: Dataset) -> dict[str, AnnData]:
+def _measured_modalities(data: Dataset) -> dict[str, AnnData]:
     """The modalities of a data set, as they came."""
     import anndata
 
-    return {m.name: anndata.AnnData(m.matrix, obs=data.obs[[]].copy(), var=pd.DataFrame(index=list(m.features))) for m in data.modalities}
+    return {
+        m.name: anndata.AnnData(m.matrix, obs=data.obs[[]].copy(), var=pd.DataFrame(index=list(m.features)))
+        for m in data.modalities
+    }
 
 
-def _types(adata: AnnData, trained: Trained, table: str) -> None:
+def _add_types(adata: AnnData, trained: Trained, dataset_name: str) -> None:
     """With labels, the type of each cell, "unknown" where it is not sure enough (`transfer` with its usual promise)."""
     if trained.plan.classes:
-        put_types(adata, transfer(trained, table))
+        add_type_columns(adata, transfer_labels(trained, dataset_name))
 
 
-def _write(
-    adata: AnnData, path: Path, trained: Trained, command: str, *, beside: Mapping[str, AnnData] | None = None, name: str = "inclust", **more: Any
+def _write_task_result(
+    adata: AnnData,
+    path: Path,
+    trained: Trained,
+    command: str,
+    *,
+    other_modalities: Mapping[str, AnnData] | None = None,
+    modality: str = "inclust",
+    **more: Any,
 ) -> None:
     """As `.h5ad`, or as the last modality of a `.h5mu`."""
-    about: dict[str, Any] = storable({**trained.provenance, "command": command, **more})
+    about: dict[str, Any] = to_storable({**trained.provenance, "command": command, **more})
     adata.uns["inclust"] = about
-    for column in _GROUPS:
+    for column in _CATEGORY_COLUMNS:
         if column in adata.obs:
             adata.uns[f"{column}_colors"] = category_colours(adata.obs[column])
     if path.suffix == ".h5mu":
-        write_modalities(path, {**(beside or {}), name: adata}, about)
+        write_modalities(path, {**(other_modalities or {}), modality: adata}, about)
         return
-    with replacing(path) as part, as_output_error(path):
+    with atomic_output(path) as part, as_output_error(path):
         adata.write_h5ad(part)

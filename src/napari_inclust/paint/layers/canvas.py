@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 
-def unwrapped(viewer: Any) -> Any:
+def unwrap(viewer: Any) -> Any:
     """The viewer itself: plugins may be handed a proxy of it, which dies before it."""
     return getattr(viewer, "__wrapped__", viewer)
 
 
-def reference(viewer: Any) -> Callable[[], Any]:
+def weak_viewer(viewer: Any) -> Callable[[], Any]:
     """A weak reference to a viewer that gives None once its window is closed: what arrives late is not painted into a window that is being taken down."""
-    held = weakref.ref(unwrapped(viewer))
+    held = weakref.ref(unwrap(viewer))
 
     def alive() -> Any:
         found = held()
@@ -39,7 +39,7 @@ def camera(viewer: Any) -> Any:
     return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
 
 
-def shows_all(viewer: Any) -> bool:
+def shows_whole_scene(viewer: Any) -> bool:
     """Whether the view is about as `reset_view` leaves it (a dock may have made the canvas narrower since); the view is not changed."""
     now = camera(viewer)
     before = now.zoom, now.center
@@ -49,7 +49,7 @@ def shows_all(viewer: Any) -> bool:
     return same
 
 
-def background() -> str:
+def background_colour() -> str:
     """Colour of the canvas in napari's present theme, as hex."""
     from napari.settings import get_settings
     from napari.utils.theme import get_theme
@@ -57,7 +57,7 @@ def background() -> str:
     return str(get_theme(get_settings().appearance.theme).canvas.as_hex())
 
 
-def settle(viewer: Any) -> None:
+def update_colour_bars(viewer: Any) -> None:
     """Place colour bars now. napari does so while it draws, which makes it draw all of it twice; where it has no such step nothing is done."""
     seen = getattr(getattr(viewer, "window", None), "_qt_viewer", None)
     place = getattr(getattr(seen, "canvas", None), "_update_overlay_canvas_positions", None)
@@ -65,7 +65,7 @@ def settle(viewer: Any) -> None:
         place()
 
 
-def see(layer: Any, on: bool) -> None:
+def set_visible(layer: Any, visible: bool) -> None:
     """Show or hide a layer; napari reads and uploads it anew even when it is so already."""
-    if layer.visible != on:
-        layer.visible = on
+    if layer.visible != visible:
+        layer.visible = visible

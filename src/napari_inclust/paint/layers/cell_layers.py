@@ -14,31 +14,31 @@ from numpy.typing import NDArray
 
 from ..raster.cell_raster import CellRaster
 from ..raster.tiles import code_pyramid, value_pyramid
-from ..values import CellTypes, CellValues
+from ..values import CellCategories, CellValues
 
-Describe = Callable[[int], str]
-CELL_OFF = "no cell here"
+DescribeCell = Callable[[int], str]
+NO_CELL = "no cell here"
 
 
 class _CellLayer:
     """What hovering says: the cell under the pointer instead of a bare number."""
 
     raster: CellRaster
-    describe: Describe
-    _held = False
+    describe: DescribeCell
+    _refresh_paused = False
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def pause_refresh(self) -> Iterator[None]:
         """Read and draw nothing meanwhile: napari does so after each of several changes that belong together."""
-        self._held = True
+        self._refresh_paused = True
         try:
             yield
         finally:
-            self._held = False
+            self._refresh_paused = False
 
     def refresh(self, *args: Any, **kwargs: Any) -> None:
         """napari's own, but for `held`."""
-        if not self._held:
+        if not self._refresh_paused:
             super().refresh(*args, **kwargs)  # type: ignore[misc]
 
     def _reset_data_level(self) -> None:
@@ -47,7 +47,7 @@ class _CellLayer:
     def cell_text(self, position: Any) -> str:
         """The cell at a place (y, x) in micrometres, in words."""
         row = self.raster.cell_at(float(position[-2]), float(position[-1]))
-        return CELL_OFF if row is None else self.describe(row)
+        return NO_CELL if row is None else self.describe(row)
 
     def get_status(self, position: Any = None, **kwargs: Any) -> dict[str, str]:
         """napari's status line, with the cell in words."""
@@ -76,17 +76,25 @@ class GeneLayer(_CellLayer, Image):
         Row of a cell to its text (id, type); the value is added here.
     """
 
-    def __init__(self, raster: CellRaster, painted: CellValues, limits: tuple[float, float], describe: Describe, unit: str = "um", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        raster: CellRaster,
+        cell_values: CellValues,
+        limits: tuple[float, float],
+        describe: DescribeCell,
+        unit: str = "um",
+        **kwargs: Any,
+    ) -> None:
         self.raster = raster
-        self.painted = painted
+        self.cell_values = cell_values
         self._describe_cell = describe
-        self._faded: NDArray[np.bool_] | None = None
-        self.least: float | None = None
-        super().__init__(value_pyramid(raster, painted.values), multiscale=True, rgb=False, contrast_limits=limits, affine=raster.affine, units=(unit, unit),
-                         name=painted.title, metadata=_metadata(painted), interpolation2d="nearest", **kwargs)  # fmt: skip
+        self._greyed_out: NDArray[np.bool_] | None = None
+        self.threshold: float | None = None
+        super().__init__(value_pyramid(raster, cell_values.values), multiscale=True, rgb=False, contrast_limits=limits, affine=raster.affine, units=(unit, unit),
+                         name=cell_values.title, metadata=_metadata(cell_values), interpolation2d="nearest", **kwargs)  # fmt: skip
         if hasattr(self, "colorbar"):
             self.colorbar.visible = True
-        self._widen(limits)
+        self._extend_limits_range(limits)
 
     @property
     def _type_string(self) -> str:
@@ -94,51 +102,53 @@ class GeneLayer(_CellLayer, Image):
 
     def describe(self, row: int) -> str:
         """Cell, type, value, spread, and whether it is imputed."""
-        return f"{self._describe_cell(row)} · {self.painted.text(row)}"
+        return f"{self._describe_cell(row)} · {self.cell_values.value_text(row)}"
 
-    def show(self, painted: CellValues, limits: tuple[float, float], least: float | None = None) -> None:
+    def show_gene(self, cell_values: CellValues, limits: tuple[float, float], threshold: float | None = None) -> None:
         """Paint another gene, in place; cells whose value is below `least` are left out."""
-        self.painted, self.least = painted, least
-        self._paint()
-        self.limit(limits)
-        self.name = painted.title
-        self.metadata = _metadata(painted)
+        self.cell_values, self.threshold = cell_values, threshold
+        self._update_data()
+        self.set_limits(limits)
+        self.name = cell_values.title
+        self.metadata = _metadata(cell_values)
 
-    def fade(self, faded: NDArray[np.bool_] | None) -> None:
+    def grey_out(self, greyed_out: NDArray[np.bool_] | None) -> None:
         """Leave some cells out (a layer below shows them grey); hovering still tells their values."""
-        if faded is not self._faded:
-            self._faded = faded
-            self._paint()
+        if greyed_out is not self._greyed_out:
+            self._greyed_out = greyed_out
+            self._update_data()
 
-    def cut(self, least: float | None) -> None:
+    def set_threshold(self, threshold: float | None) -> None:
         """Leave out cells whose value is below; None: none."""
-        if least != self.least:
-            self.least = least
-            self._paint()
+        if threshold != self.threshold:
+            self.threshold = threshold
+            self._update_data()
 
-    def _paint(self) -> None:
-        values = self.painted.values
-        for out in (self._faded, None if self.least is None else values < self.least):
+    def _update_data(self) -> None:
+        values = self.cell_values.values
+        for out in (self._greyed_out, None if self.threshold is None else values < self.threshold):
             values = values if out is None else np.where(out, np.float32(np.nan), values)
-        with self.held():
+        with self.pause_refresh():
             self.data = value_pyramid(self.raster, values)  # type: ignore[assignment]
         self.refresh(extent=False)  # the cells stay where they are
 
-    def limit(self, limits: tuple[float, float]) -> None:
+    def set_limits(self, limits: tuple[float, float]) -> None:
         """Other colour limits."""
         with self.events.contrast_limits.blocker():  # else the colour bar is drawn anew for each of them
-            self._widen(limits)
+            self._extend_limits_range(limits)
         self.contrast_limits = limits
 
-    def _widen(self, limits: tuple[float, float]) -> None:
+    def _extend_limits_range(self, limits: tuple[float, float]) -> None:
         """Let the slider of napari's own control reach all values."""
-        values = self.painted.values
-        low, high = (float(f.reduce(values)) for f in (np.fmin, np.fmax)) if values.size else limits  # quicker than nanmin at a million cells
+        values = self.cell_values.values
+        low, high = (
+            (float(f.reduce(values)) for f in (np.fmin, np.fmax)) if values.size else limits
+        )  # quicker than nanmin at a million cells
         low, high = (low if np.isfinite(low) else limits[0]), (high if np.isfinite(high) else limits[1])
         self.contrast_limits_range = (min(low, limits[0]), max(high, limits[1]))
 
 
-class TypeLayer(_CellLayer, Labels):
+class CategoryLayer(_CellLayer, Labels):
     """Categories over the cells.
 
     Parameters
@@ -151,12 +161,19 @@ class TypeLayer(_CellLayer, Labels):
         Row of a cell to its text.
     """
 
-    def __init__(self, raster: CellRaster, types: CellTypes, describe: Describe, unit: str = "um", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        raster: CellRaster,
+        cell_categories: CellCategories,
+        describe: DescribeCell,
+        unit: str = "um",
+        **kwargs: Any,
+    ) -> None:
         self.raster = raster
-        self.types = types
+        self.cell_categories = cell_categories
         self._describe_cell = describe
-        super().__init__(code_pyramid(raster, types.codes), multiscale=True, affine=raster.affine, units=(unit, unit), name=types.name,
-                         colormap=_colormap(types), opacity=1.0, **kwargs)  # fmt: skip
+        super().__init__(code_pyramid(raster, cell_categories.codes), multiscale=True, affine=raster.affine, units=(unit, unit), name=cell_categories.name,
+                         colormap=_colormap(cell_categories), opacity=1.0, **kwargs)  # fmt: skip
 
     @property
     def _type_string(self) -> str:
@@ -164,29 +181,29 @@ class TypeLayer(_CellLayer, Labels):
 
     def describe(self, row: int) -> str:
         """Cell and its category."""
-        return f"{self._describe_cell(row)} · {self.types.name}: {self.types.text(row)}"
+        return f"{self._describe_cell(row)} · {self.cell_categories.name}: {self.cell_categories.category_text(row)}"
 
-    def show(self, types: CellTypes) -> None:
+    def show_categories(self, cell_categories: CellCategories) -> None:
         """Paint other categories, in place."""
-        self.types = types
-        with self.held():
-            self.colormap = _colormap(types)
-        self.data = code_pyramid(self.raster, types.codes)  # type: ignore[assignment]
-        self.name = types.name
+        self.cell_categories = cell_categories
+        with self.pause_refresh():
+            self.colormap = _colormap(cell_categories)
+        self.data = code_pyramid(self.raster, cell_categories.codes)  # type: ignore[assignment]
+        self.name = cell_categories.name
 
-    def hide(self, hidden: set[int]) -> None:
+    def hide_categories(self, hidden: set[int]) -> None:
         """Draw some categories transparent, by code."""
-        self.colormap = _colormap(self.types, hidden)
+        self.colormap = _colormap(self.cell_categories, hidden)
 
 
-def _colormap(types: CellTypes, hidden: set[int] | None = None) -> DirectLabelColormap:
+def _colormap(cell_categories: CellCategories, hidden: set[int] | None = None) -> DirectLabelColormap:
     colours: dict[int | None, Any] = {0: "transparent", None: "transparent"}
-    colours |= {i + 1: "transparent" if hidden and i in hidden else c for i, c in enumerate(types.colours)}
+    colours |= {i + 1: "transparent" if hidden and i in hidden else c for i, c in enumerate(cell_categories.colours)}
     return DirectLabelColormap(color_dict=colours)
 
 
-def _metadata(painted: CellValues) -> dict[str, Any]:
-    return {"gene": painted.name, "kind": painted.kind, "score": painted.score, "unit": painted.unit}
+def _metadata(cell_values: CellValues) -> dict[str, Any]:
+    return {"gene": cell_values.name, "kind": cell_values.kind, "score": cell_values.score, "unit": cell_values.unit}
 
 
 def veil_colormap(colour: str) -> Colormap:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from ..raster.cell_raster import CellRaster
 from ..raster.tiles import code_pyramid
-from ..values import CellTypes
-from .cell_layers import Describe, TypeLayer
+from ..values import CellCategories
+from .cell_layers import CategoryLayer, DescribeCell
 
-FAINT = 0.15  # opacity of domains that are not selected while others are
-LEVELS = 8  # of confidence
+FAINT_OPACITY = 0.15  # opacity of domains that are not selected while others are
+CONFIDENCE_LEVELS = 8  # of confidence
 
 
-class DomainLayer(TypeLayer):
+class DomainLayer(CategoryLayer):
     """Domains of the cells. Labels are 1 to k; while confidence is shown, each is split in `LEVELS` shades.
 
     Parameters
@@ -28,17 +28,30 @@ class DomainLayer(TypeLayer):
     """
 
     def __init__(
-        self, raster: CellRaster, types: CellTypes, confidence: NDArray[np.floating[Any]], describe: Describe, unit: str = "um", **kwargs: Any
+        self,
+        raster: CellRaster,
+        cell_categories: CellCategories,
+        confidence: NDArray[np.floating[Any]],
+        describe: DescribeCell,
+        unit: str = "um",
+        **kwargs: Any,
     ) -> None:
         self.confidence = confidence
         self._shaded = False
-        super().__init__(raster, types, describe, unit, **kwargs)
+        super().__init__(raster, cell_categories, describe, unit, **kwargs)
 
     def describe(self, row: int) -> str:
         """Cell, its domain, and how sure that is."""
         return f"{super().describe(row)} (confidence {self.confidence[row]:.2f})"
 
-    def draw(self, types: CellTypes, confidence: NDArray[np.floating[Any]], selected: frozenset[int] = frozenset(), *, shaded: bool = False) -> None:
+    def show_domains(
+        self,
+        cell_categories: CellCategories,
+        confidence: NDArray[np.floating[Any]],
+        selected: frozenset[int] = frozenset(),
+        *,
+        shaded: bool = False,
+    ) -> None:
         """Draw domains, in place; values are only replaced when they differ.
 
         Parameters
@@ -48,26 +61,39 @@ class DomainLayer(TypeLayer):
         shaded
             Whether cells of low confidence are drawn transparent.
         """
-        levels = min(LEVELS, 254 // max(1, len(types.categories))) if shaded else 1
+        levels = min(CONFIDENCE_LEVELS, 254 // max(1, len(cell_categories.categories))) if shaded else 1
         shaded = levels > 1
-        other = types.codes is not self.types.codes or shaded != self._shaded or (shaded and confidence is not self.confidence)
-        self.types, self.confidence, self._shaded = types, confidence, shaded
-        with self.held() if other else nullcontext():
-            self.colormap = _colormap(types, selected, levels)
+        other = (
+            cell_categories.codes is not self.types.codes
+            or shaded != self._shaded
+            or (shaded and confidence is not self.confidence)
+        )
+        self.types, self.confidence, self._shaded = cell_categories, confidence, shaded
+        with self.pause_refresh() if other else nullcontext():
+            self.colormap = _colormap(cell_categories, selected, levels)
         if other:
-            codes = types.codes * levels + np.minimum(confidence * levels, levels - 1).astype(np.int32) if shaded else types.codes
+            codes = (
+                cell_categories.codes * levels + np.minimum(confidence * levels, levels - 1).astype(np.int32)
+                if shaded
+                else cell_categories.codes
+            )
             self.data = code_pyramid(self.raster, codes)  # type: ignore[assignment]
-        self.name = types.name
+        self.name = cell_categories.name
 
-    def hide(self, hidden: set[int]) -> None:
+    def hide_categories(self, hidden: set[int]) -> None:
         """Draw only the others in full."""
-        self.draw(self.types, self.confidence, frozenset(range(len(self.types.categories))) - frozenset(hidden), shaded=self._shaded)
+        self.show_domains(
+            self.types,
+            self.confidence,
+            frozenset(range(len(self.types.categories))) - frozenset(hidden),
+            shaded=self._shaded,
+        )
 
 
-def _colormap(types: CellTypes, selected: frozenset[int], levels: int) -> DirectLabelColormap:
+def _colormap(cell_categories: CellCategories, selected: frozenset[int], levels: int) -> DirectLabelColormap:
     colours: dict[int | None, Any] = {0: "transparent", None: "transparent"}
-    for i, (r, g, b, a) in enumerate(types.colours):
-        faint = FAINT if selected and i not in selected else 1.0
+    for i, (r, g, b, a) in enumerate(cell_categories.colours):
+        faint = FAINT_OPACITY if selected and i not in selected else 1.0
         for level in range(levels):
             share = 1.0 if levels == 1 else 0.1 + 0.9 * level / (levels - 1)
             colours[1 + i * levels + level] = (r, g, b, a * faint * share)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ..raster.cell_raster import default_radius
 
-_HOLE = 40.0  # squared spacings
+_MIN_HOLE_AREA = 40.0  # squared spacings
 
 
-def segments(shapes: Iterable[Any], xy: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def outline_segments(polygons: Iterable[Any], xy: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """(segments, 2, 2) start and step (y, x) of every edge of shapely polygons, as napari's vectors are; an edge that two share comes once.
 
     Small holes are left out: they are gaps in the tissue, or drawn as the outline of what lies in them.
@@ -25,9 +25,11 @@ def segments(shapes: Iterable[Any], xy: NDArray[np.floating[Any]]) -> NDArray[np
     """
     import shapely  # type: ignore[import-untyped]
 
-    least = _HOLE * default_radius(xy[:, :2]) ** 2
-    parts = [part for shape in shapes for part in shapely.get_parts(shape)]
-    rings = [part.exterior for part in parts] + [r for part in parts for r in part.interiors if shapely.area(shapely.polygons(r)) > least]
+    least = _MIN_HOLE_AREA * default_radius(xy[:, :2]) ** 2
+    parts = [part for shape in polygons for part in shapely.get_parts(shape)]
+    rings = [part.exterior for part in parts] + [
+        r for part in parts for r in part.interiors if shapely.area(shapely.polygons(r)) > least
+    ]
     if not rings:
         return np.zeros((0, 2, 2))
     corners = [shapely.get_coordinates(ring)[:, ::-1] for ring in rings]

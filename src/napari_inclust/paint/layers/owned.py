@@ -8,7 +8,7 @@ from ..raster.cell_raster import CellRaster
 from . import canvas
 
 
-class Placed:
+class LayerGroup:
     """The place of some layers: a viewer, and its unit.
 
     Parameters
@@ -20,9 +20,9 @@ class Placed:
     """
 
     def __init__(self, viewer: Any, unit: str) -> None:
-        self._viewer, self._unit = canvas.reference(viewer), unit
+        self._viewer, self._unit = canvas.weak_viewer(viewer), unit
 
-    def _alive(self, layer: Any) -> bool:
+    def _in_viewer(self, layer: Any) -> bool:
         """Whether a layer is still in the viewer."""
         viewer = self._viewer()
         return layer is not None and viewer is not None and layer in viewer.layers
@@ -37,9 +37,9 @@ class Placed:
         viewer.layers.insert(min(at, default=len(viewer.layers)), layer)
         if active is not None and active in viewer.layers:
             viewer.layers.selection.active = active
-        self._furnish(viewer)
+        self._prepare_viewer(viewer)
 
-    def _furnish(self, viewer: Any) -> None:
+    def _prepare_viewer(self, viewer: Any) -> None:
         """With its first layer a viewer shows the whole of it, and a scale."""
         canvas.scale_bar(viewer).visible = True
         if len(viewer.layers) == 1:
@@ -51,7 +51,7 @@ class Placed:
             viewer.layers.remove(layer)
 
 
-class Owned(Placed):
+class CellLayerGroup(LayerGroup):
     """The place of layers over cells.
 
     Parameters

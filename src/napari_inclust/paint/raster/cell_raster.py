@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .discs import CellBins, stamp
+from .discs import CellBins, draw_tile
 
 if TYPE_CHECKING:
     from ...data.section import Section
 
-Labels = NDArray[np.int32]
-TILE = 512
+LabelArray = NDArray[np.int32]
+TILE_SIZE = 512
 _CACHE_BYTES = 192 * 2**20
-_COARSEST = 512  # pixels of the coarsest level, at most, on the longer side
+_MAX_COARSEST_PIXELS = 512  # pixels of the coarsest level, at most, on the longer side
 _PIXELS_PER_RADIUS = 12
 
 
@@ -35,7 +35,7 @@ class CellRaster(ABC):
     n_cells: int
 
     @abstractmethod
-    def labels(self, level: int, rows: slice, columns: slice) -> Labels:
+    def labels(self, level: int, rows: slice, columns: slice) -> LabelArray:
         """Labels of a rectangle of one level; rows and columns are slices without negative ends."""
 
     @property
@@ -68,7 +68,9 @@ class SegmentationRaster(CellRaster):
 
     def __init__(self, image: NDArray[np.integer[Any]], affine: NDArray[np.float64] | None, n_cells: int) -> None:
         self._levels: list[NDArray[Any]] = [image]
-        while (len(self._levels) < 2 or max(self._levels[-1].shape) > _COARSEST) and min(self._levels[-1].shape) > 1:  # napari takes one level for an array
+        while (len(self._levels) < 2 or max(self._levels[-1].shape) > _MAX_COARSEST_PIXELS) and min(
+            self._levels[-1].shape
+        ) > 1:  # napari takes one level for an array
             self._levels.append(np.ascontiguousarray(self._levels[-1][::2, ::2]))
         self.shapes = [(int(a.shape[0]), int(a.shape[1])) for a in self._levels]
         self.n_cells = n_cells
@@ -78,7 +80,7 @@ class SegmentationRaster(CellRaster):
     def affine(self) -> NDArray[np.float64]:
         return self._affine
 
-    def labels(self, level: int, rows: slice, columns: slice) -> Labels:
+    def labels(self, level: int, rows: slice, columns: slice) -> LabelArray:
         tile = np.asarray(self._levels[level][rows, columns])
         return np.where(tile <= self.n_cells, tile, 0).astype(np.int32)
 
@@ -102,34 +104,43 @@ class CentroidRaster(CellRaster):
         self.n_cells = len(self.xy)
         self.radius = float(radius) if radius else default_radius(self.xy)
         low, high = self.xy.min(0) - 2 * self.radius, self.xy.max(0) + 2 * self.radius
-        self.pixel = self.radius / _PIXELS_PER_RADIUS
+        self.pixel_size = self.radius / _PIXELS_PER_RADIUS
         self.origin = (float(low[1]), float(low[0]))
-        shape = tuple(max(2, int(np.ceil(s / self.pixel))) for s in (high - low)[::-1])
+        shape = tuple(max(2, int(np.ceil(s / self.pixel_size))) for s in (high - low)[::-1])
         self.shapes = [(shape[0], shape[1])]
-        while len(self.shapes) < 2 or max(self.shapes[-1]) > _COARSEST:  # napari takes one level for an array
+        while (
+            len(self.shapes) < 2 or max(self.shapes[-1]) > _MAX_COARSEST_PIXELS
+        ):  # napari takes one level for an array
             self.shapes.append((max(2, -(-self.shapes[-1][0] // 2)), max(2, -(-self.shapes[-1][1] // 2))))
-        self._bins = CellBins(self.xy, cell_size=max(4 * self.radius, float(max(high - low)) / 1024))
-        self._cache: OrderedDict[tuple[int, int, int], Labels] = OrderedDict()
-        self._bytes = 0
+        self._bins = CellBins(self.xy, bin_size=max(4 * self.radius, float(max(high - low)) / 1024))
+        self._cache: OrderedDict[tuple[int, int, int], LabelArray] = OrderedDict()
+        self._cached_bytes = 0
         self._lock = Lock()  # napari may slice in a thread
 
     @property
     def affine(self) -> NDArray[np.float64]:
-        return np.array([[self.pixel, 0, self.origin[0]], [0, self.pixel, self.origin[1]], [0, 0, 1.0]])
+        return np.array([[self.pixel_size, 0, self.origin[0]], [0, self.pixel_size, self.origin[1]], [0, 0, 1.0]])
 
-    def labels(self, level: int, rows: slice, columns: slice) -> Labels:
+    def labels(self, level: int, rows: slice, columns: slice) -> LabelArray:
         height, width = self.shapes[level]
-        r0, r1, c0, c1 = rows.start or 0, min(rows.stop or height, height), columns.start or 0, min(columns.stop or width, width)
+        r0, r1, c0, c1 = (
+            rows.start or 0,
+            min(rows.stop or height, height),
+            columns.start or 0,
+            min(columns.stop or width, width),
+        )
         out = np.zeros((max(0, r1 - r0), max(0, c1 - c0)), dtype=np.int32)
-        for i in range(r0 // TILE, -(-r1 // TILE)):
-            for j in range(c0 // TILE, -(-c1 // TILE)):
+        for i in range(r0 // TILE_SIZE, -(-r1 // TILE_SIZE)):
+            for j in range(c0 // TILE_SIZE, -(-c1 // TILE_SIZE)):
                 tile = self._tile(level, i, j)
-                a, b = max(r0, i * TILE), min(r1, (i + 1) * TILE)
-                c, d = max(c0, j * TILE), min(c1, (j + 1) * TILE)
-                out[a - r0 : b - r0, c - c0 : d - c0] = tile[a - i * TILE : b - i * TILE, c - j * TILE : d - j * TILE]
+                a, b = max(r0, i * TILE_SIZE), min(r1, (i + 1) * TILE_SIZE)
+                c, d = max(c0, j * TILE_SIZE), min(c1, (j + 1) * TILE_SIZE)
+                out[a - r0 : b - r0, c - c0 : d - c0] = tile[
+                    a - i * TILE_SIZE : b - i * TILE_SIZE, c - j * TILE_SIZE : d - j * TILE_SIZE
+                ]
         return out
 
-    def _tile(self, level: int, i: int, j: int) -> Labels:
+    def _tile(self, level: int, i: int, j: int) -> LabelArray:
         key = (level, i, j)
         with self._lock:
             tile = self._cache.get(key)
@@ -137,15 +148,17 @@ class CentroidRaster(CellRaster):
                 self._cache.move_to_end(key)
                 return tile
             height, width = self.shapes[level]
-            shape = (min(TILE, height - i * TILE), min(TILE, width - j * TILE))
-            step = np.array([self.shapes[0][0] / height, self.shapes[0][1] / width]) * self.pixel  # as napari scales the levels
-            corner = np.array(self.origin) - self.pixel / 2 + np.array([i, j]) * TILE * step
-            cells = self._bins.inside(corner - self.radius, corner + shape * step + self.radius)
-            tile = stamp(self.xy[cells][:, ::-1], cells, corner, step, shape, self.radius)
+            shape = (min(TILE_SIZE, height - i * TILE_SIZE), min(TILE_SIZE, width - j * TILE_SIZE))
+            step = (
+                np.array([self.shapes[0][0] / height, self.shapes[0][1] / width]) * self.pixel_size
+            )  # as napari scales the levels
+            corner = np.array(self.origin) - self.pixel_size / 2 + np.array([i, j]) * TILE_SIZE * step
+            cells = self._bins.rows_in_rectangle(corner - self.radius, corner + shape * step + self.radius)
+            tile = draw_tile(self.xy[cells][:, ::-1], cells, corner, step, shape, self.radius)
             self._cache[key] = tile
-            self._bytes += tile.nbytes
-            while self._bytes > _CACHE_BYTES and len(self._cache) > 1:
-                self._bytes -= self._cache.popitem(last=False)[1].nbytes
+            self._cached_bytes += tile.nbytes
+            while self._cached_bytes > _CACHE_BYTES and len(self._cache) > 1:
+                self._cached_bytes -= self._cache.popitem(last=False)[1].nbytes
             return tile
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_ROUNDS = 4  # cells whose centroids share one pixel: beyond this many, the last one drawn is kept
+_MAX_CELLS_PER_PIXEL = 4  # cells whose centroids share one pixel: beyond this many, the last one drawn is kept
 
 
 class CellBins:
@@ -19,16 +19,16 @@ class CellBins:
         Side of a bin in micrometres.
     """
 
-    def __init__(self, xy: NDArray[np.float64], cell_size: float) -> None:
-        self._size = cell_size
+    def __init__(self, xy: NDArray[np.float64], bin_size: float) -> None:
+        self._size = bin_size
         self._low = xy.min(0)
-        grid = np.floor((xy - self._low) / cell_size).astype(np.int64)
+        grid = np.floor((xy - self._low) / bin_size).astype(np.int64)
         self._n = grid.max(0) + 1  # columns, rows
         code = grid[:, 1] * self._n[0] + grid[:, 0]
         self._order = np.argsort(code, kind="stable").astype(np.int32)
         self._start = np.searchsorted(code[self._order], np.arange(self._n[0] * self._n[1] + 1))
 
-    def inside(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.int32]:
+    def rows_in_rectangle(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.int32]:
         """Rows of the cells in the bins that a rectangle touches.
 
         Parameters
@@ -46,8 +46,13 @@ class CellBins:
         return np.concatenate([self._order[self._start[r + first[0]] : self._start[r + last[0] + 1]] for r in rows])
 
 
-def stamp(
-    yx: NDArray[np.float64], cells: NDArray[np.int32], corner: NDArray[np.float64], step: NDArray[np.float64], shape: tuple[int, int], radius: float
+def draw_tile(
+    yx: NDArray[np.float64],
+    rows: NDArray[np.int32],
+    corner: NDArray[np.float64],
+    pixel_size: NDArray[np.float64],
+    shape: tuple[int, int],
+    radius: float,
 ) -> NDArray[np.int32]:
     """Labels of one tile.
 
@@ -67,14 +72,14 @@ def stamp(
     height, width = shape
     best = np.full(height * width, np.inf, dtype=np.float32)
     out = np.zeros(height * width, dtype=np.int32)
-    if not len(cells):
+    if not len(rows):
         return out.reshape(shape)
-    place = ((yx - corner) / step).astype(np.float32)  # in pixels: pixel r covers [r, r + 1)
+    place = ((yx - corner) / pixel_size).astype(np.float32)  # in pixels: pixel r covers [r, r + 1)
     base = np.floor(place).astype(np.int32)
-    reach = np.ceil(radius / step).astype(int) if radius >= step.min() / 2 else np.zeros(2, int)
-    unit = (step / radius).astype(np.float32)
-    for chosen in _apart(base, height, width):
-        p, b, label = place[chosen], base[chosen], cells[chosen] + 1
+    reach = np.ceil(radius / pixel_size).astype(int) if radius >= pixel_size.min() / 2 else np.zeros(2, int)
+    unit = (pixel_size / radius).astype(np.float32)
+    for chosen in _groups_without_shared_pixels(base, height, width):
+        p, b, label = place[chosen], base[chosen], rows[chosen] + 1
         offset = p - b - np.float32(0.5)  # of the centroid from its pixel's centre
         for dy in range(-reach[0], reach[0] + 1):
             for dx in range(-reach[1], reach[1] + 1):
@@ -93,13 +98,13 @@ def stamp(
     return out.reshape(shape)
 
 
-def _apart(base: NDArray[np.int32], height: int, width: int) -> list[NDArray[np.intp]]:
+def _groups_without_shared_pixels(base: NDArray[np.int32], height: int, width: int) -> list[NDArray[np.intp]]:
     """Groups of cells within which no two share a pixel (writing two at once would keep the last, not the nearest)."""
     code = base[:, 0].astype(np.int64) * (2 * width + 4 * (height + width)) + base[:, 1]
     order = np.argsort(code, kind="stable")
     first = np.r_[True, np.diff(code[order]) != 0]
     start = np.flatnonzero(first)
     rank = np.arange(len(order)) - np.repeat(start, np.diff(np.r_[start, len(order)]))
-    groups = [order[rank == k] for k in range(min(_ROUNDS, int(rank.max()) + 1))]
-    rest = order[rank >= _ROUNDS]
+    groups = [order[rank == k] for k in range(min(_MAX_CELLS_PER_PIXEL, int(rank.max()) + 1))]
+    rest = order[rank >= _MAX_CELLS_PER_PIXEL]
     return [*groups, rest] if len(rest) else groups

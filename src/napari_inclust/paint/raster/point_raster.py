@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_RADIUS = ((3_000, 3), (20_000, 2), (200_000, 1))  # pixels, up to so many points
+_RADIUS_BY_COUNT = ((3_000, 3), (20_000, 2), (200_000, 1))  # pixels, up to so many points
 
 
-class Cloud:
+class ScatterRaster:
     """Points in a plane.
 
     Parameters
@@ -19,9 +19,11 @@ class Cloud:
 
     def __init__(self, xy: NDArray[np.floating]) -> None:
         self.xy = np.asarray(xy, dtype=np.float32)
-        self._order = np.random.default_rng(0).permutation(len(self.xy)).astype(np.int32)  # else the last category would cover the others
+        self._order = (
+            np.random.default_rng(0).permutation(len(self.xy)).astype(np.int32)
+        )  # else the last category would cover the others
         self._shuffled = self.xy[self._order]
-        self.radius = next((r for most, r in _RADIUS if len(self.xy) <= most), 0)
+        self.radius = next((r for most, r in _RADIUS_BY_COUNT if len(self.xy) <= most), 0)
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -29,7 +31,9 @@ class Cloud:
         (left, bottom), (right, top) = self.xy.min(0), self.xy.max(0)
         return float(left), float(bottom), float(right), float(top)
 
-    def labels(self, bounds: tuple[float, float, float, float], shape: tuple[int, int], on_top: NDArray[np.bool_] | None = None) -> NDArray[np.int32]:
+    def labels(
+        self, bounds: tuple[float, float, float, float], shape: tuple[int, int], on_top: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.int32]:
         """(rows, columns) 0 for no point, i + 1 where point i is drawn; the first row is the bottom.
 
         Parameters

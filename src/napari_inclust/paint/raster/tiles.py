@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .cell_raster import CellRaster
 
 
-class TableLevel:
+class LookupLevel:
     """One level of a pyramid as an array: a lookup table over the labels of a raster.
 
     Parameters
@@ -38,10 +38,10 @@ class TableLevel:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        rows, columns, taken = self._window(key)
+        rows, columns, taken = self._parse_key(key)
         return np.asarray(np.take(self._table, self._raster.labels(self._level, rows, columns))[taken])
 
-    def _window(self, key: Any) -> tuple[slice, slice, tuple[Any, ...]]:
+    def _parse_key(self, key: Any) -> tuple[slice, slice, tuple[Any, ...]]:
         """Rows and columns that a key touches, and what it takes of that rectangle."""
         parts = list(key) if isinstance(key, tuple) else [key]
         dots = [i for i, p in enumerate(parts) if p is Ellipsis]
@@ -69,7 +69,7 @@ class TableLevel:
         return out if dtype is None else out.astype(dtype, copy=False)
 
 
-def value_pyramid(raster: CellRaster, values: ArrayLike) -> list[TableLevel]:
+def value_pyramid(raster: CellRaster, values: ArrayLike) -> list[LookupLevel]:
     """A pyramid of float32 values; background is NaN, which napari draws transparent.
 
     Parameters
@@ -79,10 +79,10 @@ def value_pyramid(raster: CellRaster, values: ArrayLike) -> list[TableLevel]:
     table = np.empty(raster.n_cells + 1, dtype=np.float32)
     table[0] = np.nan
     table[1:] = values
-    return [TableLevel(raster, level, table) for level in range(len(raster.shapes))]
+    return [LookupLevel(raster, level, table) for level in range(len(raster.shapes))]
 
 
-def code_pyramid(raster: CellRaster, codes: ArrayLike) -> list[TableLevel]:
+def code_pyramid(raster: CellRaster, codes: ArrayLike) -> list[LookupLevel]:
     """A pyramid of category labels; background and missing categories are 0.
 
     Parameters
@@ -93,4 +93,4 @@ def code_pyramid(raster: CellRaster, codes: ArrayLike) -> list[TableLevel]:
     codes = np.asarray(codes)
     table = np.zeros(raster.n_cells + 1, dtype=np.uint8 if codes.max(initial=0) < 255 else np.int32)
     table[1:] = codes + 1
-    return [TableLevel(raster, level, table) for level in range(len(raster.shapes))]
+    return [LookupLevel(raster, level, table) for level in range(len(raster.shapes))]
