@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from ..utils.pca import PCA
 
 Matrix = NDArray[np.floating[Any]]
+BASELINE_NAMES = {"pcc_gene_mean": "gene mean", "pcc_type_mean": "type mean", "pcc_knn": "kNN"}  # by column of scores
+SCORE_COLUMNS = ("pcc", "spearman", "ssim", "rmse", "js", "pcc_within_type", *BASELINE_NAMES)  # of a table of scores
 N_NEIGHBOURS = 50
 N_COMPONENTS = 30
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...evaluation.baselines import BASELINE_NAMES, SCORE_COLUMNS
 from ..writers.atomic import atomic_output
 from .html import (
     MATPLOTLIB_SETTINGS,
@@ -27,17 +28,6 @@ if TYPE_CHECKING:
 BLUE, AMBER, GREEN, GREY = "#3b82c4", "#d97706", "#3a9d5d", "#8a8a8a"
 LIGHT_COLOURS = {"green": GREEN, "amber": AMBER, "red": "#c0504d"}
 LINE_COLOURS = (BLUE, AMBER, GREEN, "#a855a0", "#c0504d", "#4a9aa5")
-SCORE_COLUMNS = (
-    "pcc",
-    "spearman",
-    "ssim",
-    "rmse",
-    "js",
-    "pcc_within_type",
-    "pcc_gene_mean",
-    "pcc_type_mean",
-    "pcc_knn",
-)
 SCORE_NAMES = {
     "pcc": "Pearson",
     "spearman": "Spearman",
@@ -46,7 +36,6 @@ SCORE_NAMES = {
     "js": "JS",
     "pcc_within_type": "within types",
 }
-BASELINE_NAMES = {"pcc_gene_mean": "gene mean", "pcc_type_mean": "type mean", "pcc_knn": "kNN"}
 MAX_TABLE_ROWS = 30  # rows
 
 
