@@ -64,11 +64,11 @@ class DomainLayer(CategoryLayer):
         levels = min(CONFIDENCE_LEVELS, 254 // max(1, len(cell_categories.categories))) if shaded else 1
         shaded = levels > 1
         other = (
-            cell_categories.codes is not self.types.codes
+            cell_categories.codes is not self.cell_categories.codes
             or shaded != self._shaded
             or (shaded and confidence is not self.confidence)
         )
-        self.types, self.confidence, self._shaded = cell_categories, confidence, shaded
+        self.cell_categories, self.confidence, self._shaded = cell_categories, confidence, shaded
         with self.pause_refresh() if other else nullcontext():
             self.colormap = _colormap(cell_categories, selected, levels)
         if other:
@@ -83,9 +83,9 @@ class DomainLayer(CategoryLayer):
     def hide_categories(self, hidden: set[int]) -> None:
         """Draw only the others in full."""
         self.show_domains(
-            self.types,
+            self.cell_categories,
             self.confidence,
-            frozenset(range(len(self.types.categories))) - frozenset(hidden),
+            frozenset(range(len(self.cell_categories.categories))) - frozenset(hidden),
             shaded=self._shaded,
         )
 

@@ -77,7 +77,7 @@ class Painter(LayerGroup):
         parts = [
             self._cell_id(row),
             *([self.cell_categories.category_text(row)] if self.cell_categories is not None else []),
-            *([domains.types.category_text(row)] if domains is not None else []),
+            *([domains.cell_categories.category_text(row)] if domains is not None else []),
         ]
         return " · ".join(parts)
 
@@ -327,7 +327,7 @@ class Painter(LayerGroup):
     def _on_contrast_limits(self, event: Any) -> None:
         if not self._setting_limits and self._on_limits is not None:
             low, high = event.source.contrast_limits
-            self._on_limits(event.source.painted, float(low), float(high))
+            self._on_limits(event.source.cell_values, float(low), float(high))
 
     def _cell_id(self, row: int) -> str:
         return str(self.section.adata.obs_names[row])
