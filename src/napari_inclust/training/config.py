@@ -4,27 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-
-_CHOICES_KEY = "choices"
-
-
-def _setting(
-    default: Any,
-    help: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] = (),
-    unit: str = "",
-) -> Any:
-    return field(
-        default=default, metadata={"help": help, "low": low, "high": high, _CHOICES_KEY: choices, "unit": unit}
-    )
+from ..utils.settings import check_settings, setting
 
 
 @dataclass(frozen=True)
@@ -38,76 +23,76 @@ class Config:
     """
 
     # training
-    members: int = _setting(
+    members: int = setting(
         5,
         "Networks trained at once; each hides one fold of the shared genes, which scores them",
         low=2,
         high=50,
         unit="networks",
     )
-    epochs: int = _setting(15, "Epochs at most", low=1, high=10_000, unit="epochs")
-    steps: int = _setting(20, "Gradient steps in an epoch", low=1, high=100_000, unit="steps")
-    batch: int = _setting(128, "Cells of each data set in a step", low=8, high=100_000, unit="cells")
-    learning_rate: float = _setting(8e-3, "Learning rate of AdamW: its peak with one cycle", low=1e-6, high=1.0)
-    schedule: str = _setting(
+    epochs: int = setting(15, "Epochs at most", low=1, high=10_000, unit="epochs")
+    steps: int = setting(20, "Gradient steps in an epoch", low=1, high=100_000, unit="steps")
+    batch: int = setting(128, "Cells of each data set in a step", low=8, high=100_000, unit="cells")
+    learning_rate: float = setting(8e-3, "Learning rate of AdamW: its peak with one cycle", low=1e-6, high=1.0)
+    schedule: str = setting(
         "one-cycle",
         "How the learning rate goes: up and down in one cycle, or constant (as published)",
         choices=("one-cycle", "constant"),
     )
-    weight_decay: float = _setting(1e-4, "Weight decay of AdamW", low=0.0, high=1.0)
-    patience: int = _setting(
+    weight_decay: float = setting(1e-4, "Weight decay of AdamW", low=0.0, high=1.0)
+    patience: int = setting(
         10, "Epochs without a better validation loss before training stops early", low=1, high=10_000, unit="epochs"
     )
-    keep: str = _setting(
+    keep: str = setting(
         "best",
         "Weights that are kept: of the epoch with the best validation loss, or the last (as published)",
         choices=("best", "last"),
     )
-    seed: int = _setting(
+    seed: int = setting(
         0, "Seed of everything random: the same seed gives the same result on one machine", low=0, high=2**31 - 1
     )
-    device: str = _setting("auto", "Where to compute", choices=("auto", "cpu", "cuda", "mps"))
-    threads: int = _setting(0, "CPU threads; 0 leaves one core free", low=0, high=256, unit="threads")
+    device: str = setting("auto", "Where to compute", choices=("auto", "cpu", "cuda", "mps"))
+    threads: int = setting(0, "CPU threads; 0 leaves one core free", low=0, high=256, unit="threads")
     # network
-    latent: int = _setting(32, "Dimensions of the latent space", low=2, high=512, unit="dimensions")
-    hidden: tuple[int, ...] = _setting((128, 128), "Width of each encoder layer", low=4, high=4096, unit="units")
-    decoder_hidden: tuple[int, ...] = _setting((128,), "Width of each decoder layer", low=4, high=4096, unit="units")
-    activation: str = _setting("relu", "Activation of the hidden layers", choices=("relu", "tanh"))
-    layer_norm: bool = _setting(True, "Layer normalisation in hidden layers")
-    output: str = _setting("linear", "Last activation of the decoder", choices=("linear", "relu", "sigmoid", "tanh"))
-    arithmetic: str = _setting(
+    latent: int = setting(32, "Dimensions of the latent space", low=2, high=512, unit="dimensions")
+    hidden: tuple[int, ...] = setting((128, 128), "Width of each encoder layer", low=4, high=4096, unit="units")
+    decoder_hidden: tuple[int, ...] = setting((128,), "Width of each decoder layer", low=4, high=4096, unit="units")
+    activation: str = setting("relu", "Activation of the hidden layers", choices=("relu", "tanh"))
+    layer_norm: bool = setting(True, "Layer normalisation in hidden layers")
+    output: str = setting("linear", "Last activation of the decoder", choices=("linear", "relu", "sigmoid", "tanh"))
+    arithmetic: str = setting(
         "minus",
         "How the covariate acts on the latent: minus removes it, plus adds it (spatial domains)",
         choices=("minus", "plus"),
     )
     # loss
-    kl_weights: tuple[float, ...] = _setting(
+    kl_weights: tuple[float, ...] = setting(
         (0.2,),
         "Weights of the mixture prior (KL), reached over the first 30 % of the steps; one set of members is trained for each",
         low=0.0,
         high=1000.0,
     )
-    label_weight: float = _setting(
+    label_weight: float = setting(
         10.0, "Weight of the label term (cross-entropy) where labels are given", low=0.0, high=1000.0
     )
-    entropy_weight: float = _setting(
+    entropy_weight: float = setting(
         1.0, "Weight of the entropy of the classes when nothing is labelled", low=0.0, high=1000.0
     )
-    align_weight: float = _setting(
+    align_weight: float = setting(
         0.0,
         "Weight of unbalanced optimal transport between the latents of the data sets; 0: the covariate arithmetic alone aligns them",
         low=0.0,
         high=1000.0,
     )
-    reconstruction_weight: float = _setting(1.0, "Weight of the reconstruction", low=0.0, high=1000.0)
+    reconstruction_weight: float = setting(1.0, "Weight of the reconstruction", low=0.0, high=1000.0)
     # masks and noise
-    mask_input: bool = _setting(
+    mask_input: bool = setting(
         True, "Hide each fold from the encoder in the reference too (the published code does not)"
     )
-    masking: float = _setting(0.5, "Highest fraction of the input genes hidden at random in a step", low=0.0, high=0.95)
-    noise: float = _setting(0.0, "Noise on the input, in standard deviations of the gene", low=0.0, high=5.0, unit="sd")
-    clip: float = _setting(3.0, "Largest absolute scaled value that the network sees", low=0.5, high=1e6, unit="sd")
-    components: int = _setting(
+    masking: float = setting(0.5, "Highest fraction of the input genes hidden at random in a step", low=0.0, high=0.95)
+    noise: float = setting(0.0, "Noise on the input, in standard deviations of the gene", low=0.0, high=5.0, unit="sd")
+    clip: float = setting(3.0, "Largest absolute scaled value that the network sees", low=0.5, high=1e6, unit="sd")
+    components: int = setting(
         30,
         "Principal components of the whole reference that the network learns beside the shared genes",
         low=1,
@@ -115,36 +100,26 @@ class Config:
         unit="components",
     )
     # reading out
-    scale: str = _setting(
+    scale: str = setting(
         "zscore",
         "Scale of each gene in training: z-scores within each data set, or values divided by the largest",
         choices=("zscore", "max"),
     )
-    decode: str = _setting(
+    decode: str = setting(
         "mean", "Decode the posterior mean, or one random sample as published", choices=("mean", "sample")
     )
-    switch_covariate: bool = _setting(
+    switch_covariate: bool = setting(
         True, "Decode with the reference's covariate (the target's was never trained for unmeasured genes)"
     )
-    readouts: tuple[str, ...] = _setting(
+    readouts: tuple[str, ...] = setting(
         ("genes", "cells", "latent", "decoder"),
         "Predictors that are blended: a process over genes, attention to reference cells by their genes, and in the latent, the decoder; or the decoder's own head alone, as published",
         choices=("genes", "cells", "latent", "decoder", "head"),
     )
-    name: str = _setting("balanced", "Preset that these settings started from")
+    name: str = setting("balanced", "Preset that these settings started from")
 
     def __post_init__(self) -> None:
-        for f in dataclasses.fields(self):
-            value, meta = getattr(self, f.name), f.metadata
-            for item in value if isinstance(value, tuple) else (value,):
-                if meta[_CHOICES_KEY] and item not in meta[_CHOICES_KEY]:
-                    raise ConfigError(f"{f.name} is {item!r}; expected one of {', '.join(meta[_CHOICES_KEY])}.")
-                if meta["low"] is not None and not (
-                    isinstance(item, (int, float)) and meta["low"] <= item <= meta["high"]
-                ):
-                    raise ConfigError(
-                        f"{f.name} is {item!r}; expected a number from {meta['low']:g} to {meta['high']:g}{' ' + meta['unit'] if meta['unit'] else ''}."
-                    )
+        check_settings(self)
         if not self.hidden or not self.decoder_hidden or not self.readouts:
             raise ConfigError("hidden, decoder_hidden and readouts need at least one entry each.")
 

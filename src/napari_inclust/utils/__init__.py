@@ -1,1 +1,1 @@
-"""Tools without any biology: progress, threads, device, principal components, attention weights, provenance."""
+"""Tools without any biology: settings, progress, threads, device, principal components, attention weights, provenance."""

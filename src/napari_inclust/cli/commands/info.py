@@ -39,32 +39,17 @@ def info(
 ) -> None:
     """Say what a file is: cells, genes, values, units, images, what is missing, and with a reference the genes that could be imputed."""
     from ...data.panel import align
-    from ...io.readers.dispatch import read_reference, read_section, read_section_or_reference
+    from ...io.readers.dispatch import open_section, read_reference, read_section_or_reference
+    from ...io.readers.options import ReadOptions
 
     talk = Reporter(quiet, json)
+    options = ReadOptions(values, pixel_size, plane, table, system, o.parse_columns(columns))
     if reference is None:
-        data = read_section_or_reference(
-            path,
-            values=values,
-            pixel_size=pixel_size,
-            plane=plane,
-            table=table,
-            system=system,
-            columns=o.parse_columns(columns),
-        )
+        data = read_section_or_reference(path, options)
         facts = describe_data(data, pixel_size=pixel_size, system=system)
         talk.summary(facts, *_format_lines(facts))
         return
-    section = read_section(
-        path,
-        values=values,
-        pixel_size=pixel_size,
-        plane=plane,
-        flatten=True,
-        table=table,
-        system=system,
-        columns=o.parse_columns(columns),
-    )
+    section = open_section(path, options, flatten=True)
     ref = read_reference(reference, values=reference_values)
     panel = align(section, ref)
     both = {"section": describe_data(section, pixel_size=pixel_size, system=system), "reference": describe_data(ref)}

@@ -88,6 +88,7 @@ class LoadingController:
 
         def read() -> Any:
             from ...io.readers.dispatch import section_from_spatialdata
+            from ...io.readers.options import ReadOptions
 
             if self.paths[SECTION] == str(layer.path):
                 self.section_choices = sorted(layer.sdata.tables), sorted(layer.sdata.coordinate_systems), []
@@ -95,7 +96,9 @@ class LoadingController:
                 section_from_spatialdata(
                     layer.sdata,
                     layer.path,
-                    **{k: v for k, v in chosen.items() if k in ("values", "pixel_size", "table", "system")},
+                    ReadOptions.from_dict(
+                        {k: v for k, v in chosen.items() if k in ("values", "pixel_size", "table", "system")}
+                    ),
                 )
             )
 

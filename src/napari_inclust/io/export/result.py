@@ -15,7 +15,7 @@ from ...data.section import coordinates_in_micrometres
 from ...errors import DataError
 from ...spatial_domains.edit import palette_colour
 from ..readers.dispatch import available_options, detect_format, load_cells, read_section
-from ..readers.loaded_cells import ReadOptions
+from ..readers.options import ReadOptions
 from ..readers.outlines import Raster
 
 if TYPE_CHECKING:

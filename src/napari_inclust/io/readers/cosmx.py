@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from .loaded_cells import LoadedCells, ReadOptions
 from .merscope_xenium import join_tables
+from .options import LoadedCells, ReadOptions
 from .outlines import MAX_RASTER_SIDE, Raster, pixel_affine, relabel
 
 if TYPE_CHECKING:

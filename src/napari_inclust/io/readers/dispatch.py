@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...data.section import PIXEL_SIZE_KEY, Reference, Section
-from ...errors import ConfigError, DataError, InclustError
+from ...errors import DataError, InclustError
 from . import cosmx, h5ad, merscope_xenium, spatialdata_zarr, tables, tenx, visium
 from .guard import check_headers
-from .loaded_cells import LoadedCells, ReadOptions
+from .options import LoadedCells, ReadOptions
 from .outlines import CellRings, rasterise
 from .segmentation import read_segmentation
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-PLANES = ("xy", "xz", "yz")
 
 
 @dataclass(frozen=True)
@@ -136,8 +134,8 @@ def read_section(
     Parameters
     ----------
     path
-        `.h5ad`, `.h5mu` or AnnData zarr with `obsm["spatial"]`, a SpatialData zarr, a MERSCOPE, Xenium, CosMx, Visium or Visium HD folder, a table with
-        x and y, or a folder with a table of values and one of cells.
+        `.h5ad`, `.h5mu` or AnnData zarr with `obsm["spatial"]`, a SpatialData zarr, a MERSCOPE, Xenium, CosMx, Visium or
+        Visium HD folder, a table with x and y, or a folder with a table of values and one of cells.
     values
         "counts", "linear" or "lognorm", when detection should not decide.
     pixel_size
@@ -145,40 +143,36 @@ def read_section(
     plane
         "xy", "xz" or "yz" for three-dimensional coordinates.
     flatten
-        Take x and y of three-dimensional coordinates when no plane is given, and say so in `unit_note`; otherwise they are refused.
+        Take x and y of three-dimensional coordinates when no plane is given, and say so in `unit_note`; otherwise they
+        are refused.
     table, system
-        Table and coordinate system of a SpatialData zarr that has several; `table` also names a modality of `.h5mu` or a bin of Visium HD.
+        Table and coordinate system of a SpatialData zarr that has several; `table` also names a modality of `.h5mu` or a
+        bin size of Visium HD.
     columns
-        Of a table: those with x and y, and (third, if given) the names of the cells, when they are not known by their names.
+        Of a table: those with x and y, and (third, if given) the names of the cells, when they are not known by their
+        names.
     segmentation
-        A label image (TIFF, zarr) or polygons (GeoJSON, Parquet) of the cells, instead of what the file has; see `io.readers.segmentation`.
+        A label image (TIFF, zarr) or polygons (GeoJSON, Parquet) of the cells, instead of what the file has; see
+        `io.readers.segmentation`.
 
     Raises
     ------
     DataError
         A file that is missing, truncated, of an unknown kind or empty, or values and coordinates that cannot be used.
     """
+    outlines = None if segmentation is None else Path(segmentation)
+    options = ReadOptions(values, pixel_size, plane, table, system, tuple(columns), outlines)
+    return open_section(path, options, flatten=flatten)
+
+
+def open_section(path: str | Path, options: ReadOptions, *, flatten: bool = False) -> Section:
+    """Open a tissue section with all options in one object; parameters and errors as `read_section`."""
     path = Path(path)
-    kind = detect_format(path)
-    asked = ReadOptions(table, system, pixel_size, _check_columns(columns))
-    opened = load_cells(kind, path, asked)
-    if kind.columns(path) and "spatial" not in opened.adata.obsm:
+    file_format = detect_format(path)
+    loaded = load_cells(file_format, path, options)
+    if file_format.columns(path) and "spatial" not in loaded.adata.obsm:
         raise DataError(tables.missing_coordinates_message(path))
-    section = _build_section(opened, path, asked, values=values, plane=plane, flatten=flatten)
-    chosen = {
-        "pixel_size": pixel_size,
-        "plane": plane,
-        "table": table,
-        "system": system,
-        "segmentation": None if segmentation is None else str(segmentation),
-    }
-    chosen |= {"columns": list(asked.columns) or None}
-    section = replace(section, read_options={name: value for name, value in chosen.items() if value is not None})
-    if segmentation is None:
-        return section
-    return section.with_raster(
-        *read_safely(Path(segmentation), lambda p: read_segmentation(p, section, pixel_size), "the outlines of cells")
-    )
+    return _build_section(loaded, path, options, flatten=flatten)
 
 
 def available_options(path: str | Path) -> AvailableOptions:
@@ -197,50 +191,34 @@ def read_reference(path: str | Path, *, values: str | None = None) -> Reference:
     return Reference.from_adata(read_adata(path), name=path.stem, path=path, values=values)
 
 
-def read_section_or_reference(
-    path: str | Path,
-    *,
-    values: str | None = None,
-    pixel_size: float | None = None,
-    plane: str | None = None,
-    table: str | None = None,
-    system: str | None = None,
-    columns: Sequence[str] = (),
-) -> Reference:
-    """Open a file as a section when its cells have places, as a reference when they have none; the rest as for `read_section`."""
-    path = Path(path)
-    asked = ReadOptions(table, system, pixel_size, _check_columns(columns))
-    opened = load_cells(detect_format(path), path, asked)
-    if "spatial" not in opened.adata.obsm:
-        return Reference.from_adata(opened.adata, name=path.stem, path=path, values=values)
-    return _build_section(opened, path, asked, values=values, plane=plane, flatten=True)
+def read_section_or_reference(path: str | Path, options: ReadOptions | None = None) -> Reference:
+    """Open a file as a section when its cells have coordinates, else as a reference.
+
+    Three-dimensional coordinates are drawn in x and y unless a plane is chosen. Raises as `read_section`.
+    """
+    path, options = Path(path), options or ReadOptions()
+    loaded = load_cells(detect_format(path), path, options)
+    if "spatial" not in loaded.adata.obsm:
+        return Reference.from_adata(loaded.adata, name=path.stem, path=path, values=options.values)
+    return _build_section(loaded, path, options, flatten=True)
 
 
-def section_from_spatialdata(
-    data: Any,
-    path: str | Path,
-    *,
-    values: str | None = None,
-    pixel_size: float | None = None,
-    table: str | None = None,
-    system: str | None = None,
-) -> Section:
-    """A section from a SpatialData object that is open already; raises as `read_section`.
+def section_from_spatialdata(data: Any, path: str | Path, options: ReadOptions) -> Section:
+    """Build a section from a SpatialData object that is open already; raises as `read_section`.
 
     Parameters
     ----------
     data : spatialdata.SpatialData
     path
         Where it is stored, or a name for it.
+    options
+        Values, pixel size, table and coordinate system.
     """
     path = Path(path)
-    asked = ReadOptions(table, system, pixel_size)
-    placed: LoadedCells = read_safely(
-        path, lambda p: spatialdata_zarr.cells_from_spatialdata(data, asked, p), SPATIALDATA
+    loaded: LoadedCells = read_safely(
+        path, lambda p: spatialdata_zarr.cells_from_spatialdata(data, options, p), SPATIALDATA
     )
-    chosen = {"pixel_size": pixel_size, "table": table, "system": system}
-    section = _build_section(placed, path, asked, values=values, plane=None, flatten=True)
-    return replace(section, read_options={name: value for name, value in chosen.items() if value is not None})
+    return _build_section(loaded, path, options, flatten=True)
 
 
 def detect_format(path: Path) -> FileFormat:
@@ -317,27 +295,32 @@ def read_safely(path: Path, read: Callable[[Path], Any], description: str) -> An
         ) from error
 
 
-def _check_columns(names: Sequence[str]) -> tuple[str, ...]:
-    if names and len(names) not in (2, 3):
-        raise ConfigError(
-            f"{len(names)} columns were named ({', '.join(names)}); expected those with x and y, and as a third the names of the cells."
-        )
-    return tuple(names)
-
-
-def _build_section(
-    loaded: LoadedCells, path: Path, options: ReadOptions, *, values: str | None, plane: str | None, flatten: bool
-) -> Section:
-    if plane not in (None, *PLANES):
-        raise ConfigError(f"unknown plane {plane!r}; expected {', '.join(PLANES)}.")
-    adata = loaded.adata
-    solid = getattr(adata.obsm.get("spatial"), "shape", ())[1:] == (3,)
-    flattened = solid and plane is None and flatten
+def _build_section(loaded: LoadedCells, path: Path, options: ReadOptions, *, flatten: bool) -> Section:
+    """Check the cells and their coordinates, and add the outlines."""
+    adata, plane = loaded.adata, options.plane
+    three_dimensional = getattr(adata.obsm.get("spatial"), "shape", ())[1:] == (3,)
+    flattened = three_dimensional and plane is None and flatten
     axes = ("xyz".index(plane[0]), "xyz".index(plane[1])) if plane else (0, 1) if flattened else None
     pixel_size = None if loaded.unit_note else options.pixel_size
     if pixel_size is not None:
         adata.uns[PIXEL_SIZE_KEY] = pixel_size  # goes into every result
-    section = Section.from_adata(adata, name=path.stem, path=path, values=values, pixel_size=pixel_size, plane=axes)
+    section = Section.from_adata(
+        adata, name=path.stem, path=path, values=options.values, pixel_size=pixel_size, plane=axes
+    )
     note = loaded.unit_note or section.unit_note
-    section = replace(section, unit_note=f"three-dimensional, drawn in the plane xy; {note}" if flattened else note)
-    return section if loaded.raster is None else section.with_raster(*loaded.raster)
+    chosen = options.to_dict()
+    chosen.pop("values", None)  # a section keeps the kind of its values by itself
+    section = replace(
+        section,
+        unit_note=f"three-dimensional, drawn in the plane xy; {note}" if flattened else note,
+        read_options=chosen,
+    )
+    if options.segmentation is None:
+        return section if loaded.raster is None else section.with_raster(*loaded.raster)
+    return section.with_raster(
+        *read_safely(
+            options.segmentation,
+            lambda p: read_segmentation(p, section, options.pixel_size),
+            "the outlines of cells",
+        )
+    )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from . import cosmx, spatialdata_zarr, visium
 from .image_pyramid import ImagePyramid, open_image_pyramid
-from .loaded_cells import ReadOptions
+from .options import ReadOptions
 from .outlines import pixel_affine
 
 if TYPE_CHECKING:

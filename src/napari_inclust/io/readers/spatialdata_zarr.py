@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import DataError
-from .loaded_cells import LoadedCells, ReadOptions
+from .options import LoadedCells, ReadOptions
 from .outlines import MAX_RASTER_SIDE, Raster, outer_rings, pixel_affine, rasterise, relabel
 
 if TYPE_CHECKING:

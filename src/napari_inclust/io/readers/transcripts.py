@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import cosmx, spatialdata_zarr
-from .loaded_cells import ReadOptions
+from .options import ReadOptions
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds

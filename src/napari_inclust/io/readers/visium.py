@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from .loaded_cells import LoadedCells, ReadOptions
+from .options import LoadedCells, ReadOptions
 from .tenx import read_mtx_folder, read_tenx_h5
 
 SPOT_PITCH = 100.0  # micrometres between the centres of neighbouring Visium spots
