@@ -13,7 +13,7 @@ from napari_inclust.imputation.fit import fit
 from napari_inclust.imputation.query_mapping import SECTION_COVARIATE, find_gene_indices, map_section
 from napari_inclust.io.runs import imputation_archive
 from napari_inclust.training.config import Config
-from napari_inclust.utils.generators import exhaust
+from napari_inclust.utils.progress import exhaust
 
 from ..synthetic import N_EXTRA, N_SHARED, make_adata
 

@@ -14,8 +14,8 @@ from napari_inclust.multimodal.label_transfer import transfer_labels
 from napari_inclust.multimodal.novel_types import (
     _merge_similar_groups,
     _renumber_by_size,
+    cell_communities,
     find_novel_types,
-    louvain_communities,
 )
 from napari_inclust.multimodal.novelty import score_novelty
 from napari_inclust.training.build_plan import build_plan
@@ -87,8 +87,8 @@ def test_groups_with_one_profile_are_merged_and_numbered_by_size():
     _renumber_by_size(code, 60)
     assert np.bincount(code + 1).tolist() == [50, 80]
     far = np.vstack([random.normal(size=(60, 30)) + 8 * np.eye(30)[k] for k in (0, 1)])
-    assert len(set(zip(louvain_communities(far, 0), np.repeat([0, 1], 60), strict=True))) == len(
-        set(louvain_communities(far, 0))
+    assert len(set(zip(cell_communities(far, 0), np.repeat([0, 1], 60), strict=True))) == len(
+        set(cell_communities(far, 0))
     )  # no community holds cells of both
 
 

@@ -1,4 +1,4 @@
-"""Parts in threads: their order, what happens when nobody waits any longer, and how many threads BLAS has meanwhile."""
+"""Items mapped in threads: their order, closing early, errors, and the number of BLAS threads meanwhile."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ def blas_threads() -> set[int]:
 def test_results_come_in_order_from_threads_with_one_thread_of_blas_each():
     before, used = blas_threads(), set()
 
-    def work(part: int) -> tuple[int, set[int]]:
+    def work(item: int) -> tuple[int, set[int]]:
         used.add(threading.current_thread())
-        return part * part, blas_threads()
+        return item * item, blas_threads()
 
-    found = list(parallel.map_in_threads(work, range(20)))
-    assert [value for value, _ in found] == [part * part for part in range(20)]
-    assert {n for _, threads in found for n in threads} == {1}
+    results = list(parallel.map_in_threads(work, range(20)))
+    assert [value for value, _ in results] == [item * item for item in range(20)]
+    assert {n for _, threads in results for n in threads} == {1}
     assert threading.current_thread() not in used
     assert len(used) <= min(parallel.MAX_THREADS, parallel.available_cores())
     assert blas_threads() == before
 
 
-def test_closed_it_begins_no_further_part():
-    begun, go, used = [], threading.Event(), set()
+def test_a_closed_map_starts_no_further_item():
+    started, go, used = [], threading.Event(), set()
 
-    def work(part: int) -> int:
-        begun.append(part)
+    def work(item: int) -> int:
+        started.append(item)
         used.add(threading.current_thread())
-        if part:
+        if item:
             go.wait(10)
-        return part
+        return item
 
-    with closing(parallel.map_in_threads(work, range(1000))) as found:
-        assert next(found) == 0
+    with closing(parallel.map_in_threads(work, range(1000))) as results:
+        assert next(results) == 0
         threading.Timer(0.2, go.set).start()
-    assert len(begun) < 100
+    assert len(started) < 100
     assert not any(thread.is_alive() for thread in used)
 
 
-def test_an_error_of_a_part_is_raised():
-    def work(part: int) -> int:
-        raise ValueError(f"part {part}")
+def test_an_error_of_an_item_is_raised():
+    def work(item: int) -> int:
+        raise ValueError(f"item {item}")
 
-    with pytest.raises(ValueError, match="part 0"):
+    with pytest.raises(ValueError, match="item 0"):
         list(parallel.map_in_threads(work, range(5)))

@@ -32,3 +32,16 @@ def test_projections_have_mean_zero_and_the_variance_of_the_leading_axes():
 
 def test_there_are_never_more_axes_than_cells_or_features():
     assert PCA.fit(np.random.default_rng(0).normal(size=(4, 9)), 20).axes.shape == (9, 4)
+
+
+def test_scores_centred_in_groups_are_those_of_the_dense_matrix_less_its_group_means():
+    values = sp.random(300, 40, 0.3, "csr", dtype=np.float32, random_state=3)
+    codes = np.repeat([0, 1], [200, 100])
+    dense = values.toarray()
+    means = np.stack([dense[codes == g].mean(0) for g in (0, 1)])
+    centred = dense - means[codes]
+    scores = pca.grouped_pca_scores(values, codes, means, 5)
+    u, s, _ = np.linalg.svd(centred, full_matrices=False)
+    assert np.linalg.norm(scores, axis=0) == pytest.approx(s[:5], rel=1e-2)
+    assert scores.mean(0) == pytest.approx(np.zeros(5), abs=1e-4)
+    assert np.abs((u[:, :2] * s[:2] * scores[:, :2]).sum(0)) == pytest.approx(s[:2] ** 2, rel=0.02)

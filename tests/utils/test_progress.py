@@ -1,4 +1,4 @@
-"""What a computation is at, told to whoever follows it."""
+"""Progress stages and their callback."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from napari_inclust.training.config import Config
 from napari_inclust.utils.progress import listen_to_progress, progress_stage
 
 
-def test_steps_are_told_before_they_are_worked_on_and_only_while_followed():
-    told = []
-    with listen_to_progress(lambda *step: told.append(step)):
+def test_steps_are_reported_before_each_item_and_only_inside_the_listening_block():
+    reported = []
+    with listen_to_progress(lambda *step: reported.append(step)):
         assert list(progress_stage("counting", "ab")) == ["a", "b"]
     assert list(progress_stage("counting", "ab")) == ["a", "b"]
-    assert told == [("counting", 0, 2), ("counting", 1, 2)]
+    assert reported == [("counting", 0, 2), ("counting", 1, 2)]
 
 
-def test_all_that_follows_the_training_says_how_far_it_is(section, reference):
-    told = []
-    with listen_to_progress(lambda *step: told.append(step)):
+def test_every_stage_after_the_training_reports_its_progress(section, reference):
+    reported = []
+    with listen_to_progress(lambda *step: reported.append(step)):
         run = fit(
             section,
             reference,
@@ -25,7 +25,7 @@ def test_all_that_follows_the_training_says_how_far_it_is(section, reference):
         )
         run.predict_scores(run.panel.reference_only)
         run.cell_table()
-    assert list(dict.fromkeys(what for what, _, _ in told)) == [
+    assert list(dict.fromkeys(what for what, _, _ in reported)) == [
         "finding cells that are alike",
         "predicting the hidden genes",
         "refining these predictions",
@@ -34,7 +34,7 @@ def test_all_that_follows_the_training_says_how_far_it_is(section, reference):
         "foreseeing known scores",
         "judging the cells",
     ]
-    assert [step[1:] for step in told if step[0] == "predicting the hidden genes"] == [(0, 2), (1, 2)]
+    assert [step[1:] for step in reported if step[0] == "predicting the hidden genes"] == [(0, 2), (1, 2)]
 
 
 def test_python_can_print_the_progress_of_a_training(section, reference, capsys):

@@ -148,7 +148,7 @@ def check_reference(
 
 def run_with_progress(steps: Generator[Epoch, None, T], total: int, reporter: Reporter) -> T:
     """What a training returns, after its epochs under a progress bar."""
-    from ..utils.generators import exhaust
+    from ..utils.progress import exhaust
 
     with reporter.progress("training", total) as update:
         return exhaust(

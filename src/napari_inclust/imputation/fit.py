@@ -17,7 +17,7 @@ from ..training.config import Config
 from ..training.loop import Epoch, checkpointing, run_epochs
 from ..training.trainer import Trainer
 from ..utils import device as dev
-from ..utils.generators import exhaust
+from ..utils.progress import exhaust
 from .run import Run
 
 

@@ -12,6 +12,7 @@ from ..data.subsample import sample_uniform
 from ..evaluation.cell_reliability import profile_correlations
 from ..training.batches import row_chunks
 from ..training.trained import Trained
+from ..utils.communities import louvain_communities
 from ..utils.pca import PCA
 from .novelty import CELLS_PER_CHUNK, MAX_CELLS, Codes, Matrix, NoveltyResult, scaled_features
 
@@ -75,7 +76,7 @@ def find_novel_types(
             for i in row_chunks(len(at), CELLS_PER_CHUNK)
         ]
     )
-    code[at] = _merge_similar_groups(louvain_communities(averaged, seed), averaged)
+    code[at] = _merge_similar_groups(cell_communities(averaged, seed), averaged)
     _renumber_by_size(code, min_cells)
     markers = _find_markers(trained, target, code)
     enough = markers.groupby("type")["raised"].sum() if len(markers) else pd.Series(dtype=int)
@@ -113,23 +114,18 @@ def find_novel_types(
     return NovelTypes(code, pd.DataFrame(rows, index=pd.Index(names, name="type"), columns=TABLE_COLUMNS), markers)
 
 
-def louvain_communities(x: Matrix, seed: int) -> Codes:
-    """(cells,) Louvain communities (Blondel et al., J Stat Mech 2008, P10008) of the graph of the most similar cells in 20 principal components.
+def cell_communities(x: Matrix, seed: int) -> Codes:
+    """Cluster cells (cells, features) by Louvain's method in 20 principal components: (cells,) codes.
 
-    Of more than 5,000 cells as many are drawn by the seed; the others follow the nearest of these.
+    Of more than 5,000 cells as many are drawn by the seed; each of the others joins its nearest drawn cell.
     """
-    import networkx as nx  # type: ignore[import-untyped]
-    from sklearn.neighbors import NearestNeighbors, kneighbors_graph
+    from sklearn.neighbors import NearestNeighbors
 
     z = PCA.fit(x, min(N_COMPONENTS, len(x) - 1), seed, randomised=True).transform(x)
-    at = sample_uniform(len(z), MAX_CELLS, seed)
-    edges = kneighbors_graph(z[at], min(N_NEIGHBOURS, len(at) - 1))
-    found = nx.community.louvain_communities(nx.from_scipy_sparse_array(edges.maximum(edges.T)), seed=seed)
-    code = np.empty(len(at), dtype=np.intp)
-    for k, members in enumerate(sorted(found, key=min)):
-        code[list(members)] = k
-    nearest = NearestNeighbors(n_neighbors=1).fit(z[at]).kneighbors(z, return_distance=False)[:, 0]
-    out: Codes = code[nearest]
+    rows = sample_uniform(len(z), MAX_CELLS, seed)
+    codes = louvain_communities(z[rows], N_NEIGHBOURS, seed)
+    nearest = NearestNeighbors(n_neighbors=1).fit(z[rows]).kneighbors(z, return_distance=False)[:, 0]
+    out: Codes = codes[nearest]
     return out
 
 
@@ -162,7 +158,7 @@ def _group_stability(trained: Trained, target: str, at: Codes, code: Codes) -> l
     z = trained.encode(target, rows=at)[0]
     best = []
     for member in z:
-        found = louvain_communities(member, trained.trainer.config.seed)
+        found = cell_communities(member, trained.trainer.config.seed)
         row = []
         for k in range(int(code.max()) + 1):
             mine = code[at] == k

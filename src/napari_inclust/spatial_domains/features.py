@@ -24,6 +24,7 @@ from ..spatial.neighbors import (
     nearest_neighbours,
     spatial_graph,
 )
+from ..utils.pca import grouped_pca_scores
 
 Matrix = NDArray[np.float32]
 
@@ -72,39 +73,31 @@ def cell_views(x: sp.csr_matrix, sections: IntArray) -> dict[str, Matrix]:
 
 
 def principal_components(x: sp.csr_matrix, n_components: int, sections: IntArray, *, scaled: bool = False) -> Matrix:
-    """(cells, d) principal components; genes centred in each section, and when `scaled` to unit variance, cut at 10 standard deviations.
+    """Principal components (cells, d) of log-normalised expression (cells, genes), genes centred in each section.
 
-    A randomised SVD (Halko et al., SIAM Review 2011, 53:217) on the sparse matrix: scikit-learn's takes no matrix with a centre of its own in each section, and
-    its PCA would be made dense.
+    Sections of fewer than 50 cells are centred with the first large one.
+
+    Parameters
+    ----------
+    x : (cells, genes) CSR
+    n_components
+        Upper limit; at most one for every 10 cells.
+    sections : (cells,) int
+    scaled
+        Scale genes to unit variance in each section too, after clipping them at 10 standard deviations.
     """
-    n, g = x.shape
     group = _scaling_groups(sections)
+    mean, sd = _group_means_and_sds(x, group)
     if scaled:
         x = x.copy()
-        mean, sd = _group_means_and_sds(x, group)
         rows = np.repeat(group, np.diff(x.indptr))
         x.data = np.minimum(x.data, (mean + 10 * sd).astype(np.float32)[rows, x.indices])
         mean, sd = _group_means_and_sds(x, group)
-        weight = (
-            (1 / np.maximum(sd, 1e-3)).astype(np.float32)
-            if len(mean) > 1
-            else (1 / np.maximum(sd, 1e-6)).astype(np.float32)
-        )
+        weight = (1 / np.maximum(sd, 1e-3 if len(mean) > 1 else 1e-6)).astype(np.float32)
         x.data *= weight[rows, x.indices]
         mean = mean * weight
-    else:
-        mean = _group_means_and_sds(x, group)[0]
-    n_components = max(1, min(n_components, n // _CELLS_PER_COMPONENT, g - 1))
-    mean = mean.astype(np.float32)
-    back = x.T.tocsr()
-    one = sp.csr_matrix((np.ones(n, dtype=np.float32), (group, np.arange(n))), shape=(len(mean), n))
-    basis = np.random.default_rng(0).standard_normal((g, min(n_components + 20, g))).astype(np.float32)
-    for _ in range(5):
-        q = np.linalg.qr(x @ basis - (mean @ basis)[group])[0]
-        basis = np.linalg.qr(back @ q - mean.T @ (one @ q))[0]
-    u, s, _ = np.linalg.svd(x @ basis - (mean @ basis)[group], full_matrices=False)
-    out: Matrix = (u * s)[:, :n_components].astype(np.float32)
-    return out
+    n_components = max(1, min(n_components, x.shape[0] // _CELLS_PER_COMPONENT, x.shape[1] - 1))
+    return grouped_pca_scores(x, group, mean, n_components)
 
 
 def cell_state_membership(p: Matrix) -> Matrix:

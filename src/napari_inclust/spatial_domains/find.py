@@ -18,7 +18,7 @@ from ..data.section import Section
 from ..errors import ConfigError
 from ..imputation.embedding import run_latent
 from ..spatial.neighbors import Graph, coordinate_notes, is_lattice, nearest_neighbours
-from ..utils.generators import exhaust
+from ..utils.progress import exhaust
 from ..utils.provenance import environment
 from . import features as dv
 from . import methods

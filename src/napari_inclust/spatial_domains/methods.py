@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ConfigError
 from ..spatial.neighbors import FloatArray, Graph, IntArray, NeighbourIndices, averaging_matrix
-from ..utils.generators import map_steps
+from ..utils.communities import louvain_communities
+from ..utils.progress import map_steps
 from . import features as dv
 from .consensus import consensus_membership
 from .edit import DomainSegmentation, match_domains
 from .inputs import MIN_CELLS
-from .resolution import count_communities
 from .result import SearchProgress
 
 RESTARTS = 16  # of each view and scale
@@ -24,6 +25,8 @@ MAX_DOMAINS = 15  # domains tried then
 STABILITY_TOLERANCE = 0.02  # of stability: as good as the best, and then more domains say more
 N_AGREEMENT_CELLS = 3000  # cells on which members are compared
 BASELINE_COMPONENTS_NEIGHBOURS = (30, 30)  # components, nearest cells
+MAX_GRAPH_CELLS, GRAPH_NEIGHBOURS = 5000, 15  # of the graph whose communities are counted at a resolution
+MIN_COMMUNITY_SHARE = 0.01  # of the cells; a smaller community is no domain
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +58,36 @@ class SearchResult:
     chosen: int
     space: NDArray[np.float32]
     scale: float = float("nan")
+
+
+def count_communities(features: NDArray[np.float32], resolution: float, seed: int) -> int:
+    """Count the communities of cells with similar neighbourhoods: the number of domains at a resolution, at least 1.
+
+    Communities are Louvain's, of the graph of the 15 most similar of at most 5,000 cells; those with fewer than 1 % of
+    the cells are not counted.
+
+    Parameters
+    ----------
+    features : (cells, directions)
+        Neighbourhoods.
+    resolution
+        Of the modularity; a higher one gives more domains.
+    seed
+        Of the draw of cells and of the communities.
+
+    Raises
+    ------
+    ConfigError
+        A resolution that is not above 0.
+    """
+    if not resolution > 0:
+        raise ConfigError(
+            f"a resolution of {resolution} finds nothing; give a number above 0, from about 0.1 (coarse) to 1 (fine)."
+        )
+    n_cells = min(len(features), MAX_GRAPH_CELLS)
+    rows = np.random.default_rng(seed).choice(len(features), n_cells, replace=False)
+    sizes = np.bincount(louvain_communities(features[rows], GRAPH_NEIGHBOURS, seed, resolution))
+    return max(1, int((sizes >= MIN_COMMUNITY_SHARE * n_cells).sum()))
 
 
 def find_by_consensus(

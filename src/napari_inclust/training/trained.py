@@ -16,7 +16,7 @@ from torch import Tensor
 from ..data.dataset import Dataset
 from ..errors import ConfigError
 from ..utils import device as dev
-from ..utils.generators import exhaust
+from ..utils.progress import exhaust
 from ..utils.provenance import environment
 from .batches import row_chunks
 from .config import Config

@@ -1,1 +1,1 @@
-"""Tools without any biology: settings, progress, threads, device, principal components, attention weights, provenance."""
+"""Domain-independent tools: settings, progress, threads, device, PCA, communities, attention, provenance, text."""

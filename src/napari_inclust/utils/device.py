@@ -1,4 +1,4 @@
-"""Where to compute, and with how many threads."""
+"""Compute device and torch's number of threads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def select_device(name: str) -> torch.device:
-    """The device by its name; "auto" takes cuda, then mps, then cpu.
+    """Return the device of a name; "auto" is the first available of cuda, mps and cpu.
 
     Raises
     ------
@@ -23,18 +23,17 @@ def select_device(name: str) -> torch.device:
     """
     import torch
 
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    is_available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = [device for device, ok in is_available.items() if ok]
     if name == "auto":
-        return torch.device(next(d for d, ok in there.items() if ok))
-    if not there.get(name, False):
-        raise ConfigError(
-            f"the device {name!r} is not available here; choose one of {', '.join(d for d, ok in there.items() if ok)}, or auto."
-        )
+        return torch.device(available[0])
+    if name not in available:
+        raise ConfigError(f"the device {name!r} is not available here; choose one of {', '.join(available)}, or auto.")
     return torch.device(name)
 
 
 def describe_device(device: torch.device) -> str:
-    """For people: "cpu (1 thread)", "cuda (NVIDIA ...)"."""
+    """Describe a device for people: "cpu (1 thread)", "cuda (NVIDIA ...)"."""
     import torch
 
     if device.type == "cuda":
@@ -47,12 +46,18 @@ def describe_device(device: torch.device) -> str:
 
 @contextlib.contextmanager
 def limit_threads(n_threads: int) -> Iterator[None]:
-    """Limit torch's threads for a while: 0 leaves one core free (oversubscribed threads ran ten times slower on small matrices)."""
+    """Limit torch's threads inside the block.
+
+    Parameters
+    ----------
+    n_threads
+        0: all cores but one (oversubscribed threads made small matrices ten times slower).
+    """
     import torch
 
-    before = torch.get_num_threads()
+    previous = torch.get_num_threads()
     torch.set_num_threads(n_threads or max(1, (os.cpu_count() or 2) - 1))
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(previous)

@@ -1,4 +1,4 @@
-"""Parts of a computation in several threads, each with one thread of BLAS: what is mostly element by element gains little from BLAS's own."""
+"""Threads: map a function over items in several threads, each with one BLAS thread."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ from .device import limit_threads
 
 T = TypeVar("T")
 Result = TypeVar("Result")
-MAX_THREADS = 8  # threads, since each holds what it works on
+MAX_THREADS = 8  # bounds the memory: each thread holds its own intermediate arrays
 
 
 def map_in_threads(function: Callable[[T], Result], items: Sequence[T]) -> Generator[Result, None, None]:
-    """What is made of each part, in their order. Close it (`contextlib.closing`) to begin no further part.
+    """Yield `function(item)` of each item, in order.
+
+    Closing the generator (`contextlib.closing`) starts no further item. BLAS is limited to one thread meanwhile:
+    mostly element-wise work gains little from BLAS threads of its own.
 
     Parameters
     ----------
-    work
-        Mostly numpy, which lets other threads go on meanwhile.
+    function
+        Mostly numpy, which releases the interpreter lock.
+    items
+        Arguments, one a call.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -33,5 +38,5 @@ def map_in_threads(function: Callable[[T], Result], items: Sequence[T]) -> Gener
 
 
 def available_cores() -> int:
-    """Those that this process may use."""
+    """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

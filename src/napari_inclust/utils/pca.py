@@ -1,4 +1,4 @@
-"""Principal components analysis: exact where that is quick, else by a seeded randomised decomposition."""
+"""Principal component analysis: exact where that is quick, else by a seeded randomised decomposition."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class PCA:
     Attributes
     ----------
     mean : (features,)
-        Taken off before the projection.
+        Subtracted before the projection.
     axes : (features, components)
-        Orthonormal directions, largest variance first; of each the loading of the largest size is positive.
+        Orthonormal directions, largest variance first; the largest loading of each (by magnitude) is positive.
     """
 
     mean: Matrix
@@ -32,17 +32,24 @@ class PCA:
     def fit(cls, values: Matrix | sp.csr_matrix, n_components: int, seed: int = 0, *, randomised: bool = False) -> PCA:
         """Find the leading components of values (cells, features).
 
-        Exact up to 1,000 features (eigenvectors of the covariance) or 1,000 cells (singular vectors). Beyond that by randomised SVD (Halko et al.,
-        SIAM Review 2011, 53:217) of dense values and by Arnoldi iteration of sparse ones: the time then grows with their number, not with its cube.
+        Exact up to 1,000 features (eigenvectors of the covariance) or 1,000 cells (singular vectors). Beyond that by
+        randomised SVD [1]_ of dense values and by Arnoldi iteration of sparse ones: the time then grows linearly with
+        the smaller dimension, not with its cube.
 
         Parameters
         ----------
         values : (cells, features)
-            Dense or CSR; not changed, and not made dense.
+            Dense or CSR; neither changed nor densified.
         n_components
-            At most; there are never more than cells or features.
+            Upper limit; there are never more than cells or features.
+        seed
+            Of the randomised decompositions.
         randomised
-            Dense values: by randomised SVD at any size, where exact trailing components are not worth their time.
+            Dense values: randomised SVD at any size, where exact trailing components are not worth their time.
+
+        References
+        ----------
+        .. [1] Halko et al., SIAM Review 2011, 53:217.
         """
         mean = np.asarray(values.mean(0), dtype=np.float64).ravel()
         k = max(1, min(n_components, *values.shape))
@@ -66,19 +73,55 @@ class PCA:
         return cls(mean.astype(values.dtype), axes.astype(values.dtype))
 
     def transform(self, values: Matrix | sp.csr_matrix) -> Matrix:
-        """(cells, components): values (cells, features) projected on the axes."""
+        """Project values (cells, features) on the axes: (cells, components)."""
         projected: Matrix = np.asarray(values @ self.axes) - self.mean @ self.axes
         return projected
 
 
 def _covariance(values: Matrix | sp.csr_matrix, mean: Matrix) -> Matrix:
-    """(features, features) in double precision."""
+    """Return the covariance (features, features) in double precision."""
     if not isinstance(values, np.ndarray):
         products = (values.T @ values).toarray().astype(np.float64) / values.shape[0]
         covariance: Matrix = products - np.outer(mean, mean)
         return covariance
     total = np.zeros((values.shape[1], values.shape[1]))
-    for start in range(0, len(values), 4096):  # some rows at a time: no copy of all in double precision
+    for start in range(0, len(values), 4096):  # by chunks: no copy of the whole in double precision
         centred = values[start : start + 4096] - mean
         total += centred.T @ centred
     return total / len(values)
+
+
+def grouped_pca_scores(
+    values: sp.csr_matrix, group_codes: NDArray[np.intp], group_means: Matrix, n_components: int
+) -> NDArray[np.float32]:
+    """Project sparse values, centred within groups, on their common principal axes: (cells, components).
+
+    A randomised SVD [1]_ that never densifies the matrix; scikit-learn's cannot subtract a mean of its own in each
+    group.
+
+    Parameters
+    ----------
+    values : (cells, features) CSR
+    group_codes : (cells,) int
+        Group of each cell.
+    group_means : (groups, features)
+        Subtracted from the cells of each group.
+    n_components
+        Upper limit; there are never more than features.
+
+    References
+    ----------
+    .. [1] Halko et al., SIAM Review 2011, 53:217; 20 extra directions and 5 power iterations, seed 0.
+    """
+    n, n_features = values.shape
+    mean = group_means.astype(np.float32)
+    transposed = values.T.tocsr()
+    group_sums = sp.csr_matrix((np.ones(n, dtype=np.float32), (group_codes, np.arange(n))), shape=(len(mean), n))
+    basis = np.random.default_rng(0).standard_normal((n_features, min(n_components + 20, n_features)))
+    basis = basis.astype(np.float32)
+    for _ in range(5):
+        q = np.linalg.qr(values @ basis - (mean @ basis)[group_codes])[0]
+        basis = np.linalg.qr(transposed @ q - mean.T @ (group_sums @ q))[0]
+    u, s, _ = np.linalg.svd(values @ basis - (mean @ basis)[group_codes], full_matrices=False)
+    scores: NDArray[np.float32] = (u * s)[:, :n_components].astype(np.float32)
+    return scores

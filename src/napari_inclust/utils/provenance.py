@@ -1,4 +1,4 @@
-"""What made a result: versions, platform and time."""
+"""Provenance of a result: package versions, platform and time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ RECORDED_PACKAGES = ("napari-inclust", "torch", "numpy", "scipy", "scikit-learn"
 
 
 def environment() -> dict[str, Any]:
-    """Versions of what computes, the platform, and now."""
-    found = {"python": platform.python_version()} | {p: metadata.version(p) for p in RECORDED_PACKAGES}
-    return {"versions": found, "platform": sys.platform, "made": datetime.now(UTC).isoformat(timespec="seconds")}
+    """Return package versions, the platform and the current time (UTC, ISO 8601)."""
+    versions = {"python": platform.python_version()} | {p: metadata.version(p) for p in RECORDED_PACKAGES}
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"versions": versions, "platform": sys.platform, "created": now, "made": now}  # "made": as in older files

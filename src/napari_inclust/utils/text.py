@@ -1,10 +1,10 @@
-"""Numbers in words for people."""
+"""Numbers as text for people."""
 
 from __future__ import annotations
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds for people: 8 s, 2 min 05 s, 1 h 10 min."""
+    """Format seconds as "8 s", "2 min 05 s" or "1 h 10 min"."""
     s = max(0, round(seconds))
     if s < 60:
         return f"{s} s"
@@ -12,4 +12,5 @@ def format_duration(seconds: float) -> str:
 
 
 def format_count(n: int, noun: str) -> str:
+    """Format a number with a regular noun: "1 cell", "2,000 cells"."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"

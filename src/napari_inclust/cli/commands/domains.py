@@ -318,7 +318,7 @@ def _first_markers(table: pd.DataFrame, name: str, kind: str) -> list[str]:
 def _find_domains(data: Section, reporter: Reporter, **options: Any) -> Domains:
     """Drive the search with a progress bar."""
     from ...spatial_domains.find import domain_steps
-    from ...utils.generators import exhaust
+    from ...utils.progress import exhaust
 
     with reporter.progress("domains", 100) as update:
         return exhaust(
