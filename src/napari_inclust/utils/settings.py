@@ -1,4 +1,4 @@
-"""Settings as frozen dataclasses whose fields carry help, unit, range and choices; forms and checks are built from them."""
+"""Metadata of settings: help, limits, units and choices on dataclass fields, for forms and command-line options."""
 
 from __future__ import annotations
 
