@@ -74,7 +74,7 @@ def open_data(
 
 def announce_data(data: AlignedData, reporter: Reporter) -> None:
     """Say what was found: cells, genes, what the values are, how the genes fit together."""
-    from ..data.units import unit_warning
+    from ..data.section import unit_warning
 
     panel = data.panel
     for data_set in (data.section, data.reference):

@@ -1,4 +1,4 @@
-"""One data set with one or several modalities of the same cells: what every task but the main job starts from."""
+"""Cells with one or several modalities: what every task starts from. `section.Reference` and `section.Section` are kinds of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from . import normalize as val
-from .section import Reference, fingerprint
+from .measured_values import MeasuredValues
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -35,17 +35,25 @@ class Modality:
 
     Attributes
     ----------
+    name
+        "rna", "protein", "atac", ...
+    features
+        Names of the columns.
     matrix : (cells, features) CSR float32
-        Values before normalisation; log-normalised ones were taken back to the linear scale.
-    normalise
-        "library" (divided by the cell's total, then log1p), "clr" (by the cell's geometric mean of value + 1, then log1p: centred log-ratio, for proteins),
-        "binary" (open or closed, for peaks) or "none" (log1p of the values as they are).
+        Values as stored.
+    normalisation
+        "library" (divided by the cell's total, then log1p), "clr" (by the cell's geometric mean of value + 1, then
+        log1p: centred log-ratio, for proteins), "binary" (open or closed, for peaks) or "none" (log1p of the linear
+        values as they are).
+    kind
+        What the stored values are.
     """
 
     name: str
     features: tuple[str, ...]
     matrix: sp.csr_matrix
     normalisation: str
+    kind: val.ValueKind = "counts"
 
     @classmethod
     def from_matrix(
@@ -68,22 +76,40 @@ class Modality:
         if matrix.shape[1] != len(names):
             raise DataError(f"{name} of {dataset_name} has {matrix.shape[1]} columns but {len(names)} names.")
         if len(set(names)) < len(names):
-            twice = pd.Index(names)
+            index = pd.Index(names)
             raise DataError(
-                f"{name} of {dataset_name} names {twice[twice.duplicated()][0]!r} twice. Make the names unique."
+                f"{name} of {dataset_name} names {index[index.duplicated()][0]!r} twice. Make the names unique."
             )
         val.check_values(matrix, f"{name} of {dataset_name}")
-        normalise = next(
+        normalisation = next(
             (how for how, words in _NORMALISATION_KEYWORDS if any(w in name.lower() for w in words)), "library"
         )
-        if normalise != "binary" and (value_kind or val.detect_value_kind(matrix).kind) == "lognorm":
-            matrix, normalise = matrix.copy(), "none"
-            matrix.data = np.expm1(matrix.data)
-        return cls(name, names, matrix, normalise)
+        kind: val.ValueKind = "counts"
+        if normalisation != "binary":
+            kind = value_kind or val.detect_value_kind(matrix).kind
+        return cls(name, names, matrix, "none" if kind == "lognorm" else normalisation, kind)
+
+    @property
+    def linear_values(self) -> sp.csr_matrix:
+        """(cells, features) values on the linear scale: log-normalised ones are exponentiated."""
+        if self.kind != "lognorm":
+            return self.matrix
+        out = self.matrix.copy()
+        out.data = np.expm1(out.data)
+        return out
+
+    @property
+    def unscaled_values(self) -> sp.csr_matrix:
+        """(cells, features) values before division by `size_factors` and log1p; of peaks 1 where one is open."""
+        if self.normalisation != "binary":
+            return self.linear_values
+        out = self.matrix.copy()
+        out.data = np.ones_like(out.data)
+        return out
 
     @property
     def size_factors(self) -> NDArray[np.float64]:
-        """(cells,) what each cell is divided by."""
+        """(cells,) what each cell's values are divided by."""
         if self.normalisation == "library":
             return val.library_size(self.matrix)
         if self.normalisation == "clr":
@@ -93,14 +119,9 @@ class Modality:
             return geometric
         return np.ones(self.matrix.shape[0])
 
-    @property
-    def linear_values(self) -> sp.csr_matrix:
-        """(cells, features) what is divided by `size` and then logged: the values, or ones where something is open."""
-        if self.normalisation != "binary":
-            return self.matrix
-        out = self.matrix.copy()
-        out.data = np.ones_like(out.data)
-        return out
+    def lognormalised(self) -> sp.csr_matrix:
+        """(cells, features) CSR float32: log1p of the values scaled to the median size factor."""
+        return val.lognormalise(self.unscaled_values, "linear", self.size_factors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +130,10 @@ class Dataset:
 
     Attributes
     ----------
+    name
+        In messages, plans and results.
     adata
-        Where the cells came from: its obs and obsm go into results.
+        Source of the cells: its obs and obsm go into results. It is the caller's object and is never changed.
     modalities
         All over the same cells, in the same order.
     paths
@@ -124,24 +147,33 @@ class Dataset:
 
     @classmethod
     def from_adata(cls, adata: AnnData, *, name: str, modality: str | None = None, path: Path | None = None) -> Dataset:
-        """The values of an AnnData as one modality (named, or told from the features: "rna" or "atac"), and proteins in obsm beside it.
+        """Read the values of an AnnData as one modality, and proteins in obsm as a second.
+
+        Parameters
+        ----------
+        modality
+            Name of the first; default "atac" where most features are named like peaks, else "rna".
 
         Raises
         ------
         DataError
-            As `section.Reference`; proteins without names.
+            As `MeasuredValues.from_adata`; proteins without names.
         """
-        base = Reference.from_adata(adata, name=name, path=path)
-        named = modality or ("atac" if _are_peaks(base.genes) else "rna")
-        found = [Modality.from_matrix(named, base.matrix, base.genes, dataset_name=name, value_kind=base.values.kind)]
+        base = MeasuredValues.from_adata(adata, name)
+        main = modality or ("atac" if _are_peaks(base.genes) else "rna")
+        modalities = [
+            Modality.from_matrix(main, base.matrix, base.genes, dataset_name=name, value_kind=base.values.kind)
+        ]
         key = next((k for k in PROTEIN_OBSM_KEYS if k in adata.obsm), None)
         if key is not None:
-            found.append(Modality.from_matrix("protein", *_protein_matrix(adata, key, name), dataset_name=name))
-        return cls(name, adata, tuple(found), (path,) if path else ())
+            modalities.append(Modality.from_matrix("protein", *_protein_matrix(adata, key, name), dataset_name=name))
+        return Dataset(name, adata, tuple(modalities), (path,) if path else ())
 
     @classmethod
     def from_modalities(cls, modalities: Mapping[str, AnnData], *, name: str, paths: Sequence[Path] = ()) -> Dataset:
-        """Several AnnData of the same cells, by modality: a MuData's `mod`, or files that were made together. Cells that not all of them have are left out.
+        """Join several AnnData of the same cells, by modality: a MuData's `mod`, or files of paired measurements.
+
+        Cells that not all of them have are left out.
 
         Raises
         ------
@@ -155,32 +187,35 @@ class Dataset:
         if not common:
             examples = ", ".join(f"{m} has {a.obs_names[0]}" for m, a in modalities.items())
             raise DataError(
-                f"the modalities of {name} have no cell in common ({examples}): paired modalities need the same cell names."
+                f"the modalities of {name} have no cell in common ({examples}): "
+                "paired modalities need the same cell names."
             )
-        found: list[Modality] = []
-        first: AnnData | None = None
-        for modality, whole in modalities.items():
-            adata = whole if list(whole.obs_names) == common else whole[common].copy()
-            first = adata if first is None else first
-            found += cls.from_adata(adata, name=name, modality=modality).modalities
-        assert first is not None
-        return cls(name, first, tuple(found), tuple(paths))
+        parts = [
+            Dataset.from_adata(
+                adata if list(adata.obs_names) == common else adata[common].copy(), name=name, modality=modality
+            )
+            for modality, adata in modalities.items()
+        ]
+        return Dataset(name, parts[0].adata, tuple(m for part in parts for m in part.modalities), tuple(paths))
 
     @property
     def n_cells(self) -> int:
+        """Number of cells."""
         return int(self.adata.n_obs)
 
     @property
     def obs(self) -> pd.DataFrame:
+        """Annotations of the cells."""
         obs: pd.DataFrame = self.adata.obs
         return obs
 
     @property
     def modality_names(self) -> tuple[str, ...]:
+        """Names of the modalities, in order."""
         return tuple(m.name for m in self.modalities)
 
     def modality(self, name: str) -> Modality:
-        """A modality by its name.
+        """Return a modality by its name.
 
         Raises
         ------
@@ -192,50 +227,72 @@ class Dataset:
                 return m
         raise DataError(f"{self.name} does not measure {name!r} (it has {', '.join(self.modality_names)}).")
 
-    def without_modalities(self, *names: str) -> Dataset:
-        """The same cells with some modalities left out."""
-        return Dataset(self.name, self.adata, tuple(m for m in self.modalities if m.name not in names), self.paths)
+    def without_modalities(self, *names: str) -> Self:
+        """Leave some modalities out."""
+        return replace(self, modalities=tuple(m for m in self.modalities if m.name not in names))
 
-    def subset(self, rows: NDArray[Any], name: str | None = None) -> Dataset:
-        """Some of the cells, under another name if given."""
-        kept = tuple(Modality(m.name, m.features, m.matrix[rows], m.normalisation) for m in self.modalities)
-        return Dataset(name or self.name, self.adata[rows], kept, self.paths)
+    def subset(self, rows: NDArray[Any], name: str | None = None) -> Self:
+        """Select some of the cells, under another name if given."""
+        parts = tuple(replace(m, matrix=m.matrix[rows]) for m in self.modalities)
+        return replace(self, name=name or self.name, adata=self.adata[rows], modalities=parts)
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the fingerprints of the modalities."""
+        """SHA-256 over the fingerprints of the modalities: changes when the data change."""
         h = hashlib.sha256()
         for m in self.modalities:
-            h.update(f"{m.name}:{fingerprint(m.matrix, list(m.features), self.adata.obs_names)}".encode())
+            h.update(f"{m.name}:{fingerprint(m.linear_values, list(m.features), self.adata.obs_names)}".encode())
         return h.hexdigest()
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Plain values that say which data these are, for saved results."""
+        return {
+            "files": [str(p) for p in self.paths],
+            "cells": self.n_cells,
+            "modalities": list(self.modality_names),
+            "fingerprint": self.fingerprint,
+        }
 
 
 def with_distinct_modalities(datasets: Sequence[Dataset]) -> list[Dataset]:
-    """The same data sets, sharing no modality: one that several have is named after each (`SET: MODALITY`)."""
-    blocks = [b for s in datasets for b in s.modality_names]
+    """Rename every modality that several data sets have after each of them (`SET: MODALITY`)."""
+    names = [m for s in datasets for m in s.modality_names]
     return [
-        Dataset(
-            s.name,
-            s.adata,
-            tuple(replace(m, name=f"{s.name}: {m.name}") if blocks.count(m.name) > 1 else m for m in s.modalities),
-            s.paths,
+        replace(
+            s,
+            modalities=tuple(
+                replace(m, name=f"{s.name}: {m.name}") if names.count(m.name) > 1 else m for m in s.modalities
+            ),
         )
         for s in datasets
     ]
 
 
+def fingerprint(matrix: sp.csr_matrix, genes: list[str], cells: Any) -> str:
+    """SHA-256 over values, positions of the values, gene names and cell names."""
+    h = hashlib.sha256()
+    for part in (matrix.data, matrix.indices.astype(np.int32), matrix.indptr.astype(np.int64)):
+        h.update(np.ascontiguousarray(part).tobytes())
+    h.update("\n".join(genes).encode())
+    h.update("\n".join(map(str, cells)).encode())
+    return h.hexdigest()
+
+
 def _are_peaks(names: Sequence[str]) -> bool:
-    some = list(names[:: max(1, len(names) // 50)])
-    return sum(bool(_PEAK_NAME.match(n)) for n in some) > 0.8 * len(some)
+    """Whether most of a sample of the names are genomic intervals."""
+    sample = list(names[:: max(1, len(names) // 50)])
+    return sum(bool(_PEAK_NAME.match(n)) for n in sample) > 0.8 * len(sample)
 
 
 def _protein_matrix(adata: AnnData, key: str, name: str) -> tuple[Any, list[str]]:
+    """Values and names of the proteins in an entry of obsm. Raises DataError."""
     values = adata.obsm[key]
     if isinstance(values, pd.DataFrame):
         return values.to_numpy(), [str(c) for c in values.columns]
-    for place in (f"{key}_names", "protein_names"):
-        if place in adata.uns:
-            return values, [str(n) for n in adata.uns[place]]
+    for names_key in (f"{key}_names", "protein_names"):
+        if names_key in adata.uns:
+            return values, [str(n) for n in adata.uns[names_key]]
     raise DataError(
         f"obsm[{key!r}] of {name} has no names: store a DataFrame there, or the names in uns['protein_names']."
     )

@@ -30,12 +30,7 @@ class MeasuredExpression:
         if matrix.nnz <= _MAX_COPIED_VALUES:
             self._by_gene = val.lognormalise(matrix, kind).tocsc()
         else:
-            self._library_sizes = val.library_size(matrix)
-            self._median_library_size = (
-                float(np.median(self._library_sizes[self._library_sizes > 0]))
-                if (self._library_sizes > 0).any()
-                else 1.0
-            )
+            self._scale = val.scale_to_median(val.library_size(matrix))
 
     def lognormalised(self) -> sp.csc_matrix:
         """(cells, genes) CSC of all log-normalised values; of a large section it is made for this call."""
@@ -49,7 +44,7 @@ class MeasuredExpression:
         rows = np.searchsorted(self._matrix.indptr, at, side="right") - 1
         found = self._matrix.data[at].astype(np.float64)
         if self._kind != "lognorm":
-            found = np.log1p(found * (self._median_library_size / self._library_sizes[rows]))
+            found = np.log1p(found * self._scale[rows])
         out = np.zeros(self._matrix.shape[0], dtype=np.float32)
         out[rows] = found
         return out

@@ -170,6 +170,14 @@ def library_size(matrix: sp.csr_matrix) -> NDArray[np.float64]:
     return np.asarray(matrix.sum(1), dtype=np.float64).ravel()
 
 
+def scale_to_median(size_factors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(cells,) median of the positive size factors over each; 0 where a size factor is 0."""
+    positive = size_factors > 0
+    scale = np.zeros(len(size_factors))
+    scale[positive] = (np.median(size_factors[positive]) if positive.any() else 1.0) / size_factors[positive]
+    return scale
+
+
 def lognormalise(
     matrix: sp.csr_matrix, kind: ValueKind, library_sizes: NDArray[np.float64] | None = None
 ) -> sp.csr_matrix:
@@ -190,10 +198,7 @@ def lognormalise(
     out = sp.csr_matrix(matrix, dtype=np.float32, copy=True)
     if kind == "lognorm":
         return out
-    library_sizes = library_size(matrix) if library_sizes is None else library_sizes
-    positive = library_sizes > 0
-    scale = np.zeros(len(library_sizes))
-    scale[positive] = (np.median(library_sizes[positive]) if positive.any() else 1.0) / library_sizes[positive]
+    scale = scale_to_median(library_size(matrix) if library_sizes is None else library_sizes)
     out.data = np.log1p(out.data * np.repeat(scale, np.diff(out.indptr))).astype(np.float32)
     return out
 

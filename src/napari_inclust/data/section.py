@@ -1,11 +1,10 @@
-"""The two data sets of the main job: a tissue section (cells with places) and a reference (cells with all genes)."""
+"""The data of an imputation: a section (cells with coordinates) and a reference (cells with all genes)."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,28 +12,32 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from . import normalize as val
-from .predicted import PredictedFeatures, split_predicted
+from .dataset import Dataset, Modality, fingerprint
+from .measured_values import MeasuredValues
+from .predicted import PredictedFeatures
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 MICROMETRES_PER_UNIT = {"micrometre": 1.0, "nanometre": 1e-3, "millimetre": 1e3}
+PIXEL_SIZE_KEY = "spatial_pixel_size"  # key in uns of our files: micrometres per unit of obsm["spatial"]
+CELL_SPACING = (2.0, 40.0)  # micrometres between the centres of neighbouring cells in tissue
 _UNIT_NOT_STATED, _UNIT_IN_PIXELS = "unit not stated in the file", "distances are in pixels"  # in unit notes
-PIXEL_SIZE_KEY = "spatial_pixel_size"  # in uns: micrometres per unit of obsm["spatial"], in files of ours whose section was read with one
+_SPACING_SAMPLE_CELLS = 2000  # cells whose nearest neighbour is searched
 
 
 @dataclass(frozen=True)
 class Subsample:
-    """How the cells of a reference were chosen from all of its file; enough to choose them again.
+    """How the cells of a reference were drawn from its file; enough to draw them again.
 
     Attributes
     ----------
     cells
-        In the file.
+        Number of cells in the file.
     most
-        That were kept.
+        Number of cells drawn.
     labels
-        Column of `obs` whose types were kept in balance, if any.
+        Column of `obs` by whose types the draw was balanced, if any.
     seed
         Of the draw.
     """
@@ -49,80 +52,96 @@ class Subsample:
         return f"{self.most:,} of {self.cells:,} cells drawn for training{by}, seed {self.seed}"
 
 
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """Cells of the reference (scRNA-seq): all genes, no places.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Reference(Dataset):
+    """Cells of the reference (scRNA-seq): one modality of all genes, without coordinates.
 
     Attributes
     ----------
     adata
-        The caller's object; it is never changed. Where it holds predictions of a run, a copy without them.
-    matrix : (cells, genes) CSR float32
-        The values used, from `source`.
+        The caller's object, never changed; a copy without predictions of a run where it holds some.
     values
         What the values are.
-    source
-        Where they were found: "X", "layers/counts" or "raw".
-    drawn
-        How its cells were chosen, when they are not all of the file.
+    values_source
+        Their place in `adata`: "X", "layers/counts" or "raw".
+    subsample
+        How the cells were drawn, when they are not all of the file.
     """
 
-    adata: AnnData
-    name: str
-    path: Path | None
-    matrix: sp.csr_matrix
     values: val.ValueInfo
     values_source: str
-    subsample: Subsample | None = field(default=None, kw_only=True)
+    subsample: Subsample | None = None
 
     @classmethod
-    def from_adata(
+    def from_adata(  # type: ignore[override]  # its one modality has no name to choose, its values may be declared
         cls, adata: AnnData, *, name: str = "reference", path: Path | None = None, values: str | None = None
     ) -> Reference:
-        """Check an AnnData and say what its values are.
+        """Check an AnnData and detect what its values are.
+
+        Parameters
+        ----------
+        values
+            What the values are, when detection should not decide ("counts", "linear", "lognorm").
 
         Raises
         ------
         DataError
             Empty, duplicate gene or cell names, NaN, infinite or negative values; or all of it was predicted by a run.
         """
-        measured, predicted = split_predicted(adata, name)
-        if predicted is not None and measured.n_vars == 0:
-            raise DataError(
-                f"{name} holds no measured features, only predictions of a run ({predicted.summary}), which no training may see. Give what was measured."
-            )
-        return cls(measured, name, path, *_select_values(measured, name, values))
+        return cls(**_dataset_fields(MeasuredValues.from_adata(adata, name, values), name, path))
+
+    @property
+    def path(self) -> Path | None:
+        """File that it was read from."""
+        return self.paths[0] if self.paths else None
+
+    @property
+    def matrix(self) -> sp.csr_matrix:
+        """(cells, genes) CSR float32: the values as stored."""
+        return self.modalities[0].matrix
 
     @property
     def genes(self) -> list[str]:
-        return [str(g) for g in (self.adata.raw.var_names if self.values_source == "raw" else self.adata.var_names)]
-
-    @property
-    def n_cells(self) -> int:
-        return int(self.matrix.shape[0])
+        """Names of the measured genes."""
+        return list(self.modalities[0].features)
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the values, gene and cell names: changes when the data change."""
         return fingerprint(self.matrix, self.genes, self.adata.obs_names)
 
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Plain values that say which data these are, for saved results."""
+        return {
+            "path": str(self.path) if self.path else None,
+            "name": self.name,
+            "cells": self.n_cells,
+            "values": asdict(self.values),
+            "source": self.values_source,
+            "fingerprint": self.fingerprint,
+            "drawn": asdict(self.subsample) if self.subsample is not None else None,
+            "choices": {},
+        }
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Section(Reference):
-    """Cells of one tissue section: a panel of genes, with places.
+    """Cells of one tissue section: a panel of genes, with coordinates.
 
     Attributes
     ----------
     xy : (cells, 2) float64
         Cell centroids in micrometres.
     unit_note
-        How the micrometres were found.
+        How the unit of the coordinates was determined.
     raster : (rows, columns) int, optional
         Segmentation: 0 is background, i + 1 is row i of `adata`.
     raster_transform : (3, 3)
         Raster (row, column) to micrometres (y, x), homogeneous.
-    choices
-        What was chosen when its file was read (table, coordinate system, pixel size, ...), by name; enough to read it again.
+    read_options
+        Options with which its file was read (table, coordinate system, pixel size, ...), by name; enough to read it
+        again.
     predicted
         Features of its file that a run imputed or generated. They are none of its genes, and not in `adata`.
     """
@@ -131,11 +150,11 @@ class Section(Reference):
     unit_note: str = ""
     raster: NDArray[np.integer[Any]] | None = None
     raster_transform: NDArray[np.float64] | None = None
-    read_options: dict[str, Any] = field(default_factory=dict, kw_only=True)
-    predicted: PredictedFeatures | None = field(default=None, kw_only=True)
+    read_options: dict[str, Any] = field(default_factory=dict)
+    predicted: PredictedFeatures | None = None
 
     @classmethod
-    def from_adata(
+    def from_adata(  # type: ignore[override]  # as of `Reference`
         cls,
         adata: AnnData,
         *,
@@ -152,7 +171,8 @@ class Section(Reference):
         values
             What the values are, when detection should not decide ("counts", "linear", "lognorm").
         pixel_size
-            Micrometres per unit of `obsm["spatial"]`; needed when the file says that its unit is a pixel and positions matter.
+            Micrometres per unit of `obsm["spatial"]`; needed when the file says that its unit is a pixel and positions
+            matter.
         plane
             Which two of three coordinate columns to use.
 
@@ -161,10 +181,9 @@ class Section(Reference):
         DataError
             As `Reference.from_adata`; also missing, NaN or three-dimensional coordinates.
         """
-        measured, predicted = split_predicted(adata, name)
-        base = _select_values(measured, name, values, may_be_empty=predicted is not None)
+        measured = MeasuredValues.from_adata(adata, name, values, may_be_empty=True)
         xy, note = coordinates_in_micrometres(adata, name, pixel_size=pixel_size, plane=plane)
-        return cls(measured, name, path, *base, xy=xy, unit_note=note, predicted=predicted)
+        return cls(**_dataset_fields(measured, name, path), xy=xy, unit_note=note, predicted=measured.predicted)
 
     @property
     def in_pixels(self) -> bool:
@@ -177,14 +196,40 @@ class Section(Reference):
         return not (self.in_pixels or _UNIT_NOT_STATED in self.unit_note)
 
     def with_raster(self, raster: NDArray[np.integer[Any]], transform: NDArray[np.float64]) -> Section:
-        """The same section with a segmentation raster."""
+        """Add a segmentation raster."""
         return replace(self, raster=raster, raster_transform=transform)
+
+    def subset(self, rows: NDArray[Any], name: str | None = None) -> Self:
+        """Select some of the cells; the raster, which has all of them, is left out."""
+        predicted = None if self.predicted is None else replace(self.predicted, adata=self.predicted.adata[rows])
+        return replace(
+            super().subset(rows, name), xy=self.xy[rows], raster=None, raster_transform=None, predicted=predicted
+        )
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Plain values that say which data these are and how they were read, for saved results."""
+        return {**super().provenance, "choices": self.read_options}
+
+
+def _dataset_fields(measured: MeasuredValues, name: str, path: Path | None) -> dict[str, Any]:
+    """Keyword arguments of a `Reference`."""
+    kind = measured.values.kind
+    genes = Modality("rna", tuple(measured.genes), measured.matrix, "none" if kind == "lognorm" else "library", kind)
+    return {
+        "name": name,
+        "adata": measured.adata,
+        "modalities": (genes,),
+        "paths": (path,) if path else (),
+        "values": measured.values,
+        "values_source": measured.source,
+    }
 
 
 def coordinates_in_micrometres(
     adata: AnnData, name: str, *, pixel_size: float | None = None, plane: tuple[int, int] | None = None
 ) -> tuple[NDArray[np.float64], str]:
-    """Centroids in micrometres and a sentence on how they were found.
+    """Read centroids in micrometres, with a sentence on how their unit was determined.
 
     Raises
     ------
@@ -194,8 +239,9 @@ def coordinates_in_micrometres(
     if "spatial" not in adata.obsm:
         have = ", ".join(adata.obsm) or "nothing"
         raise DataError(
-            f"{name} has no cell positions: obsm['spatial'] is missing (obsm holds {have}). Put cell centroids in micrometres, "
-            "shape cells x 2, there. If this is the reference: the section comes first, the reference second."
+            f"{name} has no cell positions: obsm['spatial'] is missing (obsm holds {have}). Put cell centroids in "
+            "micrometres, shape cells x 2, there. If this is the reference: the section comes first, the reference "
+            "second."
         )
     try:
         xy = np.asarray(adata.obsm["spatial"], dtype=np.float64)
@@ -206,82 +252,66 @@ def coordinates_in_micrometres(
     if xy.shape[1] == 3:
         if plane is None:
             raise DataError(
-                f"the coordinates of {name} are three-dimensional (x, y, z); a tissue image needs two. Choose a plane: --plane xy (or xz, yz)."
+                f"the coordinates of {name} are three-dimensional (x, y, z); a tissue image needs two. "
+                "Choose a plane: --plane xy (or xz, yz)."
             )
         xy = xy[:, list(plane)]
-    wrong = int((~np.isfinite(xy)).any(1).sum())
-    if wrong:
+    not_finite = int((~np.isfinite(xy)).any(1).sum())
+    if not_finite:
         raise DataError(
-            f"{wrong} of {len(xy)} cells of {name} have NaN or infinite coordinates. Remove these cells or give them positions."
+            f"{not_finite} of {len(xy)} cells of {name} have NaN or infinite coordinates. "
+            "Remove these cells or give them positions."
         )
-    said = str(adata.uns.get("spatial_unit", "")).lower()
-    stored = adata.uns.get(PIXEL_SIZE_KEY)
+    stated_unit = str(adata.uns.get("spatial_unit", "")).lower()
+    stored_scale = adata.uns.get(PIXEL_SIZE_KEY)
     by = "as given" if pixel_size is not None else "as the file says"
-    scale = pixel_size if pixel_size is not None else None if stored is None else float(stored)
+    scale = pixel_size if pixel_size is not None else None if stored_scale is None else float(stored_scale)
     if scale is not None:
         if not 0 < scale < np.inf:
             raise DataError(f"the pixel size must be above 0 micrometres, found {scale}.")
         return xy * scale, f"{scale:g} um per unit, {by}"
     for unit, micrometres in MICROMETRES_PER_UNIT.items():
-        if said.startswith(unit):
+        if stated_unit.startswith(unit):
             return xy * micrometres, f"the file says {unit}"
-    if said.startswith("pixel"):
+    if stated_unit.startswith("pixel"):
         return xy, f"the file says pixels, and no pixel size is known: {_UNIT_IN_PIXELS}"
     return xy, f"{_UNIT_NOT_STATED}: taken as micrometres"
 
 
-def fingerprint(matrix: sp.csr_matrix, genes: list[str], cells: Any) -> str:
-    """SHA-256 over values, positions of the values, gene names and cell names."""
-    h = hashlib.sha256()
-    for part in (matrix.data, matrix.indices.astype(np.int32), matrix.indptr.astype(np.int64)):
-        h.update(np.ascontiguousarray(part).tobytes())
-    h.update("\n".join(genes).encode())
-    h.update("\n".join(map(str, cells)).encode())
-    return h.hexdigest()
+def unit_warning(section: Section) -> str:
+    """Describe what is uncertain about the unit of the coordinates; empty when it is known.
 
-
-def _select_values(
-    adata: AnnData, name: str, declared: str | None, *, may_be_empty: bool = False
-) -> tuple[sp.csr_matrix, val.ValueInfo, str]:
-    """Refuse what cannot be used, and find the values: X, or raw counts in layers or raw when X is not counts."""
-    if adata.n_obs == 0 or (adata.n_vars == 0 and not may_be_empty):
-        raise DataError(
-            f"{name} is empty: {adata.n_obs} cells x {adata.n_vars} genes. Expected at least one cell and ten genes."
+    The distance to the nearest cell is no proof, only a hint: cells of a tissue are some micrometres apart.
+    """
+    if section.unit_known:
+        return ""
+    if section.in_pixels:
+        return (
+            f"The places of {section.name} are in pixels of unknown size: distances and the scale bar are in pixels. "
+            "Give the pixel size (--pixel-size)."
         )
-    for what, index in (("gene", adata.var_names), ("cell", adata.obs_names)):
-        if not index.is_unique:
-            twice = list(dict.fromkeys(index[index.duplicated()]))
-            more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
-            fix = "Merge or drop them" if what == "gene" else "Call adata.obs_names_make_unique()"
-            raise DataError(
-                f"{name} has duplicate {what} names: {', '.join(map(str, twice[:5]))}{more}. {fix} and save the file again."
-            )
-    if adata.n_vars == 0:
-        return sp.csr_matrix(adata.shape, dtype=np.float32), val.ValueInfo("lognorm"), "X"
-    found: tuple[sp.csr_matrix, val.ValueInfo, str] | None = None
-    for source, candidate in (
-        ("X", adata.X),
-        ("layers/counts", adata.layers.get("counts")),
-        ("raw", None if adata.raw is None else adata.raw.X),
-    ):
-        if candidate is None:
-            continue
-        matrix = val.as_csr(candidate)
-        try:
-            val.check_values(matrix, f"{source} of {name}")
-        except DataError:
-            if found is None and source == "X" and (adata.layers.get("counts") is not None or adata.raw is not None):
-                continue  # scaled data in X: the counts are elsewhere
-            if found is None:
-                raise
-            continue
-        values = val.detect_value_kind(matrix, declared)
-        if source == "X" and (values.kind == "counts" or declared is not None):
-            return matrix, values, source
-        if values.kind == "counts" or found is None:
-            found = (matrix, values, source)
-            if values.kind == "counts":
-                break
-    if found is None:
-        raise DataError(f"{name} holds no values: X is empty, and so are layers['counts'] and raw.")
-    return found
+    request = "Give the pixel size (--pixel-size; 1 if they are micrometres)."
+    assumption = f"{section.name} does not say the unit of its places; they are taken as micrometres"
+    median, regular = _nearest_neighbour_distance(section)
+    if median == 0 or regular:
+        return f"{assumption}. {request}"
+    low, high = CELL_SPACING
+    doubt = (
+        f" while cells are {low:g} to {high:g} um apart: they look like {'pixels' if median > high else 'another unit'}"
+        if not low <= median <= high
+        else ""
+    )
+    return f"{assumption}. Neighbouring cells are {median:.3g} apart{doubt or ', which fits'}. {request}"
+
+
+def _nearest_neighbour_distance(section: Section) -> tuple[float, bool]:
+    """Median distance to the nearest other position, and whether most are equal, as in a grid of spots; 0 if none."""
+    from scipy.spatial import cKDTree
+
+    sample = section.xy[:: max(1, section.n_cells // _SPACING_SAMPLE_CELLS)]
+    distance = cKDTree(section.xy).query(sample, k=min(2, section.n_cells))[0].reshape(len(sample), -1)[:, -1]
+    distance = distance[distance > 0]
+    if not len(distance):
+        return 0.0, False
+    median = float(np.median(distance))
+    return median, bool((np.abs(distance / median - 1) < 0.1).mean() > 0.9)

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from ..data.units import CELL_SPACING
+from ..data.section import CELL_SPACING
 from ..errors import ConfigError
 
 NeighbourIndices = NDArray[np.int32]

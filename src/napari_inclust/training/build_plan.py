@@ -117,7 +117,7 @@ def build_plan(
             parts[data].append(
                 MeasuredBlock(
                     name,
-                    m.linear_values[:, columns],
+                    m.unscaled_values[:, columns],
                     np.array([at[m.features[j]] for j in columns], dtype=np.intp),
                     m.size_factors,
                 )
@@ -199,8 +199,7 @@ def _select_features(
         )
     variance: dict[str, float] = {}
     for m in modalities.values():
-        logs = val.lognormalise(m.linear_values, "counts", m.size_factors)
-        sd = val.column_mean_and_sd(logs)[1]
+        sd = val.column_mean_and_sd(m.lognormalised())[1]
         order = np.argsort(np.argsort(sd)) / max(1, len(sd) - 1)
         for f, rank in zip(m.features, order, strict=True):
             variance[f] = variance.get(f, 0.0) + float(rank) / len(sets)

@@ -9,6 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..data.normalize import lognormalise, scale_to_median
+
 Mask = NDArray[np.bool_]
 
 
@@ -36,24 +38,14 @@ class MeasuredBlock:
     def scale_factors(self, hidden: Mask) -> NDArray[np.float32]:
         """(n, cells) by which `values` are multiplied before log1p, for n sets of hidden features (n, features): median size / size."""
         if self.size_factors is not None:
-            return np.repeat(_scale_factors(self.size_factors)[None], len(hidden), 0)
+            return np.repeat(scale_to_median(self.size_factors)[None].astype(np.float32), len(hidden), 0)
         shown = ~hidden[:, self.feature_indices]
-        return np.stack(
-            [_scale_factors(np.asarray(self.values @ s.astype(np.float32), dtype=np.float64)) for s in shown]
-        )
+        totals = [np.asarray(self.values @ s.astype(np.float32), dtype=np.float64) for s in shown]
+        return np.stack([scale_to_median(total) for total in totals]).astype(np.float32)
 
     def lognormalised(self) -> sp.csr_matrix:
-        """(cells, columns) log1p of everything shown, as the user sees it."""
-        out = self.values.copy()
-        factor = self.scale_factors(np.zeros((1, int(self.feature_indices.max()) + 1), dtype=bool))[0]
-        out.data = np.log1p(out.data * np.repeat(factor, np.diff(out.indptr)))
-        return out
-
-
-def _scale_factors(size_factors: NDArray[np.float64]) -> NDArray[np.float32]:
-    positive = size_factors > 0
-    median = np.median(size_factors[positive]) if positive.any() else 1.0
-    return np.where(positive, median / np.where(positive, size_factors, 1), 0).astype(np.float32)
+        """(cells, columns) CSR float32: log1p of the values, scaled by the size factors or by their totals."""
+        return lognormalise(self.values, "linear", self.size_factors)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,12 +17,13 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from napari_inclust import Config, Reference, Section, fit
 from napari_inclust.core import trained_store
 from napari_inclust.core.compose import compose
 from napari_inclust.core.dataset import Dataset
 from napari_inclust.core.trained import fit_plan
 from napari_inclust.io.imputed import write_run
+
+from napari_inclust import Config, Reference, Section, fit
 
 TYPES, SHARED, GENES = 4, 22, 28
 SMALL = {

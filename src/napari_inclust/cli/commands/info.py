@@ -106,7 +106,7 @@ def describe_data(data: Reference, *, pixel_size: float | None = None, system: s
 
 
 def _describe_coordinates(section: Section) -> dict[str, Any]:
-    from ...data.units import unit_warning
+    from ...data.section import unit_warning
 
     width, height = section.xy.max(0) - section.xy.min(0)
     outlines = "none: centroids only"

@@ -193,6 +193,6 @@ class LoadingController:
 
 def _prepare_section(section: Section) -> tuple[Section, MeasuredExpression, str]:
     """What opening a section gives: in the reading thread."""
-    from ...data.units import unit_warning
+    from ...data.section import unit_warning
 
     return section, lognormalised_genes(section), with_control_names(unit_warning(section))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -81,21 +81,11 @@ def task_masks(task: Task, section: Section, reference: Reference, config: Confi
     from ...paint.figures.masks import MaskDiagram
     from ...training.build_plan import build_imputation_plan, build_plan
 
-    small = first_cells(section), first_cells(reference)
+    small = tuple(s.subset(np.arange(min(_N_PLAN_CELLS, s.n_cells))) for s in (section, reference))
     if task.kind in (IMPUTE, MAP):
         panel = align(*small)
         members = min(config.members, panel.n_shared // 2)
         return MaskDiagram.from_plan(
             build_imputation_plan(*small, panel, members=members, seed=config.seed, components=config.components)
         )
-    sets = [s.subset(np.arange(min(_N_PLAN_CELLS, s.n_cells))) for s in as_datasets(*small)]
-    return MaskDiagram.from_plan(build_plan(task.kind, sets))
-
-
-def first_cells(data: Any) -> Any:
-    """The first cells of a section or a reference."""
-    rows = slice(0, _N_PLAN_CELLS)
-    changes: dict[str, Any] = {"adata": data.adata[rows], "matrix": data.matrix[rows]}
-    if hasattr(data, "xy"):
-        changes |= {"xy": data.xy[rows], "raster": None}
-    return replace(data, **changes)
+    return MaskDiagram.from_plan(build_plan(task.kind, as_datasets(*small)))

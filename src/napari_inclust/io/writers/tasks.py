@@ -192,7 +192,7 @@ def _measured_modalities(data: Dataset) -> dict[str, AnnData]:
     import anndata
 
     return {
-        m.name: anndata.AnnData(m.matrix, obs=data.obs[[]].copy(), var=pd.DataFrame(index=list(m.features)))
+        m.name: anndata.AnnData(m.linear_values, obs=data.obs[[]].copy(), var=pd.DataFrame(index=list(m.features)))
         for m in data.modalities
     }
 
