@@ -52,7 +52,7 @@ def opened(viewer: Any, qtbot: Any) -> tuple[Any, ViewerContext, MainDock]:
     """The viewer with the composed dock, opened through the plugin menu's own way."""
     _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
     qtbot.wait(50)
-    return viewer, plugin.bench, plugin.dock
+    return viewer, plugin.context, plugin.dock
 
 
 def pixel_of(viewer: Any, y: float, x: float, qtbot: Any) -> np.ndarray:

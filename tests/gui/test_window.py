@@ -328,15 +328,15 @@ def test_another_section_while_training_drops_the_old_run(opened: Any, qtbot: An
 def test_closing_the_viewer_stops_training_and_everything_dies(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
     plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")[1]
-    bench = plugin.bench
-    bench.training.steps = fake_steps(epochs=1000, seconds=0.02)
+    bench = plugin.context
+    bench.training_controller.steps = fake_steps(epochs=1000, seconds=0.02)
     bench.session.open_section(small_section())
     bench.session.open_reference(small_reference())
-    bench.session.choose("Gene1")
+    bench.session.select_gene("Gene1")
     plugin.dock.train.start.click()
-    training = weakref.proxy(bench.training)
+    training = weakref.proxy(bench.training_controller)
     qtbot.waitUntil(lambda: len(training.history) > 1)
-    thread = bench.training._worker._thread
+    thread = bench.training_controller._worker._thread
     gone = [
         weakref.ref(x)
         for x in (
@@ -345,8 +345,8 @@ def test_closing_the_viewer_stops_training_and_everything_dies(make_napari_viewe
             plugin.dock.genes,
             bench,
             bench.session,
-            bench.training._worker,
-            bench.scene.painter,
+            bench.training_controller._worker,
+            bench.canvas_controller.painter,
         )
     ]
     del plugin, bench
@@ -359,19 +359,19 @@ def test_closing_the_viewer_stops_training_and_everything_dies(make_napari_viewe
 
 def test_a_closed_dock_lets_go_and_opens_again(viewer: Any, qtbot: Any) -> None:
     docked, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "Genes")
-    bench = plugin.bench
+    bench = plugin.context
     bench.session.open_section(small_section())
     gone = weakref.ref(plugin.dock)
     viewer.window.remove_dock_widget(docked)
     del docked, plugin
     qtbot.wait(50)
     gc.collect()
-    bench.session.choose("Gene3")  # nobody is left who would break
+    bench.session.select_gene("Gene3")  # nobody is left who would break
     qtbot.wait(20)
     gc.collect()
     assert gone() is None
     _, plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "Genes")
-    assert plugin.bench is bench
+    assert plugin.context is bench
     assert plugin.dock.table.currentIndex().row() == plugin.dock.model.row_of("Gene3")
 
 

@@ -340,15 +340,15 @@ def test_a_lasso_drawn_while_the_section_is_closed_changes_nothing(opened: Any, 
 def test_everything_of_the_cells_dies_with_the_viewer(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
     plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "Cells")[1]
-    bench, dock = plugin.bench, plugin.dock
+    bench, dock = plugin.context, plugin.dock
     bench.session.open_section(small_section())
-    bench.placing.start("PCA")
-    placing = weakref.proxy(bench.placing)
+    bench.embedding_controller.start("PCA")
+    placing = weakref.proxy(bench.embedding_controller)
     qtbot.waitUntil(lambda: placing.found is not None, timeout=20_000)
-    bench.selection.select(np.arange(60) < 5, "five")
-    bench.marking.outline(True)
-    bench.marking.pin(3)
-    bench.marking.draw("lasso")
+    bench.selected_cells.select(np.arange(60) < 5, "five")
+    bench.cell_selection.outline(True)
+    bench.cell_selection.pin(3)
+    bench.cell_selection.draw("lasso")
     assert dock.latent.plot is not None
     gone = [
         weakref.ref(x)
@@ -358,10 +358,10 @@ def test_everything_of_the_cells_dies_with_the_viewer(make_napari_viewer: Any, q
             dock.latent,
             dock.latent.plot,
             bench,
-            bench.marking,
-            bench.selection,
-            bench.placing,
-            bench.scene.painter.cells,
+            bench.cell_selection,
+            bench.selected_cells,
+            bench.embedding_controller,
+            bench.canvas_controller.painter.cells,
         )
     ]
     del plugin, dock, bench

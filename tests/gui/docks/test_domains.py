@@ -291,20 +291,27 @@ def test_the_true_search_in_the_window(opened: Any, qtbot: Any) -> None:
 def test_closing_while_searching_lets_everything_die(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
     plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")[1]
-    bench = plugin.bench
-    bench.finding.find = fake_find()
+    bench = plugin.context
+    bench.domain_controller.find = fake_find()
     bench.session.open_section(small_section())
     plugin.dock.domains.start.click()
-    finding = weakref.proxy(bench.finding)
+    finding = weakref.proxy(bench.domain_controller)
     qtbot.waitUntil(lambda: finding.found is not None)
     qtbot.waitUntil(lambda: finding.state == IDLE)
-    bench.finding.find = fake_find(steps=1000, seconds=0.02)
+    bench.domain_controller.find = fake_find(steps=1000, seconds=0.02)
     plugin.dock.domains.start.click()
-    thread = bench.finding._worker._thread
+    thread = bench.domain_controller._worker._thread
     qtbot.waitUntil(thread.is_alive)
     gone = [
         weakref.ref(x)
-        for x in (plugin, plugin.dock, plugin.dock.domains, bench, bench.finding, bench.scene.painter.overlays)
+        for x in (
+            plugin,
+            plugin.dock,
+            plugin.dock.domains,
+            bench,
+            bench.domain_controller,
+            bench.canvas_controller.painter.overlays,
+        )
     ]
     del plugin, bench
     viewer.close()

@@ -106,12 +106,12 @@ def test_blend_stars_and_what_cannot_be_drawn(
 def test_closing_while_a_figure_is_drawn_lets_everything_die(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
     plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")[1]
-    bench, dock = plugin.bench, plugin.dock
+    bench, dock = plugin.context, plugin.dock
     bench.session.open_section(small_section())
     bench.session.open_reference(small_reference())
     bench.session.add_run(FakeRun(bench.session.section, bench.session.reference))
     bench.session.set_view("measured")
-    bench.session.choose("Gene10")
+    bench.session.select_gene("Gene10")
     dock.genes.sets.toggleButton().click()
     dock.genes.sets.text.setPlainText("Gene5, Gene6")
     dock.genes.sets.paint_score.click()
@@ -129,8 +129,8 @@ def test_closing_while_a_figure_is_drawn_lets_everything_die(make_napari_viewer:
             bench,
             bench.session,
             bench.figure_controller,
-            bench.restore,
-            bench.scene.painter,
+            bench.session_io,
+            bench.canvas_controller.painter,
         )
     ]
     del plugin, bench, dock

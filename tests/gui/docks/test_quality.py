@@ -195,17 +195,17 @@ def test_a_new_run_forgets_the_old_trust_and_closing_frees_everything(
 ) -> None:
     viewer = make_napari_viewer(show=True)
     plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "Quality")[1]
-    bench = plugin.bench
+    bench = plugin.context
     bench.session.open_section(small_section())
     bench.session.open_reference(small_reference())
     bench.session.add_run(FakeRun(bench.session.section, bench.session.reference))
-    judging = weakref.proxy(bench.judging)
+    judging = weakref.proxy(bench.reliability_controller)
     qtbot.waitUntil(lambda: judging.cells is not None)
     monkeypatch.setattr(FakeRun, "gene_trust", property(lambda self: time.sleep(0.3)))
     bench.session.add_run(FakeRun(bench.session.section, bench.session.reference))
-    assert bench.judging.genes is None
-    assert bench.session.foreseen is None
-    gone = [weakref.ref(x) for x in (plugin, bench, bench.judging, bench.session)]
+    assert bench.reliability_controller.genes is None
+    assert bench.session.predicted_scores is None
+    gone = [weakref.ref(x) for x in (plugin, bench, bench.reliability_controller, bench.session)]
     del plugin, bench
     viewer.close()
     del viewer

@@ -293,12 +293,15 @@ def test_names_are_never_empty_and_never_twice() -> None:
 def test_everything_of_the_regions_dies_with_the_viewer(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
     plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "Regions")[1]
-    bench, dock = plugin.bench, plugin.dock
+    bench, dock = plugin.context, plugin.dock
     bench.session.open_section(small_section())
-    bench.regions.add([Region("top", TOP)])
+    bench.region_controller.add([Region("top", TOP)])
     drawn(bench, qtbot, 1)
-    bench.regions.draw("polygon")
-    gone = [weakref.ref(x) for x in (plugin, dock, dock.compare, dock.table, bench, bench.regions, bench.regions.layer)]
+    bench.region_controller.draw("polygon")
+    gone = [
+        weakref.ref(x)
+        for x in (plugin, dock, dock.compare, dock.table, bench, bench.region_controller, bench.region_controller.layer)
+    ]
     del plugin, dock, bench
     viewer.close()
     del viewer

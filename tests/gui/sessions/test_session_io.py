@@ -301,11 +301,11 @@ def with_domains(saved: Any, qtbot: Any) -> Any:
 def test_domains_and_selection_come_back(with_domains: Any, qtbot: Any) -> None:
     bench, path, before, cells = with_domains
     bench.session.close_section()
-    assert bench.finding.found is None
-    bench.restore.open(path)
-    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
-    assert bench.restore.message == "Opened mine.inclust.json."
-    found = bench.finding.found
+    assert bench.domain_controller.found is None
+    bench.session_io.open(path)
+    qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=20_000)
+    assert bench.session_io.message == "Opened mine.inclust.json."
+    found = bench.domain_controller.found
     assert found.section is bench.session.section
     assert (list(found.solutions), found.chosen, found.method) == ([2, 3, 4], 4, before.method)
     for k, seg in found.solutions.items():
@@ -317,15 +317,19 @@ def test_domains_and_selection_come_back(with_domains: Any, qtbot: Any) -> None:
     np.testing.assert_allclose(found.space, before.space, atol=2e-3)
     assert found.table["stability"].to_dict() == before.table["stability"].to_dict()
     assert np.array_equal(found.xy, before.xy)
-    assert (bench.finding.selected, bench.finding.shaded, bench.finding.outlined) == (frozenset({2}), True, True)
-    painted = bench.scene.painter.overlays.domains
+    assert (bench.domain_controller.selected, bench.domain_controller.shaded, bench.domain_controller.outlined) == (
+        frozenset({2}),
+        True,
+        True,
+    )
+    painted = bench.canvas_controller.painter.overlays.domains
     assert painted.visible
     assert np.array_equal(painted.types.codes, before.labels)
-    assert not bench.scene.painter.gene_layer().visible
-    assert np.array_equal(bench.selection.now.cells, cells)
-    assert bench.selection.now.name == "every seventh"
-    bench.finding.split()
-    assert bench.finding.found.segmentation.k == 4
+    assert not bench.canvas_controller.painter.gene_layer().visible
+    assert np.array_equal(bench.selected_cells.now.cells, cells)
+    assert bench.selected_cells.now.name == "every seventh"
+    bench.domain_controller.split()
+    assert bench.domain_controller.found.segmentation.k == 4
 
 
 @pytest.mark.parametrize(
@@ -335,12 +339,12 @@ def test_domains_that_cannot_be_read_cost_nothing_else(with_domains: Any, qtbot:
     bench, path, _, cells = with_domains
     beside = path.parent / "mine.domains.npz"
     beside.write_bytes(damage(beside.read_bytes()))
-    bench.restore.open(path)
-    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
-    assert "Not there any more: the domains (" in bench.restore.message
-    assert "mine.domains.npz holds no domains, or is damaged" in bench.restore.message
-    assert bench.finding.found is None
-    assert np.array_equal(bench.selection.now.cells, cells)
+    bench.session_io.open(path)
+    qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=20_000)
+    assert "Not there any more: the domains (" in bench.session_io.message
+    assert "mine.domains.npz holds no domains, or is damaged" in bench.session_io.message
+    assert bench.domain_controller.found is None
+    assert np.array_equal(bench.selected_cells.now.cells, cells)
     assert bench.session.gene == "Gene10"
 
 
@@ -350,7 +354,7 @@ def test_a_damaged_selection_is_told(with_domains: Any, qtbot: Any, text: str) -
     state = json.loads(path.read_text())
     state["selection"]["cells"] = text
     path.write_text(json.dumps(state))
-    bench.restore.open(path)
-    qtbot.waitUntil(lambda: not bench.restore.busy, timeout=20_000)
-    assert bench.restore.wrong
-    assert "damaged" in bench.restore.message
+    bench.session_io.open(path)
+    qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=20_000)
+    assert bench.session_io.wrong
+    assert "damaged" in bench.session_io.message

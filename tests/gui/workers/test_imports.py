@@ -19,7 +19,7 @@ from ..fakes import FakeRun, small_reference, small_section
 
 CODE = """
 import threading
-from napari_inclust.gui.workers.imports import heavy
+from napari_inclust.gui.workers.imports import with_heavy_imports
 
 found, together = [], threading.Barrier(4)
 
@@ -33,7 +33,7 @@ def work(n):
 
 def thread(n):
     together.wait()
-    found.append(heavy(work(n))())
+    found.append(with_heavy_imports(work(n))())
 
 threads = [threading.Thread(target=thread, args=(n,)) for n in range(4)]
 [t.start() for t in threads]

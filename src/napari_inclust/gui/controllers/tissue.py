@@ -265,7 +265,7 @@ class ImageController:
         if not self.molecules_shown or transcripts is None or gene is None:
             return
         self._molecule_runner.submit(
-            lambda: transcripts.of([gene])[gene], lambda xy: self._on_molecules_ready(gene, xy), key=gene
+            lambda: transcripts.locations([gene])[gene], lambda xy: self._on_molecules_ready(gene, xy), key=gene
         )
         self.changed()
 

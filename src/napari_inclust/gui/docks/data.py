@@ -220,14 +220,14 @@ def _summary_html(session: Any) -> str:
             rows.append(
                 (
                     name,
-                    f"<b>{_breakable_html(data.name)}</b>: {data.n_cells:,} cells, {genes:,} genes<br>{escape(str(data.values))}, from {data.source}",
+                    f"<b>{_breakable_html(data.name)}</b>: {data.n_cells:,} cells, {genes:,} genes<br>{escape(str(data.values))}, from {data.values_source}",
                 )
             )
     if session.section is not None:
         rows.append(("Unit", escape(session.section.unit_note)))
         if session.section.predicted is not None:
             rows.append(
-                ("Predicted", f"{session.section.predicted.said} by an earlier run: shown as that, never trained on")
+                ("Predicted", f"{session.section.predicted.summary} by an earlier run: shown as that, never trained on")
             )
     if session.panel is not None:
         rows.append(("Shared", f"<b>{session.panel.n_shared:,}</b> genes"))
@@ -236,7 +236,7 @@ def _summary_html(session: Any) -> str:
     if (
         session.section is not None
         and (key := guess_batch_column(session.section.adata.obs)) is not None
-        and session.batch is None
+        and session.batch_key is None
     ):
         rows.append(("Hint", f"{escape(key)} may hold batches: choose it above if their differences are technical."))
     return (

@@ -98,7 +98,7 @@ class EmbeddingView(QWidget):
 
                 self.plot = PointPlot()
                 self._layout.addWidget(self.plot, 1)
-                self.plot.drawn.connect(self._select_inside)
+                self.plot.lasso_drawn.connect(self._select_inside)
             self.plot.show_points(found.xy)
         self._drawn_embedding = found
         if self.plot is not None:

@@ -35,8 +35,8 @@ def cell_card_lines(
         ("Cell", str(section.adata.obs_names[cell_index])),
         ("Place", f"x {x:,.1f}, y {y:,.1f} {'pixels' if painter.unit == 'pixel' else 'µm'}"),
     ]
-    if session.types is not None:
-        lines.append((session.types.name, session.types.text(cell_index)))
+    if session.cell_categories is not None:
+        lines.append((session.cell_categories.name, session.cell_categories.text(cell_index)))
     if type_probabilities is not None:
         best = type_probabilities.sort_values(ascending=False)
         second = f"; next {best.index[1]}, {best.iloc[1]:.2f}" if len(best) > 1 and best.iloc[1] >= 0.01 else ""

@@ -50,7 +50,11 @@ class GeneratedFeatures:
 
         check_output(path, (".h5ad",), inputs=[p for p in (self.section.path,) if p is not None])
         write_generated(
-            path, self.trained, self.trained.sets[0].name, self.prediction, command=f"napari: generate {self.modality}"
+            path,
+            self.trained,
+            self.trained.datasets[0].name,
+            self.prediction,
+            command=f"napari: generate {self.modality}",
         )
         return f"{len(self.values_by_feature)} generated features of {self.modality} are in {path}, with the score of each in var."
 

@@ -21,7 +21,7 @@ def score_summary(run: Any, gene_reliability: Any) -> str:
             if len(gene_reliability.table)
             else f"{text} The reference has no other genes."
         )
-    return f"{text} Foreseen (~) for {known:,} of {len(gene_reliability.table):,} others: mean error {gene_reliability.error:.2f}, rank correlation {gene_reliability.rank_correlation:.2f} (genes hidden from the regression)."
+    return f"{text} Foreseen (~) for {known:,} of {len(gene_reliability.table):,} others: mean error {gene_reliability.mean_absolute_error:.2f}, rank correlation {gene_reliability.rank_correlation:.2f} (genes hidden from the regression)."
 
 
 def faded_text(reliability_controller: Any) -> str:
@@ -51,7 +51,7 @@ def calibration_table(calibration: Any) -> str:
         + "</tr>"
         for name, row in zip(strata.index, strata.to_numpy(), strict=True)
     )
-    said = f"{100 * total['coverage']:.1f} % of {int(total['values']):,} held-out values lie inside their {100 * calibration.level:.0f} % interval. {calibration.small_strata_note}"
+    said = f"{100 * total['coverage']:.1f} % of {int(total['values']):,} held-out values lie inside their {100 * calibration.nominal_coverage:.0f} % interval. {calibration.small_strata_note}"
     return f"{said}<table><tr><td></td><td colspan='{len(names)}' align='center'>prediction of the cell</td></tr>{head}{rows}</table>"
 
 

@@ -34,7 +34,7 @@ def compare_groups(
     if imputed:
         found = session.run.compare(in_a, in_b, imputed)
         tables.append(found.table.drop(columns=["measured_difference", "p_measured"]))
-        notes.append(f"{IMPUTED_TEST_NOTE} what was {found.line}.")
+        notes.append(f"{IMPUTED_TEST_NOTE} what was {found.summary}.")
     if means_only:
         tables.append(pd.DataFrame([_untested_row(session, in_a, in_b, feature) for feature in means_only]))
         notes.append(UNTESTED_NOTE.format(", ".join(means_only[:3]) + (" …" if len(means_only) > 3 else "")))

@@ -124,7 +124,7 @@ class TissueImageBox(QGroupBox):
                 Qt.CheckState.Checked if name in self._tissue.shown_channels else Qt.CheckState.Unchecked
             )
             first = next(image for image in self._tissue.images if image.name == name)
-            item.setToolTip(f"{first.shape[0]:,} x {first.shape[1]:,} pixels of {first.pixel:.4g} µm")
+            item.setToolTip(f"{first.shape[0]:,} x {first.shape[1]:,} pixels of {first.pixel_size:.4g} µm")
             self.channels.addItem(item)
         height = self.channels.sizeHintForRow(0) if self.channels.count() else 0
         self.channels.setFixedHeight(
