@@ -7,6 +7,7 @@ from typing import Any
 
 from ..paint.layers import canvas as parts
 from .controllers.activity import TrainingActivity
+from .controllers.additional_sections import AdditionalSectionsController
 from .controllers.cell_selection import CellSelection
 from .controllers.domain_controller import DomainController, DomainSearch, run_domain_search
 from .controllers.embedding_controller import EmbeddingController
@@ -16,7 +17,6 @@ from .controllers.regions import RegionController, weak_region_lookup
 from .controllers.reliability_controller import ReliabilityController
 from .controllers.saving import ExportController
 from .controllers.scene import CanvasController
-from .controllers.side_by_side import SideBySide
 from .controllers.swipe import SwipeController
 from .controllers.task_controller import TaskController
 from .controllers.theming import ThemeObserver
@@ -57,7 +57,9 @@ class ViewerContext:
         self.canvas_controller = CanvasController(
             viewer, self.session, self.domain_controller, self.reliability_controller
         )
-        self.side_by_side = SideBySide(viewer, self.session, self.loading_controller, self.canvas_controller)
+        self.additional_sections = AdditionalSectionsController(
+            viewer, self.session, self.loading_controller, self.canvas_controller
+        )
         self.swipe_controller = SwipeController(viewer, self.canvas_controller)
         self.selected_cells = SelectedCells(self.session)
         self.cell_selection = CellSelection(viewer, self.canvas_controller, self.selected_cells)
@@ -102,7 +104,7 @@ class ViewerContext:
             self.region_controller.close()
             self.cell_selection.close()
             self.selected_cells.close()
-            self.side_by_side.close()
+            self.additional_sections.close()
             self.swipe_controller.close()
             self.canvas_controller.close()
 

@@ -1,4 +1,4 @@
-"""How the colour limits of a gene are found: small frozen policies, each with `get_limits(values)`."""
+"""Colour scales: names of colormaps, and policies that set the limits of values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+COLOUR_BLIND_SAFE = ("viridis", "magma", "inferno", "plasma", "cividis", "gray")  # perceptually uniform
+COLORMAPS = (*COLOUR_BLIND_SAFE, "turbo")
+DIVERGING = "RdBu_r"  # blue below zero, white, red above; safe for the colour-blind
+RGB_CHANNELS = ("red", "green", "blue")
 
 
 class LimitsPolicy(Protocol):

@@ -52,11 +52,11 @@ def test_veil_lines_ring_and_names_follow_the_theme(viewer: Any, qtbot: Any) -> 
             for drawn in (
                 layer.edge_color[0],
                 painter.overlays.swipe_line.edge_color[0],
-                painter.cell_layers.pin.border_color[0],
+                painter.cell_marks.pin.border_color[0],
                 layer.text.color.constant,
             ):
                 assert np.abs(rgb(drawn) - ink).max() <= 1
-            assert painter.cell_layers.outlines is not None
+            assert painter.cell_marks.outlines is not None
             assert [r.name for r in bench.region_controller.regions] == ["top"]
     finally:
         appearance.theme = before

@@ -216,7 +216,7 @@ def test_cells_are_coloured_by_any_column(opened: Any, qtbot: Any) -> None:
     bench.session.select_gene("Gene3")
     dock.colour_by.setCurrentIndex(3)
     dock.colour_by.activated.emit(3)
-    layer = bench.canvas_controller.painter.cell_layers.column_layer
+    layer = bench.canvas_controller.painter.cell_marks.column_layer
     assert layer.name == "depth · column of the section"
     assert layer.colorbar.visible
     assert not bench.canvas_controller.painter.gene_layer().visible
@@ -227,7 +227,7 @@ def test_cells_are_coloured_by_any_column(opened: Any, qtbot: Any) -> None:
     assert not dock.legend.isVisible()
     dock.colour_by.setCurrentIndex(2)
     dock.colour_by.activated.emit(2)
-    assert bench.canvas_controller.painter.cell_layers.column_layer is None
+    assert bench.canvas_controller.painter.cell_marks.column_layer is None
     assert [dock.legend.item(i).text() for i in range(2)] == ["f  (30 cells)", "m  (30 cells)"]
     types = bench.session.cell_categories
     x, y = section.xy[5]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_inclust.paint.raster.tiles import LookupLevel
+from napari_inclust.paint.raster.pyramids import LookupLevel
 from napari_inclust.paint.values import CellCategories, CellValues, category_palette
 
 from ..conftest import pixel_of

@@ -61,8 +61,8 @@ def figure(
     """
     from ...data.gene_sets import parse_genes
     from ...io.writers.atomic import check_output
-    from ...paint.colours import COLORMAPS
     from ...paint.figures.figure import FIGURE_SUFFIXES, draw_figure, write_figure
+    from ...paint.limits import COLORMAPS
     from ...paint.raster.cell_raster import CentroidRaster, section_raster
 
     start, talk = time.perf_counter(), Reporter(quiet, json)

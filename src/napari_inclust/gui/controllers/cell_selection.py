@@ -145,7 +145,7 @@ class CellSelection:
         """The border of every cell."""
         self.outlines_shown = on
         if self._canvas_controller.painter is not None:
-            self._canvas_controller.painter.cell_layers.show_outlines(theme_colours()[1], on=on)
+            self._canvas_controller.painter.cell_marks.show_outlines(theme_colours()[1], on=on)
         self.changed()
 
     def colour_columns(self) -> tuple[list[str], list[str]]:
@@ -169,11 +169,11 @@ class CellSelection:
             return
         values = np.asarray(session.section.adata.obs[name], dtype=np.float32)
         self.colour_column = name
-        painter.cell_layers.show_column(
+        painter.cell_marks.show_column(
             CellValues(name, values, "column of the section", unit="(unit of the file)"),
             painter.describe,
             "cividis",
-            [*painter.layers, *painter.cell_layers.top_layers],
+            [*painter.layers, *painter.cell_marks.top_layers],
         )
         painter.bring_to_front("cells")
         self._update_card()
@@ -183,9 +183,9 @@ class CellSelection:
         """Draw anew what is drawn in colours of napari's theme."""
         painter = self._canvas_controller.painter
         if painter is not None:
-            painter.cell_layers.show_outlines("", on=False)
-            painter.cell_layers.show_pin(None, 0, "")
-            painter.cell_layers.show_selected(None, "", "")
+            painter.cell_marks.show_outlines("", on=False)
+            painter.cell_marks.show_pin(None, 0, "")
+            painter.cell_marks.show_selected(None, "", "")
             self.show_outlines(self.outlines_shown)
             self._draw_pin()
             self._on_selection_changed()
@@ -201,7 +201,7 @@ class CellSelection:
         painter, row = self._canvas_controller.painter, self.pinned_cell
         if painter is not None:
             place = None if row is None else (float(painter.section.xy[row][1]), float(painter.section.xy[row][0]))
-            painter.cell_layers.show_pin(place, 1.6 * painter.cell_layers.cell_diameter, theme_colours()[1])
+            painter.cell_marks.show_pin(place, 1.6 * painter.cell_marks.cell_diameter, theme_colours()[1])
 
     def set_region_lookup(self, lookup: Any) -> None:
         """Who knows the names of the regions that a row lies in."""
@@ -256,7 +256,7 @@ class CellSelection:
     def _on_cell_categories_changed(self) -> None:
         if self._canvas_controller.painter is not None and self._canvas_controller.session.cell_categories is not None:
             self.colour_column = None
-            self._canvas_controller.painter.cell_layers.show_column(
+            self._canvas_controller.painter.cell_marks.show_column(
                 None, self._canvas_controller.painter.describe, "", []
             )
             self._canvas_controller.painter.bring_to_front("cells")
@@ -267,7 +267,7 @@ class CellSelection:
         self.error_message = ""
         painter, now = self._canvas_controller.painter, self._selected_cells.current
         if painter is not None and (now is None or len(now.mask) == painter.raster.n_cells):
-            painter.cell_layers.show_selected(
+            painter.cell_marks.show_selected(
                 None if now is None else now.mask, canvas.background_colour(), theme_colours()[1]
             )
 

@@ -172,7 +172,7 @@ class DomainController(DomainState):
         seg = found.segmentation
 
         def job() -> Any:
-            from ...paint.layers.outlines import outline_segments
+            from ...paint.layers.domains import outline_segments
             from ...spatial_domains.outlines import outlines
 
             return outline_segments((o.polygon for o in outlines(seg, found.xy, found.sections)), found.xy)

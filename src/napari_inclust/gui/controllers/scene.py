@@ -60,10 +60,10 @@ class CanvasController:
         )
         self.painter: Painter | None = None
         self.background_imputer = BackgroundImputer(session)
-        self.side_by_side_cell_text: Callable[[float, float], str] = lambda y, x: (
+        self.additional_section_text: Callable[[float, float], str] = lambda y, x: (
             ""
         )  # what lies beside the section, in words
-        self.side_by_side_section_under: Callable[[Any], str] = lambda corners: (
+        self.additional_section_under: Callable[[Any], str] = lambda corners: (
             ""
         )  # name of the section beside it that lies under an area
         self._connections = (
@@ -123,7 +123,7 @@ class CanvasController:
 
     def wrong_section_message(self, corners: Any) -> str:
         """Why an area (corners (n, 2) in micrometres) holds no cell of the open section: it lies on one beside it. Empty else."""
-        name, section = self.side_by_side_section_under(corners), self.session.section
+        name, section = self.additional_section_under(corners), self.session.section
         return (
             f"That area lies on {name}, beside {section.name}, which is open. Choose {name} as the section first."
             if name and section is not None
@@ -270,7 +270,7 @@ class CanvasController:
         if self.painter is not None and len(viewer.cursor.position) >= 2:
             y, x = viewer.cursor.position[-2:]
             self.cell_hovered(
-                self.painter.cell_text(float(y), float(x)) or self.side_by_side_cell_text(float(y), float(x))
+                self.painter.cell_text(float(y), float(x)) or self.additional_section_text(float(y), float(x))
             )
 
 

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QGroupBox, QVBoxLayout, QWidget
 
 from ..viewer_context import ViewerContext
 from ..views.legend import CategoryLegend
-from ..views.section_note import SideBySideNote
+from ..views.section_note import AdditionalSectionsNote
 from ..views.selection_bar import SelectionBar
 from ..widgets.common import (
     SignalConnections,
@@ -54,7 +54,7 @@ class CellsDock(QWidget):
             "What is known of the cell in the ring; click another cell, or beside the tissue to let go"
         )
         self.unpin_button = create_button("Let go", "Take the ring and the card away")
-        self.embedding_view, self.side_by_side_note = EmbeddingView(context), SideBySideNote(context)
+        self.embedding_view, self.additional_sections_note = EmbeddingView(context), AdditionalSectionsNote(context)
         self._lay_out()
 
         links = SignalConnections(self)
@@ -89,7 +89,7 @@ class CellsDock(QWidget):
         scatter.addWidget(self.embedding_view, 1)
         scatter.expand()
         box = QVBoxLayout(self)
-        box.addWidget(self.side_by_side_note)
+        box.addWidget(self.additional_sections_note)
         box.addLayout(rows)
         for part in (self.legend, select, pinned):
             box.addWidget(part)

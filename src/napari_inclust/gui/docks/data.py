@@ -14,8 +14,8 @@ from ..controllers.loading import DEMO, REFERENCE, SECTION
 from ..state.columns import categorical_columns, guess_batch_column
 from ..state.layer_source import SpatialDataLayer
 from ..viewer_context import ViewerContext
+from ..views.additional_sections import AdditionalSectionsList
 from ..views.reading_form import ReadOptionsForm
-from ..views.side_by_side_list import SideBySideList
 from ..views.tissue_box import TissueImageBox
 from ..widgets.common import (
     MessageLabel,
@@ -74,7 +74,7 @@ class DataDock(QWidget):
         self.layers = create_combo_box("A section that napari-spatialdata shows in this window", [("none", None)])
         self.read_options = ReadOptionsForm()
         self.tissue_images = TissueImageBox(context.image_controller)
-        self.side_by_side_list = SideBySideList(context)
+        self.additional_sections_list = AdditionalSectionsList(context)
         self.summary = WrappedLabel()
         self.question, self.message = MessageLabel(), MessageLabel()
         self._shown_path = ""  # of the section whose options are shown
@@ -122,7 +122,7 @@ class DataDock(QWidget):
             self.question,
             self.message,
             keys,
-            self.side_by_side_list,
+            self.additional_sections_list,
             self.tissue_images,
             self.summary_box,
         ):

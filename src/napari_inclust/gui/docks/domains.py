@@ -26,7 +26,7 @@ from ..viewer_context import ViewerContext
 from ..views.composition import DomainComposition
 from ..views.domain_evidence import DomainEvidence
 from ..views.domain_legend import DomainLegend
-from ..views.section_note import SideBySideNote
+from ..views.section_note import AdditionalSectionsNote
 from ..widgets.common import (
     MessageLabel,
     SignalConnections,
@@ -129,7 +129,7 @@ class DomainsDock(QWidget):
         )
         self.composition, self.evidence = DomainComposition(context), DomainEvidence(context)
         self.stability_plot: Any = None
-        self.side_by_side_note = SideBySideNote(context)
+        self.additional_sections_note = AdditionalSectionsNote(context)
         self._lay_out()
 
         links, f = SignalConnections(self), context.domain_controller
@@ -167,7 +167,7 @@ class DomainsDock(QWidget):
         rows.addRow("Neighbours", FlowLayout(self.graph_kind, self.neighbours, self.radius))
         rows.addRow("", self.use_latent)
         box = QVBoxLayout(self)
-        box.addWidget(self.side_by_side_note)
+        box.addWidget(self.additional_sections_note)
         box.addLayout(rows)
         box.addLayout(FlowLayout(self.start, self.cancel))
         box.addWidget(self.progress_bar)

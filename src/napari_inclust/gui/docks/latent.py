@@ -130,7 +130,7 @@ class EmbeddingView(QWidget):
         )
         if types is not None:
             return category_colours(types)
-        layer = None if painter is None else painter.cell_layers.column_layer or painter.gene_layer()
+        layer = None if painter is None else painter.cell_marks.column_layer or painter.gene_layer()
         if wanted == BY_VALUES and layer is not None:
             return value_colours(layer.cell_values.values, layer.contrast_limits, layer.colormap)
         assert self._session.section is not None

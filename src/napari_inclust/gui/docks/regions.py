@@ -18,7 +18,7 @@ from ..theme import font_size, theme_colours
 from ..viewer_context import ViewerContext
 from ..views.region_compare import RegionComparison
 from ..views.region_list import RegionList
-from ..views.section_note import SideBySideNote
+from ..views.section_note import AdditionalSectionsNote
 from ..widgets.common import MessageLabel, SignalConnections, WrappedLabel, create_button, create_form, enable_unless
 from ..widgets.flow import FlowLayout
 from ..widgets.tables import DataFrameView
@@ -75,7 +75,7 @@ class RegionsDock(QWidget):
             _TITLES,
             "Mean and standard deviation of log-normalised values (of generated features: in their own unit), and share of cells above 0. Imputed genes are in italics",
         )
-        self.comparison, self.side_by_side_note = RegionComparison(context), SideBySideNote(context)
+        self.comparison, self.additional_sections_note = RegionComparison(context), AdditionalSectionsNote(context)
         self._lay_out()
 
         links, r = SignalConnections(self), context.region_controller
@@ -107,7 +107,7 @@ class RegionsDock(QWidget):
         self._plot_layout = QVBoxLayout()
         box = QVBoxLayout(self)
         for part in (
-            self.side_by_side_note,
+            self.additional_sections_note,
             tools,
             self.region_list,
             row,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from ...paint.raster.point_raster import ScatterRaster
+from ...paint.raster.scatter_raster import ScatterRaster
 from ..theme import theme_colours
 
 _VIEW_MARGIN = 0.03

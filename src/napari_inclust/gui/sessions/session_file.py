@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ... import __version__
 from ...errors import DataError
 from ...paint.layers import canvas
-from ...paint.layers.side_by_side import Placement
+from ...paint.layers.additional_sections import Placement
 from ...paint.limits import ManualLimits, PercentileLimits
 from ...paint.values import CellValues
 from ...spatial.regions import Region
@@ -66,7 +66,7 @@ class SessionData:
     imputed: list[CellValues]
     domains: Any
     source_paths: dict[str, str]
-    side_by_side: list[tuple[str, dict[str, Any], Placement]]
+    additional_sections: list[tuple[str, dict[str, Any], Placement]]
     image_state: ImageState | None
     unavailable: tuple[str, ...] = ()
 
@@ -107,9 +107,9 @@ def capture_state(context: Any, viewer: Any, folder: Path) -> dict[str, Any]:
             {
                 "file": _relative_path(Path(path), folder),
                 "options": _json_options(context.loading_controller.opened_sections[path]),
-                "place": astuple(context.side_by_side.section_layers.placements.get(path, Placement())),
+                "place": astuple(context.additional_sections.section_layers.placements.get(path, Placement())),
             }
-            for path in context.side_by_side.shown_paths
+            for path in context.additional_sections.shown_paths
         ],
         "labels": s.labels_key,
         "batch": s.batch_key,
@@ -301,10 +301,10 @@ def apply_state(context: Any, viewer: Any, state: dict[str, Any], session_data: 
         context.region_controller.add(
             [Region(name, np.asarray(corners, dtype=np.float64)) for name, corners in state["regions"]]
         )
-    for path, options, placement in session_data.side_by_side:
+    for path, options, placement in session_data.additional_sections:
         context.loading_controller.opened_sections[path] = options
-        context.side_by_side.section_layers.placements[path] = placement
-        context.side_by_side.set_shown(path, on=True)
+        context.additional_sections.section_layers.placements[path] = placement
+        context.additional_sections.set_shown(path, on=True)
     if state.get("selection"):
         cells = _decode_mask(state["selection"]["cells"], section.n_cells)
         context.selected_cells.select(cells, str(state["selection"]["name"]), REPLACE)

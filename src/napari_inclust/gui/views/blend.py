@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
-from ...paint.colours import RGB_CHANNELS
+from ...paint.limits import RGB_CHANNELS
 from ..state.session import MEASURED_AND_IMPUTED, Session
 from ..widgets.common import SignalConnections, create_button, enable_unless
 from ..widgets.flow import FlowLayout

@@ -6,8 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QPushButton, QWidget
 
-from ...paint.colours import COLORMAPS, COLOUR_BLIND_SAFE
-from ...paint.limits import PercentileLimits
+from ...paint.limits import COLORMAPS, COLOUR_BLIND_SAFE, PercentileLimits
 from ..viewer_context import ViewerContext
 from ..widgets.common import SignalConnections, create_combo_box, create_form, enable_unless
 from ..widgets.flow import FlowLayout

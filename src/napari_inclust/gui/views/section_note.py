@@ -12,7 +12,7 @@ from ..viewer_context import ViewerContext
 from ..widgets.common import MessageLabel, SignalConnections, create_combo_box, create_form, set_items
 
 
-class SideBySideNote(QWidget):
+class AdditionalSectionsNote(QWidget):
     """Says which section is worked on while others lie beside it, and opens another one of them; hidden else.
 
     Parameters
@@ -23,9 +23,9 @@ class SideBySideNote(QWidget):
 
     def __init__(self, context: ViewerContext) -> None:
         super().__init__()
-        self._session, self._side_by_side, self._loading = (
+        self._session, self._additional_sections, self._loading = (
             context.session,
-            context.side_by_side,
+            context.additional_sections,
             context.loading_controller,
         )
         self.section = create_combo_box(
@@ -39,7 +39,11 @@ class SideBySideNote(QWidget):
         box.addLayout(rows)
         box.addWidget(self.message)
         links = SignalConnections(self)
-        for signal in (context.side_by_side.changed, context.session.data_changed, context.loading_controller.changed):
+        for signal in (
+            context.additional_sections.changed,
+            context.session.data_changed,
+            context.loading_controller.changed,
+        ):
             links.connect(signal, self._refresh)
         self.section.activated.connect(self._open_section)
         self._refresh()
@@ -53,7 +57,7 @@ class SideBySideNote(QWidget):
         section, path, beside = (
             self._session.section,
             self._loading.paths.get(SECTION, ""),
-            self._side_by_side.shown_paths,
+            self._additional_sections.shown_paths,
         )
         several = section is not None and bool(beside)
         self.setVisible(several)

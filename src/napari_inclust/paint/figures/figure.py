@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...errors import InclustError
 from ...io.writers.atomic import as_output_error, atomic_output
-from ..colours import DIVERGING, RGB_CHANNELS
+from ..limits import DIVERGING, RGB_CHANNELS
 from ..raster.cell_raster import CellRaster
 from ..values import CellCategories, CellValues
 

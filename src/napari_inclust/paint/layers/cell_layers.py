@@ -13,7 +13,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
 
 from ..raster.cell_raster import CellRaster
-from ..raster.tiles import code_pyramid, value_pyramid
+from ..raster.pyramids import code_pyramid, value_pyramid
 from ..values import CellCategories, CellValues
 
 DescribeCell = Callable[[int], str]

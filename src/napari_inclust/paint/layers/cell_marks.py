@@ -10,20 +10,20 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from ..limits import PercentileLimits
+from ..raster.borders import border_pyramid, cell_diameter_pixels, selection_pyramid
 from ..raster.cell_raster import CellRaster
-from ..raster.edges import border_pyramid, cell_diameter_pixels, selection_pyramid
-from ..raster.tiles import LookupLevel
+from ..raster.pyramids import LookupLevel
 from ..values import CellValues
 from . import canvas
 from .cell_layers import DescribeCell, GeneLayer
-from .owned import CellLayerGroup
+from .layer_group import CellLayerGroup
 
 SELECTED, OUTLINES, PINNED = "selected cells", "cell outlines", "pinned cell"
 _VEIL_OPACITY = 0.75  # opacity of what covers the cells that are not selected
 _OTHER_CODE, _SELECTED_CODE, _BORDER_CODE = 1, 2, 3
 
 
-class CellLayers(CellLayerGroup):
+class CellMarks(CellLayerGroup):
     """Layers of one section. What the user removed is made anew when it is shown again."""
 
     def __init__(self, viewer: Any, raster: CellRaster, unit: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import nullcontext
 from typing import Any
 
@@ -9,13 +10,14 @@ import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
-from ..raster.cell_raster import CellRaster
-from ..raster.tiles import code_pyramid
+from ..raster.cell_raster import CellRaster, default_radius
+from ..raster.pyramids import code_pyramid
 from ..values import CellCategories
 from .cell_layers import CategoryLayer, DescribeCell
 
 FAINT_OPACITY = 0.15  # opacity of domains that are not selected while others are
 CONFIDENCE_LEVELS = 8  # of confidence
+_MIN_HOLE_AREA = 40.0  # squared spacings
 
 
 class DomainLayer(CategoryLayer):
@@ -98,3 +100,30 @@ def _colormap(cell_categories: CellCategories, selected: frozenset[int], levels:
             share = 1.0 if levels == 1 else 0.1 + 0.9 * level / (levels - 1)
             colours[1 + i * levels + level] = (r, g, b, a * faint * share)
     return DirectLabelColormap(color_dict=colours)
+
+
+def outline_segments(polygons: Iterable[Any], xy: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """(segments, 2, 2) start and step (y, x) of every edge of shapely polygons, as napari's vectors are; an edge that two share comes once.
+
+    Small holes are left out: they are gaps in the tissue, or drawn as the outline of what lies in them.
+
+    Parameters
+    ----------
+    xy : (cells, 2 or 3)
+        Places of the cells: their spacing says what is small.
+    """
+    import shapely  # type: ignore[import-untyped]
+
+    least = _MIN_HOLE_AREA * default_radius(xy[:, :2]) ** 2
+    parts = [part for shape in polygons for part in shapely.get_parts(shape)]
+    rings = [part.exterior for part in parts] + [
+        r for part in parts for r in part.interiors if shapely.area(shapely.polygons(r)) > least
+    ]
+    if not rings:
+        return np.zeros((0, 2, 2))
+    corners = [shapely.get_coordinates(ring)[:, ::-1] for ring in rings]
+    ends = np.concatenate([np.hstack([c[:-1], c[1:]]) for c in corners]).round(6)
+    turned = (ends[:, 0] > ends[:, 2]) | ((ends[:, 0] == ends[:, 2]) & (ends[:, 1] > ends[:, 3]))
+    ends[turned] = ends[turned][:, [2, 3, 0, 1]]
+    ends = np.unique(ends, axis=0)
+    return np.stack([ends[:, :2], ends[:, 2:] - ends[:, :2]], axis=1)

@@ -9,7 +9,7 @@ from napari.layers import Points
 from numpy.typing import NDArray
 
 from . import canvas
-from .owned import LayerGroup
+from .layer_group import LayerGroup
 
 MAX_POINTS = 20_000  # points on the screen
 _SIZE = 0.6  # micrometres; never smaller than three pixels of the screen

@@ -14,7 +14,7 @@ from ..values import CellCategories, CellValues
 from . import canvas
 from .cell_layers import CategoryLayer, DescribeCell, GeneLayer, veil_colormap
 from .domains import DomainLayer
-from .owned import CellLayerGroup
+from .layer_group import CellLayerGroup
 
 OUTLINES, SWIPE_LINE = "domain outlines", "measured | imputed"
 _GREY_COLOUR = np.array([[0.5, 0.5, 0.5, 0.5]])

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..blend import BlendLayers
-from ..colours import COLORMAPS, DIVERGING
+from ..limits import COLORMAPS, DIVERGING
 from ..raster.cell_raster import section_raster
 from ..values import CellCategories, CellValues
 from . import canvas
+from .blend import BlendLayers
 from .cell_layers import CategoryLayer, GeneLayer
-from .cell_marks import CellLayers
+from .cell_marks import CellMarks
+from .layer_group import LayerGroup
 from .overlays import Overlays
-from .owned import LayerGroup
 
 if TYPE_CHECKING:
     from ...data.section import Section
@@ -50,7 +50,7 @@ class Painter(LayerGroup):
         self.cell_categories: CellCategories | None = None
         self.overlays = Overlays(canvas.unwrap(viewer), self.raster, self.unit)
         self.blend_layers = BlendLayers(canvas.unwrap(viewer), self.raster, self.unit)
-        self.cell_layers = CellLayers(canvas.unwrap(viewer), self.raster, self.unit)
+        self.cell_marks = CellMarks(canvas.unwrap(viewer), self.raster, self.unit)
         self._greyed_out: NDArray[np.bool_] | None = None
         self._front = ""
 
@@ -179,7 +179,7 @@ class Painter(LayerGroup):
             self._cell_id,
             selected,
             shaded=shaded,
-            below=[*self._gene_layers, *self.cell_layers.top_layers],
+            below=[*self._gene_layers, *self.cell_marks.top_layers],
         )
 
     def bring_to_front(self, kind: str) -> None:
@@ -188,7 +188,7 @@ class Painter(LayerGroup):
             self._viewer(),
             self.overlays.domains,
             self.blend_layers.layers.values(),
-            self.cell_layers.column_layer,
+            self.cell_marks.column_layer,
         )
         if viewer is None:
             return
@@ -272,7 +272,7 @@ class Painter(LayerGroup):
         """Layers whose values the pointer tells: the blend or a number of the cells while it is seen, else the gene."""
         seen = [
             layer
-            for layer in (*self.blend_layers.layers.values(), self.cell_layers.column_layer)
+            for layer in (*self.blend_layers.layers.values(), self.cell_marks.column_layer)
             if layer is not None and layer.visible
         ]
         return seen or [layer for layer in self._gene_layers if self._in_viewer(layer)]
@@ -291,7 +291,7 @@ class Painter(LayerGroup):
         viewer = self._viewer()
         self.overlays.close()
         self.blend_layers.close()
-        self.cell_layers.close()
+        self.cell_marks.close()
         while self._gene_layers:
             self._remove_last_gene_layer()
         if viewer is not None and self._category_layer is not None and self._category_layer in viewer.layers:
@@ -309,7 +309,7 @@ class Painter(LayerGroup):
         self._gene_layers[index : index + 1] = [layer]
         over = [
             viewer.layers.index(x)
-            for x in (self.overlays.outlines, self.overlays.uncertainty, *self.cell_layers.top_layers)
+            for x in (self.overlays.outlines, self.overlays.uncertainty, *self.cell_marks.top_layers)
             if x is not None
         ]
         viewer.layers.insert(min(over, default=len(viewer.layers)), layer)

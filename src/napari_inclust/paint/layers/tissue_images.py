@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 
-from .owned import LayerGroup
+from .layer_group import LayerGroup
 
 if TYPE_CHECKING:
     from ...io.readers.images import TissueImage

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cell_raster import CellRaster
-from .tiles import LookupLevel
+from .pyramids import LookupLevel
 
 _MIN_CELL_PIXELS = 6.0  # pixels across a cell, below which its border would cover it
 

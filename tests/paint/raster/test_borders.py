@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_inclust.paint.raster.borders import border_pixels, border_pyramid, cell_diameter_pixels, selection_pyramid
 from napari_inclust.paint.raster.cell_raster import CentroidRaster, SegmentationRaster
-from napari_inclust.paint.raster.edges import border_pixels, border_pyramid, cell_diameter_pixels, selection_pyramid
-from napari_inclust.paint.raster.point_raster import ScatterRaster
+from napari_inclust.paint.raster.scatter_raster import ScatterRaster
 
 
 @pytest.fixture(scope="module")

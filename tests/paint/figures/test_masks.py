@@ -15,7 +15,7 @@ from napari_inclust.data.panel import align
 from napari_inclust.paint.figures.masks import DECODER, ENCODER, MaskDiagram, draw_masks
 from napari_inclust.training.build_plan import build_imputation_plan, build_plan
 
-from ..gui.fakes import small_reference, small_section
+from ...gui.fakes import small_reference, small_section
 
 
 @pytest.fixture(scope="module")

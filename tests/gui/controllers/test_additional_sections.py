@@ -10,7 +10,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_inclust.paint.layers import canvas
-from napari_inclust.paint.layers.side_by_side import Placement
+from napari_inclust.paint.layers.additional_sections import Placement
 
 from ..conftest import expected_colour, pixel_of
 from ..fakes import FakeRun, small_reference, small_section
@@ -34,7 +34,7 @@ def three(opened: Any, qtbot: Any, tmp_path: Path) -> Any:
         qtbot.waitUntil(lambda: not bench.loading_controller.busy, timeout=20_000)
     dock.tabs.setCurrentIndex(dock.titles.index("Data"))
     bench.session.select_gene("Gene5")
-    return viewer, bench, dock.data.side_by_side_list, paths
+    return viewer, bench, dock.data.additional_sections_list, paths
 
 
 def tick(view: Any, bench: Any, path: str, qtbot: Any, on: bool = True) -> None:
@@ -43,10 +43,10 @@ def tick(view: Any, bench: Any, path: str, qtbot: Any, on: bool = True) -> None:
     )
     view.sections.setCurrentItem(item)
     item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
-    qtbot.waitUntil(lambda: not bench.side_by_side.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not bench.additional_sections.busy, timeout=20_000)
     if on:
         qtbot.waitUntil(
-            lambda: bench.side_by_side.section_layers.additional_sections[path].tissue_layer is not None, timeout=20_000
+            lambda: bench.additional_sections.section_layers.sections[path].tissue_layer is not None, timeout=20_000
         )
 
 
@@ -61,7 +61,7 @@ def test_the_gene_is_painted_in_all_in_equal_colours(three: Any, qtbot: Any) -> 
     assert [view.sections.item(i).text() for i in range(view.sections.count())] == ["b.h5ad", "c.h5ad"]
     tick(view, bench, b, qtbot)
     tick(view, bench, c, qtbot)
-    leader, guests = bench.canvas_controller.painter.gene_layer(), bench.side_by_side.section_layers.additional_sections
+    leader, guests = bench.canvas_controller.painter.gene_layer(), bench.additional_sections.section_layers.sections
     qtbot.waitUntil(lambda: guests[b].gene_layer is not None, timeout=20_000)
     assert guests[b].gene_layer.name == "Gene5 · measured · b"
     assert guests[c].gene_layer is None  # it was not measured there: grey
@@ -92,7 +92,7 @@ def test_sections_do_not_overlap_and_keep_their_scale(three: Any, qtbot: Any) ->
         bench.session.section.xy[:, ::-1],
         *(
             np.array([canvas_place(g, r) for r in range(60)])
-            for g in bench.side_by_side.section_layers.additional_sections.values()
+            for g in bench.additional_sections.section_layers.sections.values()
         ),
     ]
     for one, other in ((0, 1), (0, 2), (1, 2)):
@@ -103,7 +103,7 @@ def test_sections_do_not_overlap_and_keep_their_scale(three: Any, qtbot: Any) ->
     view.sections.setCurrentRow(0)
     view.shift_right.setValue(30)
     view.rotation.setValue(90)
-    after = np.array([canvas_place(bench.side_by_side.section_layers.additional_sections[b], r) for r in range(60)])
+    after = np.array([canvas_place(bench.additional_sections.section_layers.sections[b], r) for r in range(60)])
     centre = (before.min(0) + before.max(0)) / 2
     off = before - centre
     expected = np.add(centre, (0, 30)) + np.column_stack(
@@ -119,14 +119,12 @@ def test_another_section_is_opened_and_the_one_before_lies_beside_it(three: Any,
     tick(view, bench, b, qtbot)
     bench.loading_controller.load_section(b)
     qtbot.waitUntil(
-        lambda: (
-            not bench.loading_controller.busy and list(bench.side_by_side.section_layers.additional_sections) == [a]
-        ),
+        lambda: not bench.loading_controller.busy and list(bench.additional_sections.section_layers.sections) == [a],
         timeout=20_000,
     )
-    assert bench.side_by_side.shown_paths == [a]
+    assert bench.additional_sections.shown_paths == [a]
     tick(view, bench, a, qtbot, on=False)
-    assert bench.side_by_side.shown_paths == []
+    assert bench.additional_sections.shown_paths == []
     assert not any(layer.name.endswith("· a") for layer in bench.canvas_controller.painter._viewer().layers)
 
 
@@ -136,7 +134,7 @@ def test_imputed_values_come_from_a_run_of_that_section(three: Any, qtbot: Any) 
     s.open_reference(small_reference())
     for path in (b, c):
         tick(view, bench, path, qtbot)
-    guests = bench.side_by_side.section_layers.additional_sections
+    guests = bench.additional_sections.section_layers.sections
     s.runs.append(FakeRun(guests[b].section, s.reference))
     s.add_run(FakeRun(s.section, s.reference))
     s.select_gene("Gene31")
@@ -152,7 +150,7 @@ def test_linked_views_and_a_removed_layer(three: Any, qtbot: Any) -> None:
     viewer, bench, view, (_, b, _) = three
     s = bench.session
     tick(view, bench, b, qtbot)
-    guest = bench.side_by_side.section_layers.additional_sections[b]
+    guest = bench.additional_sections.section_layers.sections[b]
     qtbot.waitUntil(lambda: guest.gene_layer is not None, timeout=20_000)
     viewer.layers.remove(guest.gene_layer)
     s.select_gene("Gene8")
@@ -180,10 +178,10 @@ def test_a_section_in_pixels_is_refused(three: Any, qtbot: Any, tmp_path: Path) 
     qtbot.waitUntil(lambda: not bench.loading_controller.busy, timeout=20_000)
     bench.loading_controller.load_section(a)
     qtbot.waitUntil(lambda: not bench.loading_controller.busy, timeout=20_000)
-    bench.side_by_side.set_shown(str(tmp_path / "pixels.h5ad"), on=True)
-    qtbot.waitUntil(lambda: bool(bench.side_by_side.error_message), timeout=20_000)
+    bench.additional_sections.set_shown(str(tmp_path / "pixels.h5ad"), on=True)
+    qtbot.waitUntil(lambda: bool(bench.additional_sections.error_message), timeout=20_000)
     assert "Open it with a pixel size" in view.message.text()
-    assert bench.side_by_side.shown_paths == []
+    assert bench.additional_sections.shown_paths == []
 
 
 def test_a_gene_that_cannot_be_painted_does_not_drop_the_section_being_read(
@@ -191,16 +189,16 @@ def test_a_gene_that_cannot_be_painted_does_not_drop_the_section_being_read(
 ) -> None:
     _, bench, view, (_, b, c) = three
     tick(view, bench, b, qtbot)
-    bench.side_by_side.set_shown(c, on=True)
+    bench.additional_sections.set_shown(c, on=True)
 
     def broken(*_: Any, **__: Any) -> Any:
         raise ValueError("no values")
 
-    monkeypatch.setattr("napari_inclust.gui.controllers.side_by_side._values", broken)
-    bench.side_by_side._request_values()
-    qtbot.waitUntil(lambda: "no values" in bench.side_by_side.error_message, timeout=20_000)
-    qtbot.waitUntil(lambda: not bench.side_by_side.busy, timeout=20_000)
-    assert bench.side_by_side.shown_paths == [b, c]
+    monkeypatch.setattr("napari_inclust.gui.controllers.additional_sections._values", broken)
+    bench.additional_sections._request_values()
+    qtbot.waitUntil(lambda: "no values" in bench.additional_sections.error_message, timeout=20_000)
+    qtbot.waitUntil(lambda: not bench.additional_sections.busy, timeout=20_000)
+    assert bench.additional_sections.shown_paths == [b, c]
 
 
 def test_placement_turns_clockwise() -> None:
@@ -211,22 +209,20 @@ def test_placement_turns_clockwise() -> None:
 def test_a_session_keeps_what_lies_beside(three: Any, qtbot: Any, tmp_path: Path) -> None:
     _, bench, view, (_, b, _) = three
     tick(view, bench, b, qtbot)
-    bench.side_by_side.move_section(b, Placement(10, 20, 45))
+    bench.additional_sections.move_section(b, Placement(10, 20, 45))
     bench.session_io.save(tmp_path / "s.inclust.json")
     qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=20_000)
     bench.session.close_section()
-    assert bench.side_by_side.shown_paths == []
-    bench.side_by_side.section_layers.placements.clear()
+    assert bench.additional_sections.shown_paths == []
+    bench.additional_sections.section_layers.placements.clear()
     bench.session_io.open(tmp_path / "s.inclust.json")
     qtbot.waitUntil(
-        lambda: not bench.session_io.busy and list(bench.side_by_side.section_layers.additional_sections) == [b],
+        lambda: not bench.session_io.busy and list(bench.additional_sections.section_layers.sections) == [b],
         timeout=20_000,
     )
     assert not bench.session_io.is_error, bench.session_io.message
-    assert bench.side_by_side.section_layers.placements[b] == Placement(10, 20, 45)
-    qtbot.waitUntil(
-        lambda: bench.side_by_side.section_layers.additional_sections[b].gene_layer is not None, timeout=20_000
-    )
+    assert bench.additional_sections.section_layers.placements[b] == Placement(10, 20, 45)
+    qtbot.waitUntil(lambda: bench.additional_sections.section_layers.sections[b].gene_layer is not None, timeout=20_000)
 
 
 def test_an_area_on_a_section_beside_says_which_one_is_open(three: Any, qtbot: Any) -> None:
@@ -234,7 +230,7 @@ def test_an_area_on_a_section_beside_says_which_one_is_open(three: Any, qtbot: A
     (plugin,) = bench.docks
     dock = plugin.dock
     tick(view, bench, b, qtbot)
-    guest = bench.side_by_side.section_layers.additional_sections[b]
+    guest = bench.additional_sections.section_layers.sections[b]
     np.testing.assert_allclose(guest.xy[7][::-1], canvas_place(guest, 7))
     over = [guest.xy.min(0)[::-1] - 9, guest.xy.max(0)[::-1] + 9]
     dock.tabs.setCurrentIndex(dock.titles.index("Cells"))
@@ -259,9 +255,7 @@ def test_an_area_on_a_section_beside_says_which_one_is_open(three: Any, qtbot: A
     note = dock.regions.note
     mouse_pick(note.section, "b.h5ad", qtbot)
     qtbot.waitUntil(
-        lambda: (
-            bench.session.section.name == "b" and list(bench.side_by_side.section_layers.additional_sections) == [a]
-        ),
+        lambda: bench.session.section.name == "b" and list(bench.additional_sections.section_layers.sections) == [a],
         timeout=20_000,
     )
     assert note.section.currentText() == "b.h5ad"

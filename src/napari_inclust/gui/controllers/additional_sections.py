@@ -12,7 +12,7 @@ from psygnal import Signal
 
 from ...errors import DataError
 from ...paint.layers import canvas
-from ...paint.layers.side_by_side import Placement, SideBySideSections
+from ...paint.layers.additional_sections import AdditionalSectionLayers, Placement
 from ...paint.values import CellValues
 from ...spatial.regions import points_in_polygon
 from ..state.error_text import error_message
@@ -25,10 +25,10 @@ from .scene import CanvasController
 if TYPE_CHECKING:
     from ...data.measured import MeasuredExpression
 
-__all__ = ["Placement", "SideBySide"]
+__all__ = ["AdditionalSectionsController", "Placement"]
 
 
-class SideBySide:
+class AdditionalSectionsController:
     """Sections by their path.
 
     Signals
@@ -48,7 +48,7 @@ class SideBySide:
             loading_controller,
             canvas_controller,
         )
-        self.section_layers = SideBySideSections(canvas.unwrap(viewer))
+        self.section_layers = AdditionalSectionLayers(canvas.unwrap(viewer))
         self.error_message = ""
         self._measured_by_path: dict[str, MeasuredExpression] = {}
         self._main_path = ""  # path of the section that is worked on
@@ -64,10 +64,10 @@ class SideBySide:
         for signal, slot in self._connections:
             signal.connect(slot, priority=-1)  # once all layers are those of the section: the view is fitted to them
         me = weakref.ref(self)
-        canvas_controller.side_by_side_cell_text = lambda y, x: (
+        canvas_controller.additional_section_text = lambda y, x: (
             "" if (mine := me()) is None else mine.section_layers.cell_text(y, x)
         )
-        canvas_controller.side_by_side_section_under = lambda corners: (
+        canvas_controller.additional_section_under = lambda corners: (
             "" if (mine := me()) is None else mine.section_name_under(corners)
         )
 
@@ -91,7 +91,7 @@ class SideBySide:
     @property
     def shown_paths(self) -> list[str]:
         """Paths of those that are, or are being read."""
-        return [*self.section_layers.additional_sections, *self._pending_paths]
+        return [*self.section_layers.sections, *self._pending_paths]
 
     @property
     def busy(self) -> str:
@@ -120,7 +120,7 @@ class SideBySide:
         """Name of the section beside the open one with most cells in an area (corners (n, 2) in micrometres, x and y); empty: none has any."""
         counts = {
             guest.section.name: int(points_in_polygon(corners, guest.xy).sum())
-            for guest in self.section_layers.additional_sections.values()
+            for guest in self.section_layers.sections.values()
         }
         most = max(counts, key=lambda name: counts[name], default="")
         return most if counts.get(most) else ""
@@ -172,7 +172,7 @@ class SideBySide:
     def _request_values(self) -> None:
         """Ask for the values of what is chosen, in all sections."""
         session, gene = self._session, self._session.gene
-        if not self.section_layers.additional_sections:
+        if not self.section_layers.sections:
             return
         if gene is None:
             self._value_runner.discard()
@@ -181,7 +181,7 @@ class SideBySide:
         imputed, log = session.effective_view == IMPUTED, session.look.log
         jobs = {
             path: (guest.section, self._measured_by_path[path], self._latest_run_of(path))
-            for path, guest in self.section_layers.additional_sections.items()
+            for path, guest in self.section_layers.sections.items()
         }
 
         def values() -> dict[str, CellValues | None]:
@@ -207,7 +207,7 @@ class SideBySide:
 
     def _paint_sections(self) -> None:
         painter = self._canvas_controller.painter
-        if painter is not None and self.section_layers.additional_sections:
+        if painter is not None and self.section_layers.sections:
             leader = painter.gene_layer()
             self.section_layers.show(
                 self._values_by_path.get,
@@ -221,11 +221,11 @@ class SideBySide:
         if path == self._main_path:
             return
         before, self._main_path = self._main_path, path
-        beside = bool(self.section_layers.additional_sections)
+        beside = bool(self.section_layers.sections)
         self.section_layers.remove(path)
         self._pending_paths = [p for p in self._pending_paths if p != path]
         if not path:
-            for other in list(self.section_layers.additional_sections):
+            for other in list(self.section_layers.sections):
                 self.section_layers.remove(other)
         elif beside and before in self._loading_controller.opened_sections:
             self._pending_paths.append(before)

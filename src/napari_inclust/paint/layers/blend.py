@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .colours import RGB_CHANNELS
-from .layers import canvas
-from .layers.cell_layers import DescribeCell, GeneLayer
-from .layers.owned import CellLayerGroup
-from .raster.cell_raster import CellRaster
-from .values import CellValues
+from ..limits import RGB_CHANNELS
+from ..raster.cell_raster import CellRaster
+from ..values import CellValues
+from . import canvas
+from .cell_layers import DescribeCell, GeneLayer
+from .layer_group import CellLayerGroup
 
 
 class BlendLayers(CellLayerGroup):

@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDoubleSpinBox, QGroupBox, QListWidgetItem, QVBoxLayout
 
-from ...paint.layers.side_by_side import Placement
+from ...paint.layers.additional_sections import Placement
 from ..viewer_context import ViewerContext
 from ..widgets.common import MessageLabel, SignalConnections, enable_unless
 from ..widgets.flow import FlowLayout
@@ -17,7 +17,7 @@ from ..widgets.tick_list import TickList
 _VISIBLE_ROWS = 5
 
 
-class SideBySideList(QGroupBox):
+class AdditionalSectionsList(QGroupBox):
     """Ticks, and the place of the section that is highlighted; hidden while there is one section only.
 
     Parameters
@@ -28,7 +28,7 @@ class SideBySideList(QGroupBox):
 
     def __init__(self, context: ViewerContext) -> None:
         super().__init__("Sections side by side")
-        self._side_by_side = context.side_by_side
+        self._additional_sections = context.additional_sections
         self.sections = TickList()
         self.sections.setToolTip(
             "Ticked sections lie beside the open one; the chosen gene is painted in all of them, in equal colours"
@@ -43,7 +43,7 @@ class SideBySideList(QGroupBox):
         box.addLayout(FlowLayout(self.shift_right, self.shift_down, self.rotation))
         box.addWidget(self.message)
         links = SignalConnections(self)
-        links.connect(context.side_by_side.changed, self._refresh)
+        links.connect(context.additional_sections.changed, self._refresh)
         links.connect(context.loading_controller.changed, self._refresh)
         self.sections.itemChanged.connect(self._on_section_ticked)
         self.sections.currentItemChanged.connect(self._show_placement)
@@ -52,18 +52,20 @@ class SideBySideList(QGroupBox):
         self._refresh()
 
     def _on_section_ticked(self, item: QListWidgetItem) -> None:
-        self._side_by_side.set_shown(item.data(Qt.ItemDataRole.UserRole), on=item.checkState() == Qt.CheckState.Checked)
+        self._additional_sections.set_shown(
+            item.data(Qt.ItemDataRole.UserRole), on=item.checkState() == Qt.CheckState.Checked
+        )
 
     def _apply_placement(self, *_: Any) -> None:
         item = self.sections.currentItem()
         if item is not None:
-            self._side_by_side.move_section(
+            self._additional_sections.move_section(
                 item.data(Qt.ItemDataRole.UserRole),
                 Placement(self.shift_right.value(), self.shift_down.value(), self.rotation.value()),
             )
 
     def _refresh(self, *_: Any) -> None:
-        b, others = self._side_by_side, self._side_by_side.available_paths
+        b, others = self._additional_sections, self._additional_sections.available_paths
         self.sections.blockSignals(True)
         if others != [self.sections.item(i).data(Qt.ItemDataRole.UserRole) for i in range(self.sections.count())]:
             self.sections.clear()
@@ -88,7 +90,11 @@ class SideBySideList(QGroupBox):
         """The place of the highlighted section."""
         item = self.sections.currentItem()
         path = None if item is None else item.data(Qt.ItemDataRole.UserRole)
-        place = self._side_by_side.section_layers.placements.get(path, Placement()) if path is not None else Placement()
+        place = (
+            self._additional_sections.section_layers.placements.get(path, Placement())
+            if path is not None
+            else Placement()
+        )
         for part, value in (
             (self.shift_right, place.right),
             (self.shift_down, place.down),
@@ -100,7 +106,7 @@ class SideBySideList(QGroupBox):
             enable_unless(
                 part,
                 ""
-                if path in self._side_by_side.section_layers.additional_sections
+                if path in self._additional_sections.section_layers.sections
                 else "Tick a section and click its name first.",
             )
 

@@ -12,7 +12,7 @@ from ..raster.cell_raster import CellRaster, LabelArray, section_raster
 from ..values import CellCategories, CellValues
 from . import canvas
 from .cell_layers import CategoryLayer, GeneLayer
-from .owned import CellLayerGroup
+from .layer_group import CellLayerGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -195,7 +195,7 @@ class AdditionalSection(CellLayerGroup):
         canvas.set_visible(mine, alone and leader.visible)
 
 
-class SideBySideSections:
+class AdditionalSectionLayers:
     """Sections in rows beside the first one, by name.
 
     Parameters
@@ -206,7 +206,7 @@ class SideBySideSections:
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = canvas.weak_viewer(viewer)
-        self.additional_sections: dict[str, AdditionalSection] = {}
+        self.sections: dict[str, AdditionalSection] = {}
         self.placements: dict[str, Placement] = {}
         self._grid = canvas.grid(viewer)
         self._grid.events.enabled.connect(self._sync_all)
@@ -215,21 +215,21 @@ class SideBySideSections:
         """One more section; it is painted by `show`."""
         viewer = self._viewer()
         if viewer is not None:
-            self.additional_sections[name] = AdditionalSection(viewer, section, unit)
+            self.sections[name] = AdditionalSection(viewer, section, unit)
 
     def remove(self, name: str) -> None:
         """Without one."""
-        guest = self.additional_sections.pop(name, None)
+        guest = self.sections.pop(name, None)
         if guest is not None:
             guest.close()
 
     def arrange(self, first: Section) -> None:
         """All in rows, left to right, as square as can be, the first section where it is."""
         low, high = first.xy.min(0)[::-1], first.xy.max(0)[::-1]
-        step = np.max([high - low, *(g.high - g.low for g in self.additional_sections.values())], axis=0)
+        step = np.max([high - low, *(g.high - g.low for g in self.sections.values())], axis=0)
         step = step + _GAP * step.max()
-        columns = int(np.ceil(np.sqrt(len(self.additional_sections) + 1)))
-        for i, (name, guest) in enumerate(self.additional_sections.items(), start=1):
+        columns = int(np.ceil(np.sqrt(len(self.sections) + 1)))
+        for i, (name, guest) in enumerate(self.sections.items(), start=1):
             corner = low + step * divmod(i, columns)
             guest.move(self.placements.get(name, Placement()).matrix(guest.low, guest.high, corner))
 
@@ -250,20 +250,20 @@ class SideBySideSections:
         least
             Value below which cells are left out.
         """
-        for name, guest in self.additional_sections.items():
+        for name, guest in self.sections.items():
             painted = values(name)
             guest.show(painted, main_layer, None if painted is None else threshold_of(painted))
 
     def cell_text(self, y: float, x: float) -> str:
         """The cell of any of them at a place, in words."""
-        return next((text for g in self.additional_sections.values() if (text := g.cell_text(y, x))), "")
+        return next((text for g in self.sections.values() if (text := g.cell_text(y, x))), "")
 
     def close(self) -> None:
         """Remove all."""
-        for name in list(self.additional_sections):
+        for name in list(self.sections):
             self.remove(name)
         self._grid.events.enabled.disconnect(self._sync_all)
 
     def _sync_all(self, *_: Any) -> None:
-        for guest in self.additional_sections.values():
+        for guest in self.sections.values():
             guest.sync()

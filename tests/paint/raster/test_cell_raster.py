@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from napari_inclust.paint.raster.cell_raster import TILE_SIZE, CentroidRaster, SegmentationRaster, default_radius
-from napari_inclust.paint.raster.tiles import LookupLevel, code_pyramid, value_pyramid
+from napari_inclust.paint.raster.pyramids import LookupLevel, code_pyramid, value_pyramid
 
 
 @pytest.fixture
