@@ -435,7 +435,7 @@ def test_an_unknown_unit_is_asked_for_with_what_the_places_look_like(small_pair,
 
 @pytest.mark.parametrize("suffix", [".h5ad", ".zarr"])
 def test_a_large_dense_matrix_becomes_sparse_block_by_block_and_is_the_same(small_pair, tmp_path, monkeypatch, suffix):
-    from napari_inclust.io.readers import h5ad
+    from napari_inclust.io.readers import anndata_files
 
     dense = small_pair[0].copy()
     dense.X = dense.X.toarray()
@@ -446,8 +446,8 @@ def test_a_large_dense_matrix_becomes_sparse_block_by_block_and_is_the_same(smal
         dense.write_h5ad(path) if suffix == ".h5ad" else dense.write_zarr(path)
     before = read_section(path)
     assert isinstance(before.adata.X, np.ndarray)
-    monkeypatch.setattr(h5ad, "LARGE_DENSE_BYTES", 1000)
-    monkeypatch.setattr(h5ad, "_CHUNK_BYTES", 7 * dense.n_vars * 4)  # seven cells at a time
+    monkeypatch.setattr(anndata_files, "LARGE_DENSE_BYTES", 1000)
+    monkeypatch.setattr(anndata_files, "_CHUNK_BYTES", 7 * dense.n_vars * 4)  # seven cells at a time
     after = read_section(path)
     assert sp.issparse(after.adata.X)
     assert after.fingerprint == before.fingerprint

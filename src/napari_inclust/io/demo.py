@@ -1,4 +1,4 @@
-"""The small real data set inside the package: a MERFISH section of the mouse hypothalamus and its scRNA-seq reference (demo_data/README.md)."""
+"""The demo data: a MERFISH section of the mouse hypothalamus and its scRNA-seq reference (demo_data/README.md)."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _MIN_DETECTING_CELLS = 10  # cells in which a gene must be detected to be worth 
 
 
 def demo_section(*, with_hidden: bool = False) -> Section:
-    """The MERFISH section, without "Ambiguous" cells and blank controls.
+    """Open the MERFISH section, without "Ambiguous" cells and blank controls.
 
     Parameters
     ----------
     with_hidden
-        Keep the genes of `hidden_genes()`: the truth to compare with.
+        Keep the genes of `hidden_genes()`, as the truth to compare with.
     """
     adata = _read_demo_section()
     if not with_hidden:
@@ -43,12 +43,14 @@ def demo_section(*, with_hidden: bool = False) -> Section:
 
 
 def demo_reference() -> Reference:
-    """The scRNA-seq reference, without "Ambiguous" and "Unstable" cells; labels in `obs[LABELS]`."""
+    """Open the scRNA-seq reference, without "Ambiguous" and "Unstable" cells; labels in `obs[LABEL_COLUMN]`."""
     return Reference.from_adata(_read_demo_reference(), name="demo reference")
 
 
 def write_demo(folder: Path) -> tuple[Section, Reference]:
-    """`section.h5ad` without the hidden genes and `reference.h5ad`, opened again: what is trained on them knows its files, and every other command has something to work on.
+    """Write `section.h5ad` without the hidden genes and `reference.h5ad`, and open them.
+
+    A run trained on these knows its files, which the other commands can work on.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def write_demo(folder: Path) -> tuple[Section, Reference]:
 
 
 def hidden_genes() -> tuple[str, ...]:
-    """Genes hidden from the section in the demo: every fifth, by name, of the shared genes that both sets detect in at least ten cells."""
+    """List the hidden genes: every fifth, by name, of the shared genes that both sets detect in at least ten cells."""
     section, reference = _read_demo_section(), _read_demo_reference()
     shared = np.array(sorted(set(section.var_names) & set(reference.var_names)))
     seen = [
@@ -74,7 +76,10 @@ def hidden_genes() -> tuple[str, ...]:
 
 
 def hidden_truth() -> pd.DataFrame:
-    """Measured values of the hidden genes, (cells, genes): log-normalised by the totals over the shared genes that were not hidden, as in every score."""
+    """Return the measured values of the hidden genes, (cells, genes).
+
+    Log-normalised by the totals over the shared genes that are not hidden, as in every score.
+    """
     full, section = demo_section(with_hidden=True), demo_section()
     genes = list(hidden_genes())
     known = set(demo_reference().genes)
@@ -85,7 +90,7 @@ def hidden_truth() -> pd.DataFrame:
 
 
 def score_hidden(run: Run) -> pd.DataFrame:
-    """Scores of the hidden genes against the truth, beside the baselines: the columns of `Run.scores`."""
+    """Score the hidden genes and the baselines against the truth; the columns of `Run.scores`."""
     truth, panel = hidden_truth(), run.panel
     genes = list(truth.columns)
     types, predicted = run.predicted_type, np.hstack([values for _, values, *_ in run.chunks(genes)])
@@ -94,14 +99,14 @@ def score_hidden(run: Run) -> pd.DataFrame:
     ).set_index(pd.Index(genes, name="gene"))
 
     values = lognormalise(run.reference.matrix, run.reference.values.kind)[:, panel.reference_columns]
-    wanted = values[:, [panel.n_shared + panel.reference_only.index(gene) for gene in genes]]
+    hidden = values[:, [panel.n_shared + panel.reference_only.index(gene) for gene in genes]]
     section = np.column_stack([column for gene in panel.shared if (column := run.measured(gene)) is not None])
     knn = baselines.knn_weights(zscore(section), zscore(values[:, : panel.n_shared].toarray()), run.config.seed)
-    others = {"gene_mean": np.tile(wanted.toarray().mean(0), (len(section), 1)), "knn": knn @ wanted.toarray()}
+    others = {"gene_mean": np.tile(hidden.toarray().mean(0), (len(section), 1)), "knn": knn @ hidden.toarray()}
     if types is not None:
         names = sorted(set(types))
         labels = pd.Categorical(run.reference.adata.obs[run.labels], categories=names).codes
-        others["type_mean"] = baselines.type_means(wanted, labels, len(names))[np.searchsorted(names, types)]
+        others["type_mean"] = baselines.type_means(hidden, labels, len(names))[np.searchsorted(names, types)]
     for name, other in others.items():
         scores[f"pcc_{name}"] = gene_metrics(truth.to_numpy(), other)["pcc"].to_numpy()
     return scores

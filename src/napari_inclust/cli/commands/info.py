@@ -123,8 +123,8 @@ def _describe_coordinates(section: Section) -> dict[str, Any]:
 def _describe_images(section: Section, pixel_size: float | None, system: str | None) -> dict[str, Any]:
     """Images, label images and molecules that lie with the section."""
     from ...io.readers.images import find_images
-    from ...io.readers.spatialdata_zarr import element_names, is_spatialdata
     from ...io.readers.transcripts import find_transcripts
+    from ...io.readers.zarr_metadata import element_names, is_spatialdata
 
     if section.path is None:
         return {}

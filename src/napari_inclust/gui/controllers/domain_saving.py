@@ -54,7 +54,7 @@ def export_domains(domains: Domains, path: Path, key: str) -> str:
 
 def is_source_store(section: Section | None, path: Path | None = None) -> bool:
     """Whether a section came from a SpatialData store, and (when a path is given) from the one at it."""
-    from ...io.writers.atomic import is_spatialdata
+    from ...io.readers.zarr_metadata import is_spatialdata
 
     own = None if section is None else section.path
     if own is None or not own.exists() or not is_spatialdata(own):

@@ -51,7 +51,7 @@ class ExportController:
         run, path = self._require_run(), Path(path)
 
         def write() -> str:
-            from ...io.writers.atomic import is_spatialdata
+            from ...io.readers.zarr_metadata import is_spatialdata
             from ...io.writers.imputed import check_imputed_output, write_run
 
             check_imputed_output(path, run.section.path or "", [p for p in (run.reference.path,) if p is not None])
@@ -72,7 +72,7 @@ class ExportController:
         path = None if session is None or session.run is None else session.run.section.path
         if path is None:
             return None
-        from ...io.writers.atomic import is_spatialdata
+        from ...io.readers.zarr_metadata import is_spatialdata
 
         return path if is_spatialdata(path) else None
 

@@ -66,7 +66,7 @@ def reference_modalities(reference: Reference | None) -> tuple[str, ...]:
     if reference is None:
         return ()
     if reference.path is not None and reference.path.suffix == ".h5mu":
-        from ...io.readers.tenx import modality_names as of_file
+        from ...io.readers.anndata_files import modality_names as of_file
 
         return tuple(of_file(reference.path))
     return ("rna", "protein") if any(key in reference.adata.obsm for key in PROTEIN_OBSM_KEYS) else ("rna",)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...data.dataset import Dataset
 from ...errors import DataError
+from .anndata_files import read_modalities
 from .dispatch import detect_format, read_reference, read_safely
 from .guard import check_headers
 
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
 
 
 def open_datasets(specifications: list[str]) -> list[Dataset]:
-    """Open every data set; a name that is not given is that of the file, numbered where it is taken.
+    """Open every data set; one without a name is named after its file, numbered where that name is taken.
 
     Parameters
     ----------
-    given
+    specifications
         `PATH`, `NAME=PATH`, or several files of the same cells joined by `+`.
 
     Raises
@@ -27,23 +28,23 @@ def open_datasets(specifications: list[str]) -> list[Dataset]:
     DataError
         A file that is missing or cannot be used, modalities without a cell in common.
     """
-    found: list[Dataset] = []
+    datasets: list[Dataset] = []
     for text in specifications:
         paths = dataset_paths(text)
         base = text.rpartition("=")[0] or paths[0].stem
-        taken = {d.name for d in found}
-        unique = next(n for n in (base, *(f"{base} {i}" for i in range(2, len(specifications) + 2))) if n not in taken)
-        found.append(read_dataset(paths, unique))
-    return found
+        taken = {dataset.name for dataset in datasets}
+        numbered = (f"{base} {i}" for i in range(2, len(specifications) + 2))
+        datasets.append(read_dataset(paths, next(name for name in (base, *numbered) if name not in taken)))
+    return datasets
 
 
 def dataset_paths(*specifications: str) -> list[Path]:
-    """The files of data sets as `open_datasets` takes them."""
+    """Return the files of data sets that are specified as for `open_datasets`."""
     return [Path(path) for text in specifications for path in text.rpartition("=")[2].split("+")]
 
 
 def read_dataset(paths: list[Path], name: str) -> Dataset:
-    """One data set from a `.h5mu` (all its modalities), from one file, or from files of the same cells.
+    """Read one data set from a `.h5mu` (all its modalities), from one file, or from files of the same cells.
 
     Raises
     ------
@@ -51,29 +52,27 @@ def read_dataset(paths: list[Path], name: str) -> Dataset:
         As `read_reference`; two files of one modality.
     """
     if len(paths) == 1 and paths[0].suffix == ".h5mu":
-        return Dataset.from_modalities(_read_modalities(paths[0]), name=name, paths=paths)
-    sets = [Dataset.from_adata(read_reference(p).adata, name=name, path=p) for p in paths]
-    if len(sets) == 1:
-        return sets[0]
-    by_modality: dict[str, Dataset] = {}
-    for path, s in zip(paths, sets, strict=True):
-        for block in s.modality_names:
-            if block in by_modality:
-                raise DataError(
-                    f"{path} and another file of {name} both hold the modality {block}. Give each modality once, or separate data sets."
-                )
-            by_modality[block] = s
-    return Dataset.from_modalities({s.modality_names[0]: s.adata for s in sets}, name=name, paths=paths)
+        file_format = detect_format(paths[0])
+        return Dataset.from_modalities(
+            read_safely(paths[0], _read_checked_modalities, file_format.name), name=name, paths=paths
+        )
+    parts = [Dataset.from_adata(read_reference(path).adata, name=name, path=path) for path in paths]
+    if len(parts) == 1:
+        return parts[0]
+    seen: set[str] = set()
+    for path, part in zip(paths, parts, strict=True):
+        repeated = seen.intersection(part.modality_names)
+        if repeated:
+            raise DataError(
+                f"{path} and another file of {name} both hold the modality {min(repeated)}. Give each modality once, "
+                "or "
+                "separate data sets."
+            )
+        seen |= set(part.modality_names)
+    return Dataset.from_modalities({part.modality_names[0]: part.adata for part in parts}, name=name, paths=paths)
 
 
-def _read_modalities(path: Path) -> dict[str, AnnData]:
-    import h5py
-    from anndata.io import read_elem
-
-    def read(path: Path) -> dict[str, AnnData]:
-        check_headers(path)
-        with h5py.File(path) as file:
-            return {str(name): read_elem(file["mod"][name]) for name in file["mod"]}
-
-    found: dict[str, AnnData] = read_safely(path, read, detect_format(path).name)
-    return found
+def _read_checked_modalities(path: Path) -> dict[str, AnnData]:
+    """Read all modalities of a MuData file whose headers can be true."""
+    check_headers(path)
+    return read_modalities(path)

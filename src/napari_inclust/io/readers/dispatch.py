@@ -1,4 +1,4 @@
-"""Open a file or folder as a `Section` (cells with places) or a `Reference` (cells with all genes)."""
+"""Open a file or folder as a `Section` (cells with coordinates) or a `Reference` (cells with all genes)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ...data.section import PIXEL_SIZE_KEY, Reference, Section
 from ...errors import DataError, InclustError
-from . import cosmx, h5ad, merscope_xenium, spatialdata_zarr, tables, tenx, visium
+from . import anndata_files, cosmx, merscope_xenium, spatialdata_zarr, tables, tenx, visium, zarr_metadata
 from .guard import check_headers
 from .options import LoadedCells, ReadOptions
 from .outlines import CellRings, rasterise
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FileFormat:
-    """How a kind of file is told from others and read.
+    """How a kind of file is recognised and read.
 
     Attributes
     ----------
     name
-        For people.
-    fits
-        Whether a path that exists is of this kind; looks at names, not at contents, where it can.
+        In messages.
+    matches
+        Whether a path that exists is of this kind; judged by names rather than contents, where possible.
     open
-        The cells; places in `obsm["spatial"]` where there are any.
-    tables, systems, columns
-        What there is to choose from, when the kind has such choices: told without reading the cells.
+        The cells; coordinates in `obsm["spatial"]` where there are any.
+    tables, coordinate_systems, columns
+        The choices that files of this kind offer, listed without reading the cells.
     """
 
     name: str
@@ -45,7 +45,7 @@ class FileFormat:
 
 
 class AvailableOptions(NamedTuple):
-    """What a file leaves open: tables and coordinate systems when there are any to choose from, and of plain tables their columns."""
+    """The choices that a file offers: tables, coordinate systems, and the columns of plain tables."""
 
     tables: list[str] = []
     coordinate_systems: list[str] = []
@@ -53,33 +53,34 @@ class AvailableOptions(NamedTuple):
 
 
 def _reader_without_outlines(read: Callable[[Path], AnnData]) -> Callable[[Path, ReadOptions], LoadedCells]:
-    """A reader of cells whose unit is as the file says, or unknown."""
-    return lambda path, asked: LoadedCells(read(path))
+    """Make a reader of cells whose unit is as the file says, or unknown."""
+    return lambda path, options: LoadedCells(read(path))
 
 
 def _reader_with_outlines(
     read: Callable[[Path], AnnData], rings: Callable[[Path, AnnData], CellRings]
 ) -> Callable[[Path, ReadOptions], LoadedCells]:
-    """A reader of an instrument's folder, whose places are micrometres, with outlines."""
+    """Make a reader of an instrument's folder with coordinates in micrometres and outlines."""
 
-    def opened(path: Path, asked: ReadOptions) -> LoadedCells:
+    def open_folder(path: Path, options: ReadOptions) -> LoadedCells:
         adata = read(path)
         return LoadedCells(adata, rasterise(rings(path, adata)), "micrometres, as the instrument writes them")
 
-    return opened
+    return open_folder
 
 
+_T = TypeVar("_T")
 SPATIALDATA = "SpatialData"
 FORMATS = (
-    FileFormat("AnnData", lambda p: p.suffix == ".h5ad", _reader_without_outlines(h5ad.read_h5ad)),
+    FileFormat("AnnData", lambda p: p.suffix == ".h5ad", _reader_without_outlines(anndata_files.read_h5ad)),
     FileFormat(
         SPATIALDATA,
-        spatialdata_zarr.is_spatialdata,
+        zarr_metadata.is_spatialdata,
         spatialdata_zarr.open_spatialdata,
-        lambda p: spatialdata_zarr.element_names(p)["tables"],
-        lambda p: spatialdata_zarr.element_names(p)["systems"],
+        lambda p: zarr_metadata.element_names(p)["tables"],
+        lambda p: zarr_metadata.element_names(p)["systems"],
     ),
-    FileFormat("AnnData zarr", spatialdata_zarr.is_anndata_zarr, _reader_without_outlines(h5ad.read_zarr)),
+    FileFormat("AnnData zarr", zarr_metadata.is_anndata_zarr, _reader_without_outlines(anndata_files.read_zarr)),
     FileFormat(
         "MERSCOPE folder",
         merscope_xenium.is_merscope,
@@ -96,22 +97,22 @@ FORMATS = (
     FileFormat(
         "MuData",
         lambda p: p.suffix == ".h5mu",
-        lambda p, asked: LoadedCells(tenx.read_h5mu(p, asked.table)),
-        tenx.modality_names,
+        lambda p, options: LoadedCells(anndata_files.read_modality(p, options.table)),
+        anndata_files.modality_names,
     ),
-    FileFormat("loom", lambda p: p.suffix == ".loom", _reader_without_outlines(tenx.read_loom)),
+    FileFormat("loom", lambda p: p.suffix == ".loom", _reader_without_outlines(anndata_files.read_loom)),
     FileFormat("10x matrix", tenx.is_tenx_h5, _reader_without_outlines(tenx.read_tenx_h5)),
     FileFormat("10x folder", tenx.is_mtx_folder, _reader_without_outlines(tenx.read_mtx_folder)),
     FileFormat(
         "table",
         tables.is_table,
-        lambda p, asked: LoadedCells(tables.read_table(p, asked.columns)),
+        lambda p, options: LoadedCells(tables.read_table(p, options.columns)),
         columns=tables.column_names,
     ),
     FileFormat(
         "pair of tables",
         tables.is_table_folder,
-        lambda p, asked: LoadedCells(tables.read_table_folder(p, asked.columns)),
+        lambda p, options: LoadedCells(tables.read_table_folder(p, options.columns)),
         columns=tables.column_names,
     ),
 )
@@ -134,8 +135,8 @@ def read_section(
     Parameters
     ----------
     path
-        `.h5ad`, `.h5mu` or AnnData zarr with `obsm["spatial"]`, a SpatialData zarr, a MERSCOPE, Xenium, CosMx, Visium or
-        Visium HD folder, a table with x and y, or a folder with a table of values and one of cells.
+        `.h5ad`, `.h5mu` or AnnData zarr with `obsm["spatial"]`, a SpatialData zarr, a MERSCOPE, Xenium, CosMx, Visium
+        or Visium HD folder, a table with x and y, or a folder with a table of values and one of cells.
     values
         "counts", "linear" or "lognorm", when detection should not decide.
     pixel_size
@@ -146,8 +147,8 @@ def read_section(
         Take x and y of three-dimensional coordinates when no plane is given, and say so in `unit_note`; otherwise they
         are refused.
     table, system
-        Table and coordinate system of a SpatialData zarr that has several; `table` also names a modality of `.h5mu` or a
-        bin size of Visium HD.
+        Table and coordinate system of a SpatialData zarr that has several; `table` also names a modality of `.h5mu` or
+        a bin size of Visium HD.
     columns
         Of a table: those with x and y, and (third, if given) the names of the cells, when they are not known by their
         names.
@@ -176,17 +177,33 @@ def open_section(path: str | Path, options: ReadOptions, *, flatten: bool = Fals
 
 
 def available_options(path: str | Path) -> AvailableOptions:
-    """What there is to choose from; empty lists where there is no choice. Raises as `recognise`."""
+    """List the choices that a file offers; empty lists where there is no choice. Raises as `detect_format`."""
     path = Path(path)
-    kind = detect_format(path)
-    found: AvailableOptions = read_safely(
-        path, lambda p: AvailableOptions(kind.tables(p), kind.coordinate_systems(p), kind.columns(p)), kind.name
-    )
-    return found
+    file_format = detect_format(path)
+
+    def read(path: Path) -> AvailableOptions:
+        return AvailableOptions(
+            file_format.tables(path), file_format.coordinate_systems(path), file_format.columns(path)
+        )
+
+    return read_safely(path, read, file_format.name)
 
 
 def read_reference(path: str | Path, *, values: str | None = None) -> Reference:
-    """Open a reference: `.h5ad`, `.h5mu`, AnnData zarr, 10x `.h5` or mtx folder, loom or table. Raises as `read_section`."""
+    """Open a reference.
+
+    Parameters
+    ----------
+    path
+        `.h5ad`, `.h5mu`, AnnData zarr, 10x `.h5` or mtx folder, loom or table.
+    values
+        "counts", "linear" or "lognorm", when detection should not decide.
+
+    Raises
+    ------
+    DataError
+        As `read_section`.
+    """
     path = Path(path)
     return Reference.from_adata(read_adata(path), name=path.stem, path=path, values=values)
 
@@ -215,52 +232,48 @@ def section_from_spatialdata(data: Any, path: str | Path, options: ReadOptions) 
         Values, pixel size, table and coordinate system.
     """
     path = Path(path)
-    loaded: LoadedCells = read_safely(
-        path, lambda p: spatialdata_zarr.cells_from_spatialdata(data, options, p), SPATIALDATA
-    )
+    loaded = read_safely(path, lambda p: spatialdata_zarr.cells_from_spatialdata(data, options, p), SPATIALDATA)
     return _build_section(loaded, path, options, flatten=True)
 
 
 def detect_format(path: Path) -> FileFormat:
-    """The kind of a file or folder.
+    """Recognise the kind of a file or folder.
 
     Raises
     ------
     DataError
-        It does not exist, or is of no kind that is known.
+        It does not exist, or is of no known kind.
     """
     if not path.exists():
         raise DataError(f"no file {path}. Check the name.")
-    kind = guess_format(path)
-    if kind is None:
-        what = "a folder" if path.is_dir() else "a file"
-        inside = _describe_folder(path) if path.is_dir() else ""
+    file_format = guess_format(path)
+    if file_format is None:
         raise DataError(
-            f"{path} is {what} of no kind that is known here; expected one of {', '.join(f.name for f in FORMATS)}.{inside}"
+            f"{path} is {'a folder' if path.is_dir() else 'a file'} of no known kind; expected one of "
+            f"{', '.join(f.name for f in FORMATS)}.{_describe_folder(path) if path.is_dir() else ''}"
         )
-    return kind
+    return file_format
 
 
 def _describe_folder(folder: Path) -> str:
-    """What a folder holds that could be meant."""
-    kinds = {p.name: guess_format(p) for p in sorted(folder.iterdir())}
-    found = [f"{name} ({kind.name})" for name, kind in kinds.items() if kind is not None]
-    return f" It holds {', '.join(found[:3])}{', ...' if len(found) > 3 else ''}: name one of these." if found else ""
+    """Name the first files in a folder that could be opened instead."""
+    formats = {p.name: guess_format(p) for p in sorted(folder.iterdir())}
+    names = [f"{name} ({file_format.name})" for name, file_format in formats.items() if file_format is not None]
+    return f" It holds {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}: name one of these." if names else ""
 
 
 def guess_format(path: Path) -> FileFormat | None:
-    """The kind that a path looks like, without reading its contents; None for none that is known."""
-    found: FileFormat | None = read_safely(path, lambda p: next((f for f in FORMATS if f.matches(p)), None), "file")
-    return found
+    """Recognise the kind of a path without reading its contents; None for no known kind."""
+    return read_safely(path, lambda p: next((f for f in FORMATS if f.matches(p)), None), "file")
 
 
 def read_adata(path: Path) -> AnnData:
-    """The cells of a file as AnnData, whatever its kind."""
+    """Read the cells of a file of any kind as AnnData. Raises as `read_section`."""
     return load_cells(detect_format(path), path, ReadOptions()).adata
 
 
 def load_cells(file_format: FileFormat, path: Path, options: ReadOptions) -> LoadedCells:
-    """The contents of a file, after one look at what its headers announce (`guard`).
+    """Read a file after checking the sizes that its headers announce (`guard`).
 
     Raises
     ------
@@ -272,26 +285,36 @@ def load_cells(file_format: FileFormat, path: Path, options: ReadOptions) -> Loa
         check_headers(path)
         return file_format.open(path, options)
 
-    found: LoadedCells = read_safely(path, read, file_format.name)
-    return found
+    return read_safely(path, read, file_format.name)
 
 
-def read_safely(path: Path, read: Callable[[Path], Any], description: str) -> Any:
-    """One clear error for everything that can be wrong with a file itself."""
+def read_safely(path: Path, read: Callable[[Path], _T], description: str) -> _T:
+    """Read a file, with one clear error for everything that can be wrong with the file itself.
+
+    Parameters
+    ----------
+    description
+        What it is read as, in the message.
+
+    Raises
+    ------
+    DataError
+        No permission, or a file that is truncated, damaged or another kind of file.
+    """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # readers' notes on old files and names that are not unique: checked and told by Reference.from_adata
+            # notes on old files and names that are not unique: Reference.from_adata checks and reports these
+            warnings.simplefilter("ignore")
             return read(path)
     except InclustError:
         raise
     except PermissionError:
         raise DataError(f"no permission to read {path}.") from None
-    except Exception as error:  # readers raise many kinds on a damaged file; all mean the same to the user
+    except Exception as error:  # libraries raise many kinds on a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
-            f"{path} cannot be read as {description}: it is truncated, damaged or another kind of file ({reason}). Write it again, or check the name."
+            f"{path} cannot be read as {description}: it is truncated, damaged or another kind of file ({reason}). "
+            "Write it again, or check the name."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Headers are checked before what they announce is read: a small file that claims to be huge is refused instead of filling the memory."""
+"""Checks of headers before reading: a small file that claims to be huge is refused instead of filling the memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import DataError
 
-ALWAYS_ALLOWED_BYTES = 2 * 1024**3  # bytes that a file may announce whatever its size
+ALWAYS_ALLOWED_BYTES = 2 * 1024**3  # that a file of any size may announce
 MAX_EXPANSION = 1100  # times its size: deflate cannot do better than 1032
 _GZIP_SAMPLE_BYTES = 64 * 1024**2  # bytes that are unpacked of a gzipped text
 _MAX_TEXT_EXPANSION = 500  # times: tables of text do not get smaller than that
@@ -23,8 +23,8 @@ def check_headers(path: Path) -> None:
     Raises
     ------
     DataError
-        An array of HDF5, zarr or Parquet that is announced with more than 1100 times the size of the file; gzipped text that unpacks to more than 500
-        times; sparse values in a zarr store of which some chunks are not there.
+        An array of HDF5, zarr or Parquet that is announced with more than 1100 times the size of the file; gzipped text
+        that unpacks to more than 500 times its size; sparse values in a zarr store with missing chunks.
     """
     if path.is_dir():
         for table in _anndata_groups(path):
@@ -49,7 +49,9 @@ def _check_claimed_size(
 ) -> None:
     if claimed_bytes > max(ALWAYS_ALLOWED_BYTES, max_expansion * file_bytes):
         raise DataError(
-            f"{path} says that {name} has {claimed_bytes:,} bytes, but the file has only {file_bytes:,}: it is damaged, or made to fill the memory. Not read."
+            f"{path} says that {name} has {claimed_bytes:,} bytes, but the file has only {file_bytes:,}: it is "
+            "damaged, "
+            "or made to fill the memory. Not read."
         )
 
 
@@ -69,12 +71,12 @@ def _check_hdf5(path: Path) -> None:
 def _check_parquet(path: Path) -> None:
     from pyarrow import parquet
 
-    about = parquet.read_metadata(path)
-    _check_claimed_size(path, "its table", about.num_rows * about.num_columns * 8, path.stat().st_size)
+    table = parquet.read_metadata(path)
+    _check_claimed_size(path, "its table", table.num_rows * table.num_columns * 8, path.stat().st_size)
 
 
 def _check_gzip(path: Path) -> None:
-    """Unpack the beginning, and see how much of the file that took."""
+    """Compare the size of the unpacked beginning with the bytes of the file that it took."""
     unpack, out = zlib.decompressobj(wbits=31), 0
     with open(path, "rb") as file:
         while out < _GZIP_SAMPLE_BYTES and not unpack.eof:
@@ -90,7 +92,7 @@ def _check_gzip(path: Path) -> None:
 
 
 def _anndata_groups(store: Path) -> Iterator[Path]:
-    """The AnnData groups of a zarr store."""
+    """List the AnnData groups of a zarr store."""
     if (store / "X").is_dir():
         yield store
     if (store / "tables").is_dir():
@@ -99,28 +101,25 @@ def _anndata_groups(store: Path) -> Iterator[Path]:
 
 def _check_zarr(table: Path) -> None:
     for file in (p for name in (".zarray", "zarr.json") for p in table.rglob(name)):
-        said = json.loads(file.read_text(encoding="utf-8"))
-        if "shape" in said:
-            claimed = prod(int(n) for n in said["shape"]) * 8
-            if claimed > ALWAYS_ALLOWED_BYTES:
-                _check_claimed_size(
-                    table,
-                    str(file.parent.relative_to(table)),
-                    claimed,
-                    sum(p.stat().st_size for p in file.parent.rglob("*") if p.is_file()),
-                )
+        metadata = json.loads(file.read_text(encoding="utf-8"))
+        claimed = prod(int(n) for n in metadata["shape"]) * 8 if "shape" in metadata else 0
+        if claimed > ALWAYS_ALLOWED_BYTES:
+            size = sum(p.stat().st_size for p in file.parent.rglob("*") if p.is_file())
+            _check_claimed_size(table, str(file.parent.relative_to(table)), claimed, size)
     for part in ("X/data", "X/indptr"):
         if (table / part).is_dir():
             _check_chunks_complete(table, part)
 
 
 def _check_chunks_complete(table: Path, array_path: str) -> None:
-    """Chunks that are missing would be read as zeros."""
+    """Refuse missing chunks, which would be read as zeros."""
     import zarr
 
     array = zarr.open_array(table / array_path, mode="r")
-    there, due = array.nchunks_initialized, array.nchunks
-    if there < due:
+    missing = array.nchunks - array.nchunks_initialized
+    if missing > 0:
         raise DataError(
-            f"{table} lacks {due - there} of {due} chunks of {array_path}: it is still being written, or was copied in part. Wait until it is complete, or copy it again."
+            f"{table} lacks {missing} of {array.nchunks} chunks of {array_path}: it is still being written, or was "
+            "copied "
+            "in part. Wait until it is complete, or copy it again."
         )

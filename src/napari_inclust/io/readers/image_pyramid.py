@@ -1,4 +1,4 @@
-"""Pictures on disk as lazy pyramids: TIFF and OME-TIFF, zarr and OME-zarr, PNG and JPEG. Nothing is read until it is looked at."""
+"""Images on disk as lazy pyramids: TIFF and OME-TIFF, zarr and OME-zarr, PNG and JPEG. Pixels are read when drawn."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DataError
+from .zarr_metadata import is_ome_zarr, is_zarr_array
 
 if TYPE_CHECKING:
     import dask.array as da
 
 TIFF_SUFFIXES, IMAGE_SUFFIXES = (".tif", ".tiff", ".btf", ".qptiff"), (".png", ".jpg", ".jpeg")
-_CHUNK_PIXELS = 1024  # pixels
-_MAX_COARSEST_PIXELS = 1024  # pixels of the coarsest level, at most, on the longer side
+_CHUNK_PIXELS = 1024  # on a side of a dask chunk
+_MAX_COARSEST_PIXELS = 1024  # on the longer side of the coarsest level
 _MICROMETRES_PER_UNIT = {
     "µm": 1.0,
     "um": 1.0,
@@ -30,15 +31,15 @@ _MICROMETRES_PER_UNIT = {
 
 @dataclass(frozen=True, eq=False)
 class ImagePyramid:
-    """A picture at several resolutions.
+    """An image at several resolutions.
 
     Attributes
     ----------
     levels
-        Finest first, each (channels, planes, rows, columns), or (1, 1, rows, columns, 3 or 4) for a colour picture.
+        Finest first, each (channels, planes, rows, columns), or (1, 1, rows, columns, 3 or 4) for a colour image.
     channels
         Their names, empty where the file has none.
-    size
+    pixel_size
         Micrometres per pixel (y, x), None when the file does not say.
     """
 
@@ -48,36 +49,38 @@ class ImagePyramid:
 
     @property
     def is_rgb(self) -> bool:
+        """Whether it is a colour image, with one value a colour in each pixel."""
         return bool(self.levels[0].ndim == 5)
 
 
 def is_image(path: Path) -> bool:
-    """Whether a path is named as one of these kinds; a zarr is asked what it holds."""
-    return path.suffix.lower() in (*TIFF_SUFFIXES, *IMAGE_SUFFIXES) or (path.is_dir() and _zarr_kind(path) != "")
+    """Whether a path is an image, by the suffix of a file or the metadata of a zarr."""
+    return path.suffix.lower() in (*TIFF_SUFFIXES, *IMAGE_SUFFIXES) or is_zarr_array(path) or is_ome_zarr(path)
 
 
 def open_image_pyramid(path: Path) -> ImagePyramid:
-    """Open a picture by its kind.
+    """Open an image of any of these kinds.
 
     Raises
     ------
     DataError
-        A kind that is not known, or axes that are no picture's.
+        An unknown kind, or axes that are not those of an image.
     """
     suffix = path.suffix.lower()
     if suffix in TIFF_SUFFIXES:
         return _open_tiff(path)
     if suffix in IMAGE_SUFFIXES:
         return _open_png_or_jpeg(path)
-    if path.is_dir() and _zarr_kind(path):
+    if is_zarr_array(path) or is_ome_zarr(path):
         return _open_zarr(path)
     raise DataError(
-        f"{path} is no picture that is known here; expected {', '.join((*TIFF_SUFFIXES, *IMAGE_SUFFIXES))}, or a zarr that holds an image."
+        f"{path} is no image that can be read; expected {', '.join((*TIFF_SUFFIXES, *IMAGE_SUFFIXES))}, or a zarr that "
+        "holds an image."
     )
 
 
 def add_coarser_levels(levels: list[da.Array], row_axis: int = -2) -> tuple[da.Array, ...]:
-    """The levels, and coarser ones by leaving out every other pixel until the whole fits a screen."""
+    """Add coarser levels by leaving out every other pixel, until the whole image fits a screen."""
     out = list(levels)
     axes = (row_axis % out[0].ndim, row_axis % out[0].ndim + 1)
     while max(out[-1].shape[a] for a in axes) > _MAX_COARSEST_PIXELS:
@@ -92,9 +95,8 @@ def _open_tiff(path: Path) -> ImagePyramid:
 
     with tifffile.TiffFile(path) as file:
         series = file.series[0]
-        axes, names, size = series.axes, (), None
-        if file.ome_metadata:
-            names, size = _parse_ome_xml(file.ome_metadata)
+        axes = series.axes
+        names, size = _parse_ome_xml(file.ome_metadata) if file.ome_metadata else ((), None)
         stored = [_TiffLevel(series.aszarr(level=i)) for i in range(len(series.levels))]
     levels = [
         _order_axes(
@@ -108,7 +110,7 @@ def _open_tiff(path: Path) -> ImagePyramid:
 
 
 class _TiffLevel:
-    """One level of a TIFF as an array; its file is closed when nobody holds it any more."""
+    """One level of a TIFF as an array; its file is closed when the last reference is gone."""
 
     def __init__(self, store: Any) -> None:
         import zarr
@@ -122,16 +124,16 @@ class _TiffLevel:
 
 
 def _dask_chunks(array: Any) -> tuple[int, ...]:
-    """Whole stored chunks, joined until they are some hundred pixels: strips of one row would be a task each."""
+    """Join whole stored chunks to about `_CHUNK_PIXELS`: as they are, strips of one row would be one task each."""
     return tuple(
         min(n, -(-_CHUNK_PIXELS // c) * c) if n > 4 else n for n, c in zip(array.shape, array.chunks, strict=True)
     )
 
 
 def _open_png_or_jpeg(path: Path) -> ImagePyramid:
-    import dask
     import dask.array as da
     import numpy as np
+    from dask.delayed import delayed
     from PIL import Image
 
     with Image.open(path) as image:
@@ -142,30 +144,15 @@ def _open_png_or_jpeg(path: Path) -> ImagePyramid:
             return np.asarray(image.convert(mode))
 
     shape = (height, width) if mode == "L" else (height, width, 3)
-    level = _order_axes(da.from_delayed(dask.delayed(read)(), shape, np.uint8), "YX" if mode == "L" else "YXS", path)
+    level = _order_axes(da.from_delayed(delayed(read)(), shape, np.uint8), "YX" if mode == "L" else "YXS", path)
     return ImagePyramid(add_coarser_levels([level], -2 if mode == "L" else -3), ())
-
-
-def _zarr_kind(path: Path) -> str:
-    """ "image" for an OME-zarr, "array" for a plain array, else empty."""
-    import json
-
-    for name in (".zattrs", "zarr.json", ".zarray"):
-        if (path / name).is_file():
-            said = json.loads((path / name).read_text(encoding="utf-8"))
-            if name == ".zarray" or said.get("node_type") == "array":
-                return "array"
-            attributes = said.get("attributes", said)
-            if "multiscales" in attributes.get("ome", attributes):
-                return "image"
-    return ""
 
 
 def _open_zarr(path: Path) -> ImagePyramid:
     import dask.array as da
     import zarr
 
-    if _zarr_kind(path) == "array":
+    if is_zarr_array(path):
         level = da.from_zarr(zarr.open_array(path, mode="r"))
         axes = {2: "YX", 3: "YXS" if level.shape[-1] in (3, 4) and level.dtype == "uint8" else "CYX"}.get(
             level.ndim, ""
@@ -173,22 +160,22 @@ def _open_zarr(path: Path) -> ImagePyramid:
         level = _order_axes(level, axes, path)
         return ImagePyramid(add_coarser_levels([level], -3 if level.ndim == 5 else -2), ())
     group = zarr.open_group(path, mode="r")
-    said: Any = group.attrs.get("ome", dict(group.attrs))
-    scales = said["multiscales"][0]
-    axes = [a if isinstance(a, dict) else {"name": a} for a in scales.get("axes", [{"name": n} for n in "tczyx"])]
-    letters = "".join(a["name"].upper() for a in axes)
+    attributes: Any = group.attrs.get("ome", dict(group.attrs))
+    scales = attributes["multiscales"][0]
+    named_axes = [a if isinstance(a, dict) else {"name": a} for a in scales.get("axes", [{"name": n} for n in "tczyx"])]
+    letters = "".join(a["name"].upper() for a in named_axes)
     levels = [_order_axes(da.from_zarr(group[d["path"]]), letters, path) for d in scales["datasets"]]
-    unit = _MICROMETRES_PER_UNIT.get(str(axes[-1].get("unit", "")))
+    unit = _MICROMETRES_PER_UNIT.get(str(named_axes[-1].get("unit", "")))
     steps = next(
         (t["scale"] for t in scales["datasets"][0].get("coordinateTransformations", []) if t["type"] == "scale"), None
     )
     size = (steps[-2] * unit, steps[-1] * unit) if unit and steps else None
-    names = tuple(str(c.get("label", "")) for c in said.get("omero", {}).get("channels", []))
+    names = tuple(str(c.get("label", "")) for c in attributes.get("omero", {}).get("channels", []))
     return ImagePyramid(add_coarser_levels(levels), names, size)
 
 
 def _order_axes(array: da.Array, axes: str, path: Path) -> da.Array:
-    """Axes named by letters as (channels, planes, rows, columns[, colours])."""
+    """Transpose an array, whose axes are named by letters, to (channels, planes, rows, columns[, colours])."""
     colours = "S" in axes
     for letter in [a for a in axes if a not in "CZYXS"]:  # time, and axes without a name
         at = axes.index(letter)
@@ -198,7 +185,9 @@ def _order_axes(array: da.Array, axes: str, path: Path) -> da.Array:
             axes = axes.replace(letter, "C", 1)
     if set(axes) - set("CZYXS") or not {"Y", "X"} <= set(axes) or array.ndim != len(axes):
         raise DataError(
-            f"{path} has the axes {axes or array.shape}, which are no picture's; expected rows and columns, and channels or planes."
+            f"{path} has the axes {axes or array.shape}, which are not those of an image; expected rows and columns, "
+            "and "
+            "channels or planes."
         )
     if colours and (array.shape[axes.index("S")] not in (3, 4)):
         axes, colours = axes.replace("S", "C"), False
@@ -211,7 +200,7 @@ def _order_axes(array: da.Array, axes: str, path: Path) -> da.Array:
 
 
 def _parse_ome_xml(text: str) -> tuple[tuple[str, ...], tuple[float, float] | None]:
-    """Channel names and micrometres per pixel (y, x) of an OME-XML."""
+    """Read channel names and micrometres per pixel (y, x) from OME-XML."""
     pixels = next((e for e in ET.fromstring(text).iter() if e.tag.endswith("}Pixels")), None)
     if pixels is None:
         return (), None

@@ -1,4 +1,4 @@
-"""Tissue images of a section: channels and planes with their place in micrometres, not read until they are looked at."""
+"""Tissue images of a section: channels and planes with their affine to micrometres. Pixels are read when drawn."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TissueImage:
     name
         The channel.
     levels
-        Finest first, each (rows, columns), or (rows, columns, 3 or 4) for a colour picture; dask arrays.
+        Finest first, each (rows, columns), or (rows, columns, 3 or 4) for a colour image; dask arrays.
     transform : (3, 3)
         (row, column) of a pixel centre of the finest level to micrometres (y, x).
     z
@@ -47,10 +47,12 @@ class TissueImage:
 
     @property
     def is_rgb(self) -> bool:
+        """Whether it is a colour image."""
         return bool(self.levels[0].ndim == 3)
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Rows and columns of the finest level."""
         return int(self.levels[0].shape[0]), int(self.levels[0].shape[1])
 
     @property
@@ -60,32 +62,31 @@ class TissueImage:
 
 
 def find_images(path: Path, *, system: str | None = None, pixel_size: float | None = None) -> list[TissueImage]:
-    """The images that lie with a section.
+    """List the images that belong to a section.
 
     Parameters
     ----------
     path
-        A SpatialData zarr, or a MERSCOPE, Xenium, CosMx, Visium or Visium HD folder; other kinds hold none.
+        A SpatialData zarr, or a MERSCOPE, Xenium, CosMx, Visium or Visium HD folder; other kinds have none.
     system
         Coordinate system of a SpatialData zarr.
     pixel_size
-        As for `read_section`: the images lie where its cells do.
+        As for `read_section`, so that images and cells are aligned.
 
     Raises
     ------
     DataError
-        Images that are there but damaged.
+        Images that are damaged or without their position.
     """
     from .dispatch import detect_format, read_safely
 
     read = _READERS.get(detect_format(path).name)
-    asked = ReadOptions(system=system, pixel_size=pixel_size)
-    found: list[TissueImage] = [] if read is None else read_safely(path, lambda p: list(read(p, asked)), "images")
-    return found
+    options = ReadOptions(system=system, pixel_size=pixel_size)
+    return [] if read is None else read_safely(path, lambda p: list(read(p, options)), "images")
 
 
 def open_image(path: Path, *, pixel_size: float | None = None) -> list[TissueImage]:
-    """A picture of the user's own, its first pixel at the origin.
+    """Open an image file, its first pixel at the origin.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def open_image(path: Path, *, pixel_size: float | None = None) -> list[TissueIma
     Raises
     ------
     DataError
-        A kind that is not known, damage, or an unknown pixel size.
+        An unknown kind, a damaged file, or an unknown pixel size.
     """
     from .dispatch import read_safely
 
@@ -111,7 +112,7 @@ def open_image(path: Path, *, pixel_size: float | None = None) -> list[TissueIma
 
 
 def split_channels(pixels: ImagePyramid, to_um: NDArray[np.float64], name: str) -> Iterator[TissueImage]:
-    """One image a channel and plane.
+    """Split an image by channel and plane.
 
     Parameters
     ----------
@@ -120,9 +121,9 @@ def split_channels(pixels: ImagePyramid, to_um: NDArray[np.float64], name: str) 
     name
         For channels without a name.
     """
-    place = pixel_affine(to_um)
+    affine = pixel_affine(to_um)
     if pixels.is_rgb:
-        yield TissueImage(name, tuple(level[0, 0] for level in pixels.levels), place)
+        yield TissueImage(name, tuple(level[0, 0] for level in pixels.levels), affine)
         return
     n_channels, n_planes = pixels.levels[0].shape[:2]
     named = len(pixels.channels) == n_channels and all(pixels.channels)
@@ -130,32 +131,32 @@ def split_channels(pixels: ImagePyramid, to_um: NDArray[np.float64], name: str) 
         channel = pixels.channels[c] if named else name if n_channels == 1 else f"{name} {c}"
         for z in range(n_planes):
             yield TissueImage(
-                channel, tuple(level[c, z] for level in pixels.levels), place, z if n_planes > 1 else None
+                channel, tuple(level[c, z] for level in pixels.levels), affine, z if n_planes > 1 else None
             )
 
 
 def _merscope_images(path: Path, options: ReadOptions) -> Iterator[TissueImage]:
-    """images/mosaic_<channel>_z<plane>.tif, placed by micron_to_mosaic_pixel_transform.csv."""
+    """Open images/mosaic_<channel>_z<plane>.tif with micron_to_mosaic_pixel_transform.csv."""
     file = path / "images" / "micron_to_mosaic_pixel_transform.csv"
-    found = sorted(
+    mosaics = sorted(
         (m["channel"], int(m["z"]), p)
         for p in (path / "images").glob("mosaic_*")
         if (m := _MOSAIC_FILE_PATTERN.match(p.name))
     )
-    if not found:
+    if not mosaics:
         return
     if not file.is_file():
-        raise DataError(f"{path / 'images'} lacks {file.name}, so its mosaics have no place.")
-    to_um = np.linalg.inv(np.loadtxt(file))
-    for channel, z, p in found:
+        raise DataError(f"{path / 'images'} lacks {file.name}, so the position of its mosaics is unknown.")
+    to_um = np.linalg.inv(np.loadtxt(file)).astype(np.float64)
+    for channel, z, p in mosaics:
         for image in split_channels(open_image_pyramid(p), to_um, channel):
             yield TissueImage(channel, image.levels, image.transform, z)
 
 
 def _xenium_images(path: Path, options: ReadOptions) -> Iterator[TissueImage]:
-    """morphology_focus (a folder since version 2) and morphology.ome.tif, a stack; micrometres per pixel from experiment.xenium."""
-    said = json.loads((path / "experiment.xenium").read_text(encoding="utf-8"))
-    size = float(said.get("pixel_size", 0.2125))
+    """Open morphology_focus (a folder since version 2) and the stack morphology.ome.tif."""
+    experiment = json.loads((path / "experiment.xenium").read_text(encoding="utf-8"))
+    size = float(experiment.get("pixel_size", 0.2125))
     to_um = np.diag([size, size, 1.0])
     focus = sorted((path / "morphology_focus").glob("*.ome.tif"))
     files = [*focus, *(path / n for n in ("morphology_focus.ome.tif", "morphology_mip.ome.tif", "morphology.ome.tif"))]
@@ -166,16 +167,15 @@ def _xenium_images(path: Path, options: ReadOptions) -> Iterator[TissueImage]:
         pixels = open_image_pyramid(file)
         for image in split_channels(pixels, to_um, file.name.split(".")[0]):
             name = image.name if file in focus or not pixels.channels else f"{file.name.split('.')[0]} {image.name}"
-            if (
-                file not in focus or name not in seen
-            ):  # the files of one picture name each other: the first holds all channels
+            # the files of one OME-TIFF name each other: opening the first gives all channels
+            if file not in focus or name not in seen:
                 yield TissueImage(name, image.levels, image.transform, image.z)
         if file in focus:
             seen |= set(pixels.channels)
 
 
 def _cosmx_images(path: Path, options: ReadOptions) -> Iterator[TissueImage]:
-    """CellComposite/*_F<fov>: each field of view placed by its cells."""
+    """Open CellComposite/*_F<fov>: each field of view is positioned by its cells."""
     for fov, file, to_um, upside_down in cosmx.field_images(path, "CellComposite", options.pixel_size):
         pixels = open_image_pyramid(file)
         if upside_down:
@@ -188,7 +188,7 @@ def _cosmx_images(path: Path, options: ReadOptions) -> Iterator[TissueImage]:
 
 
 def _visium_images(path: Path, options: ReadOptions) -> Iterator[TissueImage]:
-    """spatial/tissue_hires_image.png (or lowres), in pixels of the whole picture times its scale factor."""
+    """Open spatial/tissue_hires_image.png and the lowres one."""
     for name, file, to_um in visium.tissue_image_files(path, options.pixel_size):
         yield from split_channels(open_image_pyramid(file), to_um, name)
 
@@ -198,12 +198,14 @@ def _read_spatialdata_images(path: Path, options: ReadOptions) -> Iterator[Tissu
 
 
 def spatialdata_images(data: Any, path: Path | str, options: ReadOptions) -> Iterator[TissueImage]:
-    """Images of a SpatialData object that lie in the coordinate system of its cells.
+    """List the images of a SpatialData object that lie in the coordinate system of its cells.
 
     Parameters
     ----------
     data : spatialdata.SpatialData
-    asked
+    path
+        For messages.
+    options
         Coordinate system, and micrometres per unit of it.
     """
     from spatialdata.transformations import get_transformation
@@ -213,7 +215,6 @@ def spatialdata_images(data: Any, path: Path | str, options: ReadOptions) -> Ite
         if data.images
         else ""
     )
-    scale = options.pixel_size or 1.0
     for name, element in data.images.items():
         levels = (
             [next(iter(level.values())) for level in element.values()] if hasattr(element, "children") else [element]
@@ -221,7 +222,7 @@ def spatialdata_images(data: Any, path: Path | str, options: ReadOptions) -> Ite
         transforms = get_transformation(element, get_all=True)
         if system not in transforms:
             continue
-        to_um = np.diag([scale, scale, 1.0]) @ transforms[system].to_affine_matrix(("x", "y"), ("x", "y"))
+        to_um = spatialdata_zarr.affine_to_micrometres(transforms, options, system)
         axes = levels[0].dims
         channels = tuple(str(c) for c in np.asarray(levels[0].coords["c"])) if "c" in levels[0].coords else ()
         several = len(data.images) > 1
@@ -242,7 +243,7 @@ def spatialdata_images(data: Any, path: Path | str, options: ReadOptions) -> Ite
 
 
 def _are_rgb_channels(channels: tuple[str, ...]) -> bool:
-    """Whether channels are called as those of a colour picture."""
+    """Whether channels have the names of colours."""
     return "".join(c.lower()[:1] for c in channels) in ("rgb", "rgba", "012", "0123")
 
 

@@ -1,4 +1,4 @@
-"""Output folders of MERSCOPE and Xenium, read in their documented layout: values, centroids in micrometres and outlines."""
+"""Output folders of MERSCOPE and Xenium in their documented layout: values, centroids in micrometres, outlines."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from .tables import join_tables, to_str_index
 from .tenx import is_mtx_folder, read_mtx_folder, read_tenx_h5
 
 if TYPE_CHECKING:
@@ -19,18 +20,19 @@ if TYPE_CHECKING:
 
 
 def is_merscope(path: Path) -> bool:
+    """Whether a path is a MERSCOPE folder."""
     return (path / "cell_by_gene.csv").is_file()
 
 
 def read_merscope(path: Path) -> AnnData:
-    """Vizgen MERSCOPE: cell_by_gene.csv, and cell_metadata.csv with centroids in micrometres."""
+    """Read cell_by_gene.csv, and cell_metadata.csv with centroids in micrometres."""
     counts = pd.read_csv(path / "cell_by_gene.csv", index_col=0, dtype={0: str})
     cells = pd.read_csv(path / "cell_metadata.csv", index_col=0, dtype={0: str})
     return join_tables(counts, cells, ("center_x", "center_y"), path)
 
 
 def merscope_rings(path: Path, adata: AnnData) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Outlines from cell_boundaries.parquet, of each cell on the lowest z that has one."""
+    """Read the outlines from cell_boundaries.parquet, of each cell on the lowest z that has one."""
     file = next(
         (p for p in (path / "cell_boundaries.parquet", path / "cellpose_micron_space.parquet") if p.is_file()), None
     )
@@ -48,11 +50,12 @@ def merscope_rings(path: Path, adata: AnnData) -> Iterator[tuple[int, NDArray[np
 
 
 def is_xenium(path: Path) -> bool:
+    """Whether a path is a Xenium folder."""
     return (path / "experiment.xenium").is_file()
 
 
 def read_xenium(path: Path) -> AnnData:
-    """10x Xenium: cell_feature_matrix (.h5 or folder), and cells.parquet with centroids in micrometres."""
+    """Read cell_feature_matrix (.h5 or folder), and cells.parquet with centroids in micrometres."""
     folder = path / "cell_feature_matrix"
     adata = read_tenx_h5(path / "cell_feature_matrix.h5") if (path / "cell_feature_matrix.h5").is_file() else None
     if adata is None and is_mtx_folder(folder):
@@ -64,7 +67,7 @@ def read_xenium(path: Path) -> AnnData:
         if (path / "cells.parquet").is_file()
         else pd.read_csv(path / "cells.csv.gz")
     )
-    cells = cells.set_index(_to_str_index(cells.pop("cell_id"))).reindex(adata.obs_names)
+    cells = cells.set_index(to_str_index(cells.pop("cell_id"))).reindex(adata.obs_names)
     adata.obs = cells.drop(columns=["x_centroid", "y_centroid"])
     adata.obsm["spatial"] = cells[["x_centroid", "y_centroid"]].to_numpy(dtype=np.float64)
     adata.uns["spatial_unit"] = "micrometre"
@@ -77,40 +80,14 @@ def read_xenium(path: Path) -> AnnData:
 
 
 def xenium_rings(path: Path, adata: AnnData) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Outlines from cell_boundaries.parquet, whose vertices are in micrometres."""
+    """Read the outlines from cell_boundaries.parquet, whose vertices are in micrometres."""
     file = path / "cell_boundaries.parquet"
     if not file.is_file():
         return
     table = pd.read_parquet(file, columns=["cell_id", "vertex_x", "vertex_y"])
-    rows = adata.obs_names.get_indexer(_to_str_index(table["cell_id"]))
+    rows = adata.obs_names.get_indexer(to_str_index(table["cell_id"]))
     points = table[["vertex_x", "vertex_y"]].to_numpy(dtype=np.float64)
     starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
     for start, ring in zip(starts, np.split(points, starts[1:]), strict=True):
         if rows[start] >= 0:
             yield int(rows[start]), ring
-
-
-def join_tables(counts: pd.DataFrame, cells: pd.DataFrame, xy_columns: tuple[str, str], path: Path) -> AnnData:
-    """One AnnData of a table of values and a table of cells, matched by name."""
-    import anndata
-    import scipy.sparse as sp
-
-    counts.index, cells.index = _to_str_index(counts.index), _to_str_index(cells.index)
-    missing = ~counts.index.isin(cells.index)
-    if missing.any():
-        raise DataError(
-            f"{int(missing.sum())} of {len(counts)} cells of {path} are in the table of values but not in the table of cells (such as {counts.index[missing][0]})."
-        )
-    cells = cells.loc[counts.index]
-    adata = anndata.AnnData(
-        sp.csr_matrix(counts.to_numpy(dtype=np.float32)),
-        obs=cells.drop(columns=list(xy_columns)),
-        var=pd.DataFrame(index=_to_str_index(counts.columns)),
-    )
-    adata.obsm["spatial"] = cells[list(xy_columns)].to_numpy(dtype=np.float64)
-    adata.uns["spatial_unit"] = "micrometre"
-    return adata
-
-
-def _to_str_index(values: pd.Series | pd.Index) -> pd.Index:
-    return pd.Index([v.decode() if isinstance(v, bytes) else str(v) for v in values], dtype=object)

@@ -1,4 +1,4 @@
-"""Several sections as one, and the imputed genes of one of them, read back from the file of all."""
+"""Several sections as one, and the imputed genes of one of them, read from the file of all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from ...errors import DataError
 
 
 def concatenate_sections(sections: dict[str, Section], section_column: str) -> Section:
-    """One section with the cells of all and the genes that all measure; `column` of its obs says which is whose.
+    """Combine sections: the cells of all, and the genes that all measure.
+
+    Parameters
+    ----------
+    sections
+        By name.
+    section_column
+        Column of obs with the name of the section of each cell.
 
     Raises
     ------
@@ -27,24 +34,26 @@ def concatenate_sections(sections: dict[str, Section], section_column: str) -> S
 
     kinds = {name: section.values.kind for name, section in sections.items()}
     if len(set(kinds.values())) > 1:
-        said = ", ".join(f"{name}: {kind}" for name, kind in kinds.items())
+        listed = ", ".join(f"{name}: {kind}" for name, kind in kinds.items())
         raise DataError(
-            f"the sections have values of different kinds ({said}): one model cannot take both. Leave --shared out, or give --values."
+            f"the sections have values of different kinds ({listed}): one model cannot take both. Leave --shared out, "
+            "or "
+            "give --values."
         )
     first, *others = (section.genes for section in sections.values())
-    everywhere = set(first).intersection(*others)
-    common = [gene for gene in first if gene in everywhere]
-    if not common:
+    shared = set(first).intersection(*others)
+    common = pd.Index([gene for gene in first if gene in shared])
+    if common.empty:
         raise DataError("the sections have no gene in common, so they cannot share a model. Leave --shared out.")
     matrix = sp.vstack(
         [section.matrix[:, pd.Index(section.genes).get_indexer(common)] for section in sections.values()], format="csr"
     )
     cells = [f"{name}:{cell}" for name, section in sections.items() for cell in section.adata.obs_names]
-    whose = pd.Categorical(
+    names = pd.Categorical(
         np.repeat(list(sections), [section.n_cells for section in sections.values()]), categories=list(sections)
     )
     adata = anndata.AnnData(
-        matrix, obs=pd.DataFrame({section_column: whose}, index=cells), var=pd.DataFrame(index=common)
+        matrix, obs=pd.DataFrame({section_column: names}, index=cells), var=pd.DataFrame(index=common.astype(object))
     )
     adata.obsm["spatial"] = np.concatenate([section.xy for section in sections.values()])
     adata.uns["spatial_unit"] = "micrometre"
@@ -81,17 +90,11 @@ class StoredPredictions:
         import zarr
 
         store, rows = zarr.open_group(self._path, mode="r"), slice(int(self._rows[0]), int(self._rows[-1]) + 1)
-        columns = self._var.index.get_indexer(list(genes))
+        columns = self._var.index.get_indexer(pd.Index(genes))
         for start in range(0, len(columns), size):
             part = columns[start : start + size]
-            values, spread = (
-                np.asarray(store[key].oindex[rows, part], dtype=np.float32) for key in ("X", "layers/spread")
-            )
-            about = self._var.iloc[part]
-            yield (
-                list(about.index),
-                values,
-                spread,
-                list(about["kind"].astype(str)),
-                [None if np.isnan(s) else float(s) for s in about["score"]],
-            )
+            arrays: list[Any] = [store["X"], store["layers/spread"]]
+            values, spread = (np.asarray(array.oindex[rows, part], dtype=np.float32) for array in arrays)
+            var = self._var.iloc[part]
+            scores = [None if np.isnan(score) else float(score) for score in var["score"]]
+            yield list(var.index), values, spread, list(var["kind"].astype(str)), scores

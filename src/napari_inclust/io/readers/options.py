@@ -50,8 +50,9 @@ class ReadOptions:
     system: str | None = setting(None, "Coordinate system of a SpatialData store in which the cells are placed")
     columns: tuple[str, ...] = setting(
         (),
-        "Columns of a table that hold x, y and, if a third is given, the names of the cells, when they are not known by "
-        "their names",
+        "Columns of a table that hold x, y and, if a third is given, the names of the cells, when they are not known "
+        "by their "
+        "names",
     )
     segmentation: Path | None = setting(
         None, "Outlines of the cells in a separate file: a label image (.tif, zarr) or polygons (.geojson, .parquet)"
@@ -61,10 +62,8 @@ class ReadOptions:
         """Check the values."""
         check_settings(self)
         if self.columns and len(self.columns) not in (2, 3):
-            raise ConfigError(
-                f"{len(self.columns)} columns were named ({', '.join(self.columns)}); expected those with x and y, and as "
-                "a third the names of the cells."
-            )
+            named = f"{len(self.columns)} columns were named ({', '.join(self.columns)})"
+            raise ConfigError(f"{named}; expected those with x and y, and as a third the names of the cells.")
 
     @classmethod
     def from_dict(cls, chosen: Mapping[str, Any]) -> ReadOptions:

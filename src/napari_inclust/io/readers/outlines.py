@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_RASTER_SIDE = 8192  # pixels on the longer side
+MAX_RASTER_SIDE = 8192  # pixels
 PIXELS_PER_CELL = 24  # across a cell of median size
 
 Raster = tuple[NDArray[np.int32], NDArray[np.float64]]
@@ -16,7 +16,7 @@ CellRings = Iterable[tuple[int, NDArray[np.float64]]]  # row of the cell, outlin
 
 
 def rasterise(rings: CellRings) -> Raster | None:
-    """Polygons drawn once; where two overlap, the smaller one is on top.
+    """Draw polygons as labels; where two overlap, the smaller one is on top.
 
     Parameters
     ----------
@@ -31,12 +31,12 @@ def rasterise(rings: CellRings) -> Raster | None:
     """
     from PIL import Image, ImageDraw
 
-    kept = [(row, ring) for row, ring in rings if len(ring) >= 3]
-    if not kept:
+    drawable = [(row, ring) for row, ring in rings if len(ring) >= 3]
+    if not drawable:
         return None
-    stops = np.cumsum([len(ring) for _, ring in kept])
+    stops = np.cumsum([len(ring) for _, ring in drawable])
     starts = np.concatenate([[0], stops[:-1]])
-    points = np.concatenate([ring for _, ring in kept]).astype(np.float64)
+    points = np.concatenate([ring for _, ring in drawable]).astype(np.float64)
     lows, highs = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
     low, high, sizes = lows.min(0), highs.max(0), np.prod(highs - lows, axis=1)
     pixel = max(
@@ -47,14 +47,14 @@ def rasterise(rings: CellRings) -> Raster | None:
     draw = ImageDraw.Draw(image)
     points = (points - low) / pixel + 0.5
     for i in np.argsort(-sizes, kind="stable"):
-        draw.polygon(points[starts[i] : stops[i]].ravel().tolist(), fill=kept[i][0] + 1)
+        draw.polygon(points[starts[i] : stops[i]].ravel().tolist(), fill=drawable[i][0] + 1)
     return np.asarray(image, dtype=np.int32), np.array(
         [[pixel, 0, low[1] - 0.5 * pixel], [0, pixel, low[0] - 0.5 * pixel], [0, 0, 1]]
     )
 
 
 def relabel(image: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.int32]:
-    """A label image with the ids of cells as one with their rows: i + 1 where the image says `ids[i]`, 0 elsewhere.
+    """Replace the ids of cells in a label image by their rows: i + 1 where it has `ids[i]`, 0 elsewhere.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ def relabel(image: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.int32]:
 
 
 def pixel_affine(xy_affine: NDArray[np.float64], factor: float = 1.0) -> NDArray[np.float64]:
-    """(row, column) of a pixel centre to (y, x), from an affine of pixel corners in (x, y).
+    """Convert an affine of pixel corners in (x, y) to one of pixel centres: (row, column) to (y, x).
 
     Parameters
     ----------
-    xy : (3, 3)
+    xy_affine : (3, 3)
         Pixel corners (x, y) of the finest level to micrometres (x, y).
     factor
         Pixels of the finest level across one of this level.
@@ -82,12 +82,12 @@ def pixel_affine(xy_affine: NDArray[np.float64], factor: float = 1.0) -> NDArray
 
 
 def outer_rings(rows: NDArray[Any], shapes: Any) -> CellRings:
-    """Outer rings of the polygons and multipolygons of cells.
+    """List the outer rings of the polygons and multipolygons of cells.
 
     Parameters
     ----------
     rows : (shapes,) int
-        Row of the cell of each; below 0: of none, left out.
+        Row of the cell of each; those below 0 belong to no cell and are left out.
     shapes : (shapes,)
         Of shapely; None and empty ones have no ring.
     """
@@ -95,9 +95,8 @@ def outer_rings(rows: NDArray[Any], shapes: Any) -> CellRings:
 
     rows, shapes = np.asarray(rows), np.asarray(shapes, dtype=object)
     parts, of = shapely.get_parts(shapes[rows >= 0], return_index=True)
-    points, part = shapely.get_coordinates(
-        shapely.get_exterior_ring(parts), return_index=True
-    )  # all at once: one by one costs more than drawing them
+    # all rings at once: one by one costs more than drawing them
+    points, part = shapely.get_coordinates(shapely.get_exterior_ring(parts), return_index=True)
     stops = np.searchsorted(part, np.arange(len(parts) + 1))
     for row, start, stop in zip(rows[rows >= 0][of].tolist(), stops[:-1].tolist(), stops[1:].tolist(), strict=True):
         yield row, points[start:stop]

@@ -1,4 +1,4 @@
-"""Molecules of chosen genes, read from where they are: the table is searched, never loaded."""
+"""Molecules of chosen genes: the table on the disk is filtered, never loaded as a whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import cosmx, spatialdata_zarr
+from . import cosmx, spatialdata_zarr, zarr_metadata
 from .options import ReadOptions
 
 if TYPE_CHECKING:
@@ -23,11 +23,9 @@ class Transcripts:
 
     Attributes
     ----------
-    file
-        Where it is.
-    kind
+    file_format
         "csv" or "parquet".
-    gene, x, y
+    gene_column, x_column, y_column
         Names of its columns.
     to_um : (3, 3)
         (x, y) of the table to micrometres (x, y).
@@ -41,7 +39,7 @@ class Transcripts:
     to_um: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
 
     def locations(self, genes: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Places of the molecules of some genes.
+        """Return the coordinates of the molecules of some genes.
 
         Parameters
         ----------
@@ -67,7 +65,7 @@ class Transcripts:
 
     @property
     def n_molecules(self) -> int | None:
-        """Number of molecules where the file tells it without being read (Parquet)."""
+        """Number of molecules, where the metadata of the file has it (Parquet), else None."""
         return int(self._open_dataset().count_rows()) if self.file_format == "parquet" else None
 
     def _read_genes(self, genes: list[str]) -> Any:
@@ -86,29 +84,27 @@ class Transcripts:
 
 
 def find_transcripts(path: Path, *, system: str | None = None, pixel_size: float | None = None) -> Transcripts | None:
-    """The table of molecules that lies with a section, or None.
+    """Find the table of molecules of a section; None when it has none.
 
     Parameters
     ----------
     path
-        A SpatialData zarr, or a MERSCOPE, Xenium or CosMx folder; other kinds hold none.
+        A SpatialData zarr, or a MERSCOPE, Xenium or CosMx folder; other kinds have none.
     system, pixel_size
         As for `read_section`.
 
     Raises
     ------
     DataError
-        As `recognise`; a SpatialData store that is damaged.
+        As `detect_format`; a SpatialData store that is damaged.
     """
     from .dispatch import detect_format, read_safely
 
     find = _FINDERS.get(detect_format(path).name)
-    found: Transcripts | None = (
-        None
-        if find is None
-        else read_safely(path, lambda p: find(p, ReadOptions(system=system, pixel_size=pixel_size)), "transcripts")
-    )
-    return found
+    if find is None:
+        return None
+    options = ReadOptions(system=system, pixel_size=pixel_size)
+    return read_safely(path, lambda p: find(p, options), "transcripts")
 
 
 def _find_merscope(path: Path, options: ReadOptions) -> Transcripts | None:
@@ -132,19 +128,18 @@ def _find_cosmx(path: Path, options: ReadOptions) -> Transcripts | None:
 
 
 def _find_spatialdata(path: Path, options: ReadOptions) -> Transcripts | None:
-    """The points element that names its genes, when it lies in the coordinate system of the cells."""
+    """Find the points element that names its genes and lies in the coordinate system of the cells."""
     from spatialdata.transformations import get_transformation
 
-    if not spatialdata_zarr.element_names(path)["points"]:
+    if not zarr_metadata.element_names(path)["points"]:
         return None
     data = spatialdata_zarr.read_elements(path, ("points",))
-    scale = options.pixel_size or 1.0
     for name, element in data.points.items():
         gene = element.attrs.get("spatialdata_attrs", {}).get("feature_key")
         transforms = get_transformation(element, get_all=True)
         system = options.system or ("global" if "global" in transforms else next(iter(transforms)))
         if gene is not None and system in transforms:
-            to_um = np.diag([scale, scale, 1.0]) @ transforms[system].to_affine_matrix(("x", "y"), ("x", "y"))
+            to_um = spatialdata_zarr.affine_to_micrometres(transforms, options, system)
             return Transcripts(path / "points" / name / "points.parquet", "parquet", gene, "x", "y", to_um)
     return None
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import OutputError
-from ..readers.spatialdata_zarr import is_spatialdata
+from ..readers.zarr_metadata import is_spatialdata, is_zarr
 from .hdf5_sink import FailSafeFile, defer_interrupts
 
 ANNDATA_SUFFIXES = (".h5ad", ".zarr")
@@ -46,7 +46,7 @@ def check_output(
     if path.exists():
         if any(Path(given).exists() and os.path.samefile(path, given) for given in inputs):
             raise OutputError(f"{path} is also an input; it would be replaced. Choose another name.")
-        if path.is_dir() and not (path.suffix == ".zarr" and _is_zarr(path)):
+        if path.is_dir() and not (path.suffix == ".zarr" and is_zarr(path)):
             raise OutputError(f"{path} is a folder that is not ours to replace. Choose another name.")
         if is_spatialdata(path):
             raise OutputError(
@@ -176,10 +176,6 @@ def _write_context(path: Path, sink: FailSafeFile | None = None) -> Iterator[Non
         yield
         if sink is not None and sink.write_error is not None:
             raise sink.write_error
-
-
-def _is_zarr(path: Path) -> bool:
-    return any((path / name).exists() for name in (".zgroup", "zarr.json"))
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import OutputError
-from .atomic import as_output_error, atomic_output, check_output, is_spatialdata, write_csv
+from ..readers.zarr_metadata import is_spatialdata
+from .atomic import as_output_error, atomic_output, check_output, write_csv
 from .geojson import to_spatialdata_shapes, write_domain_geojson
 from .hdf5_sink import defer_interrupts
 
@@ -64,7 +65,8 @@ def write_domains(path: Path, domains: Domains, obs: dict[str, Any], uns: dict[s
     from spatialdata.transformations import Scale, set_transformation
 
     from ...spatial_domains.outlines import outlines
-    from ..readers.spatialdata_zarr import choose_name, element_names
+    from ..readers.spatialdata_zarr import choose_name
+    from ..readers.zarr_metadata import element_names
     from .atomic import to_storable
     from .spatialdata_store import add_shapes, add_table
 

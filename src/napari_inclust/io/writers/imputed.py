@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ...errors import OutputError
-from .atomic import atomic_output, check_output, is_spatialdata, open_store
+from ..readers.zarr_metadata import is_spatialdata
+from .atomic import atomic_output, check_output, open_store
 from .imputation import GENERATED, MEASURED, ImputedOutput, Predictor, SingleGene, fill
 
 if TYPE_CHECKING:
