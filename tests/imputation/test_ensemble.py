@@ -264,10 +264,10 @@ def test_run_is_frozen(run):
 
 
 def test_of_a_very_large_panel_the_most_variable_genes_are_looked_at(run, monkeypatch):
-    from napari_inclust.imputation import predictors
+    from napari_inclust.imputation import gene_predictors
 
-    monkeypatch.setattr(predictors, "MAX_VISIBLE_GENES", 10)
-    shown = predictors.visible_genes_by_member(run.plan, run.predictor.reference_genes)
+    monkeypatch.setattr(gene_predictors, "MAX_VISIBLE_GENES", 10)
+    shown = gene_predictors.visible_genes_by_member(run.plan, run.predictor.reference_genes)
     assert [len(s) for s in shown] == [10] * 4
     hidden = np.flatnonzero(run.plan.hidden_features[0])
     assert not set(shown[0]) & set(hidden)

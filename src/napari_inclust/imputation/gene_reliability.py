@@ -16,7 +16,7 @@ from ..evaluation.metrics import pearson, zscore
 from ..utils.pca import PCA
 from ..utils.progress import progress_stage
 from .ensemble import StackedPredictor
-from .predictors import GeneKrigingPredictor, RequestedGenes
+from .gene_predictors import GeneKrigingPredictor, RequestedGenes
 
 if TYPE_CHECKING:
     from ..training.config import Config

@@ -1,4 +1,4 @@
-"""Predictions as linear functions: what a cell is to a source, times what a gene is to it. What is linear can be combined before it is computed."""
+"""Predictions as linear functions of a design matrix of cells, which are summed and projected before they are computed."""
 
 from __future__ import annotations
 
@@ -15,40 +15,57 @@ Matrix = NDArray[np.floating[Any]]
 
 
 class FeatureMap(Protocol):
-    """What predictions are made from: attention to the reference's cells, genes of the section, units of a decoder."""
+    """A linear predictor's view of cells: attention to source cells, visible genes, hidden units of a decoder."""
 
     def design_matrix(self, cells: EncodedCells, member: int) -> Matrix:
-        """(cells, d) what each cell is to it, as one member sees the cell."""
+        """(cells, d) of cells as one member sees them."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class LinearTerm:
-    """What genes are to a source.
+class VisibleInputs:
+    """The inputs that each member sees.
 
     Attributes
     ----------
-    vectors : (d, genes) float32
-    scale : (genes,)
-        By which the product with a cell's row is multiplied.
+    indices : members x (inputs,) int
+    """
+
+    indices: list[NDArray[np.intp]]
+
+    def design_matrix(self, cells: EncodedCells, member: int) -> Matrix:
+        """(cells, visible inputs) scaled values."""
+        values: Matrix = cells.inputs[member][:, self.indices[member]]
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class LinearTerm:
+    """Coefficients of features on one feature map.
+
+    Attributes
+    ----------
+    coefficients : (d, features) float32
+    gene_scale : (features,)
+        Factor of each feature's product of design matrix and coefficients.
     """
 
     coefficients: Matrix
     gene_scale: Matrix
 
 
-TermKey = tuple[FeatureMap, int]
+TermKey = tuple[FeatureMap, int]  # and the member
 
 
 @dataclass(frozen=True, eq=False)
 class MergedTerms:
-    """Sources whose columns mean the same, summed before they are multiplied: one product for all of them.
+    """Terms whose design matrices have the same columns, summed before they are multiplied by common coefficients.
 
     Attributes
     ----------
     weights
-        By source and member.
-    vectors : (d, genes) float32
+        Of the design matrix of each feature map and member.
+    coefficients : (d, features) float32
     """
 
     weights: dict[TermKey, float]
@@ -57,15 +74,15 @@ class MergedTerms:
 
 @dataclass(frozen=True, eq=False)
 class LinearPrediction:
-    """Values of some genes in any cells: the sum over sources and members of matrix @ vectors * scale, and a constant.
+    """Values of some features for any cells: the sum of (design matrix @ coefficients * scale) over terms, and an intercept.
 
     Attributes
     ----------
     terms
-        By source and member.
-    constant : (genes,)
+        By feature map and member.
+    intercept : (features,)
     merged
-        In place of terms, by `with_merged`; a formula that has it is only evaluated.
+        In place of terms, by `merge_terms`; such a prediction can only be evaluated.
     """
 
     terms: dict[TermKey, LinearTerm]
@@ -73,14 +90,14 @@ class LinearPrediction:
     merged: MergedTerms | None = None
 
     def scale_by(self, factor: Matrix | float) -> LinearPrediction:
-        """Each gene's value times its factor."""
+        """Multiply each feature's values by its factor."""
         return LinearPrediction(
             {key: LinearTerm(t.coefficients, t.gene_scale * factor) for key, t in self.terms.items()},
             self.intercept * factor,
         )
 
     def project(self, axes: Matrix) -> LinearPrediction:
-        """Combinations of the genes, (genes, combinations), at the cost of their own number."""
+        """Combine the features by axes (features, combinations), at the cost of the number of combinations."""
         ones = np.ones(axes.shape[1])
         terms = {
             key: LinearTerm((t.coefficients @ (t.gene_scale[:, None] * axes)).astype(np.float32), ones)
@@ -89,8 +106,10 @@ class LinearPrediction:
         return LinearPrediction(terms, self.intercept @ axes)
 
     def merge_terms(self, mergeable: Callable[[FeatureMap], bool]) -> LinearPrediction:
-        """Nearly the same at the cost of one source for all those that are alike (their columns mean the same): their vectors are taken for multiples of one another,
-        the best in the mean square."""
+        """Approximate all mergeable terms, whose columns mean the same, at the cost of one.
+
+        Their coefficients are taken for multiples of common ones, the best in the mean square.
+        """
         keys = [key for key in self.terms if mergeable(key[0])]
         if len(keys) < 2:
             return self
@@ -98,46 +117,43 @@ class LinearPrediction:
             [(self.terms[k].coefficients * self.terms[k].gene_scale).astype(np.float32).ravel() for k in keys]
         )
         weights = np.linalg.eigh(stacked @ stacked.T)[1][:, -1]
-        vectors = (weights @ stacked).reshape(self.terms[keys[0]].coefficients.shape).astype(np.float32)
-        kept = {key: term for key, term in self.terms.items() if key not in keys}
+        common = (weights @ stacked).reshape(self.terms[keys[0]].coefficients.shape).astype(np.float32)
+        others = {key: term for key, term in self.terms.items() if key not in keys}
         return LinearPrediction(
-            kept, self.intercept, MergedTerms(dict(zip(keys, weights.tolist(), strict=True)), vectors)
+            others, self.intercept, MergedTerms(dict(zip(keys, weights.tolist(), strict=True)), common)
         )
 
 
 def sum_predictions(predictions: Sequence[LinearPrediction]) -> LinearPrediction:
-    """The sum of formulas of the same columns."""
+    """Add predictions of the same features."""
     terms: dict[TermKey, LinearTerm] = {}
-    for formula in predictions:
-        for key, term in formula.terms.items():
-            given = terms.get(key)
-            terms[key] = (
-                term
-                if given is None
-                else LinearTerm(
-                    (given.coefficients * given.gene_scale + term.coefficients * term.gene_scale).astype(np.float32),
-                    np.ones(len(term.gene_scale)),
-                )
-            )
-    return LinearPrediction(terms, np.sum([f.intercept for f in predictions], axis=0))
+    for prediction in predictions:
+        for key, term in prediction.terms.items():
+            first = terms.get(key)
+            if first is None:
+                terms[key] = term
+            else:
+                total = first.coefficients * first.gene_scale + term.coefficients * term.gene_scale
+                terms[key] = LinearTerm(total.astype(np.float32), np.ones(len(term.gene_scale)))
+    return LinearPrediction(terms, np.sum([p.intercept for p in predictions], axis=0))
 
 
 def evaluate(predictions: Sequence[LinearPrediction], cells: EncodedCells) -> list[NDArray[np.float32]]:
-    """Each formula at some cells, (cells, genes); what the cells are to a source is computed once, however many formulas need it."""
-    out = [np.tile(f.intercept.astype(np.float32), (cells.n_cells, 1)) for f in predictions]
+    """Compute predictions (cells, features) at some cells; each design matrix is computed once for all of them."""
+    out = [np.tile(p.intercept.astype(np.float32), (cells.n_cells, 1)) for p in predictions]
     sums = [
-        None if f.merged is None else np.zeros((cells.n_cells, len(f.merged.coefficients)), dtype=np.float32)
-        for f in predictions
+        None if p.merged is None else np.zeros((cells.n_cells, len(p.merged.coefficients)), dtype=np.float32)
+        for p in predictions
     ]
-    for key in dict.fromkeys(key for f in predictions for key in (*f.terms, *(f.merged.weights if f.merged else ()))):
-        source, member = key
-        given = source.design_matrix(cells, member)
-        for values, summed, formula in zip(out, sums, predictions, strict=True):
-            if (term := formula.terms.get(key)) is not None:
-                values += (given @ term.coefficients) * term.gene_scale.astype(np.float32)
-            if formula.merged is not None and summed is not None and (weight := formula.merged.weights.get(key)):
-                summed += np.float32(weight) * given
-    for values, summed, formula in zip(out, sums, predictions, strict=True):
-        if formula.merged is not None and summed is not None:
-            values += summed @ formula.merged.coefficients
+    for key in dict.fromkeys(key for p in predictions for key in (*p.terms, *(p.merged.weights if p.merged else ()))):
+        feature_map, member = key
+        design = feature_map.design_matrix(cells, member)
+        for values, summed, prediction in zip(out, sums, predictions, strict=True):
+            if (term := prediction.terms.get(key)) is not None:
+                values += (design @ term.coefficients) * term.gene_scale.astype(np.float32)
+            if prediction.merged is not None and summed is not None and (weight := prediction.merged.weights.get(key)):
+                summed += np.float32(weight) * design
+    for values, summed, prediction in zip(out, sums, predictions, strict=True):
+        if prediction.merged is not None and summed is not None:
+            values += summed @ prediction.merged.coefficients
     return out

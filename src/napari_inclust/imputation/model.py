@@ -20,7 +20,7 @@ from ..training.batches import row_chunks
 from ..training.inference import EncodedCells, encode_cells
 from ..utils.parallel import map_in_threads
 from .ensemble import StackedPredictor, StackingParameters
-from .predictors import ReferenceGenes, build_base_predictors, visible_genes_by_member
+from .gene_predictors import ReferenceGenes, build_base_predictors, visible_genes_by_member
 from .rescale import SectionScale
 from .similarity import CellSimilarity
 

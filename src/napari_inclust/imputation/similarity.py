@@ -1,16 +1,18 @@
-"""Which cells of the section are alike: what is too noisy in one cell is clearer in the mean of those like it."""
+"""Similarity between cells of the section: means over similar cells are less noisy than the cells."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..training.inference import EncodedCells
-from ..utils.attention import attention_weights, normalise_rows
 from ..utils.progress import progress_stage
+from .linear import VisibleInputs
+from .predictors import AttentionPredictor
 
 Matrix = NDArray[np.floating[Any]]
 N_COMPONENTS = 30
@@ -23,11 +25,11 @@ class CellSimilarity:
 
     Attributes
     ----------
-    anchors
-        Cells of the section over which is averaged.
-    shown : members x (inputs,)
+    standardisation_cells
+        Cells of the section over which means are taken.
+    visible_genes : members x (inputs,) int
         Inputs that each member sees.
-    axes : members x (inputs, components)
+    principal_axes : members x (inputs, components)
     """
 
     standardisation_cells: EncodedCells
@@ -38,26 +40,28 @@ class CellSimilarity:
     def fit(
         cls, standardisation_cells: EncodedCells, reference_cells: EncodedCells, visible_genes: list[NDArray[np.intp]]
     ) -> CellSimilarity:
-        """Components of the anchors and of the reference's cells, which count alike however many they are."""
-        axes = []
-        for m, genes in enumerate(progress_stage("finding cells that are alike", visible_genes)):
-            sides = [side.inputs[m][:, genes] for side in (standardisation_cells, reference_cells)]
-            vectors = np.linalg.eigh(sum(x.T @ x / len(x) for x in sides))[1]
+        """Find the components of both sets of cells, which have the same weight whatever their numbers."""
+        visible, axes = VisibleInputs(visible_genes), []
+        for member in progress_stage("finding cells that are alike", range(len(visible_genes))):
+            both = [visible.design_matrix(cells, member) for cells in (standardisation_cells, reference_cells)]
+            vectors = np.linalg.eigh(sum(x.T @ x / len(x) for x in both))[1]
             axes.append(vectors[:, ::-1][:, :N_COMPONENTS])
         return cls(standardisation_cells, visible_genes, axes)
 
     def embed(self, cells: EncodedCells, member: int) -> Matrix:
         """(cells, components)."""
-        placed: Matrix = cells.inputs[member][:, self.visible_genes[member]] @ self.principal_axes[member]
-        return placed
+        embedding: Matrix = VisibleInputs(self.visible_genes).design_matrix(cells, member) @ self.principal_axes[member]
+        return embedding
 
     def design_matrix(self, cells: EncodedCells, member: int) -> NDArray[np.float32]:
-        """(cells, anchors), rows sum to 1: how much each anchor is like a cell."""
-        return attention_weights(
-            self.embed(cells, member), normalise_rows(self.embed(self.standardisation_cells, member)), TEMPERATURE
-        )
+        """(cells, standardisation cells) weights by similarity, rows of sum 1."""
+        return self._attention.design_matrix(cells, member)
 
     def smoothed_embedding(self, cells: EncodedCells, member: int) -> Matrix:
-        """(cells, components): mean place of the anchors that are like each cell."""
+        """(cells, components): mean embedding of the standardisation cells, weighted by their similarity to each cell."""
         mean: Matrix = self.design_matrix(cells, member) @ self.embed(self.standardisation_cells, member)
         return mean
+
+    @cached_property
+    def _attention(self) -> AttentionPredictor:
+        return AttentionPredictor.fit("similar cells", self.standardisation_cells, TEMPERATURE, self.embed)

@@ -1,9 +1,10 @@
-"""One modality from another, and cells as they would be under other levels of the covariates: arithmetic with the embeddings."""
+"""One modality from another, and cells under other levels of the covariates: arithmetic with the embeddings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,31 +12,34 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, DataError
 from ..evaluation.metrics import gene_metrics
-from ..imputation.block_predictors import Matrix
+from ..imputation.predictors import RequestedFeatures, RidgePredictor
+from ..training.inference import EncodedCells
 from ..training.plan import Plan
 from ..training.table import Table
 from ..training.trained import Trained
+from .block_predictor import encode_with_covariate
 from .generate import GeneratedBlock, generate
 
-HIDDEN_UNIT_PENALTY = (
-    3.0  # on the hidden units, in units of the number of cells: what the levels explain is left to them
-)
-_COVARIATE_PENALTY = 1.0  # cells
-_MIN_SD = 1e-2
+HIDDEN_UNIT_PENALTY = 3.0  # in units of the number of cells: what the levels explain is left to them
+COVARIATE_PENALTY = 1.0  # cells
+
+Matrix = NDArray[np.floating[Any]]
 
 
 def translate(trained: Trained, table: str, source_block: str, target_block: str) -> GeneratedBlock:
-    """A block of some cells from one other block alone, even when no cell was measured for both: through the latent.
+    """Predict a block of some cells from one other block alone, through the latent.
+
+    No cell needs to be measured for both.
 
     Parameters
     ----------
-    given, wanted
-        Blocks. The encoder sees nothing but `given`.
+    source_block
+        The only block that the encoder sees.
 
     Raises
     ------
     ConfigError
-        The cells were not measured for `given`, or nobody was for `wanted`.
+        The cells were not measured for `source_block`, or no data set measures `target_block`.
     """
     check_translation(
         trained.plan, {s.name: s.modality_names for s in trained.datasets}, table, source_block, target_block, {}
@@ -45,17 +49,17 @@ def translate(trained: Trained, table: str, source_block: str, target_block: str
 
 @dataclass(frozen=True, eq=False)
 class CounterfactualCells:
-    """Cells as they would be under other levels.
+    """Cells under other levels of the covariates than their own.
 
     Attributes
     ----------
     rows : (cells,) int
-        Of the data set: those with the levels from which it starts.
+        Rows of the data set that have the levels to exchange.
     values : (cells, features) float32
         log1p of the block's normalised values.
     scores
-        One row a feature: Pearson, Spearman and RMSE (of z-scored values) of the head on held-out cells under their own levels. Of the asked combination,
-        which nobody measured, nothing is known.
+        One row a feature: Pearson, Spearman and RMSE (of z-scored values) of the decoder on held-out cells under their own
+        levels. The combination of levels that was asked for is not measured, so it has no score.
     """
 
     block: str
@@ -68,41 +72,42 @@ class CounterfactualCells:
 def predict_counterfactual(
     trained: Trained, table: str, block: str, level_changes: Mapping[str, str], *, source_block: str | None = None
 ) -> CounterfactualCells:
-    """Cells with some levels exchanged: decode z + e(other levels) and z + e(own levels), and add the difference to what the cells have.
+    """Exchange some levels of the covariates: add the difference that they make in the decoder to the values of the cells.
 
-    What they have is measured, else generated. The decoder's last layer is fitted again in closed form, on its hidden units and the levels themselves: the
-    embedding alone moves cells too little, since what the encoder sees holds the levels too.
+    The values are the measured ones, else generated ones; the difference is that of z + e(other levels) and z + e(own levels),
+    decoded. The decoder's last layer is fitted again in closed form, on its hidden units and the levels themselves: the embedding
+    alone moves cells too little, since what the encoder sees depends on the levels too.
 
     Parameters
     ----------
-    changes
-        Names of covariates ("batch: b1") and with which each is exchanged; cells that have all of the former.
-    given
+    level_changes
+        Names of covariates ("batch: b1") and those that replace them; for the cells that have all of the former.
+    source_block
         Block that the encoder sees; default `block` where the cells have it, else what it was trained from.
 
     Raises
     ------
     ConfigError, DataError
-        A level that there is not, or no cell with it; a block that nobody measures.
+        An unknown level, or one that no cell has; a block that no data set measures.
     """
     plan = trained.plan
     plan.block(block)
     own, pairs = plan.table(trained.dataset(table).name), _covariate_pairs(plan, level_changes)
     rows = _rows_with_levels(own, pairs, level_changes)
-    here = own.measured_block(block) is not None
-    inputs = (source_block,) if source_block is not None else (block,) if here else None
-    head = _RefittedHead(trained, block)
-    after = own.covariates[rows].copy()
+    is_measured = own.measured_block(block) is not None
+    inputs = (source_block,) if source_block is not None else (block,) if is_measured else None
+    decoder = _RefittedDecoder(trained, block)
+    before, after = own.covariates[rows], own.covariates[rows].copy()
     for a, b in pairs:
         after[:, a], after[:, b] = 0, 1
-    z = trained.encode(table, inputs, rows)[0]
-    change = head.predict(z, after) - head.predict(z, own.covariates[rows])
-    values = (
-        head.measured_values(own, rows)
-        if here
-        else _select_features(generate(trained, table, block, inputs=inputs), head.features)[rows]
-    )
-    return CounterfactualCells(block, head.features, rows, (values + change).astype(np.float32), head.held_out_scores())
+    encoded = trained.encode(table, inputs, rows)
+    change = decoder.predict(encoded, after) - decoder.predict(encoded, before)
+    if is_measured:
+        values = decoder.measured_values(own, rows)
+    else:
+        values = generate(trained, table, block, inputs=inputs).subset(decoder.features).values[rows]
+    scores = decoder.held_out_scores()
+    return CounterfactualCells(block, decoder.features, rows, (values + change).astype(np.float32), scores)
 
 
 def check_translation(
@@ -113,17 +118,17 @@ def check_translation(
     target_block: str,
     level_changes: Mapping[str, str],
 ) -> None:
-    """Refuse before training what `translate` or `shift` would refuse after it.
+    """Check before training what `translate` and `predict_counterfactual` check after it.
 
     Parameters
     ----------
-    blocks
-        Of each data set.
+    blocks_by_dataset
+        Names of the blocks that each data set measures.
 
     Raises
     ------
     ConfigError, DataError
-        As `translate` and `shift`.
+        As `translate` and `predict_counterfactual`.
     """
     plan.block(target_block)
     if table not in blocks_by_dataset:
@@ -135,7 +140,7 @@ def check_translation(
 
 
 def _covariate_pairs(plan: Plan, level_changes: Mapping[str, str]) -> list[tuple[int, int]]:
-    """Positions of covariates and of those that take their place."""
+    """Positions of covariates and of those that replace them."""
     names = plan.covariates
     for name in (*level_changes, *level_changes.values()):
         if name not in names:
@@ -155,74 +160,59 @@ def _rows_with_levels(
     return rows
 
 
-def _select_features(generated: GeneratedBlock, features: Sequence[str]) -> Matrix:
-    at = pd.Index(generated.features).get_indexer(pd.Index(list(features)))
-    out: Matrix = generated.values[:, at]
-    return out
-
-
-class _RefittedHead:
-    """The last layer of the decoder, fitted in closed form on hidden units and levels of all cells that measure the block."""
+class _RefittedDecoder:
+    """The decoder with its last layer fitted in closed form, on hidden units and levels of all cells that measure the block."""
 
     def __init__(self, trained: Trained, block: str) -> None:
         plan = trained.plan
         self.trained, self.block = trained, block
-        self.tables = [t for t in plan.tables if t.measured_block(block) is not None]
-        common = set.intersection(
-            *(set(p.feature_indices.tolist()) for t in self.tables if (p := t.measured_block(block)) is not None)
-        )
+        measured = {t.name: part for t in plan.tables if (part := t.measured_block(block)) is not None}
+        self.tables = [plan.table(name) for name in measured]
+        common = set.intersection(*(set(part.feature_indices.tolist()) for part in measured.values()))
         self.feature_indices = np.array(sorted(common), dtype=np.intp)
         self.features = tuple(plan.features[i] for i in self.feature_indices)
-        trainer = trained.trainer
-        x = np.concatenate([self._encode_design(t, trainer.train_rows[t.name]) for t in self.tables])
-        units = x.shape[1] - len(plan.covariates)
-        self.design_mean, self.design_sd = np.zeros(x.shape[1], np.float32), np.ones(x.shape[1], np.float32)
-        self.design_mean[:units], self.design_sd[:units] = x[:, :units].mean(0), x[:, :units].std(0) + _MIN_SD
-        x = (x - self.design_mean) / self.design_sd
-        known = np.concatenate([self.measured_values(t, trainer.train_rows[t.name]) for t in self.tables])
-        self.intercept = known.mean(0)
-        penalty = np.full(x.shape[1], _COVARIATE_PENALTY)
-        penalty[:units] = HIDDEN_UNIT_PENALTY * len(x)
-        self.coefficients = np.linalg.solve(
-            (x.T @ x + np.diag(penalty)).astype(np.float64), x.T @ (known - self.intercept)
+        block_range = plan.block(block)
+        is_encoder_input = plan.input_mask[block_range.start : block_range.stop].any()
+        self._encoder_inputs = (block,) if is_encoder_input else None
+        cells, values = self._encode_measured(trained.trainer.train_rows)
+        self._predictor = RidgePredictor(
+            "decoder", _units_and_covariates, cells, HIDDEN_UNIT_PENALTY, len(plan.covariates), COVARIATE_PENALTY
         )
+        requested = RequestedFeatures(np.arange(len(self.features)), values, values)
+        self._coefficients = self._predictor.coefficients(0, requested)
+
+    def predict(self, encoded: tuple[Matrix, Matrix], covariates: NDArray[np.float32]) -> Matrix:
+        """(cells, features) of encoded cells (`Trained.encode`), decoded with covariates (cells, covariates)."""
+        return self._decode(encode_with_covariate(self.trained, encoded, covariates, covariates))
 
     def measured_values(self, table: Table, rows: NDArray[np.intp]) -> Matrix:
         """(cells, features) measured values of some cells."""
         part = table.measured_block(self.block)
         assert part is not None
-        values = part.lognormalised()[rows][:, np.searchsorted(part.feature_indices, self.feature_indices)].toarray()
-        if self.trained.dataset(table.name).modality(self.block).normalisation == "binary":
-            values = (values > 0).astype(np.float32)
-        out: Matrix = values
-        return out
-
-    def _encode_design(self, table: Table, rows: NDArray[np.intp]) -> Matrix:
-        z = self.trained.encode(table.name, (self.block,) if self._is_encoder_input() else None, rows)[0]
-        return self._design_matrix(z, table.covariates[rows])
-
-    def _is_encoder_input(self) -> bool:
-        block = self.trained.plan.block(self.block)
-        return bool(self.trained.plan.input_mask[block.start : block.stop].any())
-
-    def _design_matrix(self, z: Matrix, covariates: NDArray[np.float32]) -> Matrix:
-        out: Matrix = np.hstack([*self.trained.decoder_activations(z, covariates), covariates])
-        return out
-
-    def predict(self, z: Matrix, covariates: NDArray[np.float32]) -> Matrix:
-        """(cells, features) of latents (networks, cells, latent) decoded with covariates (cells, covariates)."""
-        out: Matrix = (
-            (self._design_matrix(z, covariates) - self.design_mean) / self.design_sd @ self.coefficients
-            + self.intercept
-        ).astype(np.float32)
-        return out
+        columns = np.searchsorted(part.feature_indices, self.feature_indices)
+        values: Matrix = part.lognormalised()[rows][:, columns].toarray()
+        is_binary = self.trained.dataset(table.name).modality(self.block).normalisation == "binary"
+        return (values > 0).astype(np.float32) if is_binary else values
 
     def held_out_scores(self) -> pd.DataFrame:
-        """On cells that no gradient saw."""
-        held = self.trained.trainer.validation_rows
-        x = np.concatenate([self._encode_design(t, held[t.name]) for t in self.tables])
-        truth = np.concatenate([self.measured_values(t, held[t.name]) for t in self.tables])
-        found = gene_metrics(truth, (x - self.design_mean) / self.design_sd @ self.coefficients + self.intercept)[
-            ["pcc", "spearman", "rmse"]
-        ]
-        return found.set_index(pd.Index(self.features, name="feature"))
+        """Metrics on cells that no gradient saw, one row a feature."""
+        cells, truth = self._encode_measured(self.trained.trainer.validation_rows)
+        scores = gene_metrics(truth, self._decode(cells))[["pcc", "spearman", "rmse"]]
+        return scores.set_index(pd.Index(self.features, name="feature"))
+
+    def _decode(self, cells: EncodedCells) -> Matrix:
+        values: Matrix = self._predictor.design_matrix(cells, 0) @ self._coefficients
+        return values
+
+    def _encode_measured(self, rows: Mapping[str, NDArray[np.intp]]) -> tuple[EncodedCells, Matrix]:
+        """Some rows of each table that measures the block, under their own levels, and their values (cells, features)."""
+        parts = [self.trained.encode(t.name, self._encoder_inputs, rows[t.name]) for t in self.tables]
+        z, class_probabilities = (np.concatenate(arrays, 1) for arrays in zip(*parts, strict=True))
+        covariates = np.concatenate([t.covariates[rows[t.name]] for t in self.tables])
+        values = np.concatenate([self.measured_values(t, rows[t.name]) for t in self.tables])
+        return encode_with_covariate(self.trained, (z, class_probabilities), covariates, covariates), values
+
+
+def _units_and_covariates(cells: EncodedCells, member: int) -> Matrix:
+    """(cells, units + covariates): hidden units of all networks, and the levels, which are the cells' inputs here."""
+    return np.hstack([*cells.decoder_activations, cells.inputs[member]])
