@@ -30,7 +30,7 @@ class FakeEpoch:
 @dataclasses.dataclass(frozen=True)
 class FakeTrust:
     table: pd.DataFrame
-    error: float = 0.08
+    mean_absolute_error: float = 0.08
     rank_correlation: float = 0.66
 
     @property
@@ -84,7 +84,7 @@ class FakeRun:
             for c in range(1, 4)
         ]
         return SimpleNamespace(
-            level=0.9,
+            nominal_coverage=0.9,
             small_strata_note="",
             coverage=pd.DataFrame(rows, columns=["genes", "cells", "values", "coverage"]),
         )

@@ -169,7 +169,7 @@ def test_a_known_distance_is_the_same_on_the_canvas(opened: Any, qtbot: Any) -> 
     span = section.xy.max(0) - section.xy.min(0)
     for axis in (0, 1):
         assert world[1, axis] - world[0, axis] == pytest.approx(
-            span[1 - axis] + 4 * radius, abs=2 * bench.canvas_controller.painter.raster.pixel
+            span[1 - axis] + 4 * radius, abs=2 * bench.canvas_controller.painter.raster.pixel_size
         )
     x, y = section.xy[17]
     assert bench.canvas_controller.painter.raster.cell_at(y, x) == 17

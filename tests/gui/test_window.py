@@ -53,8 +53,8 @@ def show(dock: Any, tab: int, qtbot: Any) -> None:
 def load(dock: Any, bench: Any, folder: Path, qtbot: Any, **kwargs: Any) -> None:
     """Type both file names."""
     for field, path in zip((dock.data.section, dock.data.reference), write(folder, **kwargs), strict=True):
-        qtbot.keyClicks(field.line, str(path))
-        qtbot.keyClick(field.line, Qt.Key.Key_Return)
+        qtbot.keyClicks(field.line_edit, str(path))
+        qtbot.keyClick(field.line_edit, Qt.Key.Key_Return)
         qtbot.waitUntil(
             lambda: not bench.loading_controller.busy, timeout=10_000
         )  # one after the other: catch_warnings in a thread would disturb the filters here
@@ -329,7 +329,7 @@ def test_closing_the_viewer_stops_training_and_everything_dies(make_napari_viewe
     viewer = make_napari_viewer(show=True)
     plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")[1]
     bench = plugin.context
-    bench.training_controller.steps = fake_steps(epochs=1000, seconds=0.02)
+    bench.training_controller.train = fake_steps(epochs=1000, seconds=0.02)
     bench.session.open_section(small_section())
     bench.session.open_reference(small_reference())
     bench.session.select_gene("Gene1")

@@ -184,8 +184,7 @@ def section_layers(section: Any) -> list[LayerData]:
     from ..paint.limits import PercentileLimits
     from ..paint.raster.cell_raster import section_raster
     from ..paint.values import CellValues
-    from .controllers.scene import categories_from_column
-    from .state.columns import guess_cell_type_column
+    from .state.columns import categories_from_column, guess_cell_type_column
     from .state.gene_source import lognormalised_genes
 
     raster, names, key = section_raster(section), section.adata.obs_names, guess_cell_type_column(section.adata.obs)

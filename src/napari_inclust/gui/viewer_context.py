@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from napari.utils.notifications import show_error
+
 from ..paint.layers import canvas as parts
 from .controllers.activity import TrainingActivity
 from .controllers.additional_sections import AdditionalSectionsController
@@ -12,6 +14,7 @@ from .controllers.cell_selection import CellSelection
 from .controllers.domain_controller import DomainController, DomainSearch, run_domain_search
 from .controllers.embedding_controller import EmbeddingController
 from .controllers.figures import FigureController
+from .controllers.gene_controller import GeneController
 from .controllers.loading import LoadingController
 from .controllers.regions import RegionController, weak_region_lookup
 from .controllers.reliability_controller import ReliabilityController
@@ -54,8 +57,9 @@ class ViewerContext:
         self.domain_controller = DomainController(self.session, search)
         self.reliability_controller = ReliabilityController(self.session)
         self.figure_controller = FigureController(self.session)
+        self.gene_controller = GeneController(self.session)
         self.canvas_controller = CanvasController(
-            viewer, self.session, self.domain_controller, self.reliability_controller
+            viewer, self.session, self.gene_controller, self.domain_controller, self.reliability_controller
         )
         self.additional_sections = AdditionalSectionsController(
             viewer, self.session, self.loading_controller, self.canvas_controller
@@ -69,6 +73,7 @@ class ViewerContext:
         self.image_controller = ImageController(viewer, self.session, self.loading_controller)
         self.theme_observer = ThemeObserver(self.canvas_controller, self.cell_selection, self.region_controller.layer)
         self.session_io = SessionIO(viewer, self)
+        self.session.message_emitted.connect(show_error)
         self._watched_windows: weakref.WeakSet[Any] = weakref.WeakSet()
         self.docks: weakref.WeakSet[Any] = weakref.WeakSet()
         self.closed = False
@@ -107,6 +112,7 @@ class ViewerContext:
             self.additional_sections.close()
             self.swipe_controller.close()
             self.canvas_controller.close()
+            self.gene_controller.close()
 
 
 def get_viewer_context(viewer: Any) -> ViewerContext:

@@ -194,7 +194,7 @@ def test_a_gene_that_cannot_be_painted_does_not_drop_the_section_being_read(
     def broken(*_: Any, **__: Any) -> Any:
         raise ValueError("no values")
 
-    monkeypatch.setattr("napari_inclust.gui.controllers.additional_sections._values", broken)
+    monkeypatch.setattr("napari_inclust.gui.controllers.additional_sections._section_values", broken)
     bench.additional_sections._request_values()
     qtbot.waitUntil(lambda: "no values" in bench.additional_sections.error_message, timeout=20_000)
     qtbot.waitUntil(lambda: not bench.additional_sections.busy, timeout=20_000)
@@ -234,11 +234,11 @@ def test_an_area_on_a_section_beside_says_which_one_is_open(three: Any, qtbot: A
     np.testing.assert_allclose(guest.xy[7][::-1], canvas_place(guest, 7))
     over = [guest.xy.min(0)[::-1] - 9, guest.xy.max(0)[::-1] + 9]
     dock.tabs.setCurrentIndex(dock.titles.index("Cells"))
-    qtbot.mouseClick(dock.cells.selection.tools["rectangle"], LEFT)
+    qtbot.mouseClick(dock.cells.selection_bar.tool_buttons["rectangle"], LEFT)
     viewer.reset_view()
     qtbot.wait(30)
     drag(viewer, over, qtbot)
-    said = dock.cells.selection.message
+    said = dock.cells.selection_bar.message
     qtbot.waitUntil(lambda: "That area lies on b, beside a, which is open." in said.text(), timeout=5_000)
     assert bench.selected_cells.current is None
     drag(viewer, [bench.session.section.xy.min(0)[::-1] - 9, bench.session.section.xy.max(0)[::-1] + 9], qtbot)
@@ -247,12 +247,12 @@ def test_an_area_on_a_section_beside_says_which_one_is_open(three: Any, qtbot: A
     )
     assert said.text() == ""
     dock.tabs.setCurrentIndex(dock.titles.index("Regions"))
-    qtbot.mouseClick(dock.regions.tools["rectangle"], LEFT)
+    qtbot.mouseClick(dock.regions.tool_buttons["rectangle"], LEFT)
     drag(viewer, over, qtbot)
     qtbot.waitUntil(lambda: "lies on b" in dock.regions.message.text(), timeout=5_000)
-    for note in (dock.cells.note, dock.domains.note, dock.regions.note):
+    for note in (dock.cells.side_by_side_note, dock.domains.side_by_side_note, dock.regions.side_by_side_note):
         assert note.message.text().startswith("All here is about a.")
-    note = dock.regions.note
+    note = dock.regions.side_by_side_note
     mouse_pick(note.section, "b.h5ad", qtbot)
     qtbot.waitUntil(
         lambda: bench.session.section.name == "b" and list(bench.additional_sections.section_layers.sections) == [a],

@@ -16,9 +16,9 @@ from ..mouse import LEFT, drag
 
 
 def type_path(field: Any, path: Path, qtbot: Any) -> None:
-    field.line.selectAll()
-    qtbot.keyClicks(field.line, str(path))
-    qtbot.keyClick(field.line, Qt.Key.Key_Return)
+    field.line_edit.selectAll()
+    qtbot.keyClicks(field.line_edit, str(path))
+    qtbot.keyClick(field.line_edit, Qt.Key.Key_Return)
 
 
 def in_pixels(folder: Path) -> Path:

@@ -73,7 +73,7 @@ def test_the_first_gene_of_a_run_says_how_far_it_is_and_ends_with_the_window(
         ),
         timeout=10_000,
     )
-    bench.canvas_controller.background_imputer.close()
+    bench.gene_controller.close()
     bench.reliability_controller.close()
     reached = len(steps)
     time.sleep(0.3)

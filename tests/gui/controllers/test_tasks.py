@@ -44,7 +44,7 @@ def fake_generate(epochs: int = 3, seconds: float = 0.0) -> Any:
         reference: Any,
         config: Any,
         *,
-        block: str,
+        modality: str,
         labels: Any = None,
         batch: Any = None,
         checkpoint: Any = None,
@@ -58,8 +58,8 @@ def fake_generate(epochs: int = 3, seconds: float = 0.0) -> Any:
             raise
         n = section.n_cells
         values = {
-            f"{name} ({block})": CellValues(
-                f"{name} ({block})",
+            f"{name} ({modality})": CellValues(
+                f"{name} ({modality})",
                 np.linspace(0, 1 + i, n, dtype=np.float32),
                 GENERATED,
                 np.full(n, 0.1, np.float32),
@@ -69,7 +69,7 @@ def fake_generate(epochs: int = 3, seconds: float = 0.0) -> Any:
             for i, (name, score) in enumerate({"CD1": 0.4, "CD2": 0.7, "CD3": float("nan")}.items())
         }
         return GeneratedFeatures(
-            section, block, values, None, SimpleNamespace(scores=pd.DataFrame({"pcc": [0.4, 0.7, np.nan]}))
+            section, modality, values, None, SimpleNamespace(scores=pd.DataFrame({"pcc": [0.4, 0.7, np.nan]}))
         )
 
     return steps
@@ -116,15 +116,15 @@ def test_the_masks_of_each_task_are_drawn(ready: Any, qtbot: Any) -> None:
     assert view.mask_picture.masks is None  # nothing is computed before it is looked at
     qtbot.mouseClick(view.masks_box.toggleButton(), LEFT)
     qtbot.waitUntil(lambda: view.mask_picture.masks is not None, timeout=20_000)
-    assert [(s.block, s.features) for s in view.mask_picture.masks.pieces] == [("genes", 20), ("components", 30)]
+    assert [(s.block, s.n_features) for s in view.mask_picture.masks.feature_ranges] == [("genes", 20), ("components", 30)]
     pick(train, "generate protein", qtbot)
     qtbot.waitUntil(lambda: view.mask_picture.masks.blocks == ["rna", "protein"], timeout=20_000)
     masks = view.mask_picture.masks
-    assert masks.rows == ("small", "cite", "cite")
+    assert masks.data_sets == ("small", "cite", "cite")
     tiles = {
-        (masks.rows[t.row], t.row, t.side, masks.pieces[t.feature_range].block): t.on
+        (masks.data_sets[t.row], t.row, t.side, masks.feature_ranges[t.feature_range].block): t.active
         for t in masks.tiles()
-        if masks.pieces[t.feature_range].features <= 20
+        if masks.feature_ranges[t.feature_range].n_features <= 20
     }
     assert tiles["cite", 2, DECODER, "protein"]
     assert not tiles["cite", 2, ENCODER, "protein"]
@@ -134,7 +134,7 @@ def test_the_masks_of_each_task_are_drawn(ready: Any, qtbot: Any) -> None:
     for t in masks.tiles():
         centre = view.mask_picture.tile_rect(t).center()
         colour = shot.pixelColor(round(centre.x() * scale), round(centre.y() * scale)).name()
-        assert (colour == masks.colour(t.feature_range).lower()) == t.on
+        assert (colour == masks.colour(t.feature_range).lower()) == t.active
 
 
 def test_a_task_without_a_dock_tells_its_command(ready: Any, qtbot: Any) -> None:
@@ -196,7 +196,7 @@ def test_true_proteins_are_generated_and_saved(
     config = train.config_form.config().replace(
         epochs=3, steps=3, batch=32, latent=4, hidden=(16,), decoder_hidden=(16,), threads=1
     )
-    bench.training_controller.start(config, block=bench.task_controller.selected_task.modality)
+    bench.training_controller.start(config, modality=bench.task_controller.selected_task.modality)
     qtbot.waitUntil(lambda: bench.training_controller.state not in ("running", "idle"), timeout=120_000)
     assert bench.training_controller.state == DONE, bench.training_controller.message
     assert list(bench.session.generated.values_by_feature) == ["CD1 (protein)", "CD2 (protein)", "CD3 (protein)"]

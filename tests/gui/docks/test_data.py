@@ -255,10 +255,10 @@ def test_find_images_of_a_file_without_any_is_empty(pair: Any) -> None:
 
 def type_path(field: Any, path: Path, qtbot: Any) -> None:
     """A path typed into a field, and Enter."""
-    field.line.setFocus()
-    field.line.clear()
-    qtbot.keyClicks(field.line, str(path))
-    qtbot.keyClick(field.line, Qt.Key.Key_Return)
+    field.line_edit.setFocus()
+    field.line_edit.clear()
+    qtbot.keyClicks(field.line_edit, str(path))
+    qtbot.keyClick(field.line_edit, Qt.Key.Key_Return)
 
 
 def test_columns_of_a_table_are_chosen_in_the_dock_where_they_are_not_known(

@@ -292,13 +292,13 @@ def test_closing_while_searching_lets_everything_die(make_napari_viewer: Any, qt
     viewer = make_napari_viewer(show=True)
     plugin = viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")[1]
     bench = plugin.context
-    bench.domain_controller.find = fake_find()
+    bench.domain_controller.search = fake_find()
     bench.session.open_section(small_section())
     plugin.dock.domains.start.click()
     finding = weakref.proxy(bench.domain_controller)
-    qtbot.waitUntil(lambda: finding.found is not None)
+    qtbot.waitUntil(lambda: finding.domains is not None)
     qtbot.waitUntil(lambda: finding.state == IDLE)
-    bench.domain_controller.find = fake_find(steps=1000, seconds=0.02)
+    bench.domain_controller.search = fake_find(steps=1000, seconds=0.02)
     plugin.dock.domains.start.click()
     thread = bench.domain_controller._worker._thread
     qtbot.waitUntil(thread.is_alive)

@@ -88,7 +88,7 @@ def test_blend_stars_and_what_cannot_be_drawn(
     assert "The blend is empty" in dock.save.toolTip()
     bench.session.set_view("measured")
     bench.session.select_gene("Gene10")
-    bench.session.toggle_blend_channel("green")
+    bench.gene_controller.toggle_blend_channel("green")
     assert dock.save.isEnabled()
     pick(dock.content, "stars")
     assert "No gene has a star" in dock.preview.toolTip()

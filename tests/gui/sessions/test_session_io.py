@@ -46,7 +46,7 @@ def saved(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         s.select_gene(gene)
         qtbot.waitUntil(lambda gene=gene: bench.canvas_controller.painter.gene_layer().cell_values.name == gene)
     s.set_view("imputed")
-    s.toggle_blend_channel("red")
+    bench.gene_controller.toggle_blend_channel("red")
     s.select_gene("Gene10")
     qtbot.waitUntil(lambda: bench.canvas_controller.painter.gene_layer().cell_values.name == "Gene10")
     s.look.set_limits_policy(PercentileLimits(2, 95))
@@ -57,7 +57,7 @@ def saved(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     s.toggle_star("Gene7")
     s.add_gene_sets({"mine": ("Gene4", "Gene31")})
     bench.reliability_controller.set_fade(0.25)
-    bench.reliability_controller.set_uncertainty(UNCERTAINTY_SPREAD, veil=True)
+    bench.reliability_controller.set_uncertainty(UNCERTAINTY_SPREAD, as_veil=True)
     bench.region_controller.add([Region("left", np.array([(0.0, 0.0), (50, 0), (50, 100), (0, 100)]))])
     qtbot.waitUntil(
         lambda: (
@@ -87,7 +87,7 @@ def test_all_that_was_chosen_comes_back(saved: Any, qtbot: Any) -> None:
     s.look.set_colormap("gray")
     s.look.set_limits_policy(PercentileLimits())
     s.look.set_separate_limits(False)
-    s.starred_genes.clear()
+    s.toggle_star("Gene7")
     s.gene_sets.clear()
     bench.reliability_controller.set_fade(0)
     canvas.camera(viewer).zoom = 1.0
@@ -301,11 +301,11 @@ def with_domains(saved: Any, qtbot: Any) -> Any:
 def test_domains_and_selection_come_back(with_domains: Any, qtbot: Any) -> None:
     bench, path, before, cells = with_domains
     bench.session.close_section()
-    assert bench.domain_controller.found is None
+    assert bench.domain_controller.domains is None
     bench.session_io.open(path)
     qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=20_000)
     assert bench.session_io.message == "Opened mine.inclust.json."
-    found = bench.domain_controller.found
+    found = bench.domain_controller.domains
     assert found.section is bench.session.section
     assert (list(found.solutions), found.chosen, found.method) == ([2, 3, 4], 4, before.method)
     for k, seg in found.solutions.items():
@@ -313,23 +313,19 @@ def test_domains_and_selection_come_back(with_domains: Any, qtbot: Any) -> None:
         assert np.array_equal(seg.confidence, before.solutions[k].confidence)
         assert (seg.names, seg.colours) == (before.solutions[k].names, before.solutions[k].colours)
     assert found.solutions[3].names[0] == "bark"
-    assert found.solutions[4].k == 3
+    assert found.solutions[4].n_domains == 3
     np.testing.assert_allclose(found.space, before.space, atol=2e-3)
     assert found.table["stability"].to_dict() == before.table["stability"].to_dict()
     assert np.array_equal(found.xy, before.xy)
-    assert (bench.domain_controller.selected, bench.domain_controller.shaded, bench.domain_controller.outlined) == (
-        frozenset({2}),
-        True,
-        True,
-    )
+    assert (bench.domain_controller.highlighted, bench.domain_controller.confidence_shown, bench.domain_controller.outlines_shown) == (frozenset({2}), True, True)
     painted = bench.canvas_controller.painter.overlays.domains
     assert painted.visible
-    assert np.array_equal(painted.types.codes, before.labels)
+    assert np.array_equal(painted.cell_categories.codes, before.labels)
     assert not bench.canvas_controller.painter.gene_layer().visible
-    assert np.array_equal(bench.selected_cells.now.cells, cells)
-    assert bench.selected_cells.now.name == "every seventh"
+    assert np.array_equal(bench.selected_cells.current.mask, cells)
+    assert bench.selected_cells.current.name == "every seventh"
     bench.domain_controller.split()
-    assert bench.domain_controller.found.segmentation.k == 4
+    assert bench.domain_controller.domains.segmentation.n_domains == 4
 
 
 @pytest.mark.parametrize(
@@ -343,8 +339,8 @@ def test_domains_that_cannot_be_read_cost_nothing_else(with_domains: Any, qtbot:
     qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=20_000)
     assert "Not there any more: the domains (" in bench.session_io.message
     assert "mine.domains.npz holds no domains, or is damaged" in bench.session_io.message
-    assert bench.domain_controller.found is None
-    assert np.array_equal(bench.selected_cells.now.cells, cells)
+    assert bench.domain_controller.domains is None
+    assert np.array_equal(bench.selected_cells.current.mask, cells)
     assert bench.session.gene == "Gene10"
 
 
@@ -356,5 +352,5 @@ def test_a_damaged_selection_is_told(with_domains: Any, qtbot: Any, text: str) -
     path.write_text(json.dumps(state))
     bench.session_io.open(path)
     qtbot.waitUntil(lambda: not bench.session_io.busy, timeout=20_000)
-    assert bench.session_io.wrong
+    assert bench.session_io.is_error
     assert "damaged" in bench.session_io.message

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_inclust.gui.controllers import decoding, regions, saving
+from napari_inclust.gui.controllers import gene_controller, regions, saving
 from napari_inclust.gui.sessions import session_io
 from napari_inclust.spatial.regions import Region
 
@@ -58,8 +58,8 @@ def test_whatever_reads_a_run_in_a_thread_waits_for_the_packages(
     square = np.array([(0.0, 0.0), (50, 0), (50, 100), (0, 100)])
     qtbot.waitUntil(lambda: bench.canvas_controller.painter.gene_layer() is not None)
     jobs = {
-        decoding: (
-            lambda: bench.canvas_controller.background_imputer.request(s.run, "Gene31"),
+        gene_controller: (
+            lambda: s.select_gene("Gene31"),
             lambda: "Gene31" in s._imputed_cache,
         ),
         saving: (

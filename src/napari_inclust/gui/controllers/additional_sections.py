@@ -55,14 +55,14 @@ class AdditionalSectionsController:
         self._pending_paths: list[str] = []
         self._read_runner, self._value_runner = LatestOnly(self._on_read_error), LatestOnly(self._on_paint_error)
         self._values_by_path: dict[str, CellValues | None] = {}
-        self._connections = (
-            (session.data_changed, self._on_data_changed),
-            (session.gene_changed, self._request_values),
-            (session.run_changed, self._request_values),
-            (session.look_changed, self._paint_sections),
+        self._connections: tuple[Any, ...] = (
+            (canvas_controller.section_painted, self._on_section_painted),  # the view is fitted to all layers
+            (canvas_controller.gene_painted, self._request_values),
+            (canvas_controller.look_painted, self._paint_sections),
+            (session.runs_changed, self._request_values),
         )
         for signal, slot in self._connections:
-            signal.connect(slot, priority=-1)  # once all layers are those of the section: the view is fitted to them
+            signal.connect(slot)
         me = weakref.ref(self)
         canvas_controller.additional_section_text = lambda y, x: (
             "" if (mine := me()) is None else mine.section_layers.cell_text(y, x)
@@ -215,7 +215,7 @@ class AdditionalSectionsController:
                 self._session.look.threshold_of,
             )
 
-    def _on_data_changed(self) -> None:
+    def _on_section_painted(self) -> None:
         """The section that is opened now is no longer beside; with others in the window, the one before takes its place."""
         path = self._loading_controller.paths.get(SECTION, "") if self._session.section is not None else ""
         if path == self._main_path:

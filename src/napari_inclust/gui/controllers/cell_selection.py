@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from ...paint.layers import canvas
-from ...paint.values import CellValues
+from ...paint.values import MEASURED, CellValues
 from ...spatial.regions import points_in_polygon
 from ..state.cell_card import CardLine, cell_card_lines
-from ..state.columns import categorical_columns, numeric_columns
+from ..state.columns import categorical_columns, categories_from_column, numeric_columns
 from ..state.selection import SelectedCells
-from ..state.session import MEASURED, MEASURED_AND_IMPUTED
+from ..state.session import MEASURED_AND_IMPUTED
 from ..theme import theme_colours
 from ..workers.latest_only import LatestOnly
 from .lasso import Lasso
-from .scene import CanvasController, categories_from_column
+from .scene import CanvasController
 
 KEY_BINDINGS = {
     "Alt-C": ("toggle_outlines", "outlines of the cells on / off"),
@@ -58,12 +58,13 @@ class CellSelection:
         self._type_probabilities: Any = None
         self._probability_runner = LatestOnly(self._on_error)
         s = canvas_controller.session
-        self._connections = (
-            (s.data_changed, self._on_data_changed),
+        self._connections: tuple[Any, ...] = (
+            (s.section_closing, self._on_section_closing),
+            (canvas_controller.section_painted, self._on_section_painted),
             (s.cell_categories_changed, self._on_cell_categories_changed),
             (selected_cells.changed, self._on_selection_changed),
-            (s.gene_changed, self._update_card),
-            (s.run_changed, self._request_type_probabilities),
+            (canvas_controller.gene_painted, self._update_card),
+            (s.run_selected, self._request_type_probabilities),
             (canvas_controller.reliability_controller.interval_changed, self._update_card),
             (canvas_controller.reliability_controller.changed, self._update_card),
             (canvas_controller.domain_controller.changed, self._update_card),
@@ -75,7 +76,6 @@ class CellSelection:
         me = weakref.ref(self)
         for key, (name, about) in KEY_BINDINGS.items():
             viewer.bind_key(key, _key_binding(me, name, about), overwrite=True)
-        self._section: Any = None
 
     def close(self) -> None:
         """Let go of the viewer; its layers stay."""
@@ -245,13 +245,13 @@ class CellSelection:
         self.card_changed()
 
     # what the session and the viewer say
-    def _on_data_changed(self) -> None:
-        section = self._canvas_controller.session.section
-        if section is not self._section:
-            self._section, self.pinned_cell, self.colour_column = section, None, None
-            self.lasso.stop()
-            self.show_outlines(self.outlines_shown and section is not None)
-            self._update_card()
+    def _on_section_closing(self) -> None:
+        self.pinned_cell = self.colour_column = None
+        self.lasso.stop()
+        self._update_card()
+
+    def _on_section_painted(self) -> None:
+        self.show_outlines(self.outlines_shown and self._canvas_controller.session.section is not None)
 
     def _on_cell_categories_changed(self) -> None:
         if self._canvas_controller.painter is not None and self._canvas_controller.session.cell_categories is not None:

@@ -58,8 +58,7 @@ class DomainController(DomainState):
         self._outline_runner, self._composition_runner, self._evidence_runner, self._export_runner = (
             LatestOnly(self._on_job_error) for _ in range(4)
         )
-        self._section: Any = None
-        session.data_changed.connect(self._on_data_changed)
+        session.section_changed.connect(self._on_section_changed)
 
     # finding
     def start(
@@ -113,7 +112,7 @@ class DomainController(DomainState):
         """End the threads; nothing is called any more."""
         session = self._session()
         if session is not None:
-            session.data_changed.disconnect(self._on_data_changed, missing_ok=True)
+            session.section_changed.disconnect(self._on_section_changed, missing_ok=True)
         if self._worker is not None:
             self._worker.close()
             self._worker = None
@@ -209,17 +208,12 @@ class DomainController(DomainState):
         self._set_status(IDLE, text, is_error=True)
         session = self._session()
         if session is not None:
-            session.message_emitted(text)
+            session.report(text)
 
     def _on_job_error(self, error: Exception) -> None:
         self._set_status(self.state, error_message(error, "That failed"), is_error=True)
 
-    def _on_data_changed(self) -> None:
-        session = self._session()
-        section = None if session is None else session.section
-        if section is self._section:
-            return
-        self._section = section
+    def _on_section_changed(self) -> None:
         self.cancel()
         for later in (self._outline_runner, self._composition_runner, self._evidence_runner):
             later.discard()

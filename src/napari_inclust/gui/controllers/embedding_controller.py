@@ -38,8 +38,7 @@ class EmbeddingController:
         self.message = ""
         self._worker: Worker | None = None
         self._features_cache: Any = None  # (section, run, features, source) of the last time
-        self._section: Any = None
-        session.data_changed.connect(self._on_data_changed)
+        session.section_changed.connect(self._on_section_changed)
 
     def start(self, method: str) -> None:
         """Embed all cells by `PCA` or `UMAP`."""
@@ -69,7 +68,7 @@ class EmbeddingController:
         """End the thread."""
         session = self._session()
         if session is not None:
-            session.data_changed.disconnect(self._on_data_changed, missing_ok=True)
+            session.section_changed.disconnect(self._on_section_changed, missing_ok=True)
         if self._worker is not None:
             self._worker.close()
             self._worker = None
@@ -94,14 +93,11 @@ class EmbeddingController:
         self.message, self.is_error = message, is_error
         self.changed()
 
-    def _on_data_changed(self) -> None:
-        session = self._session()
-        section = None if session is None else session.section
-        if section is not self._section:
-            self._section, self.embedding, self._features_cache = section, None, None
-            if self._worker is not None:
-                self._worker.close(timeout=0)
-            self._finish("")
+    def _on_section_changed(self) -> None:
+        self.embedding = self._features_cache = None
+        if self._worker is not None:
+            self._worker.close(timeout=0)
+        self._finish("")
 
 
 def _embedding_steps(section: Any, run: Any, cached_features: Any, method: str) -> Generator[str, None, Any]:

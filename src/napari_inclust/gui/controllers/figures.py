@@ -11,8 +11,9 @@ from psygnal import Signal
 
 from ...errors import InclustError
 from ...paint.figures.figure import FigurePane, blend_pane, category_pane, draw_figure, gene_pane, write_figure
+from ...paint.values import MEASURED
 from ..state.error_text import error_message
-from ..state.session import IMPUTED, MEASURED, MEASURED_AND_IMPUTED, Session
+from ..state.session import IMPUTED, MEASURED_AND_IMPUTED, Session
 from ..workers.latest_only import LatestOnly
 
 DISPLAYED, BLEND, CELL_CATEGORIES = "what is shown", "blend", "cell types"

@@ -140,6 +140,11 @@ class LoadingController:
             self.section_choices = _NO_CHOICES
         self.unit_question = ""
 
+    def set_sources(self, paths: dict[str, str], section_options: dict[str, Any]) -> None:
+        """Set where section and reference of a saved session were read from, and how the section was read."""
+        self.paths |= paths
+        self.section_options = section_options
+
     def close(self) -> None:
         """End all reading."""
         for worker in self._workers.values():
@@ -187,7 +192,7 @@ class LoadingController:
         session = self._session()
         if session is not None:
             (session.close_section if side == SECTION else session.close_reference)()
-            session.message_emitted(text)
+            session.report(text)
         self.changed(side)
 
 

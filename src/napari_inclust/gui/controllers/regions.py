@@ -61,17 +61,17 @@ class RegionController:
             LatestOnly(self._on_error),
             LatestOnly(self._on_error),
         )
-        self._section: Any = None
         s = canvas_controller.session
-        self._connections = (
-            (s.data_changed, self._on_data_changed),
+        self._connections: tuple[Any, ...] = (
+            (s.section_closing, self.layer.remove),
+            (s.section_changed, self._on_section_changed),
             (s.cell_categories_changed, self.request_statistics),
-            (s.run_changed, self.request_statistics),
+            (s.run_selected, self.request_statistics),
             (self.layer.changed, self._on_shapes_changed),
             (self.layer.tool_changed, self.changed.emit),
         )
         for signal, slot in self._connections:
-            signal.connect(slot, priority=1)  # before the scene paints another section
+            signal.connect(slot)
 
     def close(self) -> None:
         """End the threads and let go of the viewer; the drawn layer stays."""
@@ -294,10 +294,8 @@ class RegionController:
         )
 
     def _on_comparison_ready(self, a: str, b: str, table: pd.DataFrame, note: str) -> None:
-        self.comparison = table
-        self.comparison_note = f"A is {a}, B is {b}. {note}"
         self._set_message("")
-        self.comparison_ready()
+        self._set_comparison(table, f"A is {a}, B is {b}. {note}")
 
     # files
     def export(self, path: str | Path) -> None:
@@ -360,22 +358,16 @@ class RegionController:
         self._export_runner.submit(job, self._set_message)
 
     # the session
-    def _on_data_changed(self) -> None:
-        section = self._canvas_controller.session.section
-        if section is not self._section:
-            self._section, self.regions, self.genes, self.comparison, self.comparison_note, self._mask_cache = (
-                section,
-                (),
-                (),
-                None,
-                "",
-                {},
-            )
-            self.layer.remove()
-            self._comparison_runner.discard()
-            self._set_message("")
-            self.request_statistics()
-            self.comparison_ready()
+    def _on_section_changed(self) -> None:
+        self.regions, self.genes, self._mask_cache = (), (), {}
+        self._comparison_runner.discard()
+        self._set_comparison(None, "")
+        self._set_message("")
+        self.request_statistics()
+
+    def _set_comparison(self, table: pd.DataFrame | None, note: str) -> None:
+        self.comparison, self.comparison_note = table, note
+        self.comparison_ready()
 
     def _on_error(self, error: Exception) -> None:
         self._set_message(error_message(error, "That failed", "The regions stay as they are."), is_error=True)

@@ -101,16 +101,16 @@ class ReliabilityController:
         self._worker: Worker | None = None
         self._interval_runner = LatestOnly(self._on_error)
         self._progress = ThreadProgress()
-        session.run_changed.connect(self._on_run_changed)
-        session.gene_changed.connect(self._on_gene_changed)
+        session.run_selected.connect(self._on_run_selected)
+        session.gene_selected.connect(self._request_interval)
 
     def close(self) -> None:
         """End the threads at their next step; nothing is called any more."""
         self._progress.cancelled = True
         session = self._session()
         if session is not None:
-            session.run_changed.disconnect(self._on_run_changed, missing_ok=True)
-            session.gene_changed.disconnect(self._on_gene_changed, missing_ok=True)
+            session.run_selected.disconnect(self._on_run_selected, missing_ok=True)
+            session.gene_selected.disconnect(self._request_interval, missing_ok=True)
         if self._worker is not None:
             self._worker.close()
             self._worker = None
@@ -152,12 +152,9 @@ class ReliabilityController:
         return None if spread is None else CellValues(about.imputed.name, spread, "spread of the members")
 
     # what the session says
-    def _on_run_changed(self) -> None:
+    def _on_run_selected(self) -> None:
         session = self._session()
-        run = None if session is None else session.run
-        if run is self.run:
-            return
-        self.run = run
+        self.run = run = None if session is None else session.run
         self._progress.cancelled, self._progress = True, ThreadProgress()
         if self._worker is not None:
             self._worker.close(timeout=0)
@@ -185,7 +182,7 @@ class ReliabilityController:
                 session.set_predicted_scores(facts.table)
         elif what == INTERVAL_STAGE:
             self.calibration, self.message = facts, _STAGE_MESSAGES[CELL_STAGE]
-            self._on_gene_changed()
+            self._request_interval()
         else:
             self.cell_reliability, self.message = facts, ""
             self.set_fade(self.fade_threshold, self.fade_by)
@@ -194,14 +191,14 @@ class ReliabilityController:
     def _on_finished(self) -> None:
         self._worker = None
 
-    def _on_gene_changed(self) -> None:
+    def _request_interval(self) -> None:
         session = self._session()
         if session is None or self.calibration is None or self.run is None:
             return
         gene, run = session.gene, self.run
         if self.gene_interval is not None and gene == self.gene_interval.imputed.name:
-            self.interval_changed()  # painted anew: the layer asks for its interval again
-        elif gene is None or (gene not in set(run.panel.shared) and gene not in set(run.panel.reference_only)):
+            return
+        if gene is None or (gene not in set(run.panel.shared) and gene not in set(run.panel.reference_only)):
             self._clear_interval()
         else:
             self._interval_runner.submit(

@@ -170,7 +170,7 @@ class ExportController:
         self._finish(text, is_error=True)
         session = self._session()
         if session is not None:
-            session.message_emitted(text)
+            session.report(text)
 
     def _finish(self, message: str, *, is_error: bool = False) -> None:
         self._worker = None

@@ -6,18 +6,15 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from napari.utils.notifications import show_error
 from psygnal import Signal
 
-from ...errors import InclustError
 from ...paint.layers import canvas
 from ...paint.layers.painter import Painter
-from ...paint.values import CellCategories
-from ..state.columns import guess_cell_type_column
+from ...paint.values import CellValues
 from ..state.session import MEASURED_AND_IMPUTED, Session
 from ..theme import theme_colours
-from .decoding import BackgroundImputer
 from .domain_controller import DomainController
+from .gene_controller import GeneController
 from .reliability_controller import ReliabilityController
 
 KEY_BINDINGS = {
@@ -35,12 +32,21 @@ class CanvasController:
 
     Signals
     -------
-    hovered(text)
+    cell_hovered(text)
         The cell under the pointer in words, or "".
-    wanted(step)
-        A key asked for the next (1) or previous (-1) gene of the table.
+    gene_step_requested(step)
+        The key of the next (1) or previous (-1) gene of the table.
+    section_painted
+        The first layer of another section is in the viewer, or the last one is removed.
+    gene_painted
+        The layers of the gene hold other values.
+    look_painted
+        The layers of the gene have other limits or colours.
     """
 
+    section_painted = Signal()
+    gene_painted = Signal()
+    look_painted = Signal()
     cell_hovered = Signal(str)
     gene_step_requested = Signal(int)
 
@@ -48,33 +54,31 @@ class CanvasController:
         self,
         viewer: Any,
         session: Session,
+        gene_controller: GeneController,
         domain_controller: DomainController,
         reliability_controller: ReliabilityController,
     ) -> None:
         viewer = canvas.unwrap(viewer)
         self._viewer = weakref.ref(viewer)
-        self.session, self.domain_controller, self.reliability_controller = (
-            session,
-            domain_controller,
-            reliability_controller,
-        )
+        self.session, self._gene_controller = session, gene_controller
+        self.domain_controller, self.reliability_controller = domain_controller, reliability_controller
         self.painter: Painter | None = None
-        self.background_imputer = BackgroundImputer(session)
+        self._painted_section: Any = None
         self.additional_section_text: Callable[[float, float], str] = lambda y, x: (
             ""
         )  # what lies beside the section, in words
         self.additional_section_under: Callable[[Any], str] = lambda corners: (
             ""
         )  # name of the section beside it that lies under an area
-        self._connections = (
-            (session.data_changed, self._on_data_changed),
+        self._connections: tuple[Any, ...] = (
+            (session.section_closing, self._on_section_closing),
+            (session.section_changed, self._on_section_changed),
             (session.cell_categories_changed, self._on_cell_categories_changed),
-            (session.gene_changed, self._on_gene_changed),
+            (gene_controller.values_ready, self._on_values_ready),
+            (gene_controller.values_annotated, self._paint),
             (session.gene_reselected, self._on_gene_reselected),
-            (session.predicted_scores_changed, self._repaint),
             (session.blend_changed, self._on_blend_changed),
-            (session.look_changed, self._on_look_changed),
-            (session.message_emitted, self._show_message),
+            (session.look.changed, self._on_look_changed),
             (domain_controller.changed, self._on_domains_changed),
             (domain_controller.look_changed, self._on_domain_look_changed),
             (reliability_controller.interval_changed, self._on_interval_changed),
@@ -90,7 +94,6 @@ class CanvasController:
     def close(self) -> None:
         """Let go of the viewer; its layers stay."""
         viewer = self._viewer()
-        self.background_imputer.close()
         for signal, slot in self._connections:
             signal.disconnect(slot, missing_ok=True)
         self._connections = ()
@@ -131,26 +134,28 @@ class CanvasController:
         )
 
     # painting
-    def _on_data_changed(self) -> None:
-        section, viewer = self.session.section, self._viewer()
-        if viewer is None or (self.painter is not None and self.painter.section is section):
-            return
+    def _on_section_closing(self) -> None:
         if self.painter is not None:
             self.painter.close()
             self.painter = None
+
+    def _on_section_changed(self) -> None:
+        section, viewer = self.session.section, self._viewer()
         if section is None:
-            return
-        self.painter = Painter(viewer, section, on_limits=self.session.look.set_manual_limits)
-        self.painter.colormap = self.session.look.colormap
-        key = guess_cell_type_column(section.adata.obs)
-        if key is not None:
-            self.session.set_cell_categories(categories_from_column(section, key))
-        else:
-            self.session.select_gene(str(self.session.gene_table().names[0]))
+            self._set_painted_section(None)
+        elif viewer is not None:
+            self.painter = Painter(viewer, section, on_limits=self.session.look.set_manual_limits)
+            self.painter.colormap = self.session.look.colormap
+
+    def _set_painted_section(self, section: Any) -> None:
+        if section is not self._painted_section:
+            self._painted_section = section
+            self.section_painted()
 
     def _on_cell_categories_changed(self) -> None:
         if self.painter is not None and self.session.cell_categories is not None:
             self.painter.show_categories(self.session.cell_categories)
+            self._set_painted_section(self.painter.section)
 
     def _on_blend_changed(self) -> None:
         if self.painter is not None:
@@ -168,7 +173,7 @@ class CanvasController:
         if self.painter is None:
             return
         shown = self.painter.overlays.domains
-        if types is None or shown is None or shown.types is not types:
+        if types is None or shown is None or shown.cell_categories is not types:
             self._on_domain_look_changed()
             if types is not None:
                 self.painter.bring_to_front("domains")
@@ -195,7 +200,7 @@ class CanvasController:
             overlays.show_swipe_line(None, "")
             overlays.show_uncertainty(None, self.painter.describe)
             self._on_domain_look_changed()
-            self._repaint()
+            self._paint(self._gene_controller.values)
 
     def bring_to_front(self, what: str) -> None:
         """Bring "domains" or "genes" to view."""
@@ -207,37 +212,28 @@ class CanvasController:
         if self.painter is not None:
             self.painter.hide_categories(hidden)
 
-    def _on_gene_changed(self) -> None:
-        if self._repaint() and self.painter is not None:
-            self.painter.bring_to_front("genes")
+    def _on_values_ready(self, values: list[CellValues]) -> None:
+        self._paint(values)
+        if values:
+            self.bring_to_front("genes")
 
     def _on_gene_reselected(self) -> None:
         """The gene may lie under others, or the user may have removed its layer."""
         if self.painter is not None and self.painter.gene_layer() is None:
-            self._on_gene_changed()
-        else:
-            self.bring_to_front("genes")
+            self._paint(self._gene_controller.values)
+        self.bring_to_front("genes")
 
-    def _repaint(self) -> bool:
-        """Paint the gene; False when there is none yet."""
-        if self.painter is None:
-            return False
-        if self.session.needs_imputation and self.session.gene is not None:
-            self.background_imputer.request(self.session.run, self.session.gene)
-            return False
-        try:
-            shown = self.session.displayed_values()
-        except InclustError as error:
-            show_error(str(error))
-            return False
-        if shown:
+    def _paint(self, values: list[CellValues]) -> None:
+        """Paint the gene; without values its layers stay as they are."""
+        if self.painter is not None and values:
             look = self.session.look
-            self.painter.show_genes(shown, look.paired_limits(shown), [look.threshold_of(p) for p in shown])
+            self.painter.show_genes(values, look.paired_limits(values), [look.threshold_of(v) for v in values])
             self.painter.overlays.show_swipe_line(
                 self.session.divider_x if 0 < self.session.divider_fraction < 1 else None, theme_colours()[1]
             )
             self._on_interval_changed()
-        return bool(shown)
+            self._set_painted_section(self.painter.section)
+        self.gene_painted()
 
     def _on_interval_changed(self) -> None:
         """The interval of the chosen gene is known, or no longer."""
@@ -262,9 +258,7 @@ class CanvasController:
         if self.painter.colormap != self.session.look.colormap:
             self.painter.set_colormap(self.session.look.colormap)
         self.painter.update_limits(self.session.look.paired_limits, self.session.look.threshold_of)
-
-    def _show_message(self, text: str) -> None:
-        show_error(text)
+        self.look_painted()
 
     def _on_mouse_move(self, viewer: Any, event: Any) -> None:
         if self.painter is not None and len(viewer.cursor.position) >= 2:
@@ -272,11 +266,6 @@ class CanvasController:
             self.cell_hovered(
                 self.painter.cell_text(float(y), float(x)) or self.additional_section_text(float(y), float(x))
             )
-
-
-def categories_from_column(section: Any, column: str) -> CellCategories:
-    """Categories of a column of a section, in the colours that the file keeps when it does."""
-    return CellCategories.from_column(column, section.adata.obs[column], section.adata.uns.get(f"{column}_colors"))
 
 
 def _key_binding(me: weakref.ref[CanvasController], method: str) -> Any:

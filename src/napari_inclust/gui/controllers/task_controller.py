@@ -39,15 +39,17 @@ class TaskController:
         self._config = Config()
         self._masks_key: Any = None
         self._mask_runner, self._export_runner = LatestOnly(self._on_error), LatestOnly(self._on_error)
-        session.data_changed.connect(self._on_data_changed)
-        session.run_changed.connect(self.changed.emit)
+        self._connections = (
+            (session.section_changed, self._on_data_changed),
+            (session.reference_changed, self._on_data_changed),
+        )
+        for signal, slot in self._connections:
+            signal.connect(slot)
 
     def close(self) -> None:
         """End the threads."""
-        session = self._session()
-        if session is not None:
-            session.data_changed.disconnect(self._on_data_changed, missing_ok=True)
-            session.run_changed.disconnect(self.changed.emit, missing_ok=True)
+        for signal, slot in self._connections:
+            signal.disconnect(slot, missing_ok=True)
         self._mask_runner.close()
         self._export_runner.close()
 

@@ -102,17 +102,19 @@ class ImageController:
         self._pictures: dict[Any, DisplayedImage] = {}
         self._image_layers: ImageLayers | None = None
         self._molecule_layer: MoleculeLayer | None = None
-        self._section: Any = None
         self._find_runner, self._image_runner, self._molecule_runner = (
             LatestOnly(self._on_error),
             LatestOnly(self._on_error),
             LatestOnly(self._on_error),
         )
         self._redraw_later = qdebounced(self._redraw_molecules, timeout=_CAMERA_DEBOUNCE_MS)
-        session.data_changed.connect(
-            self._on_data_changed, priority=1
-        )  # what lies with the section before goes before another one is painted
-        session.gene_changed.connect(self._on_gene_changed)
+        self._connections = (
+            (session.section_closing, self._close_layers),
+            (session.section_changed, self._on_section_changed),
+            (session.gene_selected, self._request_molecules),
+        )
+        for signal, slot in self._connections:
+            signal.connect(slot)
         self._camera = canvas.camera(viewer)
         for event in (self._camera.events.zoom, self._camera.events.center):
             event.connect(self._on_camera_moved)
@@ -148,7 +150,7 @@ class ImageController:
     @property
     def has_section(self) -> bool:
         """Whether there is a section."""
-        return self._section is not None
+        return self._session.section is not None
 
     @property
     def has_molecules(self) -> bool:
@@ -198,7 +200,7 @@ class ImageController:
         """Molecules of the gene that is painted, or none."""
         self.molecules_shown = on
         if on:
-            self._on_gene_changed()
+            self._request_molecules()
         elif self._molecule_layer is not None:
             self._molecule_layer.close()
         self.changed()
@@ -208,21 +210,22 @@ class ImageController:
         for later in (self._find_runner, self._image_runner, self._molecule_runner):
             later.close()
         self._redraw_later.cancel()
-        self._session.data_changed.disconnect(self._on_data_changed, missing_ok=True)
-        self._session.gene_changed.disconnect(self._on_gene_changed, missing_ok=True)
+        for signal, slot in self._connections:
+            signal.disconnect(slot, missing_ok=True)
         for event in (self._camera.events.zoom, self._camera.events.center):
             event.disconnect(self._on_camera_moved)
         for event in (self._layer_list.events.inserted, self._layer_list.events.removed):
             event.disconnect(self._on_layers_changed)
 
-    def _on_data_changed(self) -> None:
-        section, viewer = self._session.section, self._viewer()
-        if section is self._section or viewer is None:
-            return
-        self._section = section
+    def _close_layers(self) -> None:
         for layers in (self._image_layers, self._molecule_layer):
             if layers is not None:
                 layers.close()
+
+    def _on_section_changed(self) -> None:
+        section, viewer = self._session.section, self._viewer()
+        if viewer is None:
+            return
         for later in (self._find_runner, self._image_runner, self._molecule_runner):
             later.discard()
         (
@@ -260,7 +263,7 @@ class ImageController:
             self._image_layers.show([self._pictures[image] for image in wanted])
         self.changed()
 
-    def _on_gene_changed(self) -> None:
+    def _request_molecules(self) -> None:
         gene, transcripts = self._session.gene, self.transcripts
         if not self.molecules_shown or transcripts is None or gene is None:
             return

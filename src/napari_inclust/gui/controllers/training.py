@@ -121,7 +121,7 @@ class TrainingController:
             config.epochs,
         )
         steps = (
-            partial(self.generate, block=modality)
+            partial(self.generate, modality=modality)
             if modality is not None
             else partial(self.map_section, run_file=run_file)
             if run_file is not None
@@ -169,7 +169,7 @@ class TrainingController:
             (session.set_generated if isinstance(result, GeneratedFeatures) else session.add_run)(result)
         self._set_state(DONE, "")
         if session is not None and not fits:
-            session.message_emitted(
+            session.report(
                 "Training ended, but another section was opened meanwhile: its result was dropped. Train again for the new section."
             )
 
@@ -190,7 +190,7 @@ class TrainingController:
         self._set_state(CRASHED, text)
         session = self._session()
         if session is not None:
-            session.message_emitted(text)
+            session.report(text)
 
     def _set_state(self, state: str, message: str) -> None:
         self.state, self.message = state, message

@@ -59,7 +59,7 @@ class CellsDock(QWidget):
 
         links = SignalConnections(self)
         for signal in (
-            context.session.data_changed,
+            context.session.section_changed,
             context.session.cell_categories_changed,
             context.cell_selection.changed,
         ):

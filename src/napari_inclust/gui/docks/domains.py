@@ -133,8 +133,8 @@ class DomainsDock(QWidget):
         self._lay_out()
 
         links, f = SignalConnections(self), context.domain_controller
-        links.connect(context.session.data_changed, self._on_data_changed)
-        links.connect(context.session.run_changed, self._refresh)
+        links.connect(context.session.section_changed, self._on_data_changed)
+        links.connect(context.session.run_selected, self._refresh)
         links.connect(f.changed, self._refresh)
         links.connect(f.look_changed, self._refresh_legend)
         links.connect(f.progressed, self._show_progress)

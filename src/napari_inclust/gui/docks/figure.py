@@ -109,8 +109,8 @@ class FigureDock(QWidget):
 
         links, s = SignalConnections(self), context.session
         for signal in (
-            s.data_changed,
-            s.gene_changed,
+            s.section_changed,
+            s.gene_selected,
             s.blend_changed,
             s.cell_categories_changed,
             s.starred_genes_changed,

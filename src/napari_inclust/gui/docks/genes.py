@@ -70,7 +70,7 @@ class GenesDock(QWidget):
         self.message = MessageLabel()
         self.compare_view, self.look = CompareView(context), LookForm(context)
         self.blend_bar, self.histogram, self.gene_sets = (
-            BlendBar(context.session),
+            BlendBar(context),
             Histogram(context),
             GeneSetForm(context),
         )
@@ -96,15 +96,14 @@ class GenesDock(QWidget):
 
     def _connect(self, context: ViewerContext) -> None:
         links, s = SignalConnections(self), context.session
-        links.connect(s.data_changed, self._refresh_genes)
-        links.connect(s.run_changed, self._refresh_genes)
-        links.connect(s.predicted_scores_changed, self._refresh_genes)
-        links.connect(s.gene_changed, self._refresh_gene)
+        for signal in (s.section_changed, s.run_selected, s.generated_changed, s.predicted_scores_changed):
+            links.connect(signal, self._refresh_genes)
+        links.connect(s.gene_selected, self._refresh_gene)
         links.connect(s.starred_genes_changed, self._refresh_stars)
         links.connect(context.canvas_controller.cell_hovered, self._show_hover)
         links.connect(context.canvas_controller.gene_step_requested, self.step_gene)
-        links.connect(context.canvas_controller.background_imputer.pending_gene_changed, self._show_imputing)
-        links.connect(context.canvas_controller.background_imputer.progressed, self._show_preparing)
+        links.connect(context.gene_controller.pending_gene_changed, self._show_imputing)
+        links.connect(context.gene_controller.progressed, self._show_preparing)
         self.search.textChanged.connect(self._apply_filter)
         self.search.returnPressed.connect(self._choose_first)
         self.search.installEventFilter(self)

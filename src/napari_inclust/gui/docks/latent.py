@@ -68,11 +68,11 @@ class EmbeddingView(QWidget):
 
         links = SignalConnections(self)
         links.connect(context.embedding_controller.changed, self._refresh)
-        links.connect(context.session.data_changed, self._refresh)
+        links.connect(context.session.section_changed, self._refresh)
         for signal in (
             context.session.cell_categories_changed,
-            context.session.gene_changed,
-            context.session.look_changed,
+            context.canvas_controller.gene_painted,
+            context.canvas_controller.look_painted,
             context.domain_controller.changed,
             context.cell_selection.changed,
             context.selected_cells.changed,

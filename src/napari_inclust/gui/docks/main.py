@@ -72,8 +72,9 @@ class MainDock(QWidget):
         box.addLayout(top)
         box.addWidget(self.tabs, 1)
         links = SignalConnections(self)
-        links.connect(context.session.data_changed, self._refresh)
-        links.connect(context.session.run_changed, self._on_run_changed)
+        links.connect(context.session.section_changed, self._refresh)
+        links.connect(context.session.reference_changed, self._refresh)
+        links.connect(context.session.run_selected, self._on_run_selected)
         self._refresh()
 
     def _refresh(self) -> None:
@@ -97,7 +98,7 @@ class MainDock(QWidget):
             self.tabs.setTabEnabled(i, not why)
             self.tabs.setTabToolTip(i, why or tip)
 
-    def _on_run_changed(self, *_: Any) -> None:
+    def _on_run_selected(self, *_: Any) -> None:
         self._refresh()
         if (
             self._session.run is not None

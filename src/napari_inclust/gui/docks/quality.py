@@ -77,9 +77,9 @@ class QualityDock(QWidget):
         self._lay_out()
 
         links, s, j = SignalConnections(self), context.session, context.reliability_controller
-        for signal in (s.data_changed, s.run_changed, s.predicted_scores_changed):
+        for signal in (s.section_changed, s.run_selected, s.generated_changed, s.predicted_scores_changed):
             links.connect(signal, self._refresh_genes)
-        links.connect(s.gene_changed, self._refresh_gene)
+        links.connect(s.gene_selected, self._refresh_gene)
         links.connect(s.starred_genes_changed, self._refresh_stars)
         links.connect(j.changed, self._refresh)
         links.connect(j.look_changed, self._refresh_controls)

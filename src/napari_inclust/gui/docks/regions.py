@@ -79,11 +79,12 @@ class RegionsDock(QWidget):
         self._lay_out()
 
         links, r = SignalConnections(self), context.region_controller
-        for signal in (r.changed, context.session.data_changed, context.session.gene_changed):
+        for signal in (r.changed, context.session.section_changed, context.session.gene_selected):
             links.connect(signal, self._refresh)
         links.connect(r.statistics_ready, self._refresh_counts)
-        links.connect(context.session.data_changed, self._refresh_completer)
-        links.connect(context.session.run_changed, self._refresh_completer)
+        links.connect(context.session.section_changed, self._refresh_completer)
+        links.connect(context.session.run_selected, self._refresh_completer)
+        links.connect(context.session.generated_changed, self._refresh_completer)
         for tool, b in self.tool_buttons.items():
             b.setCheckable(True)
             b.clicked.connect(lambda on, t=tool: r.start_drawing(t if on else ""))

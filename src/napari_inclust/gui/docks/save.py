@@ -88,8 +88,9 @@ class ExportDock(QWidget):
         self._progress_timer.timeout.connect(self._show_progress)
 
         links = SignalConnections(self)
-        links.connect(context.session.run_changed, self._refresh)
-        links.connect(context.session.data_changed, self._refresh)
+        s = context.session
+        for signal in (s.section_changed, s.reference_changed, s.run_selected, s.generated_changed):
+            links.connect(signal, self._refresh)
         links.connect(context.export_controller.changed, self._on_saving_changed)
         self.save_genes.clicked.connect(
             lambda: (

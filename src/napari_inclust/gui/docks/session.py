@@ -86,7 +86,7 @@ class SessionDock(QWidget):
         box.addStretch(1)
         links = SignalConnections(self)
         links.connect(context.session_io.changed, self._refresh)
-        links.connect(context.session.data_changed, self._refresh)
+        links.connect(context.session.section_changed, self._refresh)
         self.save.clicked.connect(lambda: save_session_dialog(self, context))
         self.open.clicked.connect(lambda: open_session_dialog(self, context))
         self._refresh()

@@ -71,8 +71,9 @@ class TrainDock(QWidget):
         self._lay_out()
 
         links = SignalConnections(self)
-        links.connect(self._session.data_changed, self._refresh)
-        links.connect(self._session.run_changed, self._refresh)
+        s = self._session
+        for signal in (s.section_changed, s.reference_changed, s.runs_changed, s.run_selected, s.generated_changed):
+            links.connect(signal, self._refresh)
         links.connect(self._training.state_changed, self._refresh)
         links.connect(context.task_controller.changed, self._refresh)
         links.connect(self._training.epoch_finished, self._show_epoch)

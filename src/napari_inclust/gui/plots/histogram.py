@@ -24,8 +24,8 @@ class Histogram(Collapsible):
         self._session, self._scene = context.session, context.canvas_controller
         self.plot: Any = None
         links = SignalConnections(self)
-        links.connect(context.session.gene_changed, self._refresh)
-        links.connect(context.session.look_changed, self._refresh)
+        links.connect(context.canvas_controller.gene_painted, self._refresh)
+        links.connect(context.canvas_controller.look_painted, self._refresh)
         self.toggled.connect(self._refresh)
 
     def _refresh(self, *_: Any) -> None:

@@ -21,8 +21,8 @@ from ...paint.limits import ManualLimits, PercentileLimits
 from ...paint.values import CellValues
 from ...spatial.regions import Region
 from ..controllers.loading import DEMO, REFERENCE, SECTION
-from ..controllers.scene import categories_from_column
 from ..controllers.tissue import ImageState, load_image_state
+from ..state.columns import categories_from_column
 from ..state.gene_source import impute_gene, lognormalised_genes, run_matches_section
 from ..state.generated import GeneratedFeatures
 from ..state.selection import REPLACE
@@ -245,58 +245,55 @@ def apply_state(context: Any, viewer: Any, state: dict[str, Any], session_data: 
     """
     section, run = session_data.section, session_data.selected_run
     s, look = context.session, context.session.look
-    context.loading_controller.paths.update(session_data.source_paths)
-    context.loading_controller.section_options = dict(state.get("options") or {})
+    context.loading_controller.set_sources(session_data.source_paths, dict(state.get("options") or {}))
     s.open_section(section, session_data.measured)
     if session_data.reference is not None:
         s.open_reference(session_data.reference, state["labels"])
         s.batch_key = state["batch"]
     if session_data.domains is not None:
-        context.domain_controller.set_domains(session_data.domains)
-        context.domain_controller.changed()
+        context.domain_controller.restore(session_data.domains)
     lost = [*session_data.unavailable]
-    gone = state["colour"] is not None and state["colour"] not in section.adata.obs
-    lost += [f"the column {state['colour']}"] if gone else []
-    if (
-        state["colour"] is not None
-        and not gone
-        and state["colour"] != (s.cell_categories.name if s.cell_categories else None)
-    ):
-        s.set_cell_categories(categories_from_column(section, state["colour"]))
+    colour, colours = state["colour"], section.adata.obs
+    lost += [f"the column {colour}"] if colour is not None and colour not in colours else []
+    if colour in colours and colour != (s.cell_categories.name if s.cell_categories else None):
+        s.set_cell_categories(categories_from_column(section, colour))
     shown = state["look"]
-    look.limits_policy = PercentileLimits(*shown["percentiles"]) if shown["percentiles"] else look.limits_policy
-    look.manual_limits = {name: ManualLimits(*pair) for name, pair in shown["manual"].items()}
-    look.thresholds = {name: float(v) for name, v in shown["thresholds"].items()}
-    look.colormap, look.log, look.separate_limits = str(shown["colormap"]), bool(shown["log"]), bool(shown.get("own"))
-    s.view, s.divider_fraction = state["view"] if state["view"] in VIEWS else s.view, float(state["divide"])
-    s.starred_genes = set(state["stars"])
-    s.add_gene_sets({name: tuple(genes) for name, genes in state["sets"].items()})
-    s.starred_genes_changed()
-    s.runs = [r for r in s.runs if not run_matches_section(r, section)] + session_data.runs
-    s.generated = session_data.generated
-    s.select_gene(state["gene"])
-    s.run_changed()
-    if run is not None:
-        s.select_run(run, session_data.imputed)
-    at_hand = set(s.gene_table().names.tolist())
-    lost += [f"the gene {state['gene']}"] if state["gene"] not in at_hand | {None} else []
-    if s.gene not in at_hand:
-        s.select_gene(None)
-    s.recent_genes = list(state["recent"])
-    s.look_changed()
-    s.blend = {
-        channel: s.values_of(gene, imputed=imputed)
-        for channel, (gene, imputed) in state["blend"].items()
-        if gene in at_hand and (run is not None or session_data.generated is not None or not imputed)
-    }
-    s.blend_changed()
-    for side in session_data.source_paths:
-        context.loading_controller.changed(side)
+    look.restore(
+        limits_policy=PercentileLimits(*shown["percentiles"]) if shown["percentiles"] else look.limits_policy,
+        manual_limits={name: ManualLimits(*pair) for name, pair in shown["manual"].items()},
+        thresholds={name: float(v) for name, v in shown["thresholds"].items()},
+        colormap=str(shown["colormap"]),
+        log=bool(shown["log"]),
+        separate_limits=bool(shown.get("own")),
+    )
+    s.restore(
+        runs=[r for r in s.runs if not run_matches_section(r, section)] + session_data.runs,
+        run=run,
+        generated=session_data.generated,
+        imputed=session_data.imputed,
+    )
+    names = set(s.gene_table().names.tolist())
+    lost += [f"the gene {state['gene']}"] if state["gene"] not in names | {None} else []
+    s.restore(
+        gene=state["gene"] if state["gene"] in names else None,
+        view=state["view"] if state["view"] in VIEWS else s.view,
+        divider_fraction=float(state["divide"]),
+        starred_genes=frozenset(state["stars"]),
+        gene_sets=s.gene_sets | {name: tuple(genes) for name, genes in state["sets"].items()},
+        recent_genes=list(state["recent"]),
+    )
+    s.restore(
+        blend={
+            channel: s.values_of(gene, imputed=imputed)
+            for channel, (gene, imputed) in state["blend"].items()
+            if gene in names and (run is not None or session_data.generated is not None or not imputed)
+        }
+    )
     if s.blend and s.gene is not None:
         context.canvas_controller.bring_to_front("genes")
     judging = context.reliability_controller
     judging.set_fade(float(state["trust"]["fade"]), state["trust"].get("fade_by", "cell"))
-    judging.set_uncertainty(state["trust"]["uncertainty"], veil=bool(state["trust"]["veil"]))
+    judging.set_uncertainty(state["trust"]["uncertainty"], as_veil=bool(state["trust"]["veil"]))
     if state["regions"]:
         context.region_controller.add(
             [Region(name, np.asarray(corners, dtype=np.float64)) for name, corners in state["regions"]]

@@ -108,4 +108,4 @@ class SessionIO:
         self.changed()
         bench = self._context()
         if bench is not None:
-            bench.session.message_emitted(self.message)
+            bench.session.report(self.message)

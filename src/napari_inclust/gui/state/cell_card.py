@@ -36,7 +36,7 @@ def cell_card_lines(
         ("Place", f"x {x:,.1f}, y {y:,.1f} {'pixels' if painter.unit == 'pixel' else 'µm'}"),
     ]
     if session.cell_categories is not None:
-        lines.append((session.cell_categories.name, session.cell_categories.text(cell_index)))
+        lines.append((session.cell_categories.name, session.cell_categories.category_text(cell_index)))
     if type_probabilities is not None:
         best = type_probabilities.sort_values(ascending=False)
         second = f"; next {best.index[1]}, {best.iloc[1]:.2f}" if len(best) > 1 and best.iloc[1] >= 0.01 else ""
@@ -45,12 +45,12 @@ def cell_card_lines(
         lines.append(("Domain", f"{seg.names[seg.labels[cell_index]]} (confidence {seg.confidence[cell_index]:.2f})"))
     if region_names:
         lines.append(("Region", ", ".join(region_names)))
-    lines += [(painted.name, painted.text(cell_index).removeprefix(painted.name).strip()) for painted in painter.read]
+    lines += [(painted.name, painted.value_text(cell_index).removeprefix(painted.name).strip()) for painted in painter.pointer_values]
     about = reliability_controller.gene_interval
     if (
         about is not None
         and about.measured is not None
-        and all(p.kind != "measured" for p in painter.read if p.name == about.imputed.name)
+        and all(p.kind != "measured" for p in painter.pointer_values if p.name == about.imputed.name)
     ):
         lines.append((about.imputed.name, f"{about.measured[cell_index]:.2f} log-normalised, measured"))
     if reliability_controller.cell_reliability is not None and np.isfinite(

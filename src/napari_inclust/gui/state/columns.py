@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ...paint.values import CellCategories
+
 _CELL_TYPE_PATTERN = re.compile(
     r"cell.?type|cell.?class|subclass|annotation|cluster|^label|_label$|^type$|^class$|ident", re.I
 )
@@ -57,3 +59,8 @@ def guess_cell_type_column(obs: Any) -> str | None:
 def guess_batch_column(obs: Any) -> str | None:
     """The column that most likely holds batches, or None."""
     return _first_match(categorical_columns(obs), _BATCH_PATTERN)
+
+
+def categories_from_column(section: Any, column: str) -> CellCategories:
+    """Return the categories of a column of a section, in the colours of its file where it has any."""
+    return CellCategories.from_column(column, section.adata.obs[column], section.adata.uns.get(f"{column}_colors"))

@@ -53,6 +53,11 @@ class DomainState:
         self.domains, self.highlighted, self._categories_cache = domains, frozenset(), None
         self._request_outlines()
 
+    def restore(self, domains: Domains) -> None:
+        """Set the domains of a saved session."""
+        self.set_domains(domains)
+        self.changed()
+
     # what is shown
     @property
     def segmentation(self) -> DomainSegmentation | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...paint.values import CellValues
+from ...paint.values import IMPUTED, CellValues
 
 if TYPE_CHECKING:
     from ...data.measured import MeasuredExpression
@@ -46,10 +45,6 @@ class GeneValueSource:
         self._imputed_cache[imputed.name] = imputed
         while len(self._imputed_cache) * 2 * imputed.values.nbytes > _MAX_CACHE_BYTES and len(self._imputed_cache) > 1:
             self._imputed_cache.popitem(last=False)
-
-    def _reset_cache(self, imputed: Sequence[CellValues] = ()) -> None:
-        """Keep only these: another run imputes other values."""
-        self._imputed_cache = OrderedDict((values.name, values) for values in imputed)
 
     def _measured_values(self, gene: str) -> CellValues:
         assert self.section is not None
@@ -93,9 +88,16 @@ class GeneValueSource:
             )
         kept = self._imputed_cache.get(gene)
         found = impute_gene(self.run, gene) if kept is None else kept
-        if found.score is None and self.predicted_scores is not None and gene in self.predicted_scores.index:
-            found = replace(found, predicted_score=float(self.predicted_scores.loc[gene, "predicted_pcc"]))
-        return found
+        return self.with_predicted_score(found)
+
+    def with_predicted_score(self, values: CellValues) -> CellValues:
+        """Add the predicted score of a gene that the run imputes and that has no held-out score."""
+        table = self.predicted_scores
+        if table is None or values.kind != IMPUTED or values.score is not None or values.name not in table.index:
+            return values
+        if self.is_generated(values.name) or self.is_stored_prediction(values.name):
+            return values
+        return replace(values, predicted_score=float(table.loc[values.name, "predicted_pcc"]))
 
 
 def run_matches_section(run: Run, section: Section | None) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from psygnal import Signal
 
 from ...paint.compare import SwipedValues
 from ...paint.limits import (
@@ -25,10 +25,12 @@ class Look:
 
     Limits and thresholds that were set by hand are kept by gene, in log-normalised units whatever the scale is.
 
-    Parameters
-    ----------
+    Signals
+    -------
     changed
-        Called after every change.
+        Limits, thresholds or the colormap.
+    scale_changed
+        Log-normalised values, or normalised counts.
 
     Attributes
     ----------
@@ -36,8 +38,10 @@ class Look:
         Whether measured and imputed values have limits of their own, to compare patterns; else equal ones, to compare levels.
     """
 
-    def __init__(self, on_change: Callable[[], Any]) -> None:
-        self._on_change = on_change
+    changed = Signal()
+    scale_changed = Signal()
+
+    def __init__(self) -> None:
         self.limits_policy: LimitsPolicy = PercentileLimits()
         self.manual_limits: dict[str, ManualLimits] = {}
         self.thresholds: dict[str, float] = {}
@@ -79,14 +83,14 @@ class Look:
     def set_limits_policy(self, policy: LimitsPolicy) -> None:
         """Another way to find colour limits; limits set by hand are kept for their genes."""
         self.limits_policy = policy
-        self._on_change()
+        self._emit_changed()
 
     def set_manual_limits(self, painted: CellValues, low: float, high: float) -> None:
         """Limits by hand of what is painted, in its unit."""
         self.manual_limits[self._limits_key(painted)] = ManualLimits(
             _to_log_scale(painted, low), _to_log_scale(painted, high)
         )
-        self._on_change()
+        self._emit_changed()
 
     def has_manual_limits(self, name: str) -> bool:
         """Whether limits of a gene were set by hand."""
@@ -96,12 +100,12 @@ class Look:
         """Back to the policy for one gene."""
         for key in (name, _imputed_key(name)):
             self.manual_limits.pop(key, None)
-        self._on_change()
+        self._emit_changed()
 
     def set_separate_limits(self, separate: bool) -> None:
         """Limits of their own for measured and imputed values, or equal ones."""
         self.separate_limits = separate
-        self._on_change()
+        self._emit_changed()
 
     def _limits_key(self, painted: CellValues) -> str:
         return (
@@ -115,12 +119,29 @@ class Look:
         self.thresholds.pop(painted.name, None)
         if minimum is not None:
             self.thresholds[painted.name] = _to_log_scale(painted, minimum)
-        self._on_change()
+        self._emit_changed()
 
     def set_colormap(self, name: str) -> None:
         """Another colormap for the genes."""
         self.colormap = name
-        self._on_change()
+        self._emit_changed()
+
+    def set_log(self, log: bool) -> None:
+        """Show log-normalised values, or normalised counts."""
+        self.restore(log=log)
+
+    def restore(self, **values: Any) -> None:
+        """Set attributes by name; each signal is emitted at most once."""
+        scale = values.get("log", self.log) != self.log
+        for name, value in values.items():
+            setattr(self, name, value)
+        if scale:
+            self.scale_changed()
+        if values.keys() - {"log"}:
+            self._emit_changed()
+
+    def _emit_changed(self) -> None:
+        self.changed()
 
 
 def _imputed_key(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +65,7 @@ class SelectedCells:
         self.mode = REPLACE
         self._past: list[NamedCells | None] = []
         self._undone: list[NamedCells | None] = []
-        self._section: Any = None
-        session.data_changed.connect(self._on_data_changed)
+        session.section_changed.connect(self._on_section_changed)
 
     def select(self, mask: NDArray[np.bool_], name: str, mode: str | None = None) -> None:
         """Select cells.
@@ -84,18 +82,18 @@ class SelectedCells:
         else:
             joined = {ADD: before.mask | mask, REMOVE: before.mask & ~mask, INTERSECT: before.mask & mask}[mode]
             made = NamedCells(joined, f"{before.name} {_MODE_SIGNS[mode]} {name}")
-        self._set_current(made if made.mask.any() else None)
+        self._replace(made if made.mask.any() else None)
 
     def invert(self) -> None:
         """All cells but those."""
         if self.current is not None:
             rest = ~self.current.mask
-            self._set_current(NamedCells(rest, f"not {self.current.name}") if rest.any() else None)
+            self._replace(NamedCells(rest, f"not {self.current.name}") if rest.any() else None)
 
     def clear(self) -> None:
         """Select nothing."""
         if self.current is not None:
-            self._set_current(None)
+            self._replace(None)
 
     @property
     def can_undo(self) -> bool:
@@ -108,32 +106,27 @@ class SelectedCells:
     def undo(self) -> None:
         """What was selected before."""
         if self._past:
-            self._undone.append(self.current)
-            self.current = self._past.pop()
-            self.changed()
+            self._set_current(self._past[-1], self._past[:-1], [*self._undone, self.current])
 
     def redo(self) -> None:
         """Forward again."""
         if self._undone:
-            self._past.append(self.current)
-            self.current = self._undone.pop()
-            self.changed()
+            self._set_current(self._undone[-1], [*self._past, self.current], self._undone[:-1])
 
     def close(self) -> None:
         """Let go of the session."""
         session = self._session()
         if session is not None:
-            session.data_changed.disconnect(self._on_data_changed, missing_ok=True)
+            session.section_changed.disconnect(self._on_section_changed, missing_ok=True)
 
-    def _set_current(self, current: NamedCells | None) -> None:
-        self._past = [*self._past[-_MAX_UNDO:], self.current]
-        self._undone = []
-        self.current = current
+    def _replace(self, current: NamedCells | None) -> None:
+        self._set_current(current, [*self._past[-_MAX_UNDO:], self.current], [])
+
+    def _set_current(
+        self, current: NamedCells | None, past: list[NamedCells | None], undone: list[NamedCells | None]
+    ) -> None:
+        self.current, self._past, self._undone = current, past, undone
         self.changed()
 
-    def _on_data_changed(self) -> None:
-        session = self._session()
-        section = None if session is None else session.section
-        if section is not self._section:
-            self._section, self.current, self._past, self._undone = section, None, [], []
-            self.changed()
+    def _on_section_changed(self) -> None:
+        self._set_current(None, [], [])

@@ -7,7 +7,8 @@ from typing import Any
 from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from ...paint.limits import RGB_CHANNELS
-from ..state.session import MEASURED_AND_IMPUTED, Session
+from ..state.session import MEASURED_AND_IMPUTED
+from ..viewer_context import ViewerContext
 from ..widgets.common import SignalConnections, create_button, enable_unless
 from ..widgets.flow import FlowLayout
 
@@ -21,23 +22,29 @@ class BlendBar(QWidget):
 
     Parameters
     ----------
-    session
-        Whose blend it is.
+    context
+        Session and gene of the viewer.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, context: ViewerContext) -> None:
         super().__init__()
-        self._session = session
+        self._session = session = context.session
         self.channel_buttons: dict[str, QPushButton] = {}
         label = QLabel("Blend")
         label.setToolTip("Up to three genes as red, green and blue")
         for channel in RGB_CHANNELS:
             b = self.channel_buttons[channel] = create_button(channel, _TIP.format(channel))
             b.setStyleSheet(f"QPushButton {{ border-bottom: 3px solid {_CHANNEL_COLOURS[channel]}; }}")
-            b.clicked.connect(lambda _=False, c=channel: session.toggle_blend_channel(c))
+            b.clicked.connect(lambda _=False, c=channel: context.gene_controller.toggle_blend_channel(c))
         self.setLayout(FlowLayout(label, *self.channel_buttons.values()))
         links = SignalConnections(self)
-        for signal in (session.blend_changed, session.gene_changed, session.data_changed):
+        for signal in (
+            session.blend_changed,
+            session.gene_selected,
+            session.view_changed,
+            session.run_selected,
+            session.section_changed,
+        ):
             links.connect(signal, self._refresh)
         self._refresh()
 

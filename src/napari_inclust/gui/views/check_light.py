@@ -38,7 +38,9 @@ class ReferenceCheckLight(WrappedLabel):
         self.result: ReferenceCheck | None = None
         self.setTextFormat(Qt.TextFormat.RichText)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        SignalConnections(self).connect(context.session.data_changed, self._start_check)
+        links = SignalConnections(self)
+        links.connect(context.session.section_changed, self._start_check)
+        links.connect(context.session.reference_changed, self._start_check)
         self.destroyed.connect(lambda: later.close())
 
     def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name

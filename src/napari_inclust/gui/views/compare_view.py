@@ -68,7 +68,14 @@ class CompareView(QWidget):
         self._flicker_timer.setInterval(_FLICKER_INTERVAL_MS)
 
         links, s = SignalConnections(self), context.session
-        for signal in (s.gene_changed, s.data_changed, s.run_changed):
+        for signal in (
+            s.gene_selected,
+            s.view_changed,
+            s.divider_moved,
+            s.section_changed,
+            s.run_selected,
+            s.generated_changed,
+        ):
             links.connect(signal, self._refresh)
         self.button_group.buttonClicked.connect(self._set_view)
         self.divider.valueChanged.connect(self._set_divider)

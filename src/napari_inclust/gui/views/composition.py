@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from ..controllers.scene import categories_from_column
-from ..state.columns import categorical_columns
+from ..state.columns import categorical_columns, categories_from_column
 from ..viewer_context import ViewerContext
 from ..widgets.common import SignalConnections, create_combo_box, create_form, set_items
 
@@ -42,7 +41,7 @@ class DomainComposition(QWidget):
         self._layout.addLayout(rows)
         self._layout.addWidget(self.category_legend)
         links = SignalConnections(self)
-        links.connect(context.session.data_changed, self._refresh_columns)
+        links.connect(context.session.section_changed, self._refresh_columns)
         links.connect(context.domain_controller.changed, self._request_composition)
         links.connect(context.domain_controller.composition_ready, self._show_composition)
         self.column.activated.connect(self._request_composition)

@@ -68,7 +68,7 @@ class GeneSetForm(Collapsible):
         self.destroyed.connect(lambda: later.close())
         links = SignalConnections(self)
         links.connect(context.session.gene_sets_changed, self._refresh_sets)
-        links.connect(context.session.data_changed, self._latest_only.discard)
+        links.connect(context.session.section_changed, self._latest_only.discard)
         self.gene_set_choice.activated.connect(self._show_chosen_set)
         self.open_gmt.clicked.connect(self._open_gmt)
         self.paint_score.clicked.connect(self._compute_score)

@@ -58,8 +58,9 @@ class LookForm(QWidget):
         rows.addRow("Only cells ≥", self.threshold)
 
         links = SignalConnections(self)
-        links.connect(context.session.look_changed, self._refresh)
-        links.connect(context.session.gene_changed, self._refresh)
+        links.connect(context.session.look.changed, self._refresh)
+        links.connect(context.session.look.scale_changed, self._refresh)
+        links.connect(context.canvas_controller.gene_painted, self._refresh)
         self.low.valueChanged.connect(self._set_percentiles)
         self.high.valueChanged.connect(self._set_percentiles)
         self.separate_limits.clicked.connect(self._set_separate_limits)
@@ -91,7 +92,7 @@ class LookForm(QWidget):
         self._session.look.set_colormap(self.colormap.currentData())
 
     def _set_log(self, on: bool) -> None:
-        self._session.set_log(on)
+        self._session.look.set_log(on)
 
     def _set_threshold(self, threshold: float) -> None:
         painted = self._painted_values()

@@ -69,7 +69,7 @@ class RegionComparison(QWidget):
             r.statistics_ready,
             context.selected_cells.changed,
             context.domain_controller.changed,
-            context.session.data_changed,
+            context.session.section_changed,
         ):
             links.connect(signal, self._refresh)
         links.connect(r.comparison_ready, self._refresh_comparison)

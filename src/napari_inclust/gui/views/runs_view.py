@@ -50,7 +50,8 @@ class RunsView(Collapsible):
             self.addWidget(part)
 
         links = SignalConnections(self)
-        links.connect(context.session.run_changed, self._refresh)
+        links.connect(context.session.runs_changed, self._refresh)
+        links.connect(context.session.run_selected, self._refresh)
         self.table.clicked.connect(lambda index: self._choose_run(index))
         self.run_a.activated.connect(self._compare)
         self.run_b.activated.connect(self._compare)

@@ -41,7 +41,7 @@ class AdditionalSectionsNote(QWidget):
         links = SignalConnections(self)
         for signal in (
             context.additional_sections.changed,
-            context.session.data_changed,
+            context.session.section_changed,
             context.loading_controller.changed,
         ):
             links.connect(signal, self._refresh)

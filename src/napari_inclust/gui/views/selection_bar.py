@@ -62,7 +62,7 @@ class SelectionBar(QWidget):
         links, s = SignalConnections(self), context.selected_cells
         for signal in (
             s.changed,
-            context.session.data_changed,
+            context.session.section_changed,
             context.cell_selection.changed,
             context.domain_controller.changed,
             context.domain_controller.look_changed,

@@ -60,7 +60,7 @@ class GeneTableView(QTableView):
 
     def changeEvent(self, event: Any) -> None:  # noqa: N802
         super().changeEvent(event)
-        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange) and hasattr(self, "genes"):
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange) and hasattr(self, "gene_model"):
             self.fit_to_font()
 
     def showEvent(self, event: Any) -> None:  # noqa: N802
