@@ -116,7 +116,10 @@ def test_the_masks_of_each_task_are_drawn(ready: Any, qtbot: Any) -> None:
     assert view.mask_picture.masks is None  # nothing is computed before it is looked at
     qtbot.mouseClick(view.masks_box.toggleButton(), LEFT)
     qtbot.waitUntil(lambda: view.mask_picture.masks is not None, timeout=20_000)
-    assert [(s.block, s.n_features) for s in view.mask_picture.masks.feature_ranges] == [("genes", 20), ("components", 30)]
+    assert [(s.block, s.n_features) for s in view.mask_picture.masks.feature_ranges] == [
+        ("genes", 20),
+        ("components", 30),
+    ]
     pick(train, "generate protein", qtbot)
     qtbot.waitUntil(lambda: view.mask_picture.masks.blocks == ["rna", "protein"], timeout=20_000)
     masks = view.mask_picture.masks

@@ -317,7 +317,11 @@ def test_domains_and_selection_come_back(with_domains: Any, qtbot: Any) -> None:
     np.testing.assert_allclose(found.space, before.space, atol=2e-3)
     assert found.table["stability"].to_dict() == before.table["stability"].to_dict()
     assert np.array_equal(found.xy, before.xy)
-    assert (bench.domain_controller.highlighted, bench.domain_controller.confidence_shown, bench.domain_controller.outlines_shown) == (frozenset({2}), True, True)
+    assert (
+        bench.domain_controller.highlighted,
+        bench.domain_controller.confidence_shown,
+        bench.domain_controller.outlines_shown,
+    ) == (frozenset({2}), True, True)
     painted = bench.canvas_controller.painter.overlays.domains
     assert painted.visible
     assert np.array_equal(painted.cell_categories.codes, before.labels)

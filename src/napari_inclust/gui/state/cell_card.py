@@ -45,7 +45,10 @@ def cell_card_lines(
         lines.append(("Domain", f"{seg.names[seg.labels[cell_index]]} (confidence {seg.confidence[cell_index]:.2f})"))
     if region_names:
         lines.append(("Region", ", ".join(region_names)))
-    lines += [(painted.name, painted.value_text(cell_index).removeprefix(painted.name).strip()) for painted in painter.pointer_values]
+    lines += [
+        (painted.name, painted.value_text(cell_index).removeprefix(painted.name).strip())
+        for painted in painter.pointer_values
+    ]
     about = reliability_controller.gene_interval
     if (
         about is not None

@@ -29,7 +29,9 @@ def compare_groups(
     section = session.section
     tables, notes = [], []
     if section.genes:
-        tables.append(welch_test(in_a, in_b, session.measured_matrix(), section.genes, ["measured"] * len(section.genes)))
+        tables.append(
+            welch_test(in_a, in_b, session.measured_matrix(), section.genes, ["measured"] * len(section.genes))
+        )
         notes.append(MEASURED_TEST_NOTE)
     if imputed:
         found = session.run.compare(in_a, in_b, imputed)
