@@ -28,13 +28,13 @@ class FakeEpoch:
 
 
 @dataclasses.dataclass(frozen=True)
-class FakeTrust:
+class FakeReliability:
     table: pd.DataFrame
     mean_absolute_error: float = 0.08
     rank_correlation: float = 0.66
 
     @property
-    def columns(self) -> pd.DataFrame:
+    def output_columns(self) -> pd.DataFrame:
         return self.table.rename(columns={"predicted_pcc": "foreseen"})[["foreseen", "moran", "moran_flag"]]
 
 
@@ -65,12 +65,12 @@ class FakeRun:
                 "moran_flag": [n == "Gene31" for n in names],
             }, index=names,
         )  # fmt: skip
-        return FakeTrust(table)
+        return FakeReliability(table)
 
-    def foreseen(self, genes: Any) -> Any:
-        return FakeTrust(self.gene_trust.table.loc[list(genes)])
+    def predict_scores(self, genes: Any) -> Any:
+        return FakeReliability(self.gene_trust.table.loc[list(genes)])
 
-    def about_cells(self) -> pd.DataFrame:
+    def cell_table(self) -> pd.DataFrame:
         kinds = pd.Categorical(np.resize(["glia", "neuron"], self.section.n_cells))
         return pd.DataFrame(
             {"inclust_trust": self.cell_trust, "inclust_type": kinds}, index=self.section.adata.obs_names
