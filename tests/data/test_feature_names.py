@@ -1,4 +1,4 @@
-"""Features that data sets call by other names."""
+"""Features that data sets name differently."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SYMBOLS = [f"Gene{i}" for i in range(8)]
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "wanted"),
+    ("first", "second", "expected"),
     [
         (named(IDS, gene_symbol=SYMBOLS), named(SYMBOLS, "two"), SYMBOLS),
         (named(IDS), named(SYMBOLS, "two", gene_ids=[f"{i}.3" for i in IDS]), IDS),
@@ -35,26 +35,26 @@ SYMBOLS = [f"Gene{i}" for i in range(8)]
         (named(SYMBOLS), named([f"{s}_TotalSeqB" for s in SYMBOLS], "two"), SYMBOLS),
     ],
 )
-def test_names_that_mean_the_same_become_one(first, second, wanted):
+def test_names_of_one_feature_are_made_equal(first, second, expected):
     plan = build_plan("integrate", [first, second])
-    assert sorted(plan.features) == wanted
+    assert sorted(plan.features) == expected
     assert plan.presentations[0].input_mask.all()
 
 
-def test_what_was_matched_by_a_like_name_is_told():
+def test_a_note_names_features_matched_by_a_similar_name():
     names, notes = harmonise_feature_names(
         {"one": named(SYMBOLS), "two": named([s.upper() for s in SYMBOLS[:2]] + SYMBOLS[2:], "two")}, "rna"
     )
     assert names["two"] == tuple(SYMBOLS)
-    assert notes == ["two: 2 features of rna matched by a like name (GENE0 = Gene0, GENE1 = Gene1)."]
+    assert notes == ["two: 2 features of rna matched by a similar name (GENE0 = Gene0, GENE1 = Gene1)."]
 
 
-def test_what_was_translated_is_told_in_the_order_of_the_data_sets():
+def test_notes_on_translations_come_in_the_order_of_the_data_sets():
     sets = {name: named(IDS, name, gene_symbol=SYMBOLS) for name in ("c", "a", "d", "b")} | {"e": named(SYMBOLS, "e")}
     assert [note[-2] for note in harmonise_feature_names(sets, "rna")[1]] == ["c", "a", "d", "b"]
 
 
-def test_two_features_of_one_data_set_never_become_one():
+def test_two_features_of_one_data_set_never_get_one_name():
     names, notes = harmonise_feature_names(
         {"one": named(["Abc", "x"]), "two": named(["ABC", "abc", "x"], "two")}, "rna"
     )
@@ -62,14 +62,14 @@ def test_two_features_of_one_data_set_never_become_one():
     assert notes == []
 
 
-def test_names_in_two_languages_that_nothing_translates_are_refused_as_before():
+def test_ids_and_symbols_that_no_column_translates_share_no_feature():
     from napari_inclust.errors import DataError
 
     with pytest.raises(DataError, match="share 0 features of rna"):
         build_plan("integrate", [named(IDS), named(SYMBOLS, "two")])
 
 
-def test_proteins_of_two_real_panels_meet(shared):
+def test_proteins_of_two_real_panels_match(shared):
     sets = {
         name: Dataset.from_adata(ad.read_h5ad(shared / "data" / f"{file}.h5ad"), name=name)
         for name, file in (("teaseq", "teaseq_pbmc_rna_adt"), ("citeseq", "citeseq_pbmc_10x"))

@@ -33,10 +33,10 @@ def valid(found, n):
     """What holds of every result."""
     for seg in found.solutions.values():
         assert seg.labels.shape == seg.confidence.shape == (n,)
-        assert set(seg.labels) == set(range(seg.k))
+        assert set(seg.labels) == set(range(seg.n_domains))
         assert np.isfinite(seg.confidence).all()
         assert ((seg.confidence >= 0) & (seg.confidence <= 1)).all()
-        assert len(set(seg.names)) == len(set(seg.colours)) == len(seg.names) == seg.k
+        assert len(set(seg.names)) == len(set(seg.colours)) == len(seg.names) == seg.n_domains
     return found
 
 

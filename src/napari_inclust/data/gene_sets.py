@@ -1,4 +1,4 @@
-"""Gene sets: read from GMT or a pasted list, matched to the genes at hand, scored by the mean of their z-scores."""
+"""Gene sets: read from GMT or text, matched to the available genes, scored by the mean z-score of their genes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .feature_names import unique_positions
 
 
 @dataclass(frozen=True)
 class GeneSetMatch:
-    """Genes of a set among those at hand.
+    """Genes of a set that are available.
 
     Attributes
     ----------
-    found
-        Names as they are at hand, in the order of the set.
+    matched
+        Names as available, in the order of the set.
     missing
-        Names of the set that are not at hand.
+        Names of the set that are not available.
     """
 
     matched: tuple[str, ...]
@@ -31,17 +32,20 @@ class GeneSetMatch:
 
 
 def parse_genes(text: str) -> tuple[str, ...]:
-    """Names in a text, separated by spaces, commas, semicolons or lines, each once; a feature such as "CD8 (protein)" is one name."""
+    """Parse names separated by spaces, commas, semicolons or line breaks, each kept once.
+
+    A feature such as "CD8 (protein)" is one name.
+    """
     return tuple(dict.fromkeys(re.findall(r"[^\s,;]+(?: \([^)]+\))?", text)))
 
 
 def read_gmt(path: str | Path) -> dict[str, tuple[str, ...]]:
-    """Gene sets of a GMT file: a set a line, with name, description and genes separated by tabs.
+    """Read the gene sets of a GMT file: one set a line, with name, description and genes separated by tabs.
 
     Raises
     ------
     DataError
-        A file that cannot be read, or a line without genes.
+        The file cannot be read, or a line has no genes.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
@@ -57,7 +61,8 @@ def read_gmt(path: str | Path) -> dict[str, tuple[str, ...]]:
         genes = tuple(dict.fromkeys(g for g in rest[1:] if g))
         if not genes or not name:
             raise DataError(
-                f"line {number} of {path} is no gene set. Expected a name, a description and at least one gene, separated by tabs."
+                f"line {number} of {path} is no gene set. Expected a name, a description and at least one gene, "
+                "separated by tabs."
             )
         sets[name] = genes
     if not sets:
@@ -68,44 +73,42 @@ def read_gmt(path: str | Path) -> dict[str, tuple[str, ...]]:
 
 
 def match_genes(genes: Sequence[str], available: Iterable[str]) -> GeneSetMatch:
-    """Find the genes of a set: by their exact names, else without regard to case where that is unique.
+    """Match the genes of a set: by their exact names, else ignoring case where that is unambiguous.
 
     Parameters
     ----------
-    at_hand
-        Names of the genes that there are values of.
+    genes
+        Names of the set.
+    available
+        Names of the genes with values.
     """
-    names = set(available)
-    by_case: dict[str, list[str]] = {}
-    for name in names:
-        by_case.setdefault(name.lower(), []).append(name)
-    found: dict[str, None] = {}
+    exact = dict.fromkeys(available)
+    names = list(exact)
+    by_lowercase = unique_positions(name.lower() for name in names)
+    matched: dict[str, None] = {}
     missing = []
     for gene in genes:
-        alike = [gene] if gene in names else by_case.get(gene.lower(), [])
-        if len(alike) == 1:
-            found[alike[0]] = None
+        if gene in exact:
+            matched[gene] = None
+        elif (position := by_lowercase.get(gene.lower())) is not None:
+            matched[names[position]] = None
         else:
             missing.append(gene)
-    return GeneSetMatch(tuple(found), tuple(missing))
+    return GeneSetMatch(tuple(matched), tuple(missing))
 
 
 def mean_z_score(columns: Iterable[NDArray[np.floating[Any]]]) -> NDArray[np.float32]:
-    """Mean over genes of each gene's z-score over the cells; a gene that is the same everywhere says nothing and is left out.
+    """Average the genes' z-scores over the cells: (cells,) float32; constant genes are left out.
 
     Parameters
     ----------
     columns : each (cells,)
-        Log-normalised values of one gene; they are taken one at a time.
-
-    Returns
-    -------
-    (cells,)
+        Log-normalised values of one gene; consumed one at a time.
 
     Raises
     ------
     DataError
-        No gene differs between cells.
+        Every gene is constant.
     """
     total, n = None, 0
     for values in columns:

@@ -1,4 +1,4 @@
-"""Measured genes of a section, log-normalised, one at a time."""
+"""Measured expression of a section, log-normalised, one gene at a time."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from . import normalize as val
+from .normalize import ValueKind, library_size, lognormalise, scale_to_median
 
 _MAX_COPIED_VALUES = 20_000_000  # stored values up to which a copy by genes is worth its memory
 
 
 class MeasuredExpression:
-    """The values of one gene at once, in all cells.
+    """Columns of log-normalised values.
 
-    A small section keeps a copy ordered by genes, in which a gene is found in microseconds. Of a large one nothing is kept but the library sizes: a gene is
-    searched in the cells (0.1 s in 100 million values), so that opening it costs no second copy.
+    Of a small section a copy ordered by genes is kept, for access in microseconds. Of a large one only the scale
+    of each cell is kept: a gene is searched in the rows (0.1 s in 100 million values), so that opening it costs no second copy.
 
     Parameters
     ----------
@@ -24,27 +24,27 @@ class MeasuredExpression:
         What the values are.
     """
 
-    def __init__(self, matrix: sp.csr_matrix, kind: val.ValueKind) -> None:
+    def __init__(self, matrix: sp.csr_matrix, kind: ValueKind) -> None:
         self._matrix, self._kind = matrix, kind
         self._by_gene: sp.csc_matrix | None = None
         if matrix.nnz <= _MAX_COPIED_VALUES:
-            self._by_gene = val.lognormalise(matrix, kind).tocsc()
+            self._by_gene = lognormalise(matrix, kind).tocsc()
         else:
-            self._scale = val.scale_to_median(val.library_size(matrix))
+            self._scale = scale_to_median(library_size(matrix))
 
     def lognormalised(self) -> sp.csc_matrix:
-        """(cells, genes) CSC of all log-normalised values; of a large section it is made for this call."""
-        return val.lognormalise(self._matrix, self._kind).tocsc() if self._by_gene is None else self._by_gene
+        """Return all log-normalised values (cells, genes) as CSC; of a large section they are computed at each call."""
+        return lognormalise(self._matrix, self._kind).tocsc() if self._by_gene is None else self._by_gene
 
     def column(self, gene: int) -> NDArray[np.float32]:
-        """(cells,) log-normalised values of a gene, by its number."""
+        """Return the log-normalised values (cells,) of a gene, given by its column."""
         if self._by_gene is not None:
             return np.asarray(self._by_gene[:, [gene]].toarray(), dtype=np.float32).ravel()
-        at = np.flatnonzero(self._matrix.indices == gene)
-        rows = np.searchsorted(self._matrix.indptr, at, side="right") - 1
-        found = self._matrix.data[at].astype(np.float64)
+        positions = np.flatnonzero(self._matrix.indices == gene)
+        rows = np.searchsorted(self._matrix.indptr, positions, side="right") - 1
+        values = self._matrix.data[positions].astype(np.float64)
         if self._kind != "lognorm":
-            found = np.log1p(found * self._scale[rows])
+            values = np.log1p(values * self._scale[rows])
         out = np.zeros(self._matrix.shape[0], dtype=np.float32)
-        out[rows] = found
+        out[rows] = values
         return out

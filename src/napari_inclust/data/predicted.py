@@ -1,4 +1,4 @@
-"""Features of a file that nobody measured: a run imputed or generated them. They are shown as that, and no training ever sees them."""
+"""Features of a file that a run imputed or generated: shown as predictions, never used in training."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ from ..errors import DataError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-PREDICTION_KINDS = ("imputed", "held-out", "generated")  # in var["kind"]; whatever else stands there was measured
-_SCORE_COLUMNS = ("score", "heldout_pcc")  # columns of var with the held-out Pearson: of genes, of a generated modality
+PREDICTION_KINDS = ("imputed", "held-out", "generated")  # in var["kind"]; any other value marks a measured feature
+_SCORE_COLUMNS = ("score", "heldout_pcc")  # of var: held-out Pearson of genes, of a generated modality
+_PREDICTED_SCORE_COLUMNS = ("predicted_score", "foreseen")  # the second in files of older versions
 
 
 @dataclass(frozen=True, eq=False)
 class PredictedFeatures:
-    """Columns of a file whose `var["kind"]` says that they are predictions.
+    """Columns of a file that `var["kind"]` marks as predictions.
 
     Attributes
     ----------
     adata
-        These columns alone: X holds the values, `layers["spread"]` (where there is one) their spread.
-    kinds, scores, foreseen : by feature
-        "imputed", "held-out" or "generated"; held-out Pearson, and the one that is likely for a feature that nobody measured, None where there is none.
+        Only these columns: X holds the values, `layers["spread"]` (where present) their spread.
+    kinds : by feature
+        "imputed", "held-out" or "generated".
+    scores, predicted_scores : by feature
+        Held-out Pearson correlation, and the one predicted for a feature that was not measured; None where missing.
     """
 
     adata: AnnData
@@ -37,16 +40,16 @@ class PredictedFeatures:
 
     @property
     def summary(self) -> str:
-        """How many there are of each kind: "3 imputed, 2 held-out"."""
+        """Number of features of each kind: "3 imputed, 2 held-out"."""
         kinds = list(self.kinds.values())
         return ", ".join(f"{kinds.count(kind):,} {kind}" for kind in PREDICTION_KINDS if kind in kinds)
 
     def values(self, feature: str) -> NDArray[np.float32]:
-        """(cells,) predicted values."""
+        """Return the predicted values (cells,) of a feature."""
         return self._column(self.adata.X, feature)
 
     def spread(self, feature: str) -> NDArray[np.float32] | None:
-        """(cells,) their spread, when the file has it."""
+        """Return their spread (cells,); None where the file has none."""
         return self._column(self.adata.layers["spread"], feature) if "spread" in self.adata.layers else None
 
     def _column(self, matrix: Any, feature: str) -> NDArray[np.float32]:
@@ -55,16 +58,19 @@ class PredictedFeatures:
 
 
 def split_predicted(adata: AnnData, name: str) -> tuple[AnnData, PredictedFeatures | None]:
-    """What was measured, and what was predicted by a run and written into the same file.
+    """Separate the measured features of a file from those that a run predicted.
 
     Returns
     -------
-    The AnnData itself when nothing in it is marked as predicted; else one of its other columns, which may be none.
+    measured
+        The AnnData itself when nothing in it is marked as predicted; else its other columns, possibly none.
+    predicted
+        None when nothing is marked as predicted.
 
     Raises
     ------
     DataError
-        Predicted values that are NaN or infinite, or two features of one name.
+        Predicted values are NaN or infinite, or a feature name occurs twice.
     """
     if "kind" not in adata.var:
         return adata, None
@@ -72,22 +78,24 @@ def split_predicted(adata: AnnData, name: str) -> tuple[AnnData, PredictedFeatur
     if not marked.any():
         return adata, None
     if not adata.var_names.is_unique:
-        twice = adata.var_names[adata.var_names.duplicated()][0]
-        raise DataError(f"{name} names the feature {twice!r} twice. Drop one and save the file again.")
-    theirs = adata[:, marked].copy()
-    stored = theirs.X.data if sp.issparse(theirs.X) else theirs.X
+        duplicate = adata.var_names[adata.var_names.duplicated()][0]
+        raise DataError(f"{name} names the feature {duplicate!r} twice. Drop one and save the file again.")
+    predicted = adata[:, marked].copy()
+    stored = predicted.X.data if sp.issparse(predicted.X) else predicted.X
     if not np.isfinite(stored).all():
         raise DataError(f"{name} holds predicted values that are NaN or infinite: the file is damaged. Write it again.")
-    kinds = dict(zip(theirs.var_names.astype(str), theirs.var["kind"].astype(str), strict=True))
     return adata[:, ~marked].copy(), PredictedFeatures(
-        theirs, kinds, _first_column_values(theirs, _SCORE_COLUMNS), _first_column_values(theirs, ("foreseen",))
+        adata=predicted,
+        kinds=dict(zip(predicted.var_names.astype(str), predicted.var["kind"].astype(str), strict=True)),
+        scores=_first_column_values(predicted, _SCORE_COLUMNS),
+        predicted_scores=_first_column_values(predicted, _PREDICTED_SCORE_COLUMNS),
     )
 
 
 def _first_column_values(adata: AnnData, columns: tuple[str, ...]) -> dict[str, float | None]:
-    """The first of some columns of var that is there, by feature; None for what is missing."""
-    found: dict[str, float | None] = dict.fromkeys(map(str, adata.var_names))
+    """Values by feature of the first of some columns of var that exists; None for missing ones."""
+    values: dict[str, float | None] = dict.fromkeys(map(str, adata.var_names))
     column = next((c for c in columns if c in adata.var), None)
     if column is not None:
-        found |= {g: float(x) for g, x in zip(found, adata.var[column], strict=True) if np.isfinite(x)}
-    return found
+        values |= {g: float(x) for g, x in zip(values, adata.var[column], strict=True) if np.isfinite(x)}
+    return values
