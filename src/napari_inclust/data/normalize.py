@@ -95,9 +95,9 @@ def detect_value_kind(matrix: sp.csr_matrix, declared: str | None = None) -> Val
     """Detect the kind of the values, or check a declared one.
 
     Whole numbers are counts. Otherwise the values of one cell that came from counts are multiples of its smallest
-    value, on the linear scale or after `expm1`: this separates volume-normalised from log-normalised values. Where neither
-    fits, values with the range and the short tail of logarithms are called log-normalised (those of TPM, of counts per
-    volume, to base 2 or 10, batch-corrected ones), all others linear.
+    value, on the linear scale or after `expm1`: this separates volume-normalised from log-normalised values. Where
+    neither fits, values with the range and the short tail of logarithms are called log-normalised (those of TPM, of
+    counts per volume, to base 2 or 10, batch-corrected ones), all others linear.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Simple predictors, always shown beside the model: a method that does not beat them has learnt nothing."""
+"""Baseline predictors, to be compared with every model: means and nearest neighbours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ N_COMPONENTS = 30
 
 
 def knn_weights(target: Matrix, reference: Matrix, seed: int) -> sp.csr_matrix:
-    """Weights (target cells, reference cells) of the Gaussian-weighted nearest neighbours in joint PCs of the z-scored shared genes; rows sum to 1.
+    """Compute Gaussian weights of the nearest reference cells: (target cells, reference cells), rows sum to 1.
+
+    Neighbours are the 50 nearest in 30 joint principal components of the z-scored shared genes.
 
     Parameters
     ----------
@@ -31,7 +33,7 @@ def knn_weights(target: Matrix, reference: Matrix, seed: int) -> sp.csr_matrix:
 
 
 def _gaussian_knn_weights(target: Matrix, reference: Matrix) -> sp.csr_matrix:
-    """The bandwidth of a cell is its median distance."""
+    """Weights (target cells, reference cells); the bandwidth of a cell is its median distance."""
     from sklearn.neighbors import NearestNeighbors
 
     k = min(N_NEIGHBOURS, len(reference))
@@ -44,12 +46,12 @@ def _gaussian_knn_weights(target: Matrix, reference: Matrix) -> sp.csr_matrix:
 
 
 def type_means(reference: sp.csr_matrix, labels: NDArray[np.intp], n_types: int) -> Matrix:
-    """(types, genes): mean of the reference cells of each type; the overall mean where a type has no cell."""
-    hot = sp.csr_matrix(
+    """Average the reference cells of each type: (types, genes); the overall mean where a type has no cell."""
+    one_hot = sp.csr_matrix(
         (np.ones(int((labels >= 0).sum())), (labels[labels >= 0], np.flatnonzero(labels >= 0))),
         shape=(n_types, reference.shape[0]),
     )
-    count = np.asarray(hot.sum(1)).ravel()
-    means: Matrix = np.asarray((hot @ reference).todense()) / np.maximum(count, 1)[:, None]
+    count = np.asarray(one_hot.sum(1)).ravel()
+    means: Matrix = np.asarray((one_hot @ reference).todense()) / np.maximum(count, 1)[:, None]
     means[count == 0] = np.asarray(reference.mean(0)).ravel()
     return means

@@ -1,4 +1,4 @@
-"""How good a prediction is: the metrics of a gene over cells."""
+"""Metrics of a prediction: of each gene over cells."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ Matrix = NDArray[np.floating[Any]]
 
 
 def zscore(a: Matrix) -> Matrix:
-    """Each column with mean 0 and sd 1; a constant column becomes 0."""
+    """Standardise each column to mean 0 and standard deviation 1; a constant column becomes 0."""
     sd = a.std(0)
-    varies = (sd > 1e-12) & (a != a[:1]).any(0)  # the mean of a constant is rounded: it may have a small sd
+    varies = (sd > 1e-12) & (a != a[:1]).any(0)  # rounding of the mean gives a constant column a small sd
     out: Matrix = (a - a.mean(0)) / np.where(varies, sd, 1)
     return np.where(varies, out, 0)
 
 
 def pearson(truth: Matrix, predicted: Matrix) -> Matrix:
-    """Pearson correlation of each column; 0 where either is constant."""
+    """Compute the Pearson correlation of each column; 0 where either is constant."""
     r: Matrix = (zscore(truth) * zscore(predicted)).mean(0)
     return r
 
 
 def ssim(truth: Matrix, predicted: Matrix) -> Matrix:
-    """Structural similarity with one global window; each column divided by its maximum, C1 = 0.01^2, C2 = 0.03^2 (Li et al., Nature Methods 2022)."""
+    """Compute the structural similarity of each column, with one global window.
+
+    Each column is divided by its maximum; C1 = 0.01^2, C2 = 0.03^2 (Li et al., Nature Methods 2022).
+    """
     t = truth / np.maximum(truth.max(0), 1e-12)
     p = np.clip(predicted, 0, None)
     p = p / np.maximum(p.max(0), 1e-12)
@@ -38,7 +41,10 @@ def ssim(truth: Matrix, predicted: Matrix) -> Matrix:
 
 
 def jensen_shannon(truth: Matrix, predicted: Matrix) -> Matrix:
-    """Base-2 Jensen-Shannon divergence of each column normalised to sum 1: 0 is equal, 1 is disjoint (Li et al., Nature Methods 2022)."""
+    """Compute the base-2 Jensen-Shannon divergence of each column, normalised to sum 1: 0 is equal, 1 is disjoint.
+
+    As Li et al., Nature Methods 2022.
+    """
     p = np.clip(truth, 0, None)
     q = np.clip(predicted, 0, None)
     p, q = p / np.maximum(p.sum(0), 1e-12), q / np.maximum(q.sum(0), 1e-12)
@@ -54,7 +60,7 @@ def jensen_shannon(truth: Matrix, predicted: Matrix) -> Matrix:
 
 
 def subtract_type_means(a: Matrix, types: NDArray[np.intp]) -> Matrix:
-    """Each column less its mean within the cell's type."""
+    """Subtract from each column its mean within the cell's type."""
     n = np.bincount(types)
     means = np.zeros((len(n), a.shape[1]))
     np.add.at(means, types, a)
@@ -63,18 +69,19 @@ def subtract_type_means(a: Matrix, types: NDArray[np.intp]) -> Matrix:
 
 
 def gene_metrics(truth: Matrix, predicted: Matrix, types: NDArray[np.intp] | None = None) -> pd.DataFrame:
-    """All metrics of each gene.
+    """Compute all metrics of each gene.
 
     Parameters
     ----------
     truth, predicted : (cells, genes)
         Log-normalised.
     types : (cells,) int, optional
-        Cell types; `pcc_within_type` is the Pearson correlation of what remains after each type's mean is taken off (NaN without types).
+        Cell types. `pcc_within_type` is the Pearson correlation after subtracting each type's mean; NaN without types.
 
     Returns
     -------
-    DataFrame, one row a gene: pcc, spearman, ssim, rmse (of z-scored values), js, pcc_within_type
+    DataFrame
+        One row a gene: pcc, spearman, ssim, rmse (of z-scored values), js, pcc_within_type
     """
     truth, predicted = np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
     columns = {
