@@ -64,7 +64,7 @@ def test_fewer_cells_than_neighbours_use_those_there_are(tissue, method, n):
 def test_cells_that_share_their_place_are_told(tissue, method):
     tissue.obsm["spatial"][:60] = tissue.obsm["spatial"][0]
     found = valid(quick(tissue, 4, method=method), 150)
-    assert any("60 cells share their place" in note for note in found.notes)
+    assert any("60 cells share their position" in note for note in found.notes)
 
 
 def test_all_cells_in_one_place_have_domains_by_expression(tissue):

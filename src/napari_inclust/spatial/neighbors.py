@@ -1,4 +1,4 @@
-"""Who is next to whom: nearest cells for averaging, squidpy's graphs for everything that names a graph."""
+"""Spatial neighbours: nearest cells for averaging, and neighbour graphs by squidpy."""
 
 from __future__ import annotations
 
@@ -21,21 +21,25 @@ FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.intp]
 GraphKind = Literal["knn", "radius", "delaunay", "grid"]
 
-_TRAVERSAL_CHUNK = 4096  # cells from which the graph is walked at once
-_QUERY_CHUNK = 20_000  # cells looked up at once: the tree answers in float64 and int64
-_ISOLATED_SPACINGS = 20.0  # median spacings to the nearest cell beyond which a cell is alone
-_LATTICE_TOLERANCE = 1.15  # a spacing counts as the lattice's own when this close to the smallest
+_TRAVERSAL_CHUNK = 4096  # cells from which the graph is traversed together
+_QUERY_CHUNK = 20_000  # cells of one query, which bounds its float64 and int64 results
+_ISOLATED_SPACINGS = 20.0  # median distances to the nearest cell beyond which a cell is isolated
+_LATTICE_TOLERANCE = 1.15  # largest ratio of a nearest distance to the median one on a lattice
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Which cells are neighbours; always within a section.
+    """Definition of a spatial neighbour graph; neighbours always lie in the same section.
 
     Parameters
     ----------
     kind
-        "knn" (`neighbours` nearest), "radius" (within `radius` micrometres), "delaunay", or "grid" (a lattice of spots with `neighbours` around each: 6 for
-        Visium's hexagons, 4 for squares).
+        "knn" (`neighbours` nearest), "radius" (within `radius` micrometres), "delaunay", or "grid" (a lattice of spots
+        with `neighbours` around each: 6 for Visium's hexagons, 4 for squares).
+    neighbours
+        Of "knn" and "grid".
+    radius
+        Micrometres, of "radius".
     """
 
     kind: GraphKind = "knn"
@@ -43,11 +47,19 @@ class Graph:
     radius: float | None = None
 
     def __str__(self) -> str:
+        """Describe the graph: "knn of 6", "radius of 30 um", "delaunay"."""
         return {"radius": f"radius of {self.radius} um", "delaunay": "delaunay"}.get(
             self.kind, f"{self.kind} of {self.neighbours}"
         )
 
     def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises
+        ------
+        ConfigError
+            Unknown kind, fewer than 1 neighbour, or no radius above 0 for "radius".
+        """
         if self.kind not in get_args(GraphKind):
             raise ConfigError(f"unknown graph {self.kind!r}; expected one of {', '.join(get_args(GraphKind))}.")
         if self.neighbours < 1:
@@ -57,19 +69,26 @@ class Graph:
 
 
 def spatial_graph(xy: FloatArray, sections: IntArray, graph: Graph | None = None) -> sp.csr_matrix:
-    """(cells, cells) adjacency, symmetric but for "knn", without self-loops, by squidpy.
+    """Build the adjacency matrix (cells, cells), symmetric except for "knn", without self-loops, by squidpy.
 
-    A section with too few cells for the kind asked for has every cell next to every other.
+    In a section with too few cells for the kind of graph all cells are neighbours.
+
+    Parameters
+    ----------
+    xy : (cells, 2 or 3)
+        Micrometres.
+    sections : (cells,) int
+    graph
+        Default: the 6 nearest cells.
     """
     graph = graph or Graph()
     blocks, rows = [], []
     for at in section_rows(sections):
         n = len(at)
-        needed = {"knn": graph.neighbours + 1, "grid": graph.neighbours + 1, "delaunay": 4, "radius": 2}[graph.kind]
-        flat = (
-            graph.kind == "delaunay" and np.linalg.matrix_rank(xy[at] - xy[at].mean(0)) < xy.shape[1]
-        )  # cells on a line have no triangles
-        if n < needed or flat:
+        min_cells = {"knn": graph.neighbours + 1, "grid": graph.neighbours + 1, "delaunay": 4, "radius": 2}[graph.kind]
+        # cells on a line have no triangles
+        degenerate = graph.kind == "delaunay" and np.linalg.matrix_rank(xy[at] - xy[at].mean(0)) < xy.shape[1]
+        if n < min_cells or degenerate:
             block = sp.csr_matrix(np.ones((n, n)) - np.eye(n)) if n < 50 else _knn_graph(xy[at], graph.neighbours)
         elif graph.kind == "knn":
             block = _knn_graph(xy[at], graph.neighbours)
@@ -78,19 +97,19 @@ def spatial_graph(xy: FloatArray, sections: IntArray, graph: Graph | None = None
         blocks.append(block)
         rows.append(at)
     order = np.concatenate(rows)
-    joined = sp.block_diag(blocks, format="csr")
-    back = np.argsort(order, kind="stable")
-    out = sp.csr_matrix(joined[back][:, back], dtype=np.float32)
+    inverse = np.argsort(order, kind="stable")
+    out = sp.csr_matrix(sp.block_diag(blocks, format="csr")[inverse][:, inverse], dtype=np.float32)
     out.setdiag(0)
     out.eliminate_zeros()
     return out
 
 
 def nearest_neighbours(xy: FloatArray, n_neighbours: int, sections: IntArray) -> NeighbourIndices:
-    """(cells, m + 1) the cell itself, then its m nearest within its section, nearest first.
+    """Find the nearest cells within the section: (cells, n_neighbours + 1), the cell itself first, then by distance.
 
-    The same sets as squidpy's k nearest [tested], from a KD-tree: squidpy drops a cell that shares its place with another instead of itself, and gives a
-    matrix, where averages over many scales need the order. A section with fewer cells repeats the cell itself.
+    The same sets as squidpy's k nearest [tested], from a KD-tree: squidpy may drop a cell at the same position
+    instead of the cell itself, and returns a matrix, whereas averages over many scales need the order. In a section
+    with fewer cells the cell itself is repeated.
     """
     out = np.repeat(np.arange(len(xy), dtype=np.int32)[:, None], n_neighbours + 1, axis=1)
     for at in section_rows(sections):
@@ -100,17 +119,18 @@ def nearest_neighbours(xy: FloatArray, n_neighbours: int, sections: IntArray) ->
         tree = cKDTree(xy[at])
         for start in range(0, len(at), _QUERY_CHUNK):
             own = np.arange(start, min(start + _QUERY_CHUNK, len(at)))
-            found = tree.query(xy[at[own]], k)[1].reshape(len(own), k)
-            hit = found == own[:, None]
-            hit[~hit.any(1), -1] = True  # more duplicates than neighbours: the cell itself was not among them
-            out[at[own], 1:k] = at[found[~hit].reshape(len(own), k - 1)]
+            nearest = tree.query(xy[at[own]], k)[1].reshape(len(own), k)
+            is_self = nearest == own[:, None]
+            is_self[~is_self.any(1), -1] = True  # more cells at the same position than neighbours
+            out[at[own], 1:k] = at[nearest[~is_self].reshape(len(own), k - 1)]
     return out
 
 
 def graph_nearest(xy: FloatArray, n_neighbours: int, adjacency: sp.csr_matrix) -> NeighbourIndices:
-    """(cells, m + 1) the cell itself, then m others: those the fewest steps away in the graph, the nearer first among them.
+    """Find the nearest cells along a graph: (cells, n_neighbours + 1), the cell itself first.
 
-    Where the graph ends before, the cell itself is repeated, as by `nearest`.
+    Ordered by steps in the graph, then by distance. In a component with fewer cells the cell itself is repeated, as by
+    `nearest_neighbours`.
     """
     n = len(xy)
     out = np.repeat(np.arange(n, dtype=np.int32)[:, None], n_neighbours + 1, axis=1)
@@ -118,26 +138,27 @@ def graph_nearest(xy: FloatArray, n_neighbours: int, adjacency: sp.csr_matrix) -
     links.data[:] = 1
     for start in range(0, n, _TRAVERSAL_CHUNK):
         rows = np.arange(start, min(start + _TRAVERSAL_CHUNK, n))
-        front = sp.csr_matrix((np.ones(len(rows), dtype=np.float32), (rows - start, rows)), shape=(len(rows), n))
-        steps, taken = front.copy(), 1
-        while front.nnz:
-            short = sp.diags((np.diff(steps.indptr) <= n_neighbours).astype(np.float32))
-            front = (short @ front @ links).sign()
-            front = front - front.multiply(steps.sign())
-            front.eliminate_zeros()
-            taken += 1
-            steps = (steps + taken * front).tocsr()
+        ones = np.ones(len(rows), dtype=np.float32)
+        frontier = sp.csr_matrix((ones, (rows - start, rows)), shape=(len(rows), n))
+        steps, n_steps = frontier.copy(), 1  # counted from 1, so that the cell itself is stored
+        while frontier.nnz:
+            incomplete = sp.diags((np.diff(steps.indptr) <= n_neighbours).astype(np.float32))
+            frontier = (incomplete @ frontier @ links).sign()
+            frontier = frontier - frontier.multiply(steps.sign())
+            frontier.eliminate_zeros()
+            n_steps += 1
+            steps = (steps + n_steps * frontier).tocsr()
         row, column = np.repeat(np.arange(len(rows)), np.diff(steps.indptr)), steps.indices
         distance = np.linalg.norm(xy[rows[row]] - xy[column], axis=1)
         order = np.lexsort((distance, steps.data, row))
-        place = np.arange(len(order)) - steps.indptr[row]
-        kept = place <= n_neighbours
-        out[rows[row[kept]], place[kept]] = column[order][kept]
+        rank = np.arange(len(order)) - steps.indptr[row]
+        near = rank <= n_neighbours
+        out[rows[row[near]], rank[near]] = column[order][near]
     return out
 
 
 def averaging_matrix(neighbours: NeighbourIndices, n_cells: int) -> sp.csr_matrix:
-    """(cells, cells) means over each cell and its m - 1 nearest."""
+    """Return the matrix (cells, cells) that averages each cell with its `n_cells` - 1 nearest."""
     n, n_cells = len(neighbours), max(1, min(n_cells, neighbours.shape[1]))
     weights = np.full(n * n_cells, 1 / n_cells, dtype=np.float32)
     return sp.csr_matrix(
@@ -146,13 +167,13 @@ def averaging_matrix(neighbours: NeighbourIndices, n_cells: int) -> sp.csr_matri
 
 
 def section_rows(sections: IntArray) -> Iterator[IntArray]:
-    """Rows of each section."""
+    """Yield the rows of each section."""
     order = np.argsort(sections, kind="stable")
     yield from np.split(order, np.flatnonzero(np.diff(sections[order])) + 1)
 
 
 def nearest_distances(xy: FloatArray, neighbours: NeighbourIndices) -> tuple[float, FloatArray]:
-    """Median distance to the nearest cell (0 where all cells share places), and each cell's own."""
+    """Return the median distance to the nearest cell (0 where all positions are equal), and each cell's (cells,)."""
     if neighbours.shape[1] < 2:
         return 0.0, np.zeros(len(xy))
     distance = np.linalg.norm(xy - xy[neighbours[:, 1]], axis=1)
@@ -161,32 +182,34 @@ def nearest_distances(xy: FloatArray, neighbours: NeighbourIndices) -> tuple[flo
 
 
 def is_lattice(xy: FloatArray, neighbours: NeighbourIndices) -> bool:
-    """Whether the places are spots of a regular grid: most nearest distances are the same."""
+    """Return whether the positions form a regular grid: over 90 % of the nearest distances are close to the median."""
     median, distance = nearest_distances(xy, neighbours)
     return median > 0 and bool((np.abs(distance / median - 1) < _LATTICE_TOLERANCE - 1).mean() > 0.9)
 
 
 def coordinate_notes(xy: FloatArray, neighbours: NeighbourIndices, sections: IntArray, unit_note: str) -> list[str]:
-    """What a user should know of the places: units that look wrong, shared places, cells alone, sections too small."""
+    """Describe problems of the positions for the user: unit, isolated and coincident cells, sections of one cell."""
     notes = []
     median, distance = nearest_distances(xy, neighbours)
     low, high = CELL_SPACING
     if median and "not stated" in unit_note and not low <= median <= high and not is_lattice(xy, neighbours):
         looks = "pixels" if median > high else "another unit"
         notes.append(
-            f"the median distance to the nearest cell is {median:.3g}; cells are {low:g} to {high:g} um apart, so the coordinates look like {looks}, not "
-            "micrometres. Domains do not depend on it: scales are counted in cells. Give --pixel-size (Python: pixel_size=) where distances matter."
+            f"the median distance to the nearest cell is {median:.3g}; cells are {low:g} to {high:g} um apart, so the "
+            f"coordinates look like {looks}, not micrometres. Domains do not depend on it: scales are counted in "
+            "cells. Give --pixel-size (Python: pixel_size=) where distances matter."
         )
-    alone = int((distance > _ISOLATED_SPACINGS * median).sum()) if median else 0
-    if alone:
+    isolated = int((distance > _ISOLATED_SPACINGS * median).sum()) if median else 0
+    if isolated:
         notes.append(
-            f"{alone} cell{'s lie' if alone > 1 else ' lies'} far from all others; the nearest ones still count as neighbours."
+            f"{isolated} cell{'s lie' if isolated > 1 else ' lies'} far from all others; the nearest ones still count "
+            "as neighbours."
         )
-    same = int((distance == 0).sum()) if neighbours.shape[1] > 1 else 0
+    coincident = int((distance == 0).sum()) if neighbours.shape[1] > 1 else 0
     single = np.bincount(sections) == 1
-    same -= int(single.sum())
-    if same > 0:
-        notes.append(f"{same} cells share their place with another.")
+    coincident -= int(single.sum())
+    if coincident > 0:
+        notes.append(f"{coincident} cells share their position with another.")
     if single.any() and len(single) > 1:
         notes.append(
             f"{int(single.sum())} section{'s have' if single.sum() > 1 else ' has'} one cell, which has no neighbours."

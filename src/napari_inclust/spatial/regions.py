@@ -1,4 +1,4 @@
-"""Areas drawn on a section: which cells lie in them, how densely, of what kinds, and what they express."""
+"""Regions drawn on a section: their cells, density, composition and expression."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHAPE_KINDS = ("polygon", "rectangle", "ellipse")
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """One area of a section.
+    """A polygon on a section.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Region:
 
     @property
     def polygon(self) -> Any:
-        """shapely polygon; one that crosses itself as its valid parts."""
+        """The region as a shapely polygon; the valid parts of one that crosses itself."""
         import shapely
 
         polygon = shapely.polygons(self.corners)
@@ -43,11 +43,11 @@ class Region:
 
     @property
     def area(self) -> float:
-        """Square micrometres."""
+        """Area in square micrometres."""
         return float(self.polygon.area)
 
     def contains(self, xy: NDArray[np.floating[Any]]) -> Mask:
-        """(cells,) which of the places lie inside.
+        """Return which positions lie inside: (cells,) bool.
 
         Parameters
         ----------
@@ -58,12 +58,19 @@ class Region:
 
 
 def shape_corners(corners: NDArray[np.floating[Any]], shape_kind: str = "polygon") -> NDArray[np.float64]:
-    """(n, 2) corners of a drawn shape: those of a polygon or rectangle as they are, those around an ellipse from its bounding box.
+    """Return the corners (n, 2) of a drawn shape: those given, or 64 around an ellipse.
+
+    Parameters
+    ----------
+    corners : (corners, 2)
+        Of an ellipse, its bounding box.
+    shape_kind
+        One of `SHAPE_KINDS`.
 
     Raises
     ------
     DataError
-        A line, or fewer than three different corners: it has no area.
+        The shape has no area: a line, or fewer than three different corners.
     """
     drawn: NDArray[np.float64] = np.asarray(corners, dtype=np.float64)
     if shape_kind not in SHAPE_KINDS or len(np.unique(drawn, axis=0)) < 3:
@@ -79,13 +86,13 @@ def shape_corners(corners: NDArray[np.floating[Any]], shape_kind: str = "polygon
 
 
 def points_in_polygon(corners: NDArray[np.floating[Any]], xy: NDArray[np.floating[Any]]) -> Mask:
-    """(cells,) which places lie in a polygon.
+    """Return which positions lie in a polygon: (cells,) bool.
 
     Parameters
     ----------
     corners : (corners, 2)
     xy : (cells, 2 or 3)
-        In the unit of the corners; the first two coordinates count.
+        In the unit of the corners; the first two coordinates are used.
     """
     import shapely
 
@@ -100,7 +107,7 @@ def points_in_polygon(corners: NDArray[np.floating[Any]], xy: NDArray[np.floatin
 
 
 def region_sizes(regions: Sequence[Region], masks: Sequence[Mask]) -> pd.DataFrame:
-    """One row a region: cells, area in square micrometres, cells per square millimetre."""
+    """Tabulate each region: cells, area in square micrometres, cells per square millimetre."""
     area = np.array([r.area for r in regions], dtype=np.float64)
     cells = np.array([int(m.sum()) for m in masks], dtype=np.int64)
     density = np.divide(1e6 * cells, area, out=np.full(len(area), np.nan), where=area > 0)
@@ -113,7 +120,7 @@ def region_sizes(regions: Sequence[Region], masks: Sequence[Mask]) -> pd.DataFra
 def category_counts(
     names: Sequence[str], masks: Sequence[Mask], codes: NDArray[np.integer[Any]], categories: Sequence[str]
 ) -> pd.DataFrame:
-    """(groups, categories) number of cells of each category.
+    """Count the cells of each category: (groups, categories).
 
     Parameters
     ----------
@@ -129,7 +136,7 @@ def category_counts(
 
 
 def row_shares(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a composition as shares that sum to 1; NaN for a group without cells."""
+    """Divide each row of counts by its sum; NaN for a group without cells."""
     return table.div(table.sum(axis=1).replace(0, np.nan), axis=0)
 
 
@@ -139,7 +146,7 @@ def expression_summary(
     genes: Mapping[tuple[str, str], NDArray[np.floating[Any]]],
     units: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """One row a gene and group: mean, standard deviation and share of cells above 0.
+    """Tabulate each gene in each group: mean, standard deviation and share of cells above 0.
 
     Parameters
     ----------
@@ -156,7 +163,7 @@ def expression_summary(
     for (gene, kind), values in genes.items():
         for name, mask in zip(names, masks, strict=True):
             v = values[mask]
-            some = len(v) > 0
+            has_cells = len(v) > 0
             rows.append(
                 (
                     gene,
@@ -164,9 +171,9 @@ def expression_summary(
                     kind != "measured",
                     name,
                     len(v),
-                    float(v.mean()) if some else np.nan,
-                    float(v.std()) if some else np.nan,
-                    float((v > 0).mean()) if some else np.nan,
+                    float(v.mean()) if has_cells else np.nan,
+                    float(v.std()) if has_cells else np.nan,
+                    float((v > 0).mean()) if has_cells else np.nan,
                     (units or {}).get(gene, "log-normalised"),
                 )
             )
@@ -176,7 +183,10 @@ def expression_summary(
 
 
 def region_labels(regions: Sequence[Region], masks: Sequence[Mask], n_cells: int) -> Any:
-    """(cells,) pandas Categorical: the region of each cell, "outside" where there is none; where regions overlap, the one drawn last."""
+    """Return the region of each cell as a pandas Categorical (cells,); "outside" where there is none.
+
+    Where regions overlap, the one drawn last.
+    """
     codes = np.full(n_cells, len(regions), dtype=np.int64)
     for i, mask in enumerate(masks):
         codes[mask] = i
@@ -184,13 +194,14 @@ def region_labels(regions: Sequence[Region], masks: Sequence[Mask], n_cells: int
 
 
 def welch_test(a: Mask, b: Mask, values: Any, genes: Sequence[str], kinds: Sequence[str]) -> pd.DataFrame:
-    """Group A against group B, gene by gene: Welch's t-test over cells, adjusted by Benjamini and Hochberg.
+    """Compare group A with group B, gene by gene: Welch's t-test over cells, adjusted by Benjamini and Hochberg.
 
-    Cells of one tissue are not independent, and imputed values are smoother than measured ones: the p-values rank genes, they do not prove a difference.
+    Cells of one tissue are not independent, and imputed values are smoother than measured ones: the p-values rank genes
+    and do not prove a difference.
 
     Parameters
     ----------
-    a, b : (cells,)
+    a, b : (cells,) bool
     values : (cells, genes) array or sparse matrix
         Log-normalised.
     kinds : (genes,)
@@ -210,13 +221,14 @@ def welch_test(a: Mask, b: Mask, values: Any, genes: Sequence[str], kinds: Seque
     for name, mask in (("A", a), ("B", b)):
         if mask.sum() < 2:
             raise DataError(
-                f"group {name} has {int(mask.sum())} cells; a comparison needs at least 2 in each. Choose another group."
+                f"group {name} has {int(mask.sum())} cells; a comparison needs at least 2 in each. Choose another "
+                "group."
             )
     (mean_a, var_a, n_a), (mean_b, var_b, n_b) = _mean_and_variance(values, a), _mean_and_variance(values, b)
-    flat = (var_a == 0) & (var_b == 0)
+    is_constant = (var_a == 0) & (var_b == 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         p = stats.ttest_ind_from_stats(mean_a, np.sqrt(var_a), n_a, mean_b, np.sqrt(var_b), n_b, equal_var=False).pvalue
-    p = np.where(flat, np.where(mean_a == mean_b, 1.0, 0.0), p)
+    p = np.where(is_constant, np.where(mean_a == mean_b, 1.0, 0.0), p)
     table = pd.DataFrame({"gene": list(genes), "kind": list(kinds), "imputed": [k != "measured" for k in kinds]})
     table = table.assign(
         mean_a=mean_a,
@@ -229,7 +241,7 @@ def welch_test(a: Mask, b: Mask, values: Any, genes: Sequence[str], kinds: Seque
 
 
 def _mean_and_variance(values: Any, mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
-    """Mean and variance (of a sample) of each gene over some cells, and their number; without a dense copy of a sparse matrix."""
+    """Mean and sample variance of each gene over some cells, and their number; a sparse matrix is not densified."""
     import scipy.sparse as sp
 
     n, weight = int(mask.sum()), mask.astype(np.float64)
@@ -241,14 +253,15 @@ def _mean_and_variance(values: Any, mask: Mask) -> tuple[NDArray[np.float64], ND
 
 @dataclass(frozen=True, eq=False)
 class RegionSummary:
-    """What was counted.
+    """Tables of several regions.
 
     Attributes
     ----------
-    regions, masks
-        Those counted, and which cells (cells,) lie in each.
-    counts, composition, expression
-        Tables of the functions of these names; composition holds numbers of cells.
+    regions
+    masks : (cells,) bool each
+        Cells of each region.
+    sizes, category_counts, expression
+        Tables of `region_sizes`, `category_counts` and `expression_summary`.
     """
 
     regions: tuple[Region, ...]
@@ -259,7 +272,7 @@ class RegionSummary:
 
 
 def with_unique_names(regions: Sequence[Region]) -> tuple[Region, ...]:
-    """The same with names that are not empty and not twice; a region whose name stays is the same object."""
+    """Make the names of regions unique and not empty; a region whose name stays is the same object."""
     out: list[Region] = []
     taken: set[str] = set()
     for region in regions:
@@ -273,7 +286,7 @@ def with_unique_names(regions: Sequence[Region]) -> tuple[Region, ...]:
 
 
 def long_table(summary: RegionSummary) -> pd.DataFrame:
-    """Everything that was counted, one row a region and fact: region, fact, of, kind, value, unit."""
+    """Return all tables as one, a row a region and quantity: region, fact, of, kind, value, unit."""
     units = {"cells": "cells", "area_um2": "square micrometres", "cells_per_mm2": "cells per square millimetre"}
     rows: list[tuple[Any, ...]] = [
         (r, fact, "", "", value, units[str(fact)])
