@@ -186,7 +186,7 @@ def test_sex_genes_and_controls_are_told():
     assert (found.section_sex, found.reference_sex, found.sexes_differ) == ("female", "male", True)
     assert set(found.sex_genes) == {"Xist", "Ddx3y"}
     assert found.controls == ("Blank-1",)
-    assert "imputed Ddx3y tell the sex of the reference" in found.note
+    assert "imputed Ddx3y show the sex of the reference" in found.note
     assert "never imputed" in found.note
     whole = check_reference(s, r, align(s, r))
     assert of(whole, "sanity genes").light == "amber"

@@ -1,4 +1,4 @@
-"""Whether a reference fits a section, before anything is trained: genes that disagree, kinds of cells that one side lacks, depth, likely another tissue."""
+"""Check before training of whether a reference fits a section: genes, cell types, depth, tissue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..data import normalize as val
+from ..data.normalize import library_size, lognormalise
 from ..data.obs import label_codes
 from ..evaluation.metrics import zscore
 from ..training.plan import check_cell_count
@@ -23,22 +23,20 @@ if TYPE_CHECKING:
 TrafficLight = Literal["green", "amber", "red"]
 TRAFFIC_LIGHTS: tuple[TrafficLight, ...] = ("green", "amber", "red")
 SIDES = ("section", "reference")
-MAX_SAMPLE_CELLS = 4000  # cells of each side that are looked at
-CLIP_SD = 4.0  # standard deviations at which a value is cut
+MAX_SAMPLE_CELLS = 4000  # of each side that are examined
+CLIP_SD = 4.0  # standard deviations at which z-scores are clipped
 
-# Where the lights change; docs/benchmarks.md tells what real pairs and made-up mismatches give.
-MIN_SHARED_GENES, MIN_CELLS_PER_SIDE = 30, 200
-CORRELATION_LIMITS: dict[TrafficLight, float] = {"red": 0.1, "amber": 0.3}
-MIN_GENE_AGREEMENT, MAX_DISAGREEING_SHARE = 0.15, 0.15
-MIN_DETECTED_GENES = 5  # detected shared genes
-LOW_DEPTH_LIMITS: dict[TrafficLight, float] = {"amber": 0.25, "red": 0.75}
-UNDETECTED_SHARE, DETECTED_SHARE, MAX_UNDETECTED_GENE_SHARE = (
-    0.002,
-    0.02,
-    0.1,
-)  # share of cells that express a gene: of the side that hardly does, of the other; share of such genes
-UNKNOWN_CELL_LIMITS: dict[TrafficLight, float] = {"amber": 0.1, "red": 0.6}
-MAX_MISSING_CELL_SHARE = 0.05  # share of cells without a counterpart
+# Thresholds of the lights; docs/benchmarks.md has the values of real pairs and of simulated mismatches.
+FEW_SHARED_GENES, FEW_CELLS = 30, 200  # below: amber
+CORRELATION_LIMITS: dict[TrafficLight, float] = {"red": 0.1, "amber": 0.3}  # agreement below
+MIN_GENE_AGREEMENT = 0.15  # of a gene; below, it disagrees
+MAX_DISAGREEING_SHARE = 0.15  # of the reliable genes; above: amber
+MIN_DETECTED_GENES = 5  # shared genes detected in a cell; below, it is shallow
+LOW_DEPTH_LIMITS: dict[TrafficLight, float] = {"amber": 0.25, "red": 0.75}  # share of shallow cells above
+UNDETECTED_SHARE, DETECTED_SHARE = 0.002, 0.02  # of cells that express a gene: below on one side, above on the other
+MAX_UNDETECTED_GENE_SHARE = 0.1  # of such genes; above: amber
+UNKNOWN_CELL_LIMITS: dict[TrafficLight, float] = {"amber": 0.1, "red": 0.6}  # share of cells of unknown groups above
+MAX_MISSING_CELL_SHARE = 0.05  # of cells of groups without a counterpart; above: amber
 
 
 @dataclass(frozen=True)
@@ -50,11 +48,11 @@ class CheckFinding:
     light
         "green", "amber" or "red".
     what
-        What was looked at, in a few words.
+        Subject of the check, in a few words.
     found
-        The number, in a sentence.
+        The result with its numbers, in a sentence.
     todo
-        What to do; "" where nothing is to be done.
+        Advice; "" where nothing need be done.
     """
 
     light: TrafficLight
@@ -65,27 +63,29 @@ class CheckFinding:
 
 @dataclass(frozen=True, eq=False)
 class ReferenceCheck:
-    """What is known of a pair before training.
+    """Result of comparing a section with a reference.
 
     Attributes
     ----------
     light
-        The worst of the reasons.
-    reasons
-        Every finding, the worst first.
+        The worst of the findings.
+    findings
+        The worst first.
     table
-        One row a shared gene: `agreement` (of its correlations with the other shared genes, section against reference, corrected for noise; NaN where a gene
-        is too noisy to tell), `detected_section`, `detected_reference` (shares of cells), `reliable`, `finding` ("disagrees", "silent in the reference",
-        "silent in the section" or "").
+        One row a shared gene: `agreement` (of its correlations with the other shared genes, section against reference,
+        corrected for noise; NaN for an unreliable gene), `detected_section`, `detected_reference` (shares of cells),
+        `reliable`, `finding` ("disagrees", "silent in the reference", "silent in the section" or "").
     groups
-        One row a group of the section's cells (its labels where they were named, else clusters): `share` of the cells, `nearest` type of the reference,
-        `resemblance` (correlation with it), `chance` (what a wrong type reaches), `lack` (0 to 1: how much less of what sets it apart varies in the reference than
-        of the median cell's group), `typical` (its most typical genes), `finding` ("unknown": no more than chance; "missing": without a counterpart, by its
-        lack; "doubtful": resembles far less than the other groups; "cannot tell": too few genes; or "").
+        One row a group of the section's cells (its labels where named, else clusters): `share` of the cells, `nearest`
+        type of the reference, `resemblance` (correlation with it), `chance` (the correlation that a wrong type
+        reaches), `lack` (missing covariation, 0 to 1), `typical` (its most typical genes), `finding` ("unknown": no
+        more than chance; "missing": no counterpart, by its lack; "doubtful": resembles its type far less than the
+        other groups; "cannot tell": too few genes; or "").
     types
-        One row a type of the reference: `resemblance` to the most similar group of the section, `found` (nearest to a group that is not unknown).
+        One row a type of the reference: `resemblance` to the most similar group of the section, `found` (nearest to a
+        group that is not unknown).
     sanity
-        Sex genes and controls.
+        Sex genes and control probes.
     """
 
     light: TrafficLight
@@ -97,10 +97,10 @@ class ReferenceCheck:
 
     @property
     def summary(self) -> str:
-        """All in one line."""
-        wrong = [f"{r.what}: {r.found}" for r in self.findings if r.light != "green"]
+        """The light and all findings that are not green, in one line."""
+        problems = [f"{f.what}: {f.found}" for f in self.findings if f.light != "green"]
         return f"reference check: {self.light}" + (
-            f" ({'; '.join(wrong)})" if wrong else " (nothing speaks against this pair)"
+            f" ({'; '.join(problems)})" if problems else " (nothing speaks against this pair)"
         )
 
 
@@ -113,12 +113,16 @@ def check_reference(
     section_labels: str | None = None,
     seed: int = 0,
 ) -> ReferenceCheck:
-    """Compare a section with a reference over their shared genes; seconds, no training.
+    """Compare a section with a reference over their shared genes; takes seconds, trains nothing.
 
     Parameters
     ----------
+    section, reference, panel
+        The panel is that of `align(section, reference)`.
     labels, section_labels
-        Columns of obs with cell types: of the reference, of the section. Without them clusters stand in for types.
+        Columns of obs with cell types: of the reference, of the section. Without them clusters are compared.
+    seed
+        Of the sampled cells, clusters and permutations.
 
     Raises
     ------
@@ -127,33 +131,38 @@ def check_reference(
     """
     for data in (section, reference):
         check_cell_count(data.name, data.n_cells)
-    random = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     n = panel.n_shared
-    rows = [np.sort(random.permutation(d.n_cells)[:MAX_SAMPLE_CELLS]) for d in (section, reference)]
-    coded = [_type_codes(d, key, r) for d, key, r in ((section, section_labels, rows[0]), (reference, labels, rows[1]))]
-    raw = [
-        d.matrix[r][:, c[:n]]
-        for d, r, c in zip((section, reference), rows, (panel.target_columns, panel.reference_columns), strict=True)
-    ]
-    ours, theirs = (
-        val.lognormalise(m, d.values.kind).toarray() for m, d in zip(raw, (section, reference), strict=True)
-    )
+    sides = (section, reference)
+    rows = [np.sort(rng.permutation(d.n_cells)[:MAX_SAMPLE_CELLS]) for d in sides]
+    type_codes = [_type_codes(d, key, r) for d, key, r in zip(sides, (section_labels, labels), rows, strict=True)]
+    columns = (panel.target_columns[:n], panel.reference_columns[:n])
+    raw = [d.matrix[r][:, c] for d, r, c in zip(sides, rows, columns, strict=True)]
+    values = [lognormalise(m, d.values.kind).toarray() for m, d in zip(raw, sides, strict=True)]
     detected = [np.asarray((m > 0).mean(0)).ravel() for m in raw]
     constant = {
-        side: [g for g, flat in zip(panel.shared, np.ptp(m.toarray(), axis=0) == 0, strict=True) if flat]
+        side: [g for g, extent in zip(panel.shared, np.ptp(m.toarray(), axis=0), strict=True) if extent == 0]
         for side, m in zip(SIDES, raw, strict=True)
     }
-    agreement, overall = correlation_agreement(ours, theirs, random)
+    agreement, overall = correlation_agreement(values[0], values[1], rng)
     table = _gene_table(panel, agreement, detected)
-    z = [np.clip(zscore(a), -CLIP_SD, CLIP_SD) for a in (ours, theirs)]
-    groups, types = compare_cell_types(z[0], z[1], coded[0], coded[1], panel.shared, seed)
-    sane = check_sanity_genes(section, reference, panel)
-    reasons = [
-        _check_size(section, reference, panel), _check_correlations(overall), _check_disagreeing_genes(table), _check_undetected_genes(table), _check_constant_genes(constant, n), _check_depth(raw[0], "section"), _check_depth(raw[1], "reference"),
-        _check_cell_types(groups, section.n_cells, section_labels is not None), _check_reference_types(types, labels is not None), _check_sanity_genes(sane),
-    ]  # fmt: skip
-    found = sorted((r for r in reasons if r is not None), key=lambda r: -TRAFFIC_LIGHTS.index(r.light))
-    return ReferenceCheck(found[0].light, tuple(found), table, groups, types, sane)
+    z = [np.clip(zscore(a), -CLIP_SD, CLIP_SD) for a in values]
+    groups, types = compare_cell_types(z[0], z[1], type_codes[0], type_codes[1], panel.shared, seed)
+    sanity = check_sanity_genes(section, reference, panel)
+    findings = [
+        _check_size(section, reference, panel),
+        _check_correlations(overall),
+        _check_disagreeing_genes(table),
+        _check_undetected_genes(table),
+        _check_constant_genes(constant, n),
+        _check_depth(raw[0], "section"),
+        _check_depth(raw[1], "reference"),
+        _check_cell_types(groups, section.n_cells, section_labels is not None),
+        _check_reference_types(types, labels is not None),
+        _check_sanity_genes(sanity),
+    ]
+    ordered = sorted((f for f in findings if f is not None), key=lambda f: -TRAFFIC_LIGHTS.index(f.light))
+    return ReferenceCheck(ordered[0].light, tuple(ordered), table, groups, types, sanity)
 
 
 def _gene_table(panel: Panel, agreement: Matrix, detected: list[Matrix]) -> pd.DataFrame:
@@ -184,51 +193,63 @@ def _join_names(names: list[str], limit: int = 5) -> str:
 
 
 def _light_for(value: float, limits: dict[TrafficLight, float]) -> TrafficLight:
-    """The light of a share that should be small."""
+    """Light of a share that should be small."""
     return "red" if value > limits["red"] else "amber" if value > limits["amber"] else "green"
 
 
 def _check_size(section: Section, reference: Reference, panel: Panel) -> CheckFinding:
     found = f"{panel.n_shared} shared genes, {section.n_cells:,} and {reference.n_cells:,} cells"
-    if panel.n_shared < MIN_SHARED_GENES:
+    if panel.n_shared < FEW_SHARED_GENES:
         return CheckFinding(
             "amber",
             "few shared genes",
             found,
-            f"with fewer than {MIN_SHARED_GENES} little can be learnt or checked; look for a reference with more of the panel's genes.",
+            f"with fewer than {FEW_SHARED_GENES} little can be learnt or checked; look for a reference with more of "
+            "the panel's genes.",
         )
-    if min(section.n_cells, reference.n_cells) < MIN_CELLS_PER_SIDE:
+    if min(section.n_cells, reference.n_cells) < FEW_CELLS:
         return CheckFinding(
             "amber",
             "few cells",
             found,
-            f"with fewer than {MIN_CELLS_PER_SIDE} cells on a side the scores are unsure; add cells if there are more.",
+            f"with fewer than {FEW_CELLS} cells on a side the scores are uncertain; add cells if there are more.",
         )
     return CheckFinding("green", "size", found)
 
 
 def _check_correlations(agreement: float) -> CheckFinding:
-    found = f"the shared genes' correlations with each other agree by {agreement:.2f} (1: as well as noise allows; 0: unrelated)"
+    found = (
+        f"the shared genes' correlations with each other agree by {agreement:.2f} (1: as well as noise allows; "
+        "0: unrelated)"
+    )
     if agreement < CORRELATION_LIMITS["red"]:
-        todo = "this looks like another tissue or species, gene names are mixed up, or most kinds of cells are missing; do not impute from this reference."
+        todo = (
+            "this looks like another tissue or species, gene names are mixed up, or most cell types are missing; do "
+            "not impute from this reference."
+        )
         return CheckFinding("red", "another tissue?", found, todo)
     if agreement < CORRELATION_LIMITS["amber"]:
-        todo = "this looks like another region of the tissue, or a very shallow reference; look for a nearer one, and believe held-out scores alone."
+        todo = (
+            "this looks like another region of the tissue, or a very shallow reference; look for a more similar one, "
+            "and rely on held-out scores alone."
+        )
         return CheckFinding("amber", "another region?", found, todo)
     return CheckFinding("green", "gene correlations", found)
 
 
 def _check_disagreeing_genes(table: pd.DataFrame) -> CheckFinding:
-    wrong = table.index[table["finding"] == "disagrees"].tolist()
-    told = int(table["reliable"].sum())
-    if not wrong:
-        return CheckFinding("green", "disagreeing genes", f"none of the {told} genes that are clear enough to tell")
-    worst = table.loc[wrong, "agreement"].sort_values().index.tolist()
-    found = f"{len(wrong)} of the {told} genes that are clear enough to tell behave differently in the two sets ({_join_names(worst)})"
-    todo = "they may be other transcripts or unspecific probes; leave them out if their held-out scores are poor too."
-    return CheckFinding(
-        "amber" if len(wrong) > MAX_DISAGREEING_SHARE * max(told, 1) else "green", "disagreeing genes", found, todo
+    disagreeing = table.index[table["finding"] == "disagrees"].tolist()
+    n_reliable = int(table["reliable"].sum())
+    if not disagreeing:
+        return CheckFinding("green", "disagreeing genes", f"none of the {n_reliable} genes with enough signal")
+    worst = table.loc[disagreeing, "agreement"].sort_values().index.tolist()
+    found = (
+        f"{len(disagreeing)} of the {n_reliable} genes with enough signal behave differently in the two sets "
+        f"({_join_names(worst)})"
     )
+    todo = "they may be other transcripts or unspecific probes; leave them out if their held-out scores are poor too."
+    many = len(disagreeing) > MAX_DISAGREEING_SHARE * max(n_reliable, 1)
+    return CheckFinding("amber" if many else "green", "disagreeing genes", found, todo)
 
 
 def _check_undetected_genes(table: pd.DataFrame) -> CheckFinding | None:
@@ -248,7 +269,7 @@ def _check_undetected_genes(table: pd.DataFrame) -> CheckFinding | None:
 
 
 def _check_constant_genes(genes: dict[str, list[str]], n: int) -> CheckFinding | None:
-    """Genes that do not vary: nothing can be learnt from them, and their score is 0 whatever is predicted."""
+    """Genes that do not vary, from which nothing can be learnt; their score is 0 for any prediction."""
     found = "; ".join(f"{len(names)} in the {side} ({_join_names(names)})" for side, names in genes.items() if names)
     if not found:
         return None
@@ -257,24 +278,21 @@ def _check_constant_genes(genes: dict[str, list[str]], n: int) -> CheckFinding |
         "amber" if many else "green",
         "constant genes",
         found,
-        "they cannot be scored (0 stands in the table) and teach nothing; leave them out.",
+        "they cannot be scored (the table has 0) or learnt from; leave them out.",
     )
 
 
 def _check_depth(matrix: Any, side: str) -> CheckFinding:
-    seen = np.diff(matrix.indptr)
+    n_detected = np.diff(matrix.indptr)
     few = min(MIN_DETECTED_GENES, matrix.shape[1] // 3)
-    share = float((seen < few).mean())
-    found = f"median cell: {np.median(seen):.0f} of {matrix.shape[1]} shared genes detected, sum {np.median(val.library_size(matrix)):.0f}; {share:.0%} of cells have fewer than {few}"
-    light = _light_for(share, LOW_DEPTH_LIMITS)
-    return CheckFinding(
-        light,
-        f"depth of the {side}",
-        found,
-        ""
-        if light == "green"
-        else f"such cells cannot be placed; filter them out of the {side}, or find a deeper one.",
+    share = float((n_detected < few).mean())
+    found = (
+        f"median cell: {np.median(n_detected):.0f} of {matrix.shape[1]} shared genes detected, sum "
+        f"{np.median(library_size(matrix)):.0f}; {share:.0%} of cells have fewer than {few}"
     )
+    light = _light_for(share, LOW_DEPTH_LIMITS)
+    todo = f"such cells cannot be matched; filter them out of the {side}, or find a deeper one."
+    return CheckFinding(light, f"depth of the {side}", found, "" if light == "green" else todo)
 
 
 def _check_cell_types(groups: pd.DataFrame, n_cells: int, labelled: bool) -> CheckFinding:
@@ -285,29 +303,29 @@ def _check_cell_types(groups: pd.DataFrame, n_cells: int, labelled: bool) -> Che
     }
     parts = {
         "unknown": "resemble no type of the reference more than chance",
-        "missing": "have no counterpart in the reference, where what sets them apart does not vary",
+        "missing": "have no counterpart in the reference, where their distinguishing genes do not covary",
         "doubtful": "resemble their nearest type far less than the others do",
     }
-    told = [
-        f"{share[f]:.0%} of the section's cells (about {share[f] * n_cells:,.0f}) {said}: {_join_names([_describe_group(g, row) for g, row in groups[groups['finding'] == f].iterrows()], 3)}"
-        for f, said in parts.items()
-        if share[f] > 0
-    ]
+    sentences = []
+    for finding, text in parts.items():
+        if share[finding] > 0:
+            rows = groups[groups["finding"] == finding]
+            sentences.append(
+                f"{share[finding]:.0%} of the section's cells (about {share[finding] * n_cells:,.0f}) {text}: "
+                f"{_join_names([_describe_group(g, row) for g, row in rows.iterrows()], 3)}"
+            )
     if share["cannot tell"] > 0:
-        told.append(f"of {share['cannot tell']:.0%} of the section's cells the panel is too small to tell")
-    if not told:
+        sentences.append(f"for {share['cannot tell']:.0%} of the section's cells the panel is too small to decide")
+    if not sentences:
         return CheckFinding(
             "green", "kinds of cells", f"all {len(groups)} {what} of the section resemble a type of the reference"
         )
     doubts = share["doubtful"] > UNKNOWN_CELL_LIMITS["amber"] or share["missing"] > MAX_MISSING_CELL_SHARE
-    light = TRAFFIC_LIGHTS[
-        max(
-            TRAFFIC_LIGHTS.index(_light_for(share["unknown"], UNKNOWN_CELL_LIMITS)),
-            TRAFFIC_LIGHTS.index("amber" if doubts else "green"),
-        )
-    ]
+    light = _light_for(share["unknown"], UNKNOWN_CELL_LIMITS)
+    if doubts and light == "green":
+        light = "amber"
     todo = "add a reference that has them, or leave those cells out of conclusions; low trust marks them."
-    return CheckFinding(light, "kinds of cells", "; ".join(told), todo if light != "green" else "")
+    return CheckFinding(light, "kinds of cells", "; ".join(sentences), todo if light != "green" else "")
 
 
 def _describe_group(group: object, row: pd.Series) -> str:
@@ -315,7 +333,7 @@ def _describe_group(group: object, row: pd.Series) -> str:
 
 
 def _check_reference_types(types: pd.DataFrame, labelled: bool) -> CheckFinding | None:
-    """Harmless: a reference may have more than the section."""
+    """Green in any case: a reference may have more types than the section."""
     missing = types.index[~types["found"]].tolist()
     if not labelled:
         return CheckFinding(

@@ -1,4 +1,4 @@
-"""Genes whose answer is known beforehand: genes of one sex, and probes that bind nothing."""
+"""Sanity genes: genes of one sex, and control probes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from ..data.panel import Panel
     from ..data.section import Reference
 
-# Transcribed from the inactive X chromosome, and from the Y chromosome's single-copy genes (Tukiainen et al., Nature 550:244, 2017; Bellott et al., Nature 508:494, 2014)
+# Transcribed from the inactive X chromosome (Tukiainen et al., Nature 2017, 550:244), and single-copy genes of the Y
+# chromosome (Bellott et al., Nature 2014, 508:494).
 FEMALE_GENES = ("xist", "tsix")
 MALE_GENES = ("ddx3y", "uty", "eif2s3y", "kdm5d", "usp9y", "rps4y1", "eif1ay", "zfy", "sry", "nlgn4y", "tmsb4y")
 MIN_EXPRESSED_SHARE = 0.02  # share of cells above which a sex gene counts as expressed
@@ -20,18 +21,18 @@ MIN_CELLS_FOR_SEX = 50
 
 @dataclass(frozen=True)
 class SanityGenes:
-    """What the sanity genes say.
+    """Sex genes of a section and a reference, and the section's control probes.
 
     Attributes
     ----------
     sex_genes
-        Genes of one sex that either data set has, in the reference's spelling where it has them.
+        Genes of one sex that either data set has.
     section_sex, reference_sex
-        "female", "male", "both", or "" where the genes do not tell.
+        "female", "male", "both", or "" where the genes do not decide.
     controls
         Blank and negative-control probes of the section: never imputed.
     note
-        A sentence; "" where there is nothing to say.
+        One sentence for the user; "" where there is nothing to report.
     """
 
     sex_genes: tuple[str, ...]
@@ -47,32 +48,33 @@ class SanityGenes:
 
 
 def is_sex_gene(gene: str) -> bool:
-    """Whether a gene (human or mouse symbol) is expressed in one sex alone."""
+    """Return whether a gene (human or mouse symbol) is expressed in one sex only."""
     return gene.lower() in FEMALE_GENES or gene.lower() in MALE_GENES
 
 
 def check_sanity_genes(section: Reference, reference: Reference, panel: Panel) -> SanityGenes:
-    """Sex genes of both sides and control probes of the section."""
-    known = [g for g in panel.genes if is_sex_gene(g)]
-    ours, theirs = _infer_sex(section), _infer_sex(reference)
-    said = []
+    """Find the sex genes of both sides and the control probes of the section."""
+    sex_genes = tuple(g for g in panel.genes if is_sex_gene(g))
+    section_sex, reference_sex = _infer_sex(section), _infer_sex(reference)
+    remarks = []
     imputed = [g for g in panel.reference_only if is_sex_gene(g)]
-    if ours and theirs:
-        said.append(f"by their sex genes the section is {ours}, the reference {theirs}")
-    elif theirs:
-        said.append(f"by its sex genes the reference is {theirs}")
+    if section_sex and reference_sex:
+        remarks.append(f"by their sex genes the section is {section_sex}, the reference {reference_sex}")
+    elif reference_sex:
+        remarks.append(f"by its sex genes the reference is {reference_sex}")
     if imputed:
-        said.append(f"imputed {', '.join(imputed)} tell the sex of the reference, not of the section")
+        remarks.append(f"imputed {', '.join(imputed)} show the sex of the reference, not of the section")
     if panel.controls:
         one = len(panel.controls) == 1
-        said.append(
-            f"{len(panel.controls)} control probe{'' if one else 's'} ({panel.controls[0]}{'' if one else ', ...'}) never imputed"
+        remarks.append(
+            f"{len(panel.controls)} control probe{'' if one else 's'} ({panel.controls[0]}{'' if one else ', ...'}) "
+            "never imputed"
         )
-    return SanityGenes(tuple(known), ours, theirs, panel.controls, "; ".join(said))
+    return SanityGenes(sex_genes, section_sex, reference_sex, panel.controls, "; ".join(remarks))
 
 
 def _infer_sex(data: Reference) -> str:
-    """From the share of cells that express the genes of each; "" without genes of either, or where none is expressed."""
+    """Sex by the share of cells that express the genes of each; "" without such genes, or where none is expressed."""
     names = [g.lower() for g in data.genes]
     if data.n_cells < MIN_CELLS_FOR_SEX:
         return ""
