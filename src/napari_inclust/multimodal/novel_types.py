@@ -1,4 +1,4 @@
-"""New types: the cells of a target that are unlike every type of the references, in groups, each with what speaks for it."""
+"""Novel types: groups of a target's cells that are unlike every type of the references, with their evidence."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..data.normalize import column_mean_and_sd
 from ..data.subsample import sample_uniform
 from ..evaluation.cell_reliability import profile_correlations
 from ..training.batches import row_chunks
@@ -16,14 +17,12 @@ from ..utils.communities import louvain_communities
 from ..utils.pca import PCA
 from .novelty import CELLS_PER_CHUNK, MAX_CELLS, Codes, Matrix, NoveltyResult, scaled_features
 
-MIN_CELLS_PER_TYPE = 20  # of a new type
+MIN_CELLS_PER_TYPE = 20
 N_NEIGHBOURS, N_COMPONENTS = 15, 20  # of the graph of candidates, whose communities are the groups
-MERGE_CORRELATION = 0.7  # correlation of the profiles of groups that are one type
-MIN_MARKER_EFFECT_SD, MIN_MARKERS = (
-    1.0,
-    2,
-)  # a marker is raised by a standard deviation of the gene; a type without two of them is a mixture or noise
-MAX_LISTED_MARKERS, MAX_ADJUSTED_P = 10, 0.01  # markers listed, and their adjusted p-value
+MERGE_CORRELATION = 0.7  # of the profiles of two groups that are one type
+MIN_MARKER_EFFECT_SD = 1.0  # increase of a marker over all cells, in standard deviations of the gene
+MIN_MARKERS = 2  # a group with fewer is a mixture or noise
+MAX_LISTED_MARKERS, MAX_ADJUSTED_P = 10, 0.01
 TABLE_COLUMNS = ("cells", "p", "nearest", "resemblance", "stability", "markers")
 
 
@@ -33,14 +32,15 @@ class NovelTypes:
 
     Attributes
     ----------
-    code : (cells,) int
+    group_codes : (cells,) int
         Group of each cell of the target, -1 for none.
     table
-        One row a group, the largest first: `cells`, `p` (median of its cells' p-values), `nearest` (the known type that it is least unlike) and its
-        `resemblance` (correlation with it), `stability` (mean over the networks of the largest Jaccard index with a community of the candidates in that
-        network's latent; under 0.5 the networks do not agree), `markers`.
+        One row a group, the largest first: `cells`, `p` (median of its cells' p-values), `nearest` (the most similar
+        known type), `resemblance` (correlation with it), `stability` (mean over the networks of the largest Jaccard
+        index with a community of the candidates in that network's latent; below 0.5 the networks disagree), `markers`.
     markers
-        Long table: `type`, `gene`, `score`, `log2_fold_change`, `p_adjusted`, against all other cells of the target.
+        One row a type and gene: `type`, `gene`, `score`, `log2_fold_change`, `p_adjusted`, against all other cells of
+        the target.
     """
 
     group_codes: Codes
@@ -49,18 +49,28 @@ class NovelTypes:
 
     @property
     def type_names(self) -> pd.Categorical:
-        """(cells,) name of the group; missing for cells of none."""
-        found: pd.Categorical = pd.Categorical.from_codes(self.group_codes, pd.Index(self.table.index.astype(str)))
-        return found
+        """Name of each cell's group (cells,); missing for cells of none."""
+        names: pd.Categorical = pd.Categorical.from_codes(self.group_codes, pd.Index(self.table.index.astype(str)))
+        return names
 
 
 def find_novel_types(
     trained: Trained, target: str, novelty: NoveltyResult, min_cells: int = MIN_CELLS_PER_TYPE
 ) -> NovelTypes:
-    """Group the cells that `novelty` calls unlike; keep groups of enough cells, with markers of their own, that are unlike every type as a whole too.
+    """Group the novel cells; keep groups of enough cells, with markers, whose mean profile is novel too.
 
-    Groups are Louvain communities of the most similar cells, in principal components of the scaled features averaged over similar cells; communities with
-    nearly the same profile are one group.
+    Groups are Louvain communities of the most similar cells, in principal components of the scaled features averaged
+    over similar cells; communities with nearly the same profile are one group.
+
+    Parameters
+    ----------
+    trained
+    target
+        Name of the data set.
+    novelty
+        Of `score_novelty`, for the same target.
+    min_cells
+        Of a group.
     """
     seed = trained.trainer.config.seed
     n = trained.plan.table(target).n_cells
@@ -70,43 +80,39 @@ def find_novel_types(
         return NovelTypes(
             code, pd.DataFrame(columns=TABLE_COLUMNS), _find_markers(trained, target, code).drop(columns="raised")
         )
-    averaged = np.concatenate(
-        [
-            novelty.smoothed_cells.smooth(scaled_features(trained, target, at[i]))
-            for i in row_chunks(len(at), CELLS_PER_CHUNK)
-        ]
-    )
+    chunks = [scaled_features(trained, target, at[i]) for i in row_chunks(len(at), CELLS_PER_CHUNK)]
+    averaged = np.concatenate([novelty.smoothed_cells.smooth(chunk) for chunk in chunks])
     code[at] = _merge_similar_groups(cell_communities(averaged, seed), averaged)
     _renumber_by_size(code, min_cells)
     markers = _find_markers(trained, target, code)
-    enough = markers.groupby("type")["raised"].sum() if len(markers) else pd.Series(dtype=int)
+    n_markers = markers.groupby("type")["raised"].sum() if len(markers) else pd.Series(dtype=int)
     for k in range(int(code.max()) + 1):
-        if int(enough.get(k, 0)) < MIN_MARKERS or not novelty.exceeds_thresholds(
+        if int(n_markers.get(k, 0)) < MIN_MARKERS or not novelty.exceeds_thresholds(
             averaged[code[at] == k].mean(0), float(novelty.missing_covariation[code == k].mean())
         ):
             code[code == k] = -1
-    kept = np.unique(code[code >= 0])
-    names = [f"new {i + 1}" for i in range(len(kept))]
+    remaining = np.unique(code[code >= 0])
+    names = [f"new {i + 1}" for i in range(len(remaining))]
     _renumber_by_size(code, 1)
     markers = markers[
-        markers["type"].isin(kept) & (markers["p_adjusted"] < MAX_ADJUSTED_P) & (markers["log2_fold_change"] > 0)
+        markers["type"].isin(remaining) & (markers["p_adjusted"] < MAX_ADJUSTED_P) & (markers["log2_fold_change"] > 0)
     ].drop(columns="raised")
     markers = (
-        markers.assign(type=markers["type"].map(dict(zip(kept, names, strict=True))))
+        markers.assign(type=markers["type"].map(dict(zip(remaining, names, strict=True))))
         .groupby("type", sort=False)
         .head(MAX_LISTED_MARKERS)
         .reset_index(drop=True)
     )
     profiles = [averaged[code[at] == k].mean(0) for k in range(len(names))]
-    like = profile_correlations(np.stack(profiles), novelty.type_profiles) if profiles else np.zeros((0, 1))
-    stable = _group_stability(trained, target, at, code)
+    correlations = profile_correlations(np.stack(profiles), novelty.type_profiles) if profiles else np.zeros((0, 1))
+    stability = _group_stability(trained, target, at, code)
     rows = [
         (
             int((code == k).sum()),
             float(np.median(novelty.p_value[code == k])),
-            trained.plan.classes[novelty.class_codes[like[k].argmax()]],
-            float(like[k].max()),
-            stable[k],
+            trained.plan.classes[novelty.class_codes[correlations[k].argmax()]],
+            float(correlations[k].max()),
+            stability[k],
             ", ".join(markers.loc[markers["type"] == name, "gene"]),
         )
         for k, name in enumerate(names)
@@ -130,45 +136,52 @@ def cell_communities(x: Matrix, seed: int) -> Codes:
 
 
 def _merge_similar_groups(code: Codes, smoothed: Matrix) -> Codes:
-    """Communities joined while two of them have nearly the same mean profile."""
+    """Merge communities while two of them have nearly the same mean profile."""
     code = code.copy()
     while True:
-        kinds = np.unique(code)
-        like = (
-            np.corrcoef(np.stack([smoothed[code == k].mean(0) for k in kinds])) if len(kinds) > 1 else np.zeros((1, 1))
-        )
-        np.fill_diagonal(like, -1)
-        i, j = np.unravel_index(int(like.argmax()), like.shape)
-        if like[i, j] < MERGE_CORRELATION:
+        groups = np.unique(code)
+        if len(groups) < 2:
             return code
-        code[code == kinds[j]] = kinds[i]
+        correlations = np.corrcoef(np.stack([smoothed[code == k].mean(0) for k in groups]))
+        np.fill_diagonal(correlations, -1)
+        i, j = np.unravel_index(int(correlations.argmax()), correlations.shape)
+        if correlations[i, j] < MERGE_CORRELATION:
+            return code
+        code[code == groups[j]] = groups[i]
 
 
 def _renumber_by_size(code: Codes, min_cells: int) -> None:
-    """Groups in order of size, in place; those below `least` cells are none."""
-    kinds, sizes = np.unique(code[code >= 0], return_counts=True)
-    order = [int(k) for k in kinds[np.argsort(-sizes, kind="stable")]]
-    kept = [k for k in order if (code == k).sum() >= min_cells]
-    to = dict(zip(kept, range(len(kept)), strict=True))
-    code[:] = [to.get(int(k), -1) for k in code]
+    """Renumber groups by size, in place; those of fewer than `min_cells` cells become -1."""
+    groups, sizes = np.unique(code[code >= 0], return_counts=True)
+    order = np.argsort(-sizes, kind="stable")
+    large = [int(k) for k in groups[order][sizes[order] >= min_cells]]
+    new_code = {k: i for i, k in enumerate(large)}
+    code[:] = [new_code.get(int(k), -1) for k in code]
 
 
 def _group_stability(trained: Trained, target: str, at: Codes, code: Codes) -> list[float]:
-    """Of each group: the mean over the networks of its largest Jaccard index with a community of the candidates in the latent (Hennig, CSDA 2007, 52:258)."""
+    """Mean over the networks of each group's largest Jaccard index with a community of the candidates in the latent.
+
+    As Hennig, CSDA 2007, 52:258.
+    """
     z = trained.encode(target, rows=at)[0]
     best = []
     for member in z:
-        found = cell_communities(member, trained.trainer.config.seed)
+        communities = cell_communities(member, trained.trainer.config.seed)
+        masks = [communities == c for c in np.unique(communities)]
         row = []
         for k in range(int(code.max()) + 1):
-            mine = code[at] == k
-            row.append(max(float((mine & (found == c)).sum() / (mine | (found == c)).sum()) for c in np.unique(found)))
+            own = code[at] == k
+            row.append(max(float((own & mask).sum() / (own | mask).sum()) for mask in masks))
         best.append(row)
     return [float(v) for v in np.mean(best, 0)] if int(code.max()) >= 0 else []
 
 
 def _find_markers(trained: Trained, target: str, code: Codes) -> pd.DataFrame:
-    """Features higher in a group than in all other cells (scanpy's `rank_genes_groups`, t-test), best first; `raised`: by how much of its deviation."""
+    """Rank the features higher in a group than in all other cells (scanpy's `rank_genes_groups`, t-test), best first.
+
+    `raised`: whether the group's mean exceeds that of all cells by `MIN_MARKER_EFFECT_SD`.
+    """
     import anndata
     import scanpy  # type: ignore[import-untyped]
 
@@ -188,23 +201,22 @@ def _find_markers(trained: Trained, target: str, code: Codes) -> pd.DataFrame:
         ),
     )
     adata.var_names = genes
-    mean = np.asarray(values.mean(0)).ravel()
-    spread = np.sqrt(np.maximum(np.asarray(values.multiply(values).mean(0)).ravel() - mean**2, 1e-12))
+    mean, sd = column_mean_and_sd(values)
+    sd = np.maximum(sd, 1e-6)
     raised = pd.DataFrame(
         {
-            str(k): (np.asarray(values[code == k].mean(0)).ravel() - mean) / spread > MIN_MARKER_EFFECT_SD
+            str(k): (np.asarray(values[code == k].mean(0)).ravel() - mean) / sd > MIN_MARKER_EFFECT_SD
             for k in range(groups)
         },
         index=genes,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fragmented frames; genes of one value give 0 / 0
+        warnings.simplefilter("ignore")  # pandas on fragmented frames; constant genes give 0 / 0
         scanpy.tl.rank_genes_groups(adata, "group", groups=[str(k) for k in range(groups)], method="t-test")
         tables = [scanpy.get.rank_genes_groups_df(adata, group=str(k)).assign(type=k) for k in range(groups)]
-    found = pd.concat(tables, ignore_index=True)
-    found = found.rename(
+    ranked = pd.concat(tables, ignore_index=True).rename(
         columns={"names": "gene", "scores": "score", "logfoldchanges": "log2_fold_change", "pvals_adj": "p_adjusted"}
     )
-    found["raised"] = [bool(raised.at[g, str(k)]) for g, k in zip(found["gene"], found["type"], strict=True)]
-    out: pd.DataFrame = found[columns]
+    ranked["raised"] = [bool(raised.at[g, str(k)]) for g, k in zip(ranked["gene"], ranked["type"], strict=True)]
+    out: pd.DataFrame = ranked[columns]
     return out
