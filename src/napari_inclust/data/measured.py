@@ -15,7 +15,8 @@ class MeasuredExpression:
     """Columns of log-normalised values.
 
     Of a small section a copy ordered by genes is kept, for access in microseconds. Of a large one only the scale
-    of each cell is kept: a gene is searched in the rows (0.1 s in 100 million values), so that opening it costs no second copy.
+    of each cell is kept: a gene is searched in the rows (0.1 s in 100 million values), so that opening it costs no
+    second copy.
 
     Parameters
     ----------
