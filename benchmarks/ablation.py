@@ -47,7 +47,7 @@ def measure(name: str) -> Iterator[dict[str, Any]]:
         run.trainer.config = replace(config, readouts=readouts)
         yield row(
             change,
-            Run.from_training(section, reference, run.panel, run.trainer, run.history, labels=labels, batch=None),
+            Run.from_trained(run.trained, run.panel, labels=labels, batch=None),
         )
     for change, settings in CHANGES.items():
         if change != "without labels" or labels is not None:

@@ -137,7 +137,7 @@ def test_no_folder_and_no_file_outgrows_a_reader():
     [
         ("import napari_inclust", {"torch", "napari", "qtpy", "anndata", "numpy"}),
         (
-            "import napari_inclust.imputation.fit, napari_inclust.io.runs.imputation_archive",
+            "import napari_inclust.imputation.fit, napari_inclust.io.runs.load",
             {"napari", "qtpy", "spatialdata", "squidpy", "scanpy"},
         ),
         (

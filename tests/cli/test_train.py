@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import napari_inclust
 from napari_inclust.errors import InclustError, RunError
-from napari_inclust.io.runs import imputation_archive, trained_archive
+from napari_inclust.io.runs.load import load_trained, read_result
 from napari_inclust.io.runs.plan_file import read_plan
 
 from ..training.test_tasks import cells
@@ -65,11 +65,11 @@ def test_a_plan_of_ones_own_is_trained_kept_and_opened_with_the_same_latent(plan
     made = ad.read_h5ad(out)
     assert made.obs["inclust_data_set"].value_counts().to_dict() == {"blood": 120, "other cells": 80}
     again = napari_inclust.load_trained(run)
-    assert np.array_equal(np.vstack([again.latent(s.name) for s in again.sets]), made.obsm["X_inclust"])
+    assert np.array_equal(np.vstack([again.latent(s.name) for s in again.datasets]), made.obsm["X_inclust"])
     assert again.plan.block("protein").likelihood == "nb"
     assert len(again.plan.presentations) == 2
     assert again.plan.classes == ("x", "y")
-    assert again.plan.recipe.to_dict() == read_plan(plan).recipe.to_dict()
+    assert again.plan.spec.to_dict() == read_plan(plan).recipe.to_dict()
     assert [e.number for e in again.history] == [1, 2]
 
 
@@ -77,9 +77,9 @@ def test_changed_data_and_other_files_are_refused(plan, inclust, tmp_path):
     run = tmp_path / "plan.inclust"
     assert inclust("train", "--plan", plan, "--save-run", run).exit_code == 0
     with pytest.raises(RunError, match=r"is a plan \(made by `inclust train`\), not a run"):
-        imputation_archive.read_metadata(run)
+        read_result(run, "run")
     with pytest.raises(RunError, match="trained on a data set 'blood'"):
-        trained_archive.load(run, [])
+        load_trained(run, [])
     changed = ad.read_h5ad(tmp_path / "b.h5ad")[:70].copy()
     changed.write_h5ad(tmp_path / "b.h5ad")
     with pytest.raises(RunError, match="trained on another other cells"):
@@ -135,8 +135,8 @@ def saved(tmp_path_factory):
     config = Config.preset(
         "fast", epochs=1, steps=2, hidden=(8,), decoder_hidden=(8,), latent=4, device="cpu", threads=1
     )
-    return sets, trained_archive.save(
-        fit_plan(build_plan("integrate", sets), sets, config), tmp_path_factory.mktemp("plan") / "a.inclust"
+    return sets, fit_plan(build_plan("integrate", sets), sets, config).save(
+        tmp_path_factory.mktemp("plan") / "a.inclust"
     )
 
 
@@ -159,7 +159,7 @@ def test_a_saved_plan_whose_entries_are_something_else_is_told(saved, key, value
     inner[last] = value
     odd = rewritten(path.with_name("odd.inclust"), parts_of(path) | {"plan.json": json.dumps(about)})
     try:
-        got = trained_archive.load(odd, sets)
+        got = load_trained(odd, sets)
     except InclustError:
         assert not same
     else:

@@ -15,7 +15,7 @@ from napari_inclust.imputation.fit import fit
 from napari_inclust.imputation.rescale import SectionScale, ValueTransform
 from napari_inclust.imputation.run import Run
 from napari_inclust.imputation.stacking import fit_weights, stacking_correlations, weights_by_fold
-from napari_inclust.io.runs import imputation_archive
+from napari_inclust.io.runs.load import load_run
 from napari_inclust.training import archive
 
 from ..synthetic import N_EXTRA, N_SHARED, make_adata
@@ -162,7 +162,7 @@ def test_predicted_types_are_right_where_types_are_clear(run):
 
 def test_a_saved_run_gives_the_same_genes_and_scores(run, tmp_path):
     path = run.save(tmp_path / "a.inclust")
-    again = imputation_archive.load(path, run.section, run.reference)
+    again = load_run(path, run.section, run.reference)
     assert np.array_equal(again.impute("Gene26").values, run.impute("Gene26").values)
     pd.testing.assert_frame_equal(again.scores, run.scores)
     assert again.provenance == run.provenance
@@ -180,16 +180,16 @@ def test_a_run_of_other_data_another_version_or_a_damaged_one_is_refused(run, tm
     path = run.save(tmp_path / "a.inclust")
     other = Section.from_adata(make_adata(300, 5, 1.0, slice(0, N_SHARED)), name="other")
     with pytest.raises(RunError, match="trained on another section than other"):
-        imputation_archive.load(path, other, run.reference)
+        load_run(path, other, run.reference)
     for n in (0, 100, path.stat().st_size // 2, path.stat().st_size - 10):
         (tmp_path / "b").write_bytes(path.read_bytes()[:n])
         with pytest.raises(RunError, match=r"is not a run, or is damaged .*Give a file that --save-run"):
-            imputation_archive.load(tmp_path / "b", run.section, run.reference)
+            load_run(tmp_path / "b", run.section, run.reference)
     with pytest.raises(RunError, match="no run"):
-        imputation_archive.load(tmp_path / "nothing", run.section, run.reference)
+        load_run(tmp_path / "nothing", run.section, run.reference)
     monkeypatch.setattr(archive, "FORMAT_VERSION", 99)
     with pytest.raises(RunError, match="format 3; this version reads format 99"):
-        imputation_archive.load(path, run.section, run.reference)
+        load_run(path, run.section, run.reference)
 
 
 def test_the_as_published_preset_reads_out_its_own_head(section, reference):

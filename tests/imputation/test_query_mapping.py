@@ -10,8 +10,8 @@ from napari_inclust.data.section import Reference, Section
 from napari_inclust.errors import PanelError, RunError
 from napari_inclust.evaluation.metrics import pearson
 from napari_inclust.imputation.fit import fit
-from napari_inclust.imputation.query_mapping import SECTION_COVARIATE, find_gene_indices, map_section
-from napari_inclust.io.runs import imputation_archive
+from napari_inclust.imputation.query_mapping import SECTION_COVARIATE, PretrainedModel, find_gene_indices, map_section
+from napari_inclust.io.runs.load import load_run, open_mapping_source
 from napari_inclust.training.config import Config
 from napari_inclust.utils.progress import exhaust
 
@@ -47,7 +47,7 @@ def run():
 
 @pytest.fixture
 def source(run, tmp_path):
-    return imputation_archive.load_pretrained(run.save(tmp_path / "a.inclust"), run.reference)[0]
+    return open_mapping_source(run.save(tmp_path / "a.inclust"), run.reference)[0]
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_batches_of_the_new_section_are_covariates_that_start_from_nothing(new, 
     )
     new.adata.obs["batch"] = np.where(new.adata.obs["batch"] == "b1", "b1", "day 3")
     got = mapped(
-        imputation_archive.load_pretrained(batched.save(tmp_path / "a.inclust"), batched.reference)[0],
+        open_mapping_source(batched.save(tmp_path / "a.inclust"), batched.reference)[0],
         new,
         batched.reference,
     )
@@ -132,10 +132,10 @@ def test_batches_of_the_new_section_are_covariates_that_start_from_nothing(new, 
 def test_a_mapped_run_is_saved_and_loaded_and_mapped_from(run, source, new, tmp_path, trained):
     got = mapped(source, new, run.reference, train_covariates=trained)
     path = got.save(tmp_path / "mapped.inclust")
-    again = imputation_archive.load(path, new, run.reference)
+    again = load_run(path, new, run.reference)
     assert np.array_equal(again.impute("Gene0").values, got.impute("Gene0").values)
     assert again.provenance == got.provenance
-    further = imputation_archive.load_pretrained(path, run.reference)[0]
+    further = open_mapping_source(path, run.reference)[0]
     assert further.shared_genes == got.panel.shared
 
 
@@ -153,7 +153,7 @@ def test_what_cannot_be_mapped_is_told(run, source, tmp_path):
         mapped(source, few, run.reference)
     other = Reference.from_adata(make_adata(240, 9, 2.0, slice(0, N_SHARED + N_EXTRA)), name="other")
     with pytest.raises(RunError, match="trained on another reference than other"):
-        imputation_archive.load_pretrained(run.save(tmp_path / "a.inclust"), other)
+        open_mapping_source(run.save(tmp_path / "a.inclust"), other)
 
 
 def test_a_real_half_section_is_mapped_as_well_as_it_is_trained(shared):
@@ -170,7 +170,7 @@ def test_a_real_half_section_is_mapped_as_well_as_it_is_trained(shared):
         labels="cell_type",
     )
     rest = Section.from_adata(whole[right, [g for g in whole.var_names if g not in hidden]].copy(), name="right")
-    source = imputation_archive.PretrainedModel(
+    source = PretrainedModel(
         {k: v.numpy() for k, v in run.trainer.model.state_dict().items()}, run.config, run.panel.shared, run.plan.hidden_features[:-1, : run.panel.n_shared],
         run.plan.covariates, run.labels, None, {},
     )  # fmt: skip

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from napari_inclust.errors import DataError, InclustError
 from napari_inclust.io.readers.dispatch import read_reference, read_section, read_section_or_reference
 from napari_inclust.io.regions import read_regions
-from napari_inclust.io.runs import imputation_archive
+from napari_inclust.io.runs.load import read_result
 from napari_inclust.io.writers.imputed import write_imputed
 
 from .hostile import FUZZ, JSON, Evil, read_section_of
@@ -34,7 +34,7 @@ def test_a_pickle_under_any_name_is_not_opened(tmp_path, name):
     path, marker = tmp_path / name, tmp_path / "executed"
     path.write_bytes(pickle.dumps(Evil(marker)))
     with pytest.raises(InclustError):
-        imputation_archive.read_metadata(path) if name.endswith(".inclust") else read_section_or_reference(path)
+        read_result(path, "run") if name.endswith(".inclust") else read_section_or_reference(path)
     assert not marker.exists()
 
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from napari_inclust.errors import RunError
 from napari_inclust.imputation import fit
-from napari_inclust.io.runs import imputation_archive
+from napari_inclust.io.runs import load
 
 from .hostile import FUZZ, JSON, Evil, parts_of, rewritten
 
-PACKAGE = Path(imputation_archive.__file__).parents[2]
+PACKAGE = Path(load.__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +46,11 @@ def run_file(small_pair, tmp_path_factory):
 
 def only_run_errors(path):
     try:
-        imputation_archive.read_metadata(path)
+        load.read_result(path, "run")
     except RunError:
         return
     # what still opens must have all that loading needs
-    assert set(imputation_archive.read_metadata(path)["provenance"]["data"]) == {"section", "reference"}
+    assert set(load.read_result(path, "run").metadata["provenance"]["data"]) == {"section", "reference"}
 
 
 @given(st.data())
@@ -62,7 +62,7 @@ def test_a_run_truncated_or_changed_at_any_byte_is_told(run_file, tmp_path_facto
     if data.draw(st.booleans()):
         path.write_bytes(whole[:at])
         with pytest.raises(RunError):
-            imputation_archive.read_metadata(path)
+            load.read_result(path, "run")
         return
     flipped = bytearray(whole)
     for _ in range(data.draw(st.integers(1, 8))):
@@ -109,7 +109,7 @@ def test_a_run_that_is_a_zip_bomb_is_refused_before_it_is_unpacked(run_file, tmp
     assert bomb.stat().st_size < 2 * 1024**2
     monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("unpacked"))
     with pytest.raises(RunError, match="would unpack to"):
-        imputation_archive.read_metadata(bomb)
+        load.read_result(bomb, "run")
 
 
 def npy(header, data=b""):
@@ -122,8 +122,8 @@ def test_weights_whose_header_lies_are_never_made(run_file, tmp_path, shape):
     inner = io.BytesIO()
     rewritten(inner, {"a.npy": npy({"descr": "<f4", "fortran_order": False, "shape": shape}, bytes(8))})
     with pytest.raises(RunError, match="not a run, or is damaged"):
-        imputation_archive.read_metadata(
-            rewritten(tmp_path / "a.inclust", parts_of(run_file) | {"weights.npz": inner.getvalue()})
+        load.read_result(
+            rewritten(tmp_path / "a.inclust", parts_of(run_file) | {"weights.npz": inner.getvalue()}), "run"
         )
 
 
@@ -131,8 +131,8 @@ def test_a_pickle_in_the_weights_is_not_opened(run_file, tmp_path):
     inner, marker = io.BytesIO(), tmp_path / "executed"
     np.savez(inner, a=np.array([Evil(marker)], dtype=object))
     with pytest.raises(RunError):
-        imputation_archive.read_metadata(
-            rewritten(tmp_path / "a.inclust", parts_of(run_file) | {"weights.npz": inner.getvalue()})
+        load.read_result(
+            rewritten(tmp_path / "a.inclust", parts_of(run_file) | {"weights.npz": inner.getvalue()}), "run"
         )
     assert not marker.exists()
 
@@ -179,6 +179,4 @@ def test_nothing_in_the_package_unpickles_or_evaluates():
 
 def test_a_run_nested_beyond_measure_is_told(tmp_path, run_file):
     with pytest.raises(RunError):
-        imputation_archive.read_metadata(
-            rewritten(tmp_path / "deep.inclust", parts_of(run_file) | {"run.json": "[" * 200_000})
-        )
+        load.read_result(rewritten(tmp_path / "deep.inclust", parts_of(run_file) | {"run.json": "[" * 200_000}), "run")

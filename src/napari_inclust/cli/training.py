@@ -163,9 +163,9 @@ def run_with_progress(steps: Generator[Epoch, None, T], total: int, reporter: Re
 
 def load_run_with_data(path: Path, data: AlignedData) -> Run:
     """A saved run with the data it was trained on."""
-    from ..io.runs import imputation_archive
+    from ..io.runs.load import load_run
 
-    return imputation_archive.load(path, data.section, data.reference)
+    return load_run(path, data.section, data.reference)
 
 
 def save_if_requested(run: Run, path: Path | None) -> None:

@@ -85,14 +85,14 @@ def open_demo_docks(viewer: napari.Viewer, folder: Path) -> None:
     folder
         Has run.inclust.
     """
-    from ..io.runs import imputation_archive
+    from ..io.runs.load import load_run
     from .viewer_context import get_viewer_context
 
     viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
     session, section, reference = get_viewer_context(viewer).session, demo.demo_section(), demo.demo_reference()
     session.open_section(section)
     session.open_reference(reference, demo.LABEL_COLUMN)
-    session.add_run(imputation_archive.load(folder / "run.inclust", section, reference))
+    session.add_run(load_run(folder / "run.inclust", section, reference))
     session.select_gene(demo.hidden_genes()[0])
 
 

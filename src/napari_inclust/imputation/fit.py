@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Generator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from ..data.subsample import subsample_reference
 from ..errors import InclustWarning
 from ..training.build_plan import build_imputation_plan
 from ..training.config import Config
-from ..training.loop import Epoch, checkpointing, run_epochs
+from ..training.loop import Epoch
+from ..training.trained import train
 from ..training.trainer import Trainer
-from ..utils import device as dev
 from ..utils.progress import exhaust
 from .run import Run
 
@@ -65,10 +66,8 @@ def fit_epochs(
         labels=labels,
         batch=batch,
     )
-    trainer = Trainer(plan, config)
-    with dev.limit_threads(config.threads), checkpointing(trainer, checkpoint) as keep:
-        history = yield from run_epochs(trainer, keep)
-        return Run.from_training(section, reference, panel, trainer, history, labels=labels, batch=batch)
+    finish = partial(Run.from_trained, panel=panel, labels=labels, batch=batch)
+    return (yield from train(Trainer(plan, config), (reference, section), finish, checkpoint=checkpoint))
 
 
 def fit(

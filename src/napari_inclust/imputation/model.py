@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..training.loop import Epoch
     from ..training.plan import Plan
     from ..training.table import MeasuredBlock
+    from ..training.trained import Trained
     from ..training.trainer import Trainer
 
 SAMPLE_CELLS_RANGE, MAX_SAMPLE_VALUES = (
@@ -45,30 +46,55 @@ MAX_REFERENCE_CELLS = 4000  # reference cells that readouts look at
 
 @dataclass(frozen=True, eq=False)
 class ImputationModel:
-    """Trained networks with the two data sets. `Run` adds scores, reliability and fast decoding.
+    """A trained imputation plan with what it predicts from. `Run` adds scores, reliability and fast decoding.
 
     Attributes
     ----------
+    trained
+        Networks and data of the tables "reference" and "section".
+    panel
+        How the genes of both are matched.
+    labels, batch
+        Columns of obs that were used: the reference's cell types, batches of either side.
     choices
-        What the held-out genes decided: weights of the readouts and the shape of the values.
+        What the held-out genes decided: weights of the predictors and the shape of the values.
     """
 
-    section: Section
-    reference: Reference
+    trained: Trained
     panel: Panel
-    trainer: Trainer
-    history: list[Epoch]
     labels: str | None
     batch: str | None
     choices: StackingParameters = field(default_factory=StackingParameters)
 
     @property
+    def section(self) -> Section:
+        """Cells whose genes are imputed."""
+        return cast("Section", self.trained.dataset("section"))
+
+    @property
+    def reference(self) -> Reference:
+        """Cells with all genes: those that were trained on."""
+        return cast("Reference", self.trained.dataset("reference"))
+
+    @property
+    def trainer(self) -> Trainer:
+        """The plan, its networks and its rows."""
+        return self.trained.trainer
+
+    @property
+    def history(self) -> list[Epoch]:
+        """The epochs of the training."""
+        return self.trained.history
+
+    @property
     def config(self) -> Config:
-        return self.trainer.config
+        """Settings of the training."""
+        return self.trained.config
 
     @property
     def plan(self) -> Plan:
-        return self.trainer.plan
+        """The mask plan that was trained."""
+        return self.trained.plan
 
     @property
     def genes(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from ..data.panel import MIN_SHARED_GENES, Panel, align
 from ..errors import PanelError, RunError
 from ..training.build_plan import build_imputation_plan
+from ..training.trained import Trained, train
 from ..training.trainer import Trainer
 from ..utils import device as dev
 from .run import Run
@@ -84,8 +86,6 @@ def map_section(
     PanelError
         Too few of the genes that the networks know.
     """
-    from ..training.loop import run_epochs
-
     panel = restrict_panel(align(section, reference), pretrained.shared_genes, section.name)
     at = find_gene_indices(panel.shared, pretrained.shared_genes)
     hidden = pretrained.hidden[:, at]
@@ -99,14 +99,13 @@ def map_section(
     config = pretrained.config.replace(device="auto", epochs=EPOCHS, learning_rate=LEARNING_RATE, patience=EPOCHS)
     trainer = Trainer(plan, config)
     new = load_pretrained_weights(trainer, pretrained, at, kept)
-    with dev.limit_threads(config.threads):
-        history: list[Epoch] = []
-        if train_covariates:
-            trainer.train_only_covariates(new)
-            history = yield from run_epochs(trainer, lambda: None)
-        run = Run.from_training(
-            section, reference, panel, trainer, history, labels=pretrained.labels, batch=pretrained.batch
-        )
+    finish = partial(Run.from_trained, panel=panel, labels=pretrained.labels, batch=pretrained.batch)
+    if train_covariates:
+        trainer.train_only_covariates(new)
+        run = yield from train(trainer, (reference, section), finish)
+    else:
+        with dev.limit_threads(config.threads):
+            run = finish(Trained((reference, section), trainer))
     run.provenance["mapped"] = {
         "trained": [plan.covariates[i] for i in new] if train_covariates else [],
         "from": pretrained.provenance,

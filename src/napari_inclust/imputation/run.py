@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,6 @@ from ..training.archive import history_to_table, write_archive
 from ..training.batches import row_chunks
 from ..training.inference import encode_cells
 from ..utils.progress import progress_stage, report_progress
-from ..utils.provenance import environment
 from .differential_expression import Comparison, compare
 from .gene_reliability import GeneReliability, predict_scores
 from .low_rank import LowRankPredictor
@@ -28,9 +27,7 @@ from .model import CELLS_PER_ENCODING_CHUNK, ImputationModel
 
 if TYPE_CHECKING:
     from ..data.panel import Panel
-    from ..data.section import Reference, Section
-    from ..training.loop import Epoch
-    from ..training.trainer import Trainer
+    from ..training.trained import Trained
 
 _LOW_RANK_LOCK = threading.Lock()
 
@@ -73,51 +70,32 @@ class Run(ImputationModel):
 
     @property
     def device(self) -> str:
-        """Where it was trained."""
-        from ..utils.device import describe_device
-
-        return str(self.provenance["device"]) if self.provenance else describe_device(self.trainer.device)
+        """Device of the training."""
+        return str((self.provenance or self.trained.provenance)["device"])
 
     @classmethod
-    def from_training(
-        cls,
-        section: Section,
-        reference: Reference,
-        panel: Panel,
-        trainer: Trainer,
-        history: list[Epoch],
-        *,
-        labels: str | None,
-        batch: str | None,
-    ) -> Run:
-        """Let the held-out genes decide how to read out, score every shared gene, and write down where all came from."""
-        raw = cls(section, reference, panel, trainer, history, labels, batch)
-        truth = raw._measured_values[raw.sample_rows].toarray()
-        learned, held_out = raw._unfitted_predictor.fit(raw.sample_cells, raw._standardisation_positions, truth)
-        types = raw.sample_cells.class_probabilities.mean(0).argmax(1) if trainer.plan.classes else None
+    def from_trained(cls, trained: Trained, panel: Panel, *, labels: str | None, batch: str | None) -> Run:
+        """Choose the predictors' weights by the held-out genes, score every shared gene, and record the provenance."""
+        unfitted = cls(trained, panel, labels, batch)
+        truth = unfitted._measured_values[unfitted.sample_rows].toarray()
+        fitted, held_out = unfitted._unfitted_predictor.fit(
+            unfitted.sample_cells, unfitted._standardisation_positions, truth
+        )
+        types = unfitted.sample_cells.class_probabilities.mean(0).argmax(1) if trained.plan.classes else None
         scores = gene_metrics(truth, held_out, types)
         scores.index = pd.Index(panel.shared, name="gene")
-        for name, predicted in raw._predict_baselines(truth).items():
+        for name, predicted in unfitted._predict_baselines(truth).items():
             scores[f"pcc_{name}"] = pearson(truth, predicted).astype(np.float64)
-        done = cls(
-            section,
-            reference,
-            panel,
-            trainer,
-            history,
-            labels,
-            batch,
-            learned.parameters,
-            scores,
-            raw._build_provenance(),
-        )
-        done.__dict__.update(
-            {
-                name: vars(raw)[name]
-                for name in ("_unfitted_predictor", "_reference_genes", "sample_cells", "_measured_values")
-            }
-        )  # cached properties: not computed twice
-        return done
+        provenance = {
+            **trained.provenance,
+            "labels": labels,
+            "batch": batch,
+            "genes": {"shared": panel.n_shared, "imputable": panel.n_reference_only},
+        }
+        run = replace(unfitted, choices=fitted.parameters, scores=scores, provenance=provenance)
+        computed = ("_unfitted_predictor", "_reference_genes", "sample_cells", "_measured_values")
+        run.__dict__.update({name: vars(unfitted)[name] for name in computed})  # cached properties
+        return run
 
     def _predict_baselines(self, truth: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         """Predictions of the shared genes (sampled cells, shared), each from the genes of the other folds only."""
@@ -257,29 +235,13 @@ class Run(ImputationModel):
         OutputError
             A place that cannot be written to.
         """
-        about = {
-            "choices": asdict(self.choices), "provenance": self.provenance, "panel": list(self.panel.genes), "classes": list(self.plan.classes),
-            "covariates": list(self.plan.covariates), "folds": self._gene_fold.tolist(),
-        }  # fmt: skip
-        tables = {"scores": self.scores.reset_index(), "history": history_to_table(self.history)}
-        return write_archive(Path(path), "run", about, tables, self.trainer.model.state_dict())
-
-    def _build_provenance(self) -> dict[str, Any]:
-        data = {
-            side: {
-                "path": str(d.path) if d.path else None,
-                "name": d.name,
-                "cells": d.n_cells,
-                "values": asdict(d.values),
-                "source": d.values_source,
-                "fingerprint": d.fingerprint,
-                "drawn": asdict(d.subsample) if d.subsample is not None else None,
-                "choices": getattr(d, "read_options", {}),
-            }
-            for side, d in (("section", self.section), ("reference", self.reference))
+        metadata = {
+            "choices": asdict(self.choices),
+            "provenance": self.provenance,
+            "panel": list(self.panel.genes),
+            "classes": list(self.plan.classes),
+            "covariates": list(self.plan.covariates),
+            "folds": self._gene_fold.tolist(),
         }
-        return {
-            "task": self.plan.task, "config": self.config.to_dict(), "labels": self.labels, "batch": self.batch, "device": self.device, "data": data,
-            "genes": {"shared": self.panel.n_shared, "imputable": self.panel.n_reference_only}, "epochs": len(self.history), "seconds": self.history[-1].seconds if self.history else 0.0,
-            **environment(),
-        }  # fmt: skip
+        tables = {"scores": self.scores.reset_index(), "history": history_to_table(self.history)}
+        return write_archive(Path(path), "run", metadata, tables, self.trainer.model.state_dict())

@@ -11,13 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spatial.neighbors import FloatArray, Graph, IntArray, nearest_neighbours, spatial_graph
-from ..training.batches import row_chunks
 from ..training.config import Config
-from ..training.inference import encode_cells
-from ..training.loop import run_epochs
 from ..training.plan import Block, Plan, Presentation
 from ..training.table import MeasuredBlock, Table
-from ..training.trainer import UNLABELLED_CLASSES, Trainer
+from ..training.trained import train_plan
+from ..utils.progress import map_steps
 from .edit import DomainSegmentation
 
 COMPONENTS, NEIGHBOURS = 50, 6
@@ -63,7 +61,7 @@ def train_network(
     p: Matrix, neighbourhood: Matrix, seed: int
 ) -> Generator[tuple[int, int], None, tuple[Matrix, Matrix]]:
     """Train on components and those of the neighbourhood: yields (epoch, epochs), returns the latent (cells, 50) and the outputs (cells, 20)."""
-    c = Config.preset(
+    config = Config.preset(
         "as-published",
         arithmetic="plus",
         output="tanh",
@@ -72,15 +70,12 @@ def train_network(
         seed=seed,
         device="cpu",
     )
-    trainer = Trainer(domain_plan(p, neighbourhood), c)
-    for epoch in run_epochs(trainer, lambda: None):
-        if epoch.stage == "training":
-            yield epoch.number, epoch.total
-    z, q = np.empty((len(p), c.latent), np.float32), np.empty((len(p), UNLABELLED_CLASSES), np.float32)
-    for rows in row_chunks(len(p)):
-        cells = encode_cells(trainer, "cells", rows)
-        z[rows], q[rows] = cells.z[0], cells.class_probabilities[0]
-    return z, q
+    trained = yield from map_steps(
+        train_plan(domain_plan(p, neighbourhood), (), config),
+        lambda epoch: (epoch.number, epoch.total),
+    )
+    z, probabilities = trained.encode("cells")
+    return z[0], probabilities[0]
 
 
 def merge_clusters(z: Matrix, q: Matrix, k: int) -> DomainSegmentation:

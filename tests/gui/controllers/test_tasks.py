@@ -18,7 +18,6 @@ from napari_inclust.data.section import Reference, Section
 from napari_inclust.gui.controllers.training import CRASHED, DONE, STOPPED
 from napari_inclust.gui.state.generated import GeneratedFeatures, load_generated
 from napari_inclust.imputation.fit import fit
-from napari_inclust.io.runs.trained_archive import save
 from napari_inclust.paint.figures.masks import DECODER, ENCODER
 from napari_inclust.paint.values import GENERATED, CellValues
 from napari_inclust.training.config import Config
@@ -215,7 +214,7 @@ def test_true_proteins_are_generated_and_saved(
     shown = bench.session.generated.values_by_feature["CD2 (protein)"]
     np.testing.assert_allclose(np.asarray(written[:, "CD2"].X).ravel(), shown.values)
     made, section = bench.session.generated, bench.session.section
-    save(made.trained, tmp_path / "mine.generated.inclust")  # as a session does
+    made.trained.save(tmp_path / "mine.generated.inclust")  # as a session does
     again = load_generated(
         section, bench.session.reference, tmp_path / "mine.generated.inclust", made.modality
     ).values_by_feature["CD2 (protein)"]

@@ -15,7 +15,7 @@ from napari_inclust.gui.controllers.reliability_controller import UNCERTAINTY_SP
 from napari_inclust.gui.controllers.tissue import load_image_state
 from napari_inclust.gui.sessions.sidecars import read_linked_files
 from napari_inclust.gui.state.domains import IDLE
-from napari_inclust.io.runs import imputation_runs
+from napari_inclust.io.runs import load as saved_runs
 from napari_inclust.paint.layers import canvas
 from napari_inclust.paint.limits import PercentileLimits
 from napari_inclust.spatial.regions import Region
@@ -38,7 +38,7 @@ def saved(opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     s.add_run(FakeRun(s.section, s.reference, Config(seed=7)))
     s.add_run(FakeRun(s.section, s.reference))
     monkeypatch.setattr(
-        imputation_runs,
+        saved_runs,
         "load_run",
         lambda path, section, reference: FakeRun(section, reference, Config(seed=7 if ".run1" in path.name else 0)),
     )
@@ -126,7 +126,7 @@ def test_another_run_that_cannot_be_read_costs_nothing_else(tmp_path: Path, monk
             raise RunError("it is damaged.")
         return file.name
 
-    monkeypatch.setattr(imputation_runs, "load_run", load)
+    monkeypatch.setattr(saved_runs, "load_run", load)
     state = {"run": "mine.inclust", "runs": ["mine.run1.inclust", "mine.inclust"]}
     assert read_linked_files(tmp_path, state, None, None) == (
         ["mine.inclust"],

@@ -61,7 +61,7 @@ def compare(
     from ...data.gene_sets import parse_genes
     from ...imputation.differential_expression import P_VALUE_WARNING
     from ...io.readers.dispatch import read_reference, read_section
-    from ...io.runs.imputation_runs import load_run
+    from ...io.runs.load import load_run
     from ...io.writers.atomic import check_output, write_csv
 
     start, talk = time.perf_counter(), Reporter(quiet, json)

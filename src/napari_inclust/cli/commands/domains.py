@@ -282,7 +282,7 @@ def _load_or_train_run(
 ) -> Run | None:
     """A run of the section: loaded, or trained on the reference."""
     if saved_run is not None:
-        from ...io.runs.imputation_runs import load_run
+        from ...io.runs.load import load_run
 
         return load_run(saved_run, data)
     if reference is None:

@@ -76,7 +76,7 @@ def figure(
         panes, xy, pixels = _panes_from_file(result, wanted, colormap)
         raster: Any = CentroidRaster(xy)
     else:
-        from ...io.runs.imputation_runs import load_run
+        from ...io.runs.load import load_run
 
         run = load_run(result)
         panes = _panes_from_run(run, wanted, colormap, own_limits=own_limits)

@@ -51,7 +51,7 @@ def map_(
     """
     from ...imputation.query_mapping import EPOCHS, map_section
     from ...io.readers.dispatch import read_reference, read_section
-    from ...io.runs.imputation_runs import open_mapping_source
+    from ...io.runs.load import open_mapping_source
     from ...io.writers.imputed import check_imputed_output, write_run
 
     start, talk = time.perf_counter(), Reporter(quiet, json)

@@ -24,7 +24,7 @@ def report(
 ) -> None:
     """Tell of a saved run in one HTML file, plots included: data, masks, loss, held-out scores, calibration, foreseen scores, maps, settings."""
     from ...io.report.build import write_report
-    from ...io.runs.imputation_runs import load_run
+    from ...io.runs.load import load_run
     from ...io.writers.atomic import check_output
 
     start, talk = time.perf_counter(), Reporter(quiet, json)

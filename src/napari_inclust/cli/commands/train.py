@@ -33,7 +33,6 @@ def train(
     json: o.Json = False,
 ) -> None:
     """Train any plan, also one that no verb has, and keep it or the latent of its cells."""
-    from ...io.runs import trained_archive
     from ...io.runs.plan_file import read_plan
     from ...io.writers.atomic import check_output
     from ...io.writers.tasks import write_integrated
@@ -55,7 +54,7 @@ def train(
         build_plan(written.recipe.task, sets, **written.recipe.compose_options), sets, config, talk
     )
     if save_run is not None:
-        trained_archive.save(result, save_run)
+        result.save(save_run)
     cells = sum(s.n_cells for s in sets)
     if output is not None:
         write_integrated(output, result, command=command_line())

@@ -111,7 +111,7 @@ class ExportController:
         section, reference = session.section, session.reference
 
         def read() -> Any:
-            from ...io.runs.imputation_runs import load_run
+            from ...io.runs.load import load_run
 
             return load_run(path, section, reference)
 

@@ -35,7 +35,6 @@ def write_linked_files(
         What was written, in words.
     """
     from ...io.runs.domain_store import save_domains
-    from ...io.runs.trained_archive import save
 
     said = []
     state["runs"] = [
@@ -50,7 +49,7 @@ def write_linked_files(
         said.append(f"{len(runs) - len(said)} other run{'s' if len(runs) - len(said) > 1 else ''} (.inclust)")
     if generated is not None:
         state["generated"] = {"file": f"{name}.generated.inclust", "block": generated.modality}
-        save(generated.trained, path.with_name(state["generated"]["file"]))
+        generated.trained.save(path.with_name(state["generated"]["file"]))
         said.append(f"what generates {generated.modality} in {state['generated']['file']}")
     if domains is not None:
         state["domains"] = f"{name}.domains.npz"
@@ -70,7 +69,7 @@ def read_linked_files(
         The chosen run is damaged, or was trained on other data.
     """
     from ...io.runs.domain_store import load_domains
-    from ...io.runs.imputation_runs import load_run
+    from ...io.runs.load import load_run
 
     runs, chosen, made, domains, lost = [], None, None, None, []
     for file in state.get("runs") or ([state["run"]] if state.get("run") else []):

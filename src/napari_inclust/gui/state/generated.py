@@ -127,9 +127,9 @@ def load_generated(section: Section, reference: Reference, path: Path, modality:
     InclustError
         A plan that is damaged, or was trained on other data.
     """
-    from ...io.runs.trained_archive import load
+    from ...io.runs.load import load_trained
 
-    return _generate_features(section, load(path, as_datasets(section, reference)), modality)
+    return _generate_features(section, load_trained(path, as_datasets(section, reference)), modality)
 
 
 def _generate_features(section: Section, trained: Trained, modality: str) -> GeneratedFeatures:

@@ -30,7 +30,7 @@ def map_section_to_run(
         A file that is no run, a run of another reference, a section with too few of the genes that its networks know.
     """
     from ...imputation.query_mapping import map_section
-    from ...io.runs.imputation_runs import open_mapping_source
+    from ...io.runs.load import open_mapping_source
 
     source, trained_on = open_mapping_source(run_file, reference)
     run = yield from map_section(source, section, trained_on)
