@@ -1,8 +1,9 @@
-"""What the manifest names: docks and sample data (its reader is in `reader`). Kept light: napari imports it to open any of them."""
+"""Docks and sample data of the manifest. napari imports this module to open any of them, so that it stays light."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
@@ -16,10 +17,20 @@ _MINIMUM_WIDTH, _PREFERRED_WIDTH = 360, 430  # pixels: at napari's own font noth
 LayerData = tuple[Any, dict[str, Any], str]
 
 
-class _PluginDock(QWidget):
-    """Gives a dock the workbench of its viewer."""
+class PluginDock(QWidget):
+    """A dock of napari that holds one of our docks, built with the context of its viewer.
 
-    scrolls = True
+    Attributes
+    ----------
+    dock_module, dock_class
+        Relative module and class of our dock.
+    scrolls
+        Whether the whole dock scrolls.
+    """
+
+    dock_module: ClassVar[str]
+    dock_class: ClassVar[str]
+    scrolls: ClassVar[bool] = True
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
@@ -28,26 +39,24 @@ class _PluginDock(QWidget):
 
         self.context = get_viewer_context(napari_viewer)
         self.context.docks.add(self)
-        self.dock = self.build_dock(self.context)
+        self.dock: QWidget = getattr(import_module(self.dock_module, __package__), self.dock_class)(self.context)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(DockScrollArea(self.dock) if self.scrolls else self.dock)
-        self.setSizePolicy(
-            QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding
-        )  # else napari fills half of the height with nothing
-
-    def build_dock(self, context: ViewerContext) -> QWidget:
-        raise NotImplementedError
+        # otherwise napari leaves half of the height empty
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     def sizeHint(self) -> QSize:  # noqa: N802
+        """Return the preferred size."""
         return QSize(max(_PREFERRED_WIDTH, self.minimumSizeHint().width()), super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the smallest size."""
         hint = super().minimumSizeHint()
         return QSize(max(_MINIMUM_WIDTH, hint.width()), hint.height())
 
     def _apply_font_size(self) -> None:
-        """napari's size of the text for lists, tables and plots too, which its style sheets leave out."""
+        """Give lists, tables and plots the font size of napari, whose style sheets leave them out."""
         from .theme import font_size
 
         font = self.font()
@@ -56,130 +65,61 @@ class _PluginDock(QWidget):
             self.setFont(font)
 
     def changeEvent(self, event: Any) -> None:  # noqa: N802
+        """Follow the font of the theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
             self._apply_font_size()
 
     def showEvent(self, event: Any) -> None:  # noqa: N802
+        """Apply the font of the theme, and close the context together with the window."""
         super().showEvent(event)
-        self._apply_font_size()  # not before: a style sheet that comes later takes it back from the widgets inside
+        self._apply_font_size()  # not earlier: a style sheet applied later resets the widgets inside
         self.context.close_with_window(self)
 
 
-class DataPlugin(_PluginDock):
-    """Plugins > inClust+ > Data."""
+def _create_dock_class(name: str, dock: str, title: str, *, scrolls: bool = True) -> type[PluginDock]:
+    """Create the class that napari instantiates for one dock.
 
-    def build_dock(self, context: ViewerContext) -> QWidget:
-        from .docks.data import DataDock
-
-        return DataDock(context)
-
-
-class TrainPlugin(_PluginDock):
-    """Plugins > inClust+ > Train."""
-
-    def build_dock(self, context: ViewerContext) -> QWidget:
-        from .docks.train import TrainDock
-
-        return TrainDock(context)
-
-
-class GenesPlugin(_PluginDock):
-    """Plugins > inClust+ > Genes."""
-
-    def build_dock(self, context: ViewerContext) -> QWidget:
-        from .docks.genes import GenesDock
-
-        return GenesDock(context)
+    Parameters
+    ----------
+    name
+        Of the class, as in the manifest.
+    dock
+        Module in `docks` and class of the widget, joined by a dot; imported when the dock is opened.
+    title
+        In napari's menu Plugins > inClust+.
+    scrolls
+        Whether the whole dock scrolls.
+    """
+    module, widget = dock.split(".")
+    members = {
+        "__doc__": f"Plugins > inClust+ > {title}.",
+        "__module__": __name__,
+        "dock_module": f".docks.{module}",
+        "dock_class": widget,
+        "scrolls": scrolls,
+    }
+    return type(name, (PluginDock,), members)
 
 
-class QualityPlugin(_PluginDock):
-    """Plugins > inClust+ > Quality."""
-
-    def build_dock(self, context: ViewerContext) -> QWidget:
-        from .docks.quality import QualityDock
-
-        return QualityDock(context)
-
-
-class DomainsPlugin(_PluginDock):
-    """Plugins > inClust+ > Domains."""
-
-    def build_dock(self, context: ViewerContext) -> QWidget:
-        from .docks.domains import DomainsDock
-
-        return DomainsDock(context)
-
-
-class CellsPlugin(_PluginDock):
-    """Plugins > inClust+ > Cells."""
-
-    def build_dock(self, context: ViewerContext) -> QWidget:
-        from .docks.cells import CellsDock
-
-        return CellsDock(context)
-
-
-class LatentPlugin(_PluginDock):
-    """Plugins > inClust+ > Scatter plot."""
-
-    scrolls = False  # the wheel zooms
-
-    def build_dock(self, context: ViewerContext) -> QWidget:
-        from .docks.latent import EmbeddingView
-
-        return EmbeddingView(context)
-
-
-class RegionsPlugin(_PluginDock):
-    """Plugins > inClust+ > Regions."""
-
-    def build_dock(self, context: ViewerContext) -> QWidget:
-        from .docks.regions import RegionsDock
-
-        return RegionsDock(context)
-
-
-class FigurePlugin(_PluginDock):
-    """Plugins > inClust+ > Figure."""
-
-    def build_dock(self, context: ViewerContext) -> QWidget:
-        from .docks.figure import FigureDock
-
-        return FigureDock(context)
-
-
-class SessionPlugin(_PluginDock):
-    """Plugins > inClust+ > Session."""
-
-    def build_dock(self, context: ViewerContext) -> QWidget:
-        from .docks.session import SessionDock
-
-        return SessionDock(context)
-
-
-class SavePlugin(_PluginDock):
-    """Plugins > inClust+ > Export."""
-
-    def build_dock(self, context: ViewerContext) -> QWidget:
-        from .docks.save import ExportDock
-
-        return ExportDock(context)
-
-
-class MainPlugin(_PluginDock):
-    """Plugins > inClust+ > all steps."""
-
-    scrolls = False  # each step does
-
-    def build_dock(self, context: ViewerContext) -> QWidget:
-        from .docks.main import MainDock
-
-        return MainDock(context)
+DataPlugin = _create_dock_class("DataPlugin", "data.DataDock", "Data")
+TrainPlugin = _create_dock_class("TrainPlugin", "train.TrainDock", "Train")
+GenesPlugin = _create_dock_class("GenesPlugin", "genes.GenesDock", "Genes")
+QualityPlugin = _create_dock_class("QualityPlugin", "quality.QualityDock", "Quality")
+CellsPlugin = _create_dock_class("CellsPlugin", "cells.CellsDock", "Cells")
+LatentPlugin = _create_dock_class(  # its wheel zooms
+    "LatentPlugin", "latent.EmbeddingView", "Scatter plot", scrolls=False
+)
+DomainsPlugin = _create_dock_class("DomainsPlugin", "domains.DomainsDock", "Domains")
+RegionsPlugin = _create_dock_class("RegionsPlugin", "regions.RegionsDock", "Regions")
+FigurePlugin = _create_dock_class("FigurePlugin", "figure.FigureDock", "Figure")
+SessionPlugin = _create_dock_class("SessionPlugin", "session.SessionDock", "Session")
+SavePlugin = _create_dock_class("SavePlugin", "save.ExportDock", "Export")
+MainPlugin = _create_dock_class("MainPlugin", "main.MainDock", "all steps", scrolls=False)  # each step scrolls
 
 
 def section_layers(section: Any) -> list[LayerData]:
-    """The cells as plain layers, for a viewer without docks: a label image of the types, or of the first gene."""
+    """Return the cells as plain layer data: a label image of the cell types, or else an image of the first gene."""
     from ..paint.layers.cell_layers import CategoryLayer, GeneLayer
     from ..paint.limits import PercentileLimits
     from ..paint.raster.cell_raster import section_raster
@@ -189,37 +129,31 @@ def section_layers(section: Any) -> list[LayerData]:
 
     raster, names, key = section_raster(section), section.adata.obs_names, guess_cell_type_column(section.adata.obs)
     if key is not None:
-        return [
-            CategoryLayer(
-                raster, categories_from_column(section, key), lambda row: str(names[row])
-            ).as_layer_data_tuple()
-        ]
+        categories = categories_from_column(section, key)
+        return [CategoryLayer(raster, categories, lambda row: str(names[row])).as_layer_data_tuple()]
     if section.genes:
         painted = CellValues(section.genes[0], lognormalised_genes(section).column(0))
     else:
         assert section.predicted is not None
         name, kind = next(iter(section.predicted.kinds.items()))
         painted = CellValues(name, section.predicted.values(name), kind)
-    return [
-        GeneLayer(
-            raster, painted, PercentileLimits().get_limits(painted.values), lambda row: str(names[row])
-        ).as_layer_data_tuple()
-    ]
+    limits = PercentileLimits().get_limits(painted.values)
+    return [GeneLayer(raster, painted, limits, lambda row: str(names[row])).as_layer_data_tuple()]
 
 
 def open_demo() -> list[LayerData]:
-    """File > Open Sample: the demo section, and its reference in the docks.
+    """Open the demo section (File > Open Sample), and its reference in the docks.
 
-    napari insists on adding a layer itself; the docks then take its place with theirs, which has the cells behind it.
+    napari always adds the returned layers; where there are docks, they are replaced by those of the session.
     """
     import napari
     from qtpy.QtCore import QTimer
 
     from ..io.demo import demo_reference, demo_section
 
-    section, viewer, bench = demo_section(), napari.current_viewer(), current_context()
-    if bench is not None:
-        QTimer.singleShot(0, lambda: _replace_sample_layers(viewer, bench, section, demo_reference()))
+    section, viewer, context = demo_section(), napari.current_viewer(), current_context()
+    if context is not None:
+        QTimer.singleShot(0, lambda: _replace_sample_layers(viewer, context, section, demo_reference()))
     return section_layers(section)
 
 
@@ -236,13 +170,13 @@ def _replace_sample_layers(viewer: Any, context: ViewerContext, section: Any, re
 
 
 def ensure_main_dock(viewer: Any, context: ViewerContext) -> None:
-    """Open the composed dock when none of ours is open."""
+    """Open the dock of all steps unless one of our docks is open."""
     if not len(context.docks):
         viewer.window.add_plugin_dock_widget("napari-inclust", "inClust+")
 
 
 def current_context() -> ViewerContext | None:
-    """The workbench of the viewer that napari shows, if any."""
+    """Return the context of the current viewer, or None without a viewer."""
     import napari
 
     from .viewer_context import get_viewer_context

@@ -250,15 +250,19 @@ def test_an_area_on_a_section_beside_says_which_one_is_open(three: Any, qtbot: A
     qtbot.mouseClick(dock.regions.tool_buttons["rectangle"], LEFT)
     drag(viewer, over, qtbot)
     qtbot.waitUntil(lambda: "lies on b" in dock.regions.message.text(), timeout=5_000)
-    for note in (dock.cells.side_by_side_note, dock.domains.side_by_side_note, dock.regions.side_by_side_note):
-        assert note.message.text().startswith("All here is about a.")
-    note = dock.regions.side_by_side_note
+    for note in (
+        dock.cells.additional_sections_note,
+        dock.domains.additional_sections_note,
+        dock.regions.additional_sections_note,
+    ):
+        assert note.message.text().startswith("This dock works on a.")
+    note = dock.regions.additional_sections_note
     mouse_pick(note.section, "b.h5ad", qtbot)
     qtbot.waitUntil(
         lambda: bench.session.section.name == "b" and list(bench.additional_sections.section_layers.sections) == [a],
         timeout=20_000,
     )
     assert note.section.currentText() == "b.h5ad"
-    assert note.message.text().startswith("All here is about b.")
+    assert note.message.text().startswith("This dock works on b.")
     tick(view, bench, a, qtbot, on=False)
     assert note.isHidden()

@@ -112,12 +112,12 @@ def test_closing_while_a_figure_is_drawn_lets_everything_die(make_napari_viewer:
     bench.session.add_run(FakeRun(bench.session.section, bench.session.reference))
     bench.session.set_view("measured")
     bench.session.select_gene("Gene10")
-    dock.genes.sets.toggleButton().click()
-    dock.genes.sets.text.setPlainText("Gene5, Gene6")
-    dock.genes.sets.paint_score.click()
-    dock.train.runs.toggleButton().click()
-    dock.genes.compare.flicker.click()
-    dock.figure.look.click()
+    dock.genes.gene_sets.toggleButton().click()
+    dock.genes.gene_sets.gene_text.setPlainText("Gene5, Gene6")
+    dock.genes.gene_sets.paint_score.click()
+    dock.train.runs_view.toggleButton().click()
+    dock.genes.compare_view.flicker.click()
+    dock.figure.preview.click()
     gone = [
         weakref.ref(x)
         for x in (

@@ -60,9 +60,9 @@ def test_true_and_foreseen_scores_are_told_apart(opened: Any, qtbot: Any) -> Non
     foreseen = bench.reliability_controller.gene_reliability.table["predicted_pcc"]
     assert row(dock, "Gene4") == ["Gene4", "measured", "-0.20", "0.20", "0.10", "-", ""]
     assert row(dock, "Gene31")[1:4] == ["imputed", f"~{foreseen['Gene31']:.2f}", "-"]
-    assert row(dock, "Gene30")[2] == "not foreseen"
+    assert row(dock, "Gene30")[2] == "not predicted"
     assert [row(dock, g)[5] for g in ("Gene30", "Gene31")] == ["~0.30", "~0.30 !"]
-    assert row(dock, "Gene30")[6] == "not foreseen: unlike the scored genes in: detection"
+    assert row(dock, "Gene30")[6] == "not predicted: unlike the scored genes in: detection"
     assert "mean error 0.08, rank correlation 0.66" in dock.summary.text()
     dock.model.sort(dock.model.columns.index(SCORE), Qt.SortOrder.DescendingOrder)
     scores = [float(dock.model.data(dock.model.index(r, 2)).lstrip("~")) for r in range(25)]

@@ -12,6 +12,7 @@ from psygnal import Signal
 from ...errors import InclustError
 from ...paint.figures.figure import FigurePane, blend_pane, category_pane, draw_figure, gene_pane, write_figure
 from ...paint.values import MEASURED
+from ...utils.settings import setting
 from ..state.error_text import error_message
 from ..state.session import IMPUTED, MEASURED_AND_IMPUTED, Session
 from ..workers.latest_only import LatestOnly
@@ -20,27 +21,31 @@ DISPLAYED, BLEND, CELL_CATEGORIES = "what is shown", "blend", "cell types"
 
 
 @dataclass(frozen=True)
-class FigureSpec:
-    """What is to be drawn.
+class FigureOptions:
+    """Content and size of a figure; the form of the Figure dock is built from the fields with a help.
 
     Attributes
     ----------
     genes
-        Names; or `SHOWN`, `BLEND`, `TYPES`.
-    view
-        `MEASURED`, `IMPUTED` or `BOTH` of each gene; what a gene lacks is left out.
-    columns
-        Panes in a row, 0: as square as can be.
-    width
-        Inches.
+        Names of genes; or one of `DISPLAYED`, `BLEND` and `CELL_CATEGORIES`.
     """
 
     genes: tuple[str, ...]
-    view: str = MEASURED_AND_IMPUTED
-    columns: int = 0
-    width: float = 7.0
-    dpi: int = 300
-    dark: bool = False
+    view: str = setting(
+        MEASURED_AND_IMPUTED,
+        "Which values of each gene are drawn, where it has them",
+        choices=(MEASURED_AND_IMPUTED, IMPUTED, MEASURED),
+    )
+    columns: int = setting(0, "Panels in a row; 0: chosen automatically", low=0, high=12, unit="in a row")
+    width: float = setting(7.0, "Width of the figure in inches", low=2.0, high=40.0, unit="inch")
+    dpi: int = setting(
+        300,
+        "Resolution of the tissue; text and bars are vectors in PDF and SVG",
+        low=50,
+        high=1200,
+        unit="pixels/inch",
+    )
+    dark: bool = setting(False, "Background of the figure")
 
 
 class FigureController:
@@ -66,7 +71,7 @@ class FigureController:
         """End the thread."""
         self._runner.close()
 
-    def save(self, spec: FigureSpec, raster: Any, unit: str, path: str | Path) -> None:
+    def save(self, spec: FigureOptions, raster: Any, unit: str, path: str | Path) -> None:
         """Write a figure; the suffix says of which kind."""
         session, path = self._session(), Path(path)
         if session is None:
@@ -94,7 +99,7 @@ class FigureController:
 
         self._start(f"Drawing {path.name}", write, self._on_written)
 
-    def preview(self, spec: FigureSpec, raster: Any, unit: str, pixels: int) -> None:
+    def preview(self, spec: FigureOptions, raster: Any, unit: str, pixels: int) -> None:
         """Draw a figure small, for looking at; `previewed` brings it."""
         session = self._session()
         if session is None:
@@ -141,7 +146,7 @@ class FigureController:
         self.changed()
 
 
-def make_panes(session: Session, spec: FigureSpec) -> list[FigurePane]:
+def make_panes(session: Session, spec: FigureOptions) -> list[FigurePane]:
     """Pictures of a wish; one gene's measured and imputed values have equal colours, unless each has its own limits. May take as long as imputing the genes.
 
     Raises

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from psygnal import Signal
 
@@ -14,6 +14,8 @@ from ..state.error_text import error_message
 from ..state.session import Session
 from ..workers.imports import with_heavy_imports
 from ..workers.worker import Worker, as_generator
+
+GENE_GROUPS = ("imputed", "all", "starred", "shown")
 
 
 class _ExportCancelledError(Exception):
@@ -42,6 +44,26 @@ class ExportController:
     @property
     def running(self) -> bool:
         return self._worker is not None
+
+    def select_genes(
+        self, group: Annotated[str, {"help": "Which genes are written", "choices": GENE_GROUPS}] = "imputed"
+    ) -> list[str]:
+        """Return the genes of a group that the run can impute; the form of the Export dock is built from the signature.
+
+        Parameters
+        ----------
+        group
+            "imputed": not measured in the section; "all": measured ones too, as held-out predictions; "starred";
+            "shown": the gene that is painted.
+        """
+        session = self._session()
+        run = None if session is None else session.run
+        if session is None or run is None:
+            return []
+        if group == "imputed":
+            return list(run.panel.reference_only)
+        chosen = session.starred_genes if group == "starred" else {session.gene}
+        return [g for g in (*run.panel.shared, *run.panel.reference_only) if group == "all" or g in chosen]
 
     def export_genes(self, path: str | Path, genes: Sequence[str]) -> None:
         """Imputed values, spread, scores and provenance: the same file as `inclust impute` writes, of the kind that the suffix says.

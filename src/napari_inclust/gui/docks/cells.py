@@ -1,4 +1,4 @@
-"""Cells: colour them by a column, select them, pin one and read its card."""
+"""Cells: colours by a column, selection, and the card of a single cell."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ from typing import Any
 from qtpy.QtWidgets import QCheckBox, QGroupBox, QVBoxLayout, QWidget
 
 from ..viewer_context import ViewerContext
+from ..views.additional_sections import AdditionalSectionsNote
 from ..views.legend import CategoryLegend
-from ..views.section_note import AdditionalSectionsNote
 from ..views.selection_bar import SelectionBar
 from ..widgets.common import (
     SignalConnections,
     WrappedLabel,
     create_button,
     create_combo_box,
-    create_form,
     enable_unless,
     set_items,
+    show_value,
 )
 from ..widgets.flow import Collapsible, FlowLayout
+from ..widgets.form_layout import FormLayout
 from .latent import EmbeddingView
 
-_NO_CELL_TEXT = "Click a cell on the tissue to read all that is known of it."
+_NO_CELL_TEXT = "Click a cell on the tissue to see all of its values."
 
 
 class CellsDock(QWidget):
-    """Single cells of the open section.
+    """Colours, selection and single cells of the open section.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
         super().__init__()
         self._context = context
         self.colour_by = create_combo_box(
-            "Column of the section by which the cells are coloured: categories with a legend, numbers with a colour bar",
+            "Column of the section by which the cells are coloured: categories with a legend, numbers with a colour "
+            "bar",
             [("none", None)],
         )
         self.colour_by.setPlaceholderText("choose a column")
         self.outlines = QCheckBox("Outlines")
         self.outlines.setToolTip(
-            "Draw the border of every cell over everything; seen from where cells are large enough on the screen (Alt+C)"
+            "Draw the border of every cell over everything; visible once cells are large enough on the screen (Alt+C)"
         )
         self.legend = CategoryLegend()
         self.selection_bar = SelectionBar(context)
         self.card = WrappedLabel()
-        self.card.setToolTip(
-            "What is known of the cell in the ring; click another cell, or beside the tissue to let go"
-        )
-        self.unpin_button = create_button("Let go", "Take the ring and the card away")
+        self.card.setToolTip("Values of the cell in the ring; click another cell, or beside the tissue to unpin it")
+        self.unpin_button = create_button("Unpin", "Remove the ring and the card")
         self.embedding_view, self.additional_sections_note = EmbeddingView(context), AdditionalSectionsNote(context)
         self._lay_out()
 
@@ -76,7 +76,7 @@ class CellsDock(QWidget):
         self._show_card()
 
     def _lay_out(self) -> None:
-        rows = create_form()
+        rows = FormLayout()
         rows.addRow("Colour by", FlowLayout(self.colour_by, self.outlines))
         select, pinned = QGroupBox("Select"), QGroupBox("Cell")
         QVBoxLayout(select).addWidget(self.selection_bar)
@@ -106,19 +106,17 @@ class CellsDock(QWidget):
         self._selecting_from_legend = False
 
     def _on_selection_changed(self) -> None:
-        if not self._selecting_from_legend:  # another way to select: the legend lets go of its names
+        if not self._selecting_from_legend:  # selected elsewhere: the names in the legend no longer hold
             self.legend.clear_picked()
 
     def _unpin(self) -> None:
         self._context.cell_selection.pin(None)
 
     def _refresh(self, *_: Any) -> None:
-        session, marking = self._context.session, self._context.cell_selection
-        kinds, counts = marking.colour_columns()
-        names = [(n, n) for n in kinds] + [(f"{n} (number)", n) for n in counts]
-        chosen = marking.colour_column or (
-            session.cell_categories.name if session.cell_categories is not None else None
-        )
+        session, cells = self._context.session, self._context.cell_selection
+        categories, numbers = cells.colour_columns()
+        names = [(n, n) for n in categories] + [(f"{n} (number)", n) for n in numbers]
+        chosen = cells.colour_column or (session.cell_categories.name if session.cell_categories is not None else None)
         set_items(self.colour_by, names or [("none", None)], chosen)
         if names and chosen is None:
             self.colour_by.setCurrentIndex(-1)
@@ -131,10 +129,8 @@ class CellsDock(QWidget):
             else "Open a section first (Data).",
         )
         enable_unless(self.outlines, "" if session.section is not None else "Open a section first (Data).")
-        self.outlines.blockSignals(True)
-        self.outlines.setChecked(marking.outlines_shown)
-        self.outlines.blockSignals(False)
-        self.legend.show_types(session.cell_categories if marking.colour_column is None else None)
+        show_value(self.outlines, cells.outlines_shown)
+        self.legend.show_types(session.cell_categories if cells.colour_column is None else None)
 
     def _show_card(self) -> None:
         lines = self._context.cell_selection.card_lines

@@ -1,4 +1,4 @@
-"""Data: choose the section and the reference, see what they are."""
+"""Data: the choice of the section and the reference, and a summary of both."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from ..widgets.common import (
     SignalConnections,
     WrappedLabel,
     create_combo_box,
-    create_form,
     enable_unless,
     set_items,
 )
 from ..widgets.flow import Collapsible
+from ..widgets.form_layout import FormLayout
 
 
 class DataDock(QWidget):
-    """Files in, with what they hold.
+    """The files of the section and the reference, how they are read, and what they hold.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
@@ -78,7 +78,7 @@ class DataDock(QWidget):
         self.summary = WrappedLabel()
         self.question, self.message = MessageLabel(), MessageLabel()
         self._shown_path = ""  # of the section whose options are shown
-        self._layer_source: SpatialDataLayer | None = None  # behind the section, when it comes from a layer
+        self._layer_source: SpatialDataLayer | None = None  # of a section from a layer of another plugin
         self._lay_out()
 
         links = SignalConnections(self)
@@ -100,18 +100,19 @@ class DataDock(QWidget):
 
     def _lay_out(self) -> None:
         files, keys = QWidget(), QWidget()
-        rows = self._file_rows = create_form(files)
+        rows = self._file_rows = FormLayout(files)
         rows.addRow("Section", self.section)
         rows.addRow("Opened", self.sections)
         rows.addRow("From a layer", self.layers)
         rows.addRow("Reference", self.reference)
         rows.addRow("", self.demo)
-        rows = create_form(keys)
+        rows = FormLayout(keys)
         rows.addRow("Cell types", self.labels)
         rows.addRow("Batches", self.batch)
         self.read_options_box = Collapsible(
             "How to read the files",
-            "Table, columns, coordinate system, kinds of values, pixel size, plane, outlines: only needed when the files do not say so",
+            "Table, columns, coordinate system, kinds of values, pixel size, plane, outlines: only needed when the "
+            "files do not say so",
         )
         self.read_options_box.addWidget(self.read_options)
         self.summary_box = QGroupBox("Found")
@@ -136,7 +137,7 @@ class DataDock(QWidget):
         self._reread_section()
 
     def _reread_section(self) -> None:
-        """The section with what is chosen now."""
+        """Read the section again with the chosen options."""
         if self._layer_source is not None:
             self._loading.load_section_from_layer(self._layer_source, **self.read_options.section_options())
         elif self.section.path() not in ("", DEMO):
@@ -170,12 +171,11 @@ class DataDock(QWidget):
                 field.show_path(loading.paths[side])
         if (path := loading.paths.get(SECTION, "")) != self._shown_path:
             self._shown_path = path
-            if path in loading.opened_sections:  # opened before: with what was chosen then
+            if path in loading.opened_sections:  # opened before: show the options of that time
                 self.read_options.show_options(loading.opened_sections[path])
         offered = self.read_options.set_choices(*loading.section_choices)
-        if SECTION in loading.error_messages and (
-            offered or "above" in loading.error_messages[SECTION]
-        ):  # a control says what the file does not
+        # expand where one of the options answers what the file leaves open
+        if SECTION in loading.error_messages and (offered or "above" in loading.error_messages[SECTION]):
             self.read_options_box.expand()
         if loading.unit_question and loading.unit_question != self.question.text():
             self.read_options_box.expand()
@@ -208,27 +208,27 @@ class DataDock(QWidget):
 
 
 def _breakable_html(name: str) -> str:
-    """A name as HTML that may break after what joins its parts: a long one would make the table wider than the dock."""
+    """Return a name as HTML that may break after the characters that join its parts, so that it fits into the dock."""
     return re.sub(r"([_.-])", "\\1&#8203;", escape(name))
 
 
 def _summary_html(session: Any) -> str:
-    """What the files hold, as a table."""
+    """Return a table of what the files hold."""
     rows: list[tuple[str, str]] = []
     for name, data in (("Section", session.section), ("Reference", session.reference)):
         if data is not None:
             genes = len(data.genes) - len(control_probes(data.genes))
-            rows.append(
-                (
-                    name,
-                    f"<b>{_breakable_html(data.name)}</b>: {data.n_cells:,} cells, {genes:,} genes<br>{escape(str(data.values))}, from {data.values_source}",
-                )
-            )
+            size = f"{data.n_cells:,} cells, {genes:,} genes"
+            values = f"{escape(str(data.values))}, from {data.values_source}"
+            rows.append((name, f"<b>{_breakable_html(data.name)}</b>: {size}<br>{values}"))
     if session.section is not None:
         rows.append(("Unit", escape(session.section.unit_note)))
         if session.section.predicted is not None:
             rows.append(
-                ("Predicted", f"{session.section.predicted.summary} by an earlier run: shown as that, never trained on")
+                (
+                    "Predicted",
+                    f"{session.section.predicted.summary} by an earlier run: shown as predicted, never trained on",
+                )
             )
     if session.panel is not None:
         rows.append(("Shared", f"<b>{session.panel.n_shared:,}</b> genes"))

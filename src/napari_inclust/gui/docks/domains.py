@@ -1,10 +1,10 @@
-"""Domains: find them, switch between numbers, name and merge them on the tissue."""
+"""Domains: the search, the choice of their number, names, merges and exports."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
@@ -23,20 +23,19 @@ from ..controllers.domain_saving import FILE_FILTER, is_source_store
 from ..state.columns import categorical_columns
 from ..state.domains import IDLE, RUNNING
 from ..viewer_context import ViewerContext
-from ..views.composition import DomainComposition
-from ..views.domain_evidence import DomainEvidence
-from ..views.domain_legend import DomainLegend
-from ..views.section_note import AdditionalSectionsNote
+from ..views.additional_sections import AdditionalSectionsNote
+from ..views.domain_parts import DomainComposition, DomainEvidence, DomainLegend
 from ..widgets.common import (
     MessageLabel,
     SignalConnections,
     create_button,
     create_combo_box,
-    create_form,
     enable_unless,
     set_items,
+    show_value,
 )
 from ..widgets.flow import FlowLayout
+from ..widgets.form_layout import FormLayout
 
 _METHOD_TITLES = {
     "inclust+": "inclust+ (default)",
@@ -46,12 +45,12 @@ _METHOD_TITLES = {
 
 
 class DomainsDock(QWidget):
-    """Spatial domains of the open section; no run is needed.
+    """Spatial domains of the open section, which need no run.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
@@ -62,7 +61,8 @@ class DomainsDock(QWidget):
             context.canvas_controller,
         )
         self.method = create_combo_box(
-            "inclust+: a vote over five views of the cells and three scales; inclust: the published network; smoothed-pca: the baseline",
+            "inclust+: a vote over five views of the cells and three scales; inclust: the published network; "
+            "smoothed-pca: the baseline",
             [(_METHOD_TITLES[m], m) for m in METHODS],
         )
         self.number_mode = create_combo_box(
@@ -73,12 +73,13 @@ class DomainsDock(QWidget):
         self.n_domains.setRange(1, 100)
         self.n_domains.setValue(7)
         self.n_domains.setSuffix(" domains")
-        self.n_domains.setToolTip("Number of domains; numbers found before stay on the slider")
+        self.n_domains.setToolTip("Number of domains; numbers computed before stay on the slider")
         self.section_column = create_combo_box(
             "Column with sections: neighbours lie within a section, domains are shared by all", [("one section", None)]
         )
         self.graph_kind = create_combo_box(
-            "What a neighbourhood is. Automatic: as many nearest cells as predict a cell best; Delaunay: cells that touch; grid: spots of Visium",
+            "Graph of neighbours. Automatic: as many nearest cells as predict a cell best; Delaunay: cells that touch; "
+            "grid: spots of Visium",
             [
                 ("automatic", None),
                 ("nearest cells", "knn"),
@@ -96,9 +97,9 @@ class DomainsDock(QWidget):
         self.radius.setValue(50)
         self.radius.setSuffix(" µm")
         self.radius.setToolTip("Cells within this distance are neighbours, in micrometres")
-        self.use_latent = QCheckBox("Use what the run learned")
+        self.use_latent = QCheckBox("Use the latent of the run")
         self.use_latent.setToolTip(
-            "The latent of the run is one more view of the cells: helps where the panel is small"
+            "The latent representation of the run is one more view of the cells: helps where the panel is small"
         )
         self.start = create_button(
             "Find domains", "Look for regions whose neighbourhoods are alike; no labels are used"
@@ -121,7 +122,8 @@ class DomainsDock(QWidget):
         self.confidence.setToolTip("Cells are the more transparent the less sure their domain is (share of the vote)")
         self.save = create_button(
             "Save domains…",
-            "The section with the domains in obs and their evidence (.h5ad, .zarr), or outlines in micrometres (.geojson, .shapes.zarr)",
+            "The section with the domains in obs and their evidence (.h5ad, .zarr), or outlines in micrometres "
+            "(.geojson, .shapes.zarr)",
         )
         self.add_to_store = create_button(
             "Add to the store",
@@ -145,9 +147,8 @@ class DomainsDock(QWidget):
         self.cancel.clicked.connect(f.cancel)
         self.number_slider.valueChanged.connect(self._choose_number)
         self.legend.picked.connect(self._highlight_domains)
-        self.legend.renamed.connect(
-            f.rename, Qt.ConnectionType.QueuedConnection
-        )  # the list is written anew: not while it is being edited
+        # queued: renaming fills the list again, which is not possible while a row is edited
+        self.legend.renamed.connect(f.rename, Qt.ConnectionType.QueuedConnection)
         self.legend.recoloured.connect(f.recolour)
         self.merge.clicked.connect(f.merge)
         self.split.clicked.connect(f.split)
@@ -160,7 +161,7 @@ class DomainsDock(QWidget):
         self._on_data_changed()
 
     def _lay_out(self) -> None:
-        rows = create_form()
+        rows = FormLayout()
         rows.addRow("Method", self.method)
         rows.addRow("Number", FlowLayout(self.number_mode, self.n_domains))
         rows.addRow("Sections", self.section_column)
@@ -188,7 +189,6 @@ class DomainsDock(QWidget):
         box.addWidget(self.result_box, 1)
         box.addStretch(0)
 
-    # what the user does
     def _start(self) -> None:
         number = None if self.number_mode.currentData() else self.n_domains.value()
         try:
@@ -210,9 +210,9 @@ class DomainsDock(QWidget):
         return None if kind is None else Graph(kind, self.neighbours.value(), self.radius.value())
 
     def _choose_number(self, index: int) -> None:
-        found = self._domain_controller.domains
-        if found is not None:
-            self._domain_controller.select_solution(list(found.solutions)[index])
+        domains = self._domain_controller.domains
+        if domains is not None:
+            self._domain_controller.select_solution(list(domains.solutions)[index])
 
     def _highlight_domains(self, domains: Any) -> None:
         self._domain_controller.highlight(domains)
@@ -224,9 +224,10 @@ class DomainsDock(QWidget):
             self._domain_controller.save(path)
 
     def _add_to_store(self) -> None:
-        self._domain_controller.save(self._session.section.path)
+        section = self._session.section
+        if section is not None and section.path is not None:
+            self._domain_controller.save(section.path)
 
-    # what the session says
     def _on_data_changed(self) -> None:
         enable_unless(
             self.add_to_store,
@@ -258,56 +259,54 @@ class DomainsDock(QWidget):
             if self.method.currentData() != "inclust+"
             else ""
             if s.run is not None
-            else "There is no run: domains are found in what was measured.",
+            else "There is no run: domains are found in the measured values.",
         )
         self.progress_bar.setVisible(running)
         if running and f.message:
             self.progress_bar.setRange(0, 0)
         self.message.show_message(f.message, is_error=f.is_error)
-        found, seg = f.domains, f.segmentation
-        self.result_box.setVisible(found is not None)
-        if found is None or seg is None:
+        domains, segmentation = f.domains, f.segmentation
+        self.result_box.setVisible(domains is not None)
+        if domains is None or segmentation is None:
             self._refresh_legend()
             self.legend.show_segmentation(None, [], frozenset())
             return
-        numbers = list(found.solutions)
-        self.number_slider.blockSignals(True)
-        self.number_slider.setRange(0, len(numbers) - 1)
-        self.number_slider.setValue(numbers.index(found.chosen))
-        self.number_slider.blockSignals(False)
+        numbers, n = list(domains.solutions), segmentation.n_domains
+        with QSignalBlocker(self.number_slider):
+            self.number_slider.setRange(0, len(numbers) - 1)
+            self.number_slider.setValue(numbers.index(domains.chosen))
         self.number_slider.setEnabled(len(numbers) > 1)
-        edited = "" if seg.n_domains == found.chosen else f" ({found.chosen} found)"
-        self.number_label.setText(f"{seg.n_domains} domain{'' if seg.n_domains == 1 else 's'}{edited}")
+        edited = "" if n == domains.chosen else f" ({domains.chosen} found)"
+        self.number_label.setText(f"{n} domain{'' if n == 1 else 's'}{edited}")
         self._draw_stability()
         self._refresh_legend()
 
     def _refresh_legend(self, *_: Any) -> None:
-        f, seg = self._domain_controller, self._domain_controller.segmentation
+        f, segmentation = self._domain_controller, self._domain_controller.segmentation
         self.n_domains.setVisible(not self.number_mode.currentData())
         self.neighbours.setVisible(self.graph_kind.currentData() in ("knn", "grid"))
         self.radius.setVisible(self.graph_kind.currentData() == "radius")
-        if seg is None:
+        if segmentation is None:
             return
-        self.legend.show_segmentation(seg, f.mean_confidence(), f.highlighted)
+        self.legend.show_segmentation(segmentation, f.mean_confidence(), f.highlighted)
         n = len(f.highlighted)
         enable_unless(self.merge, "" if n > 1 else "Click two or more domains in the list first.")
         enable_unless(self.split, "" if n == 1 else "Click one domain in the list first.")
         enable_unless(self.undo, "" if f.can_undo else "There is no edit to take back.")
         enable_unless(self.redo, "" if f.can_redo else "Nothing was taken back.")
         for box, on in ((self.outlines, f.outlines_shown), (self.confidence, f.confidence_shown)):
-            box.blockSignals(True)
-            box.setChecked(on)
-            box.blockSignals(False)
+            show_value(box, on)
 
     def _draw_stability(self) -> None:
-        found = self._domain_controller.domains
-        stable = found.table["stability"].dropna() if found is not None else []
-        if found is not None and len(stable) > 1:
-            if self.stability_plot is None:
-                from ..plots.base import StabilityPlot
+        domains = self._domain_controller.domains
+        stability = None if domains is None else domains.table["stability"].dropna()
+        drawn = domains is not None and stability is not None and len(stability) > 1
+        if drawn and self.stability_plot is None:
+            from ..plots.domains import StabilityPlot
 
-                self.stability_plot = StabilityPlot()
-                self._plot_layout.addWidget(self.stability_plot)
-            self.stability_plot.show_curve(list(stable.index), list(stable), found.chosen)
+            self.stability_plot = StabilityPlot()
+            self._plot_layout.addWidget(self.stability_plot)
+        if drawn and domains is not None and stability is not None:
+            self.stability_plot.show_curve(stability.index.tolist(), stability.tolist(), domains.chosen)
         if self.stability_plot is not None:
-            self.stability_plot.setVisible(len(stable) > 1)
+            self.stability_plot.setVisible(drawn)

@@ -1,4 +1,4 @@
-"""Figure: one or several genes as a picture for print, with legends, colour bars and a scale bar."""
+"""Figure: genes, a blend or the cell types for print, with legends, colour bars and a scale bar."""
 
 from __future__ import annotations
 
@@ -7,42 +7,30 @@ from typing import Any
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QDoubleSpinBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from ...data.gene_sets import match_genes, parse_genes
-from ..controllers.figures import BLEND, CELL_CATEGORIES, DISPLAYED, FigureSpec
-from ..state.session import IMPUTED, MEASURED, MEASURED_AND_IMPUTED
+from ...paint.values import MEASURED
+from ..controllers.figures import BLEND, CELL_CATEGORIES, DISPLAYED, FigureOptions
+from ..state.session import IMPUTED, MEASURED_AND_IMPUTED
 from ..viewer_context import ViewerContext
-from ..widgets.common import (
-    MessageLabel,
-    SignalConnections,
-    create_button,
-    create_combo_box,
-    create_form,
-    enable_unless,
-)
+from ..widgets.common import MessageLabel, SignalConnections, create_button, create_combo_box, enable_unless
+from ..widgets.form import add_rows, build_fields
+from ..widgets.form_layout import FormLayout
 
 _GENE_LIST, _STARRED = "list", "stars"
+_VIEW_TITLES = {MEASURED_AND_IMPUTED: "measured and imputed", IMPUTED: "imputed", MEASURED: "measured"}
+_FIELD_TITLES = {"view": "Values", "columns": "Columns", "width": "Width", "dpi": "Resolution", "dark": "Background"}
 _FILE_FILTER = "PDF (*.pdf);;SVG (*.svg);;PNG (*.png)"
 
 
 class FigureDock(QWidget):
-    """Choose what is drawn, look at it, save it.
+    """The choice of what is drawn, a preview, and the button that saves it.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
@@ -65,27 +53,17 @@ class FigureDock(QWidget):
         self.genes = QLineEdit()
         self.genes.setPlaceholderText("Sox2, Gad1 …")
         self.genes.setToolTip("Genes to draw in one figure, separated by commas")
-        self.value_choice = create_combo_box(
-            "Which values of each gene are drawn, where it has them",
-            [("measured and imputed", MEASURED_AND_IMPUTED), ("imputed", IMPUTED), ("measured", MEASURED)],
+        self._fields = build_fields(
+            FigureOptions,
+            ("view", "columns", "width", "dpi", "dark"),
+            view={"titles": _VIEW_TITLES},
+            columns={"empty": "automatic"},
+            width={"decimals": 2, "step": 1},
+            dark={"text": "white on black"},
         )
-        self.columns = QSpinBox()
-        self.columns.setRange(0, 12)
-        self.columns.setSpecialValueText("automatic")
-        self.columns.setSuffix(" in a row")
-        self.columns.setToolTip("Pictures in a row")
-        self.width = QDoubleSpinBox()
-        self.width.setRange(2, 40)
-        self.width.setValue(7)
-        self.width.setSuffix(" inch")
-        self.width.setToolTip("Width of the figure in inches")
-        self.dpi = QSpinBox()
-        self.dpi.setRange(50, 1200)
-        self.dpi.setValue(300)
-        self.dpi.setSuffix(" pixels/inch")
-        self.dpi.setToolTip("Resolution of the tissue; text and bars are vectors in PDF and SVG")
-        self.dark = QCheckBox("white on black")
-        self.dark.setToolTip("Background of the figure")
+        self.value_choice, self.columns, self.width_field, self.dpi, self.dark = (
+            field.native for field in self._fields.values()
+        )
         self.preview, self.save = (
             create_button("Preview", "Draw the figure here"),
             create_button("Save figure…", "PDF and SVG (tissue as picture, all else as vectors) or PNG"),
@@ -94,10 +72,10 @@ class FigureDock(QWidget):
         self.preview_image.setToolTip("Preview of the figure")
         self.preview_image.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter)
         self.message = MessageLabel()
-        rows = create_form()
-        for name, field in (("Draw", self.content), ("Genes", self.genes), ("Values", self.value_choice), ("Columns", self.columns), ("Width", self.width),
-                            ("Resolution", self.dpi), ("Background", self.dark)):  # fmt: skip
-            rows.addRow(name, field)
+        rows = FormLayout()
+        rows.addRow("Draw", self.content)
+        rows.addRow("Genes", self.genes)
+        add_rows(rows, self._fields, _FIELD_TITLES)
         buttons = QHBoxLayout()
         buttons.addWidget(self.preview)
         buttons.addWidget(self.save)
@@ -124,8 +102,8 @@ class FigureDock(QWidget):
         self.save.clicked.connect(self._save)
         self._refresh()
 
-    def figure_options(self) -> FigureSpec:
-        """What the controls say."""
+    def figure_options(self) -> FigureOptions:
+        """Return the options that the controls show."""
         what, s = self.content.currentData(), self._session
         names = (
             parse_genes(self.genes.text())
@@ -137,17 +115,10 @@ class FigureDock(QWidget):
         if what in (_GENE_LIST, _STARRED):
             known = match_genes(names, s.gene_table().names.tolist())
             names = (*known.matched, *known.missing)
-        return FigureSpec(
-            names,
-            self.value_choice.currentData(),
-            self.columns.value(),
-            self.width.value(),
-            self.dpi.value(),
-            self.dark.isChecked(),
-        )
+        return FigureOptions(names, **{name: field.value for name, field in self._fields.items()})
 
     def blocking_reason(self) -> str:
-        """Why nothing can be drawn; empty when it can."""
+        """Return why nothing can be drawn, or an empty text."""
         what, s = self.content.currentData(), self._session
         if s.section is None:
             return "Open a section first (Data)."
@@ -165,13 +136,14 @@ class FigureDock(QWidget):
 
     def _raster_and_unit(self) -> tuple[Any, str]:
         painter = self._scene.painter
+        assert painter is not None  # the buttons are disabled without a section
         return painter.raster, "pixels" if painter.unit == "pixel" else "µm"
 
     def _draw_preview(self) -> None:
         self._figures.preview(self.figure_options(), *self._raster_and_unit(), max(200, self.preview_width()))
 
     def preview_width(self) -> int:
-        """Pixels."""
+        """Return the width of the preview in pixels."""
         return self.size().width() - 24
 
     def _save(self) -> None:

@@ -1,4 +1,4 @@
-"""Genes: search, one click paints, measured beside imputed."""
+"""Genes: the searchable table, the views of the painted gene and its colours."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from typing import Any
 from qtpy.QtCore import QEvent, QModelIndex, Qt
 from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from ..plots.histogram import Histogram
 from ..viewer_context import ViewerContext
 from ..views.blend import BlendBar
 from ..views.compare_view import CompareView
 from ..views.gene_sets import GeneSetForm
-from ..views.look_form import LookForm
-from ..widgets.common import MessageLabel, SignalConnections, create_combo_box
+from ..views.look import Histogram, LookForm
+from ..widgets.common import MessageLabel, SignalConnections, create_combo_box, existing
 from ..widgets.flow import FlowLayout
-from ..widgets.gene_table import GENE, STAR
-from ..widgets.gene_view import GeneTableView
+from ..widgets.gene_table import GENE, STAR, GeneTableView
 
 _NO_CELL_TEXT = "Point at a cell to read it."
 _KIND_FILTERS = [
@@ -30,12 +28,12 @@ _KIND_FILTERS = [
 
 
 class GenesDock(QWidget):
-    """All genes, searchable; what is clicked is painted.
+    """A searchable table of all genes, of which the selected one is painted.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
@@ -44,7 +42,8 @@ class GenesDock(QWidget):
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search genes")
         self.search.setToolTip(
-            "Type a part of a name; several, separated by spaces or commas, show all that match any. Tab completes a name, Down goes to the table, Enter paints the first."
+            "Type a part of a name; several, separated by spaces or commas, show all that match any. Tab completes a "
+            "name, Down goes to the table, Enter paints the first."
         )
         self.search.setClearButtonEnabled(True)
         self.kind_filter = create_combo_box("Which genes the table shows", _KIND_FILTERS)
@@ -55,7 +54,8 @@ class GenesDock(QWidget):
         self.minimum_score.setPrefix("score ≥ ")
         self.minimum_score.setSpecialValueText("any score")
         self.minimum_score.setToolTip(
-            "Lowest score (Pearson, -1 to 1; held-out, or foreseen: ~) of the genes shown; any: genes without a score too"
+            "Lowest score (Pearson, -1 to 1; held-out, or predicted: ~) of the genes shown; any: genes without a score "
+            "too"
         )
         self.table = GeneTableView()
         self.model = self.table.gene_model
@@ -109,17 +109,18 @@ class GenesDock(QWidget):
         self.search.installEventFilter(self)
         self.kind_filter.activated.connect(self._apply_filter)
         self.minimum_score.valueChanged.connect(self._apply_filter)
-        self.table.selectionModel().currentRowChanged.connect(self._choose_row)
+        existing(self.table.selectionModel()).currentRowChanged.connect(self._choose_row)
         self.table.clicked.connect(self._on_clicked)
 
     def step_gene(self, offset: int) -> None:
-        """The next (1) or previous (-1) gene of the table."""
+        """Paint the next (1) or previous (-1) gene of the table."""
         row = self.model.row_of(self._session.gene) + offset
         gene = self.model.gene_at(row if self._session.gene else 0)
         if gene is not None:
             self._session.select_gene(gene)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:  # noqa: N802
+        """Handle the keys Down and Tab in the search field."""
         if watched is self.search and event.type() == QEvent.Type.KeyPress:
             if event.key() == Qt.Key.Key_Down:
                 self.table.setFocus()
@@ -130,7 +131,7 @@ class GenesDock(QWidget):
         return bool(super().eventFilter(watched, event))
 
     def _complete_word(self) -> bool:
-        """Complete the last word of the search; False when there is nothing to complete."""
+        """Complete the last word of the search; return whether there was anything to complete."""
         text = self.search.text()
         word = re.split(r"[ ,]", text)[-1]
         gene = self.model.complete_name(word)
@@ -139,7 +140,6 @@ class GenesDock(QWidget):
         self.search.setText(text[: len(text) - len(word)] + gene)
         return True
 
-    # what the user does
     def _apply_filter(self, *_: Any) -> None:
         self.model.set_filter(self.search.text(), self.kind_filter.currentData(), self.minimum_score.value())
         self._after_reset()
@@ -160,7 +160,6 @@ class GenesDock(QWidget):
         elif gene is not None:
             self._session.select_gene(gene)
 
-    # what the session says
     def _refresh_genes(self) -> None:
         self.model.set_table(self._session.gene_table())
         self.setEnabled(self._session.section is not None)

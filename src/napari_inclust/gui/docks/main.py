@@ -1,15 +1,27 @@
-"""inClust+: the steps in order, in one dock."""
+"""inClust+: all steps in order in one dock."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QStyle,
+    QStyleOptionTab,
+    QStylePainter,
+    QTabBar,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
+from ..theme import theme_colours
 from ..viewer_context import ViewerContext
 from ..widgets.common import SignalConnections
 from ..widgets.scrolled import DockScrollArea
-from ..widgets.step_bar import StepTabs
 from .cells import CellsDock
 from .data import DataDock
 from .domains import DomainsDock
@@ -21,14 +33,44 @@ from .save import ExportDock
 from .session import SessionMenu
 from .train import TrainDock
 
+_DISABLED_OPACITY = 0.35  # of the text of a disabled step
+
+
+class StepTabBar(QTabBar):
+    """Tabs at the side with horizontal text, which Qt would rotate."""
+
+    def tabSizeHint(self, index: int) -> QSize:  # noqa: N802
+        """Return the size of a tab with horizontal text."""
+        return super().tabSizeHint(index).transposed()
+
+    def paintEvent(self, event: Any) -> None:  # noqa: N802
+        """Draw the tabs with horizontal text."""
+        painter, option = QStylePainter(self), QStyleOptionTab()
+        text = QColor(theme_colours()[1])
+        for i in range(self.count()):
+            self.initStyleOption(option, i)
+            painter.drawControl(QStyle.ControlElement.CE_TabBarTabShape, option)
+            text.setAlphaF(1.0 if self.isTabEnabled(i) else _DISABLED_OPACITY)
+            painter.setPen(text)
+            painter.drawText(self.tabRect(i), Qt.AlignmentFlag.AlignCenter, self.tabText(i))
+
+
+class StepTabs(QTabWidget):
+    """Pages of the steps with their tabs from top to bottom."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTabBar(StepTabBar())
+        self.setTabPosition(QTabWidget.TabPosition.West)
+
 
 class MainDock(QWidget):
-    """Data, Train, Genes, Quality, Cells, Domains, Regions, Figure, Export as tabs; a step that is not possible yet is greyed, its tooltip says why.
+    """A tab for each step; one that is not possible yet is disabled with the reason as its tooltip.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
@@ -82,12 +124,12 @@ class MainDock(QWidget):
         self.section_label.setText("" if section is None else f"{section.name} · {section.n_cells:,} cells")
         untrained = "" if self._session.run is not None else "Train first (Train), or load a run (Export)."
         nothing = "" if self._session.section is not None else "Open a section first (Data)."
-        for i, (why, tip) in enumerate(
+        for i, (reason, tip) in enumerate(
             [
                 ("", "Section and reference"),
                 (self._session.training_obstacle, "Train the network"),
                 (nothing, "Paint genes"),
-                (untrained, "Which genes, values and cells may be believed"),
+                (untrained, "Reliability of genes, values and cells"),
                 (nothing, "Colour, select and read single cells; their scatter plot"),
                 (nothing, "Find spatial domains; no run is needed"),
                 (nothing, "Draw areas, see what they hold, compare them"),
@@ -95,8 +137,8 @@ class MainDock(QWidget):
                 ("", "Save results, load a run"),
             ]
         ):
-            self.tabs.setTabEnabled(i, not why)
-            self.tabs.setTabToolTip(i, why or tip)
+            self.tabs.setTabEnabled(i, not reason)
+            self.tabs.setTabToolTip(i, reason or tip)
 
     def _on_run_selected(self, *_: Any) -> None:
         self._refresh()

@@ -1,4 +1,4 @@
-"""Quality: which genes, values and cells may be believed."""
+"""Quality: the reliability of genes, values and cells."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from ..controllers.reliability_controller import (
 )
 from ..state.quality_text import calibration_table, faded_text, score_summary
 from ..viewer_context import ViewerContext
-from ..widgets.common import MessageLabel, SignalConnections, create_combo_box, create_form, enable_unless
+from ..widgets.common import MessageLabel, SignalConnections, create_combo_box, enable_unless, existing, show_value
 from ..widgets.flow import Collapsible, FlowLayout
-from ..widgets.gene_table import QUALITY_DOCK_COLUMNS
-from ..widgets.gene_view import GeneTableView
+from ..widgets.form_layout import FormLayout
+from ..widgets.gene_table import QUALITY_DOCK_COLUMNS, GeneTableView
 
 _MAX_POINTS = 4000
 _OPACITY_SUFFIX = ", as opacity"
 
 
 class QualityDock(QWidget):
-    """Scores of all genes, held-out or foreseen; intervals; trust in cells.
+    """Scores of all genes, held-out or predicted; prediction intervals; reliability of cells.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
@@ -49,7 +49,8 @@ class QualityDock(QWidget):
         self.model = self.table.gene_model
         self.summary, self.message = MessageLabel(), MessageLabel()
         self.uncertainty = create_combo_box(
-            "How far the values of the chosen gene may be off: as a layer of its own, or as opacity (what is less sure fades into the background)",
+            "Uncertainty of the values of the chosen gene: as a layer of its own, or as opacity (uncertain values fade "
+            "into the background)",
             [
                 ("not shown", NO_UNCERTAINTY),
                 ("spread of the members", UNCERTAINTY_SPREAD),
@@ -67,12 +68,15 @@ class QualityDock(QWidget):
             [("trust in the cell", FADE_BY_CELL), ("sureness of the value", FADE_BY_VALUE)],
         )
         self.faded_label = QLabel()
-        self.gene_message, self.scatter_plot, self.calibration_plot = MessageLabel(), None, None
+        self.gene_message = MessageLabel()
+        self.scatter_plot: Any = None
+        self.calibration_plot: Any = None
         self.calibration_label = QLabel()
         self.calibration_label.setWordWrap(True)
         self.calibration_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.calibration_label.setToolTip(
-            "Share of held-out measurements inside the 90 % interval, for genes by level and cells by prediction; each gene was calibrated without the genes of its fold"
+            "Share of held-out measurements inside the 90 % interval, for genes by level and cells by prediction; each "
+            "gene was calibrated without the genes of its fold"
         )
         self._lay_out()
 
@@ -86,7 +90,7 @@ class QualityDock(QWidget):
         links.connect(j.interval_changed, self._refresh_scatter)
         self.search.textChanged.connect(self._apply_filter)
         self.kind_filter.activated.connect(self._apply_filter)
-        self.table.selectionModel().currentRowChanged.connect(self._choose_row)
+        existing(self.table.selectionModel()).currentRowChanged.connect(self._choose_row)
         self.table.clicked.connect(self._on_clicked)
         self.uncertainty.activated.connect(self._set_uncertainty)
         self.fade_below.valueChanged.connect(self._set_fade)
@@ -96,7 +100,7 @@ class QualityDock(QWidget):
         self._refresh_scatter()
 
     def _lay_out(self) -> None:
-        rows = create_form()
+        rows = FormLayout()
         rows.addRow("Uncertainty", self.uncertainty)
         rows.addRow("Fade by", self.fade_by)
         rows.addRow("Fade below", self.fade_below)
@@ -105,7 +109,7 @@ class QualityDock(QWidget):
             "Do the intervals hold?", "Calibration of the intervals on the held-out genes"
         )
         intervals.addWidget(self.calibration_label)
-        intervals.toggleButton().toggled.connect(self._refresh_calibration)
+        intervals.toggled.connect(self._refresh_calibration)
         box = QVBoxLayout(self)
         box.addWidget(self.summary)
         box.addLayout(FlowLayout(self.search, self.kind_filter))
@@ -117,7 +121,6 @@ class QualityDock(QWidget):
         box.addLayout(self._plot_layout)
         box.addWidget(intervals)
 
-    # what the user does
     def _apply_filter(self, *_: Any) -> None:
         self.model.set_filter(self.search.text(), self.kind_filter.currentData(), -1.0)
         self.table.show_gene(self._session.gene)
@@ -138,7 +141,6 @@ class QualityDock(QWidget):
     def _set_fade(self, *_: Any) -> None:
         self._reliability_controller.set_fade(self.fade_below.value() / 100, self.fade_by.currentData())
 
-    # what the session says
     def _refresh_genes(self) -> None:
         self.model.set_table(self._session.gene_table())
         self.table.show_gene(self._session.gene)
@@ -165,10 +167,10 @@ class QualityDock(QWidget):
         self._refresh_controls()
 
     def _refresh_calibration(self, *_: Any) -> None:
-        """The plot of the calibration, made when it is unfolded."""
+        """Draw the calibration, once its box is expanded."""
         calibration = self._reliability_controller.calibration
         if self.calibration_plot is None and calibration is not None and self.calibration_box.isExpanded():
-            from ..plots.base import CalibrationPlot
+            from ..plots.predictions import CalibrationPlot
 
             self.calibration_plot = CalibrationPlot()
             self.calibration_box.addWidget(self.calibration_plot)
@@ -179,9 +181,7 @@ class QualityDock(QWidget):
 
     def _refresh_controls(self) -> None:
         j = self._reliability_controller
-        self.fade_below.blockSignals(True)
-        self.fade_below.setValue(round(100 * j.fade_threshold))
-        self.fade_below.blockSignals(False)
+        show_value(self.fade_below, round(100 * j.fade_threshold))
         self.fade_by.setCurrentIndex(self.fade_by.findData(j.fade_by))
         self.uncertainty.setCurrentIndex(
             self.uncertainty.findData(j.uncertainty_kind + _OPACITY_SUFFIX * j.uncertainty_as_veil)
@@ -189,21 +189,21 @@ class QualityDock(QWidget):
         self.faded_label.setText(faded_text(j))
 
     def _refresh_scatter(self) -> None:
-        about, s = self._reliability_controller.gene_interval, self._session
-        pair = about is not None and about.measured is not None
-        if pair and self.scatter_plot is None:
-            from ..plots.base import MeasuredImputedPlot
+        interval, session = self._reliability_controller.gene_interval, self._session
+        measured = None if interval is None else interval.measured
+        if measured is not None and self.scatter_plot is None:
+            from ..plots.predictions import MeasuredImputedPlot
 
             self.scatter_plot = MeasuredImputedPlot()
             self._plot_layout.addWidget(self.scatter_plot)
         if self.scatter_plot is not None:
-            self.scatter_plot.setVisible(pair)
-            if pair and about is not None:
-                step = max(1, len(about.low) // _MAX_POINTS)
-                self.scatter_plot.show_values(about.measured[::step], about.imputed.values[::step])
-        if about is None or s.section is None:
+            self.scatter_plot.setVisible(measured is not None)
+        if interval is None or session.section is None:
             self.gene_message.show_message("")
+        elif measured is None:
+            self.gene_message.show_message(f"{interval.imputed.name} was not measured: nothing to compare it with.")
         else:
-            self.gene_message.show_message(
-                about.imputed.title if pair else f"{about.imputed.name} was not measured: nothing to compare it with."
-            )
+            self.gene_message.show_message(interval.imputed.title)
+        if interval is not None and measured is not None:
+            step = max(1, len(interval.low) // _MAX_POINTS)
+            self.scatter_plot.show_values(measured[::step], interval.imputed.values[::step])

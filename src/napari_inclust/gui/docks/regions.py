@@ -1,12 +1,10 @@
-"""Regions: draw areas on the tissue, see what they hold, compare and save them."""
+"""Regions: areas that are drawn on the tissue, what they hold, and the comparison of two of them."""
 
 from __future__ import annotations
 
 import re
-from html import escape
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCompleter, QFileDialog, QLineEdit, QVBoxLayout, QWidget
 
@@ -16,11 +14,12 @@ from ...spatial.regions import row_shares
 from ..controllers.lasso import DRAWING_MODES
 from ..theme import font_size, theme_colours
 from ..viewer_context import ViewerContext
-from ..views.region_compare import RegionComparison
-from ..views.region_list import RegionList
-from ..views.section_note import AdditionalSectionsNote
-from ..widgets.common import MessageLabel, SignalConnections, WrappedLabel, create_button, create_form, enable_unless
+from ..views.additional_sections import AdditionalSectionsNote
+from ..views.legend import ColouredNames
+from ..views.region_parts import RegionComparison, RegionList
+from ..widgets.common import MessageLabel, SignalConnections, create_button, enable_unless
 from ..widgets.flow import FlowLayout
+from ..widgets.form_layout import FormLayout
 from ..widgets.tables import DataFrameView
 
 _TIPS = {
@@ -37,17 +36,16 @@ _TITLES = {
     "share_above_0": "> 0",
     "unit": "Unit",
 }
-_MAX_LEGEND_CATEGORIES = 24  # categories named below the plot
 _FILE_FILTER = "Tables (*.csv);;Polygons (*.geojson);;The section with a column region (*.h5ad *.zarr)"
 
 
 class RegionsDock(QWidget):
-    """Areas of the open section.
+    """The regions of the open section.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
@@ -59,21 +57,24 @@ class RegionsDock(QWidget):
         self.delete = create_button("Delete", "Delete the region that is chosen in the list")
         self.save = create_button(
             "Save…",
-            "Tables of all regions (.csv), polygons in micrometres (.geojson), or the section with a column `region` (.h5ad, .zarr)",
+            "Tables of all regions (.csv), polygons in micrometres (.geojson), or the section with a column `region` "
+            "(.h5ad, .zarr)",
         )
         self.load = create_button("Load…", "Polygons of a GeoJSON file in micrometres, of this plugin or of QuPath")
         self.genes = QLineEdit()
         self.genes.setPlaceholderText("genes, separated by commas")
         self.genes.setToolTip(
-            "Genes whose mean in each region is told, measured where they were measured, else imputed; generated features as CD8 (protein). Enter counts"
+            "Genes whose mean in each region is computed, measured where they were measured, else imputed; "
+            "generated features as CD8 (protein). Press Enter to compute"
         )
         self.add_shown = create_button("Add shown", "Add the gene that is painted")
         self.message = MessageLabel()
-        self.category_legend = WrappedLabel()
+        self.category_legend = ColouredNames()
         self.plot: Any = None
         self.table = DataFrameView(
             _TITLES,
-            "Mean and standard deviation of log-normalised values (of generated features: in their own unit), and share of cells above 0. Imputed genes are in italics",
+            "Mean and standard deviation of log-normalised values (of generated features: in their own unit), and "
+            "share of cells above 0. Imputed genes are in italics",
         )
         self.comparison, self.additional_sections_note = RegionComparison(context), AdditionalSectionsNote(context)
         self._lay_out()
@@ -88,9 +89,8 @@ class RegionsDock(QWidget):
         for tool, b in self.tool_buttons.items():
             b.setCheckable(True)
             b.clicked.connect(lambda on, t=tool: r.start_drawing(t if on else ""))
-        self.region_list.renamed.connect(
-            r.rename, Qt.ConnectionType.QueuedConnection
-        )  # the list is written anew: not while it is being edited
+        # queued: renaming fills the list again, which is not possible while a row is edited
+        self.region_list.renamed.connect(r.rename, Qt.ConnectionType.QueuedConnection)
         self.region_list.currentItemChanged.connect(self._refresh)
         self.select.clicked.connect(lambda: self._apply_to_current(r.select_cells_of))
         self.delete.clicked.connect(lambda: self._apply_to_current(r.remove))
@@ -103,7 +103,7 @@ class RegionsDock(QWidget):
 
     def _lay_out(self) -> None:
         tools, row = FlowLayout(*self.tool_buttons.values()), FlowLayout(self.select, self.delete, self.save, self.load)
-        genes = create_form()
+        genes = FormLayout()
         genes.addRow("Genes", FlowLayout(self.genes, self.add_shown))
         self._plot_layout = QVBoxLayout()
         box = QVBoxLayout(self)
@@ -122,7 +122,6 @@ class RegionsDock(QWidget):
             box.addWidget(part) if isinstance(part, QWidget) else box.addLayout(part)
         box.addStretch(1)
 
-    # what the user does
     def _apply_to_current(self, action: Any) -> None:
         if self.region_list.current_row() >= 0:
             action(self.region_list.current_row())
@@ -153,9 +152,8 @@ class RegionsDock(QWidget):
             except InclustError as error:
                 self.message.show_message(str(error), is_error=True)
 
-    # what the session says
     def _refresh_completer(self) -> None:
-        """Names to complete the word that is being typed."""
+        """Offer the names of all genes to complete the last word."""
         names = [str(n) for n in self._session.gene_table().names]
         self.genes.setCompleter(_LastWordCompleter(names, self.genes) if names else None)
 
@@ -179,12 +177,12 @@ class RegionsDock(QWidget):
         r, facts = self._regions, self._regions.statistics
         self.region_list.show_regions(r)
         self.table.show_frame(None if facts is None else facts.expression)
-        if not self.genes.hasFocus():  # asked for elsewhere
+        if not self.genes.hasFocus():  # set elsewhere, e.g. by a session
             self.genes.setText(", ".join(r.genes))
         types = self._session.cell_categories
         draw = facts is not None and types is not None and list(facts.category_counts.columns) == list(types.categories)
         if draw and self.plot is None:
-            from ..plots.base import CompositionPlot
+            from ..plots.domains import CompositionPlot
 
             self.plot = CompositionPlot()
             self.plot.plot.setToolTip(
@@ -197,36 +195,29 @@ class RegionsDock(QWidget):
         if draw and facts is not None and types is not None:
             table = row_shares(facts.category_counts)
             self.plot.show_shares(list(table.index), table.to_numpy(), types.colours)
-            order = np.argsort(-np.nan_to_num(table.to_numpy()).max(0), kind="stable")[:_MAX_LEGEND_CATEGORIES]
-            colours = ["#" + "".join(f"{round(255 * v):02x}" for v in c[:3]) for c in types.colours]
-            said = [
-                f"<span style='color:{colours[i]}'>■</span>&nbsp;{escape(types.categories[i]).replace(' ', '&nbsp;')}"
-                for i in order
-            ]
-            self.category_legend.setText(
-                " ".join(said)
-                + (
-                    f" … and {len(colours) - _MAX_LEGEND_CATEGORIES} more"
-                    if len(colours) > _MAX_LEGEND_CATEGORIES
-                    else ""
-                )
-            )
+            self.category_legend.show_names(list(types.categories), types.colours, table.to_numpy())
         self._refresh()
 
 
 class _LastWordCompleter(QCompleter):
-    """Completes the last of several names."""
+    """Completer of the last of several names."""
 
     def __init__(self, names: list[str], parent: QWidget) -> None:
         super().__init__(names, parent)
         self.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.setMaxVisibleItems(12)
-        background, text = theme_colours()  # a list of its own window, which napari's style sheet does not reach
-        self.popup().setStyleSheet(f"background: {background}; color: {text}; font-size: {font_size()}pt")
+        (background, text), popup = theme_colours(), self.popup()
+        assert popup is not None
+        # a window of its own, which napari's style sheet does not reach
+        popup.setStyleSheet(f"background: {background}; color: {text}; font-size: {font_size()}pt")
 
-    def splitPath(self, path: str | None) -> list[str]:  # noqa: N802 - Qt's name
+    def splitPath(self, path: str | None) -> list[str]:  # noqa: N802
+        """Return the word to complete."""
         return [re.split(r"[,;\s]+", path or "")[-1]]
 
-    def pathFromIndex(self, index: Any) -> str:  # noqa: N802 - Qt's name
-        before = re.split(r"(?<=[,;\s])(?=[^,;\s]*$)", self.widget().text())  # type: ignore[attr-defined]
+    def pathFromIndex(self, index: Any) -> str:  # noqa: N802
+        """Return the text with its last word completed."""
+        field = self.widget()
+        assert isinstance(field, QLineEdit)
+        before = re.split(r"(?<=[,;\s])(?=[^,;\s]*$)", field.text())
         return (before[0] if len(before) > 1 else "") + str(super().pathFromIndex(index))

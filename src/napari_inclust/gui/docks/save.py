@@ -1,4 +1,4 @@
-"""Save: results out, runs in; says where."""
+"""Export: files of the results of a run, and saved runs to load."""
 
 from __future__ import annotations
 
@@ -8,41 +8,42 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
+from ..controllers.saving import ExportController
 from ..viewer_context import ViewerContext
-from ..widgets.common import (
-    MessageLabel,
-    SignalConnections,
-    create_button,
-    create_combo_box,
-    create_form,
-    enable_unless,
-)
+from ..widgets.common import MessageLabel, SignalConnections, create_button, enable_unless
+from ..widgets.form import add_rows, build_fields
+from ..widgets.form_layout import FormLayout
 
-_GENE_CHOICES = [
-    ("imputed: not measured in the section", "imputed"),
-    ("all genes (measured ones as held-out predictions)", "all"),
-    ("starred genes", "starred"),
-    ("the gene that is shown", "shown"),
-]
-_FILE_FILTER = "AnnData (*.h5ad);;AnnData zarr (*.zarr);;SpatialData zarr (*.sdata.zarr);;MuData (*.h5mu);;CSV (*.csv);;Parquet (*.parquet)"
+_GROUP_TITLES = {
+    "imputed": "imputed: not measured in the section",
+    "all": "all genes (measured ones as held-out predictions)",
+    "starred": "starred genes",
+    "shown": "the gene that is shown",
+}
+_FILE_FILTER = (
+    "AnnData (*.h5ad);;AnnData zarr (*.zarr);;SpatialData zarr (*.sdata.zarr);;MuData (*.h5mu);;CSV (*.csv);;"
+    "Parquet (*.parquet)"
+)
 
 
 class ExportDock(QWidget):
-    """Everything that a run gives, as files.
+    """Buttons that write the results of a run to files, and one that loads a run.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
         super().__init__()
         self._session, self._saving = context.session, context.export_controller
-        self.gene_choice = create_combo_box("Which genes are written", _GENE_CHOICES)
+        self._fields = build_fields(ExportController.select_genes, group={"titles": _GROUP_TITLES})
+        self.gene_choice = self._fields["group"].native
         self.save_genes = create_button(
             "Save imputed genes…",
-            "Values, spread and scores of cells x genes, marked as imputed: AnnData (.h5ad, .zarr), SpatialData (.sdata.zarr), MuData, or tables (CSV, Parquet)",
+            "Values, spread and scores of cells x genes, marked as imputed: AnnData (.h5ad, .zarr), SpatialData "
+            "(.sdata.zarr), MuData, or tables (CSV, Parquet)",
         )
         self.add_to_store = create_button(
             "Add to the store",
@@ -64,8 +65,8 @@ class ExportDock(QWidget):
         self.progress_bar = QProgressBar()
         self.progress_bar.setToolTip("Genes written of those chosen")
         self.message = MessageLabel()
-        rows = create_form()
-        rows.addRow("Genes", self.gene_choice)
+        rows = FormLayout()
+        add_rows(rows, self._fields, {"group": "Genes"})
         box = QVBoxLayout(self)
         box.addLayout(rows)
         for row in (
@@ -92,17 +93,8 @@ class ExportDock(QWidget):
         for signal in (s.section_changed, s.reference_changed, s.run_selected, s.generated_changed):
             links.connect(signal, self._refresh)
         links.connect(context.export_controller.changed, self._on_saving_changed)
-        self.save_genes.clicked.connect(
-            lambda: (
-                self._require_genes()
-                and self._ask_path(
-                    "imputed.h5ad", _FILE_FILTER, lambda path: self._saving.export_genes(path, self.chosen_genes())
-                )
-            )
-        )
-        self.add_to_store.clicked.connect(
-            lambda: self._require_genes() and self._saving.export_to_source_store(self.chosen_genes())
-        )
+        self.save_genes.clicked.connect(self._save_genes)
+        self.add_to_store.clicked.connect(self._add_to_store)
         self.save_scores.clicked.connect(
             lambda: self._ask_path("scores.csv", "CSV (*.csv)", self._saving.export_scores)
         )
@@ -117,26 +109,25 @@ class ExportDock(QWidget):
         self._refresh()
 
     def chosen_genes(self) -> list[str]:
-        """Names of the genes to write; those that the reference lacks are left out."""
-        run = self._session.run
-        if run is None:
-            return []
-        imputable = [*run.panel.shared, *run.panel.reference_only]
-        which = self.gene_choice.currentData()
-        if which == "imputed":
-            return list(run.panel.reference_only)
-        if which == "all":
-            return imputable
-        wanted = self._session.starred_genes if which == "starred" else {self._session.gene}
-        return [g for g in imputable if g in wanted]
+        """Return the names of the genes to write, without those that the reference lacks."""
+        return self._saving.select_genes(self._fields["group"].value)
 
-    def _require_genes(self) -> bool:
-        """Whether any gene is chosen; says so when none is."""
-        if not self.chosen_genes():
+    def _save_genes(self) -> None:
+        if genes := self._require_genes():
+            self._ask_path("imputed.h5ad", _FILE_FILTER, lambda path: self._saving.export_genes(path, genes))
+
+    def _add_to_store(self) -> None:
+        if genes := self._require_genes():
+            self._saving.export_to_source_store(genes)
+
+    def _require_genes(self) -> list[str]:
+        """Return the chosen genes, with an error message if there are none."""
+        genes = self.chosen_genes()
+        if not genes:
             self.message.show_message(
                 "No gene of this choice can be imputed: star genes, or choose another group.", is_error=True
             )
-        return bool(self.chosen_genes())
+        return genes
 
     def _ask_path(self, name: str, kinds: str, write: Callable[[str], None]) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save", name, kinds)

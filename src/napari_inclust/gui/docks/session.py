@@ -1,4 +1,4 @@
-"""Save session, Open session: a menu for the corner of the composed dock, and a small dock of its own."""
+"""Saving and opening sessions: a menu in the corner of the dock of all steps, and a dock of its own."""
 
 from __future__ import annotations
 
@@ -7,34 +7,37 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QToolButton, QVBoxLa
 
 from ..sessions.session_file import SUFFIX
 from ..viewer_context import ViewerContext
-from ..widgets.common import MessageLabel, SignalConnections, create_button, enable_unless
+from ..widgets.common import MessageLabel, SignalConnections, create_button, enable_unless, existing
 
 _FILE_FILTER = f"inClust session (*{SUFFIX} *.json)"
-_SAVE_TIP = "Files, run, gene, limits, stars, sets, selection, domains, regions, layers and camera; run and domains in files beside it"
+_SAVE_TIP = (
+    "Files, run, gene, limits, stars, sets, selection, domains, regions, layers and camera; run and domains in files "
+    "beside it"
+)
 _OPEN_TIP = "A session that was saved: its files are read again, and everything is shown as it was"
 
 
 def save_session_dialog(parent: QWidget, context: ViewerContext) -> None:
-    """Ask where, and save the session there."""
+    """Ask for a file and save the session to it."""
     path, _ = QFileDialog.getSaveFileName(parent, "Save session", f"session{SUFFIX}", _FILE_FILTER)
     if path:
         context.session_io.save(path if path.endswith(".json") else path + SUFFIX)
 
 
 def open_session_dialog(parent: QWidget, context: ViewerContext) -> None:
-    """Ask for a session, and open it."""
+    """Ask for a session file and open it."""
     path, _ = QFileDialog.getOpenFileName(parent, "Open session", "", _FILE_FILTER)
     if path:
         context.session_io.open(path)
 
 
 class SessionMenu(QToolButton):
-    """The two as a menu.
+    """Menu that saves or opens a session.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
@@ -49,7 +52,7 @@ class SessionMenu(QToolButton):
             ("Save session…", _SAVE_TIP, save_session_dialog),
             ("Open session…", _OPEN_TIP, open_session_dialog),
         ):
-            entry = menu.addAction(text)
+            entry = existing(menu.addAction(text))
             entry.setToolTip(tip)
             entry.triggered.connect(lambda _=False, act=act: act(self, context))
         self.setMenu(menu)
@@ -64,12 +67,12 @@ class SessionMenu(QToolButton):
 
 
 class SessionDock(QWidget):
-    """The two as buttons, with what became of them.
+    """Buttons that save or open a session, with a message about the result.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:

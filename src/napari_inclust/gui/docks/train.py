@@ -25,20 +25,20 @@ from ..widgets.common import (
     SignalConnections,
     create_button,
     create_combo_box,
-    create_form,
     enable_unless,
     set_items,
 )
 from ..widgets.flow import Collapsible, FlowLayout
+from ..widgets.form_layout import FormLayout
 
 
 class TrainDock(QWidget):
-    """Training of the open section and reference.
+    """Settings, progress and results of training on the open section and reference.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
@@ -54,7 +54,7 @@ class TrainDock(QWidget):
         self.preset_message = MessageLabel()
         self.start, self.resume = (
             create_button("Train", "Train with these settings"),
-            create_button("Resume", "Go on where training was cancelled"),
+            create_button("Resume", "Continue where training was cancelled"),
         )
         self.cancel = create_button("Cancel", "Stop at the end of this epoch")
         self.progress_bar = QProgressBar()
@@ -81,7 +81,7 @@ class TrainDock(QWidget):
         self._connections = links
         self.preset.activated.connect(self._apply_preset)
         self.device.activated.connect(self._set_device)
-        self.config_form.controls["device"].currentTextChanged.connect(self.device.setCurrentText)  # type: ignore[attr-defined]
+        self.config_form.controls["device"].currentTextChanged.connect(self.device.setCurrentText)
         self.start.clicked.connect(self._start)
         self.resume.clicked.connect(self._resume)
         self.cancel.clicked.connect(self._training.cancel)
@@ -93,7 +93,7 @@ class TrainDock(QWidget):
 
     def _lay_out(self) -> None:
         top, self._plot_layout = QWidget(), QVBoxLayout()
-        rows = create_form(top)
+        rows = FormLayout(top)
         rows.addRow("Preset", self.preset)
         rows.addRow("Device", self.device)
         rows.addRow("Runs", self.run_choice)
@@ -120,7 +120,7 @@ class TrainDock(QWidget):
         self.task_view.set_config(self.config_form.config())
 
     def _set_device(self, *_: Any) -> None:
-        self.config_form.controls["device"].setCurrentText(self.device.currentText())  # type: ignore[attr-defined]
+        self.config_form.controls["device"].setCurrentText(self.device.currentText())
 
     def _start(self) -> None:
         self._train(resume=False)
@@ -131,7 +131,7 @@ class TrainDock(QWidget):
     def _train(self, *, resume: bool) -> None:
         try:
             config = self.config_form.config()
-            self._draw_losses()  # pyqtgraph is imported before the thread starts: it may not hold it up
+            self._draw_losses()  # pyqtgraph is imported before the thread starts, which the import would delay
             self.task_view.set_config(config)
             tasking = self._context.task_controller
             run_file = tasking.run_file if tasking.selected_task.kind == MAP else None
@@ -150,8 +150,9 @@ class TrainDock(QWidget):
         self.progress_bar.setValue(epoch.number)
         if epoch.stage == "training":
             best = ", best so far" if epoch.best else ""
+            left = f"{format_duration(epoch.remaining)} left"
             self.status.show_message(
-                f"Epoch {epoch.number} of {epoch.total}: {format_duration(epoch.remaining)} left, validation {epoch.validation:.3f}{best}"
+                f"Epoch {epoch.number} of {epoch.total}: {left}, validation {epoch.validation:.3f}{best}"
             )
         else:
             self.status.show_message(
@@ -184,7 +185,7 @@ class TrainDock(QWidget):
                 if running
                 else ""
                 if t.checkpoint
-                else "Nothing was cancelled: there is nothing to go on from.",
+                else "Nothing was cancelled: there is nothing to continue.",
             ),
             (self.cancel, "" if t.state == RUNNING else "Nothing is running."),
         ):
@@ -214,7 +215,7 @@ class TrainDock(QWidget):
                 t.state != DONE or (t.result is not None and t.result.section is s.section)
             )  # not that of another section
         if t.state == DONE and t.message == "" and t.result is not None:
-            t.message = " "  # told once
+            t.message = " "  # shown only once
             show_info(f"Trained. {_result_summary(t.result).splitlines()[0]}")
 
 
@@ -228,7 +229,7 @@ def _run_title(index: int, run: Any, section: Any) -> str:
 
 
 def _result_summary(result: Any) -> str:
-    """The honest summary: held-out correlation beside those of the baselines; of another modality where it was found."""
+    """Return the held-out correlation beside those of the baselines; for generated features, where it was measured."""
     if isinstance(result, GeneratedFeatures):
         pcc = result.prediction.scores["pcc"]
         of = "on cells of the reference that were not trained on: the section may be predicted worse"

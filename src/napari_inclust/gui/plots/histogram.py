@@ -1,48 +1,56 @@
-"""Histogram of the gene that is shown, made when it is unfolded."""
+"""The histogram of a gene with its colour limits."""
 
 from __future__ import annotations
 
-import weakref
+from collections.abc import Callable
 from typing import Any
 
-from ..viewer_context import ViewerContext
-from ..widgets.common import SignalConnections
-from ..widgets.flow import Collapsible
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+
+from .base import ACCENT_COLOUR, SECONDARY_COLOUR, ThemedPlot
 
 
-class Histogram(Collapsible):
-    """Values of the painted gene with draggable colour limits.
+class HistogramPlot(ThemedPlot):
+    """Histogram of the values of a gene with its colour limits, which can be dragged.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    on_limits_dragged
+        Called with the low and high limit after the user dragged one.
     """
 
-    def __init__(self, context: ViewerContext) -> None:
-        super().__init__("Histogram", "Values of the gene that is shown, with limits to drag")
-        self._session, self._scene = context.session, context.canvas_controller
-        self.plot: Any = None
-        links = SignalConnections(self)
-        links.connect(context.canvas_controller.gene_painted, self._refresh)
-        links.connect(context.canvas_controller.look_painted, self._refresh)
-        self.toggled.connect(self._refresh)
+    height_lines = 7
 
-    def _refresh(self, *_: Any) -> None:
-        painter = self._scene.painter
-        layer = painter.gene_layer() if painter is not None else None
-        if not self.isExpanded() or layer is None:
-            return
-        if self.plot is None:
-            from .base import HistogramPlot
+    def __init__(self, on_limits_dragged: Callable[[float, float], None]) -> None:
+        super().__init__(
+            "value",
+            "cells (log)",
+            "Number of cells by value, on a logarithmic scale; drag the two lines to set the colour limits of the gene",
+        )
+        self._on_limits_dragged = on_limits_dragged
+        self._curve = self.plot.plot(
+            stepMode="center", fillLevel=0, brush=pg.mkBrush(86, 180, 233, 120), pen=pg.mkPen(SECONDARY_COLOUR)
+        )
+        self.limits_region = pg.LinearRegionItem(
+            pen=pg.mkPen(ACCENT_COLOUR, width=3), brush=pg.mkBrush(230, 159, 0, 30)
+        )
+        self.plot.addItem(self.limits_region)
+        self.limits_region.sigRegionChangeFinished.connect(self._report_limits)
+        self._updating = False
 
-            me = weakref.ref(self)
-            self.plot = HistogramPlot(lambda low, high: me() is not None and me()._set_limits(low, high))  # type: ignore[func-returns-value, union-attr]
-            self.addWidget(self.plot)
-        self.plot.show_values(layer.cell_values.values, tuple(layer.contrast_limits), layer.cell_values.unit)
+    def show_values(self, values: NDArray[np.floating[Any]], limits: tuple[float, float], unit: str) -> None:
+        """Draw the finite values of a gene and its limits."""
+        self._titles["bottom"] = f"{unit} value"
+        self.plot.getAxis("bottom").setLabel(self._titles["bottom"], **self.plot.getAxis("bottom").labelStyle)
+        good = values[np.isfinite(values)]
+        counts, edges = np.histogram(good, 60) if good.size else (np.zeros(1), np.array([0.0, 1.0]))
+        self._curve.setData(edges, np.log10(1 + counts))
+        self._updating = True
+        self.limits_region.setRegion(limits)
+        self._updating = False
 
-    def _set_limits(self, low: float, high: float) -> None:
-        painter = self._scene.painter
-        layer = painter.gene_layer() if painter is not None else None
-        if layer is not None:
-            self._session.look.set_manual_limits(layer.cell_values, low, high)
+    def _report_limits(self) -> None:
+        if not self._updating:
+            self._on_limits_dragged(*(float(v) for v in self.limits_region.getRegion()))

@@ -1,4 +1,4 @@
-"""The live loss curve, made when the first one is drawn."""
+"""The loss by epoch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QSizePolicy
 from ..theme import font_size
 from .base import ThemedPlot
 
-_LEGEND_WIDTH = 24  # columns of the legend times points of the font
+_LEGEND_WIDTH = 24  # number of columns times the size of the font in points
 _TERM_COLOURS = {
     "loss": "#E69F00",
     "validation": "#56B4E9",
@@ -42,6 +42,7 @@ class LossPlot(ThemedPlot):
         self.set_text_colour(self._style[1])
 
     def set_text_colour(self, colour: str) -> None:
+        """Set the colour of the legend."""
         if self.legend is None:
             return
         self.legend.setColumnCount(max(1, _LEGEND_WIDTH // font_size()))
@@ -62,7 +63,7 @@ class LossPlot(ThemedPlot):
         self._curve("validation").setData(x, [e.validation for e in steps])
 
     def curve_values(self, name: str) -> list[float]:
-        """What a line shows."""
+        """Return the values of a curve."""
         data = self._curves[name].getData()[1] if name in self._curves else None
         return [] if data is None else [float(v) for v in data]
 

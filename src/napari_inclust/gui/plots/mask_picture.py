@@ -1,4 +1,4 @@
-"""The masks of a plan as a picture in a dock."""
+"""A diagram of the masks of a plan."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 from ...paint.figures.masks import MaskDiagram, MaskTile, side_bounds
 from ..theme import theme_colours
 
-_SMALL_FONT_SCALE = 0.85  # size of the names of blocks, of the font
+_SMALL_FONT_SCALE = 0.85  # of the names of blocks
 _TILE_INSET = 2  # pixels between tiles
 _MAX_NAME_SHARE = 0.35  # of the width, at most, for the names of the data sets
 
 
 class MaskPicture(QWidget):
-    """Rows are data sets as they are presented; filled blocks are seen (left) or judged on (right)."""
+    """Rows are data sets; filled blocks are input of the encoder (left) or scored outputs of the decoder (right)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class MaskPicture(QWidget):
 
     @property
     def masks(self) -> MaskDiagram | None:
-        """What is shown."""
+        """The masks that are shown."""
         return self._masks
 
     def show_masks(self, masks: MaskDiagram | None) -> None:
@@ -40,7 +40,7 @@ class MaskPicture(QWidget):
         self.update()
 
     def tile_rect(self, tile: MaskTile) -> QRectF:
-        """Where a tile lies, in pixels."""
+        """Return the rectangle of a tile in pixels."""
         left, right = self._to_pixels(tile.left), self._to_pixels(tile.left + tile.width)
         return QRectF(
             left + _TILE_INSET / 2,
@@ -50,7 +50,7 @@ class MaskPicture(QWidget):
         )
 
     def _to_pixels(self, share: float) -> float:
-        """A share of the width of the picture, in pixels: the names of the data sets have as much room as they need."""
+        """Convert a share of the width to pixels, after the names of the data sets."""
         names = (
             []
             if self._masks is None
@@ -61,12 +61,12 @@ class MaskPicture(QWidget):
         return room + (share - first) / (1 - first) * (self.width() - room)
 
     def sizeHint(self) -> QSize:  # noqa: N802
+        """Return the size with two lines below the rows."""
         rows = 0 if self._masks is None else len(self._masks.data_sets)
-        return QSize(
-            280, round(self._header_height + (rows + 2) * self._row_height)
-        )  # what a side is may take two lines
+        return QSize(280, round(self._header_height + (rows + 2) * self._row_height))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the smallest size."""
         return QSize(160, self.sizeHint().height())
 
     @property
@@ -85,6 +85,7 @@ class MaskPicture(QWidget):
         return font
 
     def paintEvent(self, event: Any) -> None:  # noqa: N802
+        """Draw the tiles and the names of rows, columns and sides."""
         if self._masks is None:
             return
         ink, line, masks = QColor(theme_colours()[1]), self._row_height, self._masks
@@ -128,6 +129,7 @@ class MaskPicture(QWidget):
             painter.drawRect(QRectF(rect.topLeft(), QPointF(rect.left() + rect.width() * tile.hidden, rect.bottom())))
 
     def event(self, event: Any) -> bool:
+        """Show the tooltip of a tile."""
         if event.type() == QEvent.Type.ToolTip and self._masks is not None:
             tile = next((t for t in self._tiles if self.tile_rect(t).contains(QPointF(event.pos()))), None)
             QToolTip.showText(event.globalPos(), "" if tile is None else self._masks.describe_tile(tile), self)

@@ -1,4 +1,4 @@
-"""A scatter plot of any number of cells: drawn as a lookup table over a raster of points; the left button draws a lasso."""
+"""A scatter plot of any number of cells, drawn as a lookup table over a raster of points."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _LASSO_COLOUR = "#E69F00"
 
 
 class PointPlot(QWidget):
-    """Points with colours.
+    """Coloured points, and a lasso that is drawn with the left button.
 
-    Signals
-    -------
-    drawn(corners)
-        (n, 2) places in the plot that the lasso went through.
+    Attributes
+    ----------
+    lasso_drawn
+        Signal with the corners of a lasso, (n, 2).
     """
 
     lasso_drawn = Signal(object)
@@ -38,7 +38,8 @@ class PointPlot(QWidget):
         self.plot.hideAxis("bottom")
         self.plot.hideAxis("left")
         self.plot.setToolTip(
-            "One point a cell. Left button: draw a lasso to select; wheel: zoom; right button: move; double-click: see all"
+            "One point for each cell. Left button: draw a lasso to select; wheel: zoom; right button: move; "
+            "double-click: see all"
         )
         self.plot.setMinimumSize(160, 240)
         self.image = pg.ImageItem(axisOrder="row-major")
@@ -58,7 +59,7 @@ class PointPlot(QWidget):
         self.restyle()
 
     def show_points(self, xy: NDArray[np.floating[Any]]) -> None:
-        """Other points; all are seen.
+        """Show other points and zoom to all.
 
         Parameters
         ----------
@@ -76,14 +77,14 @@ class PointPlot(QWidget):
             self._rasterise()
 
     def set_colours(self, colours: NDArray[np.uint8], selected: NDArray[np.bool_] | None) -> None:
-        """Other colours.
+        """Set the colours.
 
         Parameters
         ----------
         colours : (points, 4) uint8
             RGBA.
-        marked : (points,), optional
-            Points that are selected: drawn on top, the others faint; None: all are drawn alike.
+        selected : (points,) bool, optional
+            Points that are drawn on top, the others faint; None: all are drawn alike.
         """
         moved = selected is not self._selected
         self._colours, self._selected = colours, selected
@@ -93,25 +94,26 @@ class PointPlot(QWidget):
             self._draw_pixels()
 
     def colour_at(self, x: float, y: float) -> tuple[int, ...]:
-        """RGBA of the pixel at a place of the plot."""
+        """Return the RGBA colour of the pixel at a position of the plot."""
         (left, right), (bottom, top) = self.view_box.viewRange()
         shown = self.image.image
         row = int((y - bottom) / (top - bottom) * shown.shape[0])
         return tuple(int(v) for v in shown[row, int((x - left) / (right - left) * shown.shape[1])])
 
     def restyle(self) -> None:
-        """Follow the theme."""
+        """Apply the background of the theme."""
         if (now := theme_colours()[0]) != self._background:
             self._background = now
             self.plot.setBackground(now)
 
-    def changeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+    def changeEvent(self, event: Any) -> None:  # noqa: N802
+        """Follow the theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "_background"):
             self.restyle()
 
     def _rasterise(self, *_: Any) -> None:
-        """Find the point of each pixel of the present view."""
+        """Find the point of each pixel of the current view."""
         if self.cloud is None:
             return
         (left, right), (bottom, top) = self.view_box.viewRange()
@@ -132,8 +134,8 @@ class PointPlot(QWidget):
         self.image.setRect(left, bottom, right - left, top - bottom)
 
 
-class _LassoViewBox(pg.ViewBox):
-    """The left button draws, the right one moves, the wheel zooms, a double click shows all."""
+class _LassoViewBox(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph has no type hints
+    """Mouse actions: the left button draws, the right one moves, the wheel zooms, a double click shows all."""
 
     def __init__(self, plot: PointPlot) -> None:
         super().__init__(enableMenu=False)
@@ -149,8 +151,8 @@ class _LassoViewBox(pg.ViewBox):
         if event.isStart():
             start = self.mapToView(event.buttonDownPos())
             self._lasso_path = [(start.x(), start.y())]
-        here = self.mapToView(event.pos())
-        self._lasso_path.append((here.x(), here.y()))
+        position = self.mapToView(event.pos())
+        self._lasso_path.append((position.x(), position.y()))
         closed = np.array([*self._lasso_path, self._lasso_path[0]])
         self._plot.lasso_line.setData(closed[:, 0], closed[:, 1])
         if event.isFinish():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from psygnal import Signal
 
 from ...paint.compare import SwipedValues
 from ...paint.limits import (
+    COLORMAPS,
     LimitsPolicy,
     ManualLimits,
     PercentileLimits,
@@ -18,6 +20,7 @@ from ...paint.limits import (
     union_limits,
 )
 from ...paint.values import NORMALISED_COUNTS, CellValues
+from ...utils.settings import setting
 
 
 class Look:
@@ -48,6 +51,12 @@ class Look:
         self.colormap = "viridis"
         self.log = True
         self.separate_limits = False
+
+    @property
+    def options(self) -> LookOptions:
+        """The settings of all genes; the default percentiles where other limits are set."""
+        policy = self.limits_policy if isinstance(self.limits_policy, PercentileLimits) else PercentileLimits()
+        return LookOptions(policy.low, policy.high, self.separate_limits, self.colormap, self.log)
 
     def clear_manual(self) -> None:
         """Another section: nothing by hand is kept."""
@@ -151,3 +160,23 @@ def _imputed_key(name: str) -> str:
 
 def _to_log_scale(painted: CellValues, value: float) -> float:
     return float(np.log1p(max(value, 0.0))) if painted.unit == NORMALISED_COUNTS else value
+
+
+@dataclass(frozen=True)
+class LookOptions:
+    """Settings of the colours of all genes, from which the form of the Genes dock is built."""
+
+    low: float = setting(0.0, "Lowest colour: percentile of the values; 0 % is zero", low=0.0, high=100.0, unit="%")
+    high: float = setting(99.0, "Highest colour: percentile of the values", low=0.0, high=100.0, unit="%")
+    separate_limits: bool = setting(
+        False,
+        "Side by side and in figures. Off: equal limits, so that equal colours are equal values. On: measured and "
+        "imputed values each have their own: the pattern is compared, not the level, which is predicted from the "
+        "reference and may be off",
+    )
+    colormap: str = setting(
+        "viridis",
+        "Colours of the values. Those named first are perceptually uniform and safe for the colour-blind",
+        choices=COLORMAPS,
+    )
+    log: bool = setting(True, "On: log-normalised values. Off: normalised counts (exp(value) - 1)")

@@ -1,29 +1,31 @@
-"""The sections of the session as a list: which are shown beside the open one, moved and turned."""
+"""Several sections at once: the list that shows and places them, and the note about which one a dock works on."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDoubleSpinBox, QGroupBox, QListWidgetItem, QVBoxLayout
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QDoubleSpinBox, QGroupBox, QListWidgetItem, QVBoxLayout, QWidget
 
 from ...paint.layers.additional_sections import Placement
+from ..controllers.loading import SECTION
 from ..viewer_context import ViewerContext
-from ..widgets.common import MessageLabel, SignalConnections, enable_unless
+from ..widgets.common import MessageLabel, SignalConnections, create_combo_box, enable_unless, set_items, show_value
 from ..widgets.flow import FlowLayout
+from ..widgets.form_layout import FormLayout
 from ..widgets.tick_list import TickList
-
-_VISIBLE_ROWS = 5
 
 
 class AdditionalSectionsList(QGroupBox):
-    """Ticks, and the place of the section that is highlighted; hidden while there is one section only.
+    """The sections that can be shown beside the open one, and the placement of the selected one.
+
+    Hidden while only one section was opened.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
@@ -51,64 +53,97 @@ class AdditionalSectionsList(QGroupBox):
             part.valueChanged.connect(self._apply_placement)
         self._refresh()
 
+    def _current_path(self) -> str | None:
+        item = self.sections.currentItem()
+        return None if item is None else str(item.data(Qt.ItemDataRole.UserRole))
+
     def _on_section_ticked(self, item: QListWidgetItem) -> None:
         self._additional_sections.set_shown(
             item.data(Qt.ItemDataRole.UserRole), on=item.checkState() == Qt.CheckState.Checked
         )
 
     def _apply_placement(self, *_: Any) -> None:
-        item = self.sections.currentItem()
-        if item is not None:
-            self._additional_sections.move_section(
-                item.data(Qt.ItemDataRole.UserRole),
-                Placement(self.shift_right.value(), self.shift_down.value(), self.rotation.value()),
-            )
+        if (path := self._current_path()) is not None:
+            placement = Placement(self.shift_right.value(), self.shift_down.value(), self.rotation.value())
+            self._additional_sections.move_section(path, placement)
 
     def _refresh(self, *_: Any) -> None:
-        b, others = self._additional_sections, self._additional_sections.available_paths
-        self.sections.blockSignals(True)
-        if others != [self.sections.item(i).data(Qt.ItemDataRole.UserRole) for i in range(self.sections.count())]:
-            self.sections.clear()
-            for path in others:
-                item = QListWidgetItem(Path(path).name)
-                item.setToolTip(path)
-                item.setData(Qt.ItemDataRole.UserRole, path)
-                item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-                self.sections.addItem(item)
-        for i, path in enumerate(others):
-            self.sections.item(i).setCheckState(
-                Qt.CheckState.Checked if path in b.shown_paths else Qt.CheckState.Unchecked
-            )
-        self.sections.blockSignals(False)
-        height = self.sections.sizeHintForRow(0) if others else 0
-        self.sections.setFixedHeight(height * min(_VISIBLE_ROWS, len(others)) + 2 * self.sections.frameWidth() + 2)
-        self.message.show_message(b.error_message or b.busy, is_error=bool(b.error_message))
-        self.setVisible(bool(others))
+        controller, paths = self._additional_sections, self._additional_sections.available_paths
+        with QSignalBlocker(self.sections):
+            if paths != self.sections.row_data():
+                self.sections.clear()
+                for path in paths:
+                    self.sections.add_row(Path(path).name, ticked=False, tip=path, data=path)
+            self.sections.set_ticks([path in controller.shown_paths for path in paths])
+        self.sections.fit_height()
+        text = controller.error_message or controller.busy
+        self.message.show_message(text, is_error=bool(controller.error_message))
+        self.setVisible(bool(paths))
         self._show_placement()
 
     def _show_placement(self, *_: Any) -> None:
-        """The place of the highlighted section."""
-        item = self.sections.currentItem()
-        path = None if item is None else item.data(Qt.ItemDataRole.UserRole)
-        place = (
-            self._additional_sections.section_layers.placements.get(path, Placement())
-            if path is not None
-            else Placement()
-        )
+        """Show the placement of the selected section."""
+        path, layers = self._current_path(), self._additional_sections.section_layers
+        placement = Placement() if path is None else layers.placements.get(path, Placement())
+        reason = "" if path in layers.sections else "Tick a section and click its name first."
         for part, value in (
-            (self.shift_right, place.right),
-            (self.shift_down, place.down),
-            (self.rotation, place.rotation),
+            (self.shift_right, placement.right),
+            (self.shift_down, placement.down),
+            (self.rotation, placement.rotation),
         ):
-            part.blockSignals(True)
-            part.setValue(value)
-            part.blockSignals(False)
-            enable_unless(
-                part,
-                ""
-                if path in self._additional_sections.section_layers.sections
-                else "Tick a section and click its name first.",
-            )
+            show_value(part, value)
+            enable_unless(part, reason)
+
+
+class AdditionalSectionsNote(QWidget):
+    """The section that a dock works on while others lie beside it, with a choice of another one; otherwise hidden.
+
+    Parameters
+    ----------
+    context
+        The context of the viewer.
+    """
+
+    def __init__(self, context: ViewerContext) -> None:
+        super().__init__()
+        self._session, self._additional_sections, self._loading = (
+            context.session,
+            context.additional_sections,
+            context.loading_controller,
+        )
+        self.section = create_combo_box(
+            "The section that is worked on; another one is opened in its place, and it lies beside that one", []
+        )
+        self.message = MessageLabel()
+        rows = FormLayout()
+        rows.addRow("Section", self.section)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addLayout(rows)
+        box.addWidget(self.message)
+        links = SignalConnections(self)
+        for signal in (
+            context.additional_sections.changed,
+            context.session.section_changed,
+            context.loading_controller.changed,
+        ):
+            links.connect(signal, self._refresh)
+        self.section.activated.connect(self._open_section)
+        self._refresh()
+
+    def _open_section(self, *_: Any) -> None:
+        path = self.section.currentData()
+        if path != self._loading.paths.get(SECTION):
+            self._loading.load_section(path, **self._loading.opened_sections[path])
+
+    def _refresh(self, *_: Any) -> None:
+        section, path = self._session.section, self._loading.paths.get(SECTION, "")
+        others = self._additional_sections.shown_paths
+        several = section is not None and bool(others)
+        self.setVisible(several)
+        if several and section is not None:
+            set_items(self.section, [(Path(p).name, p) for p in (path, *others)], path)
+            self.message.show_message(f"This dock works on {section.name}. The sections beside it show the gene only.")
 
 
 def _placement_spin_box(tip: str, unit: str, maximum: float) -> QDoubleSpinBox:

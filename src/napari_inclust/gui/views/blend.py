@@ -1,4 +1,4 @@
-"""Three genes in one picture: a button a colour, which is the legend too."""
+"""A blend of three genes: one button for each colour, which is its legend too."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ..widgets.flow import FlowLayout
 
 _CHANNEL_COLOURS = {"red": "#e0533d", "green": "#2e9e4f", "blue": "#4a7be0"}
 
-_TIP = "Put the gene that is shown into {}; again: take it out (*: imputed)"
+_TIP = "Put the gene that is shown into {}; click again to remove it (*: imputed)"
 
 
 class BlendBar(QWidget):
-    """Puts the gene that is shown into the red, green or blue of a blend.
+    """Buttons that put the gene that is shown into the red, green or blue of the blend.
 
     Parameters
     ----------
     context
-        Session and gene of the viewer.
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
@@ -51,7 +51,7 @@ class BlendBar(QWidget):
     def _refresh(self, *_: Any) -> None:
         s = self._session
         view = s.effective_view
-        why = (
+        reason = (
             "Choose a gene first."
             if view is None
             else "Not side by side: choose Measured or Imputed."
@@ -62,4 +62,4 @@ class BlendBar(QWidget):
             shown = s.blend.get(channel)
             b.setText(channel if shown is None else shown.name + ("*" if shown.is_imputed else ""))
             b.setProperty("tip", (f"{shown.title}. " if shown is not None else "") + _TIP.format(channel))
-            enable_unless(b, why)
+            enable_unless(b, reason)

@@ -1,4 +1,4 @@
-"""Which values of the gene are seen: measured, imputed, both beside each other, divided by a line, or their difference."""
+"""Which values of the gene are shown: measured, imputed, both, or their difference."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QButtonGroup, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
-from ..state.session import DIFFERENCE, IMPUTED, MEASURED, MEASURED_AND_IMPUTED, SWIPE, VIEWS
+from ...paint.values import MEASURED
+from ..state.session import DIFFERENCE, IMPUTED, MEASURED_AND_IMPUTED, SWIPE, VIEWS
 from ..viewer_context import ViewerContext
-from ..widgets.common import SignalConnections, enable_unless
+from ..widgets.common import SignalConnections, enable_unless, show_value
 from ..widgets.flow import FlowLayout
 
-_FLICKER_INTERVAL_MS = 700  # ms between measured and imputed
+_FLICKER_INTERVAL_MS = 700
 _VIEW_TITLES = {
     MEASURED: "Measured",
     IMPUTED: "Imputed",
@@ -23,19 +24,21 @@ _VIEW_TITLES = {
 _TIPS = {
     MEASURED: "Measured values",
     IMPUTED: "Imputed values (for a measured gene: predicted while it was hidden)",
-    MEASURED_AND_IMPUTED: "Measured left, imputed right, in linked views; with equal limits unless 'own each' is ticked",
-    SWIPE: "Measured left of a line, imputed right of it, with equal limits; the slider moves the line, Flicker changes between the two by itself",
-    DIFFERENCE: "Imputed minus measured (log-normalised): red where more is imputed than was measured, blue where less, white where equal",
+    MEASURED_AND_IMPUTED: "Measured left, imputed right, in linked views; equal limits unless 'own each' is ticked",
+    SWIPE: "Measured left of a line, imputed right of it, with equal limits; the slider moves the line, Flicker "
+    "alternates the two",
+    DIFFERENCE: "Imputed minus measured (log-normalised): red where more is imputed than was measured, blue where "
+    "less, white where equal",
 }
 
 
 class CompareView(QWidget):
-    """Buttons of the views; with the swipe a slider and the flicker.
+    """Buttons of the views; for the swipe, a slider and a button that flickers.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
@@ -46,7 +49,7 @@ class CompareView(QWidget):
         self.flicker = QPushButton("Flicker")
         self.flicker.setCheckable(True)
         self.flicker.setToolTip(
-            f"Change between measured and imputed every {_FLICKER_INTERVAL_MS / 1000} s, with equal limits"
+            f"Alternate between measured and imputed every {_FLICKER_INTERVAL_MS / 1000} s, with equal limits"
         )
         self.divider = QSlider(Qt.Orientation.Horizontal)
         self.divider.setRange(0, 100)
@@ -108,17 +111,15 @@ class CompareView(QWidget):
 
     def _refresh(self) -> None:
         s = self._session
-        cannot, shown = s.view_obstacles(s.gene), s.effective_view
+        obstacles, shown = s.view_obstacles(s.gene), s.effective_view
         self.button_group.setExclusive(False)
         for view, b in self.view_buttons.items():
-            enable_unless(b, cannot[view])
-            b.setChecked(view == shown and not cannot[view])
+            enable_unless(b, obstacles[view])
+            b.setChecked(view == shown and not obstacles[view])
         self.button_group.setExclusive(True)
-        enable_unless(self.flicker, cannot[SWIPE])
+        enable_unless(self.flicker, obstacles[SWIPE])
         if shown != SWIPE and self.flicker.isChecked():
             self.flicker.setChecked(False)
         self.swipe_controls.setVisible(shown == SWIPE)
-        self.divider.blockSignals(True)
-        self.divider.setValue(round(100 * s.divider_fraction))
-        self.divider.blockSignals(False)
+        show_value(self.divider, round(100 * s.divider_fraction))
         self.divider_label.setText(f"{100 * s.divider_fraction:.0f} %")

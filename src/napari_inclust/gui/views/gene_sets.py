@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from ...paint.values import CellValues
 from ..state.error_text import error_message
 from ..state.session import Session
 from ..viewer_context import ViewerContext
-from ..widgets.common import MessageLabel, SignalConnections, create_button, create_combo_box, set_items
+from ..widgets.common import MessageLabel, SignalConnections, create_button, create_combo_box, set_items, weak_method
 from ..widgets.flow import Collapsible, FlowLayout
 from ..workers.latest_only import LatestOnly
 
@@ -24,12 +23,12 @@ _MAX_MISSING_NAMED = 6  # missing genes named
 
 
 class GeneSetForm(Collapsible):
-    """Choose or paste a set, and paint its score.
+    """A gene set, chosen or pasted, and the button that paints its score.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
@@ -41,16 +40,18 @@ class GeneSetForm(Collapsible):
         )
         self.score_name = QLineEdit()
         self.score_name.setPlaceholderText("name of the set")
-        self.score_name.setToolTip("What the score is called")
+        self.score_name.setToolTip("Name of the score")
         self.gene_text = QTextEdit()
         self.gene_text.setAcceptRichText(False)
         self.gene_text.setPlaceholderText("Sox2, Gad1, Slc17a6 …")
         self.gene_text.setToolTip(
-            "Genes of the set, separated by spaces, commas or lines; case is not regarded where it is unique"
+            "Genes of the set, separated by spaces, commas or lines; case is ignored where the name is unique "
+            "without it"
         )
         self.paint_score = create_button(
             "Paint score",
-            "Mean z-score over the genes: measured values where the section has them, else imputed ones (then the score is marked as imputed)",
+            "Mean z-score over the genes: measured values where the section has them, else imputed ones (then the "
+            "score is marked as imputed)",
         )
         self.message = MessageLabel()
         inner = QWidget()
@@ -63,9 +64,8 @@ class GeneSetForm(Collapsible):
         self.addWidget(inner)
         self.gene_text.setMaximumHeight(4 * self.fontMetrics().height() + 12)
 
-        me = weakref.ref(self)
-        self._latest_only = later = LatestOnly(lambda error: me() is not None and me()._show_error(error))  # type: ignore[func-returns-value, union-attr]
-        self.destroyed.connect(lambda: later.close())
+        self._latest_only = latest_only = LatestOnly(weak_method(self._show_error))
+        self.destroyed.connect(lambda: latest_only.close())
         links = SignalConnections(self)
         links.connect(context.session.gene_sets_changed, self._refresh_sets)
         links.connect(context.session.section_changed, self._latest_only.discard)
@@ -94,7 +94,7 @@ class GeneSetForm(Collapsible):
             self.load_gmt(path)
 
     def load_gmt(self, path: str) -> None:
-        """Take the sets of a GMT file, and choose its first."""
+        """Add the sets of a GMT file and choose the first."""
         try:
             sets = read_gmt(path)
         except InclustError as error:
@@ -115,28 +115,22 @@ class GeneSetForm(Collapsible):
             return
         known = match_genes(genes, s.gene_table().names.tolist())
         if not known.matched:
-            self._show_message(
-                f"None of the {len(genes)} genes is measured or can be imputed. Check the names: this section has e.g. {s.gene_table().names[0]}.",
-                is_error=True,
+            text = (
+                f"None of the {len(genes)} genes is measured or can be imputed. Check the names: this section has e.g. "
             )
+            self._show_message(f"{text}{s.gene_table().names[0]}.", is_error=True)
             return
         name = self.score_name.text().strip() or "gene set"
         s.add_gene_sets({name: genes})
         self.gene_set_choice.setCurrentIndex(self.gene_set_choice.findData(name))
         self._show_message(f"Scoring {len(known.matched)} genes …")
-        me, session = weakref.ref(self), s
-        self._latest_only.submit(
-            lambda: gene_set_score(session, name, known),
-            lambda score: me() is not None and me()._show_score(score, known),
-        )  # type: ignore[func-returns-value, union-attr]
+        show_score = weak_method(self._show_score)
+        self._latest_only.submit(lambda: gene_set_score(s, name, known), lambda score: show_score(score, known))
 
     def _show_score(self, score: CellValues, matched: GeneSetMatch) -> None:
-        missing = (
-            f" Not found: {', '.join(matched.missing[:_MAX_MISSING_NAMED])}{' …' if len(matched.missing) > _MAX_MISSING_NAMED else ''}."
-            if matched.missing
-            else ""
-        )
-        self._show_message(f"{score.title}.{missing}")
+        missing = ", ".join(matched.missing[:_MAX_MISSING_NAMED])
+        more = " …" if len(matched.missing) > _MAX_MISSING_NAMED else ""
+        self._show_message(f"{score.title}." + (f" Not found: {missing}{more}." if missing else ""))
         self._session.show_gene_set_score(score)
         self._scene.bring_to_front("genes")
 
@@ -148,7 +142,7 @@ class GeneSetForm(Collapsible):
 
 
 def gene_set_score(session: Session, name: str, matched: GeneSetMatch) -> CellValues:
-    """Score of a gene set over the cells, marked as imputed when any of its genes is."""
+    """Compute the score of a gene set over the cells, marked as imputed if any of its genes is."""
     assert session.section is not None
     measured = set(session.section.genes)
     imputed = [g for g in matched.matched if g not in measured]
@@ -157,6 +151,6 @@ def gene_set_score(session: Session, name: str, matched: GeneSetMatch) -> CellVa
         for gene in matched.matched:
             yield session.values_of(gene, imputed=gene not in measured).values
 
-    many = f"{len(matched.matched)} genes"
-    kind = f"score of {many}, imputed ({len(imputed)} of them)" if imputed else f"score of {many}, measured"
+    genes = f"{len(matched.matched)} genes"
+    kind = f"score of {genes}, imputed ({len(imputed)} of them)" if imputed else f"score of {genes}, measured"
     return CellValues(f"{name} (set)", mean_z_score(columns()), kind, unit="mean z", centred=True)

@@ -1,4 +1,4 @@
-"""The runs of the session in the Train dock: a table, and two of them compared."""
+"""The runs of the session: a table, and the comparison of two."""
 
 from __future__ import annotations
 
@@ -8,20 +8,31 @@ from qtpy.QtWidgets import QWidget
 
 from ..state.history import comparison_summary, differing_settings, paired_scores, run_name, runs_table
 from ..viewer_context import ViewerContext
-from ..widgets.common import MessageLabel, SignalConnections, create_combo_box, create_form, set_items
+from ..widgets.common import MessageLabel, SignalConnections, create_combo_box, set_items
 from ..widgets.flow import Collapsible
+from ..widgets.form_layout import FormLayout
 from ..widgets.tables import DataFrameView
 
-_RUN_COLUMNS = {"name": "run", "seed": "seed", "epochs": "epochs", "time": "time", "median": "median r", "knn": "r of kNN", "labels": "labels", "device": "device", "made": "made (UTC)"}  # fmt: skip
+_RUN_COLUMNS = {
+    "name": "run",
+    "seed": "seed",
+    "epochs": "epochs",
+    "time": "time",
+    "median": "median r",
+    "knn": "r of kNN",
+    "labels": "labels",
+    "device": "device",
+    "made": "made (UTC)",
+}
 
 
 class RunsView(Collapsible):
-    """History of runs: a click paints from one; two are compared.
+    """Table of finished runs, of which one is painted, and the comparison of two.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
@@ -43,7 +54,7 @@ class RunsView(Collapsible):
         self.verdict_message = MessageLabel()
         self.plot: Any = None
         chosen = QWidget()
-        rows = create_form(chosen)
+        rows = FormLayout(chosen)
         rows.addRow("Compare A", self.run_a)
         rows.addRow("with B", self.run_b)
         for part in (self.table, chosen, self.verdict_message, self.settings_table):
@@ -55,7 +66,7 @@ class RunsView(Collapsible):
         self.table.clicked.connect(lambda index: self._choose_run(index))
         self.run_a.activated.connect(self._compare)
         self.run_b.activated.connect(self._compare)
-        self.toggleButton().toggled.connect(self._refresh)
+        self.toggled.connect(self._refresh)
         self._refresh()
 
     def _choose_run(self, index: Any) -> None:
@@ -84,16 +95,16 @@ class RunsView(Collapsible):
             self.verdict_message.show_message("" if len(self._session.runs) != 1 else "Train another one to compare.")
             return
         one, two = self._session.runs[a], self._session.runs[b]
-        found = differing_settings(one, two)
-        self.settings_table.show_frame(found)
+        differences = differing_settings(one, two)
+        self.settings_table.show_frame(differences)
         genes, scores = paired_scores(one, two)
         self.verdict_message.show_message(
-            comparison_summary(scores) + ("" if len(found) else " Their settings are the same.")
+            comparison_summary(scores) + ("" if len(differences) else " Their settings are the same.")
         )
         if not self.isExpanded():
             return
         if self.plot is None:
-            from ..plots.base import RunComparisonPlot
+            from ..plots.predictions import RunComparisonPlot
 
             self.plot = RunComparisonPlot()
             self.addWidget(self.plot)

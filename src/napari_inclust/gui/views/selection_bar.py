@@ -1,4 +1,4 @@
-"""Tools that select cells, and what is selected."""
+"""Tools that select cells, and the current selection."""
 
 from __future__ import annotations
 
@@ -27,34 +27,35 @@ _TIPS = {
 
 
 class SelectionBar(QWidget):
-    """Lasso, polygon, rectangle; domains; undo.
+    """Drawing tools, domains as selections, the mode of combination, undo and redo.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
         super().__init__()
         self._context = context
         self.tool_buttons = {tool: create_button(tool.capitalize(), _TIPS[tool]) for tool in DRAWING_MODES}
-        self.select_domains = create_button("Domains", "Select the cells of the domains that are highlighted (Domains)")
+        self.select_domains = create_button("Domains", "Select the cells of the highlighted domains (Domains)")
         self.combine_mode = create_combo_box(
-            "What the next selection does with the present one", [(text, how) for how, text in MODE_LABELS.items()]
+            "How the next selection is combined with the current one",
+            [(text, how) for how, text in MODE_LABELS.items()],
         )
-        self.invert = create_button("Invert", "All other cells")
+        self.invert = create_button("Invert", "Select all other cells")
         self.clear = create_button("Clear", "Select nothing")
         self.undo, self.redo = (
-            create_button("Undo", "The selection before (Alt+Z)"),
-            create_button("Redo", "Forward again"),
+            create_button("Undo", "Back to the previous selection (Alt+Z)"),
+            create_button("Redo", "Forward to the next selection"),
         )
         self.summary, self.message = WrappedLabel(), MessageLabel()
-        self.summary.setToolTip("How many cells are selected, and where they come from")
+        self.summary.setToolTip("Number of selected cells and how they were selected")
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addLayout(FlowLayout(*self.tool_buttons.values(), self.select_domains))
-        box.addLayout(FlowLayout(QLabel("A new one shall"), self.combine_mode))
+        box.addLayout(FlowLayout(QLabel("New selection"), self.combine_mode))
         box.addLayout(FlowLayout(self.invert, self.clear, self.undo, self.redo))
         box.addWidget(self.summary)
         box.addWidget(self.message)
@@ -107,5 +108,6 @@ class SelectionBar(QWidget):
             self.summary.setText("No cell is selected.")
         else:
             self.summary.setText(
-                f"{now.n_cells:,} of {section.n_cells:,} cells ({100 * now.n_cells / section.n_cells:.1f} %): {now.name}"
+                f"{now.n_cells:,} of {section.n_cells:,} cells ({100 * now.n_cells / section.n_cells:.1f} %): "
+                f"{now.name}"
             )

@@ -1,4 +1,4 @@
-"""Which task is trained: those that fit the loaded data, and the masks of the chosen one as a picture."""
+"""The task that is trained, and a diagram of its masks."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from ..widgets.common import (
     SignalConnections,
     create_button,
     create_combo_box,
-    create_form,
     enable_unless,
     set_items,
 )
 from ..widgets.flow import Collapsible
+from ..widgets.form_layout import FormLayout
 
 
 class TaskView(QWidget):
-    """A chooser, the masks, and a button for what was generated.
+    """The choice of a task, its masks, and a button that saves generated features.
 
     Parameters
     ----------
-    bench
-        The workbench of the viewer.
+    context
+        The context of the viewer.
     """
 
     def __init__(self, context: ViewerContext) -> None:
@@ -47,7 +47,7 @@ class TaskView(QWidget):
             "A run (.inclust) of another section with this reference, saved in Export or by inclust impute --save-run",
         )
         self.run_file.folder_button.hide()
-        rows = create_form()
+        rows = FormLayout()
         rows.addRow("Task", self.task_choice)
         self.masks_box = Collapsible(
             "Masks",
@@ -71,7 +71,7 @@ class TaskView(QWidget):
         self._refresh()
 
     def set_config(self, config: Config) -> None:
-        """Settings that the masks depend on: members and components."""
+        """Set the number of networks and components, on which the masks depend."""
         self._config = config
         self._update_masks()
 

@@ -1,11 +1,11 @@
-"""Tissue images and molecules: which are shown under and over the cells."""
+"""Tissue images under the cells and molecules over them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QGroupBox, QListWidgetItem, QVBoxLayout
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QGroupBox, QVBoxLayout
 
 from ..controllers.tissue import ImageController
 from ..widgets.common import (
@@ -13,24 +13,24 @@ from ..widgets.common import (
     SignalConnections,
     create_button,
     create_combo_box,
-    create_form,
     enable_unless,
     set_items,
+    show_value,
 )
 from ..widgets.flow import FlowLayout
+from ..widgets.form_layout import FormLayout
 from ..widgets.tick_list import TickList
 
 _IMAGE_FILTER = "Images (*.tif *.tiff *.btf *.qptiff *.png *.jpg *.jpeg);;All files (*)"
-_VISIBLE_ROWS = 5  # of the list
 
 
 class TissueImageBox(QGroupBox):
-    """A list of channels with ticks, the plane, a picture of one's own, and molecules.
+    """Channels to tick, their plane, images to add, and the molecules of the gene.
 
     Parameters
     ----------
     tissue
-        What is there, and shows it.
+        Finds and shows the images of the section.
     """
 
     def __init__(self, tissue: ImageController) -> None:
@@ -39,7 +39,8 @@ class TissueImageBox(QGroupBox):
         self._listed_images: list[Any] = []
         self.channels = TickList()
         self.channels.setToolTip(
-            "Ticked channels are drawn under the cells and added up. Select the gene's layer and lower its opacity to see them through it"
+            "Ticked channels are drawn under the cells and added up. Select the gene's layer and lower its opacity to "
+            "see them through it"
         )
         self.channels.setAccessibleName("Channels")
         self.plane = create_combo_box("Plane of the images, counted from the glass", [("0", 0)])
@@ -48,17 +49,18 @@ class TissueImageBox(QGroupBox):
         self.pixel_size.setDecimals(4)
         self.pixel_size.setSuffix(" µm per pixel")
         self.pixel_size.setSpecialValueText("as in the file")
-        self.pixel_size.setToolTip("Micrometres per pixel of a picture that is added; 0: as its file says")
+        self.pixel_size.setToolTip("Micrometres per pixel of an image that is added; 0: as in its file")
         self.add_image = create_button(
-            "Add image…", "A picture of the same tissue (TIFF, OME-TIFF, PNG, JPEG) whose first pixel is at the origin"
+            "Add image…", "An image of the same tissue (TIFF, OME-TIFF, PNG, JPEG) whose first pixel is at the origin"
         )
         self.add_zarr = create_button("Add zarr…", "The same from a zarr or OME-zarr folder")
         self.molecules = QCheckBox("Molecules of the gene")
         self.molecules.setToolTip(
-            "Each transcript of the painted gene as a point; at most 20,000 at once, more of them the closer you look"
+            "Each transcript of the painted gene as a point; at most 20,000 at once, a larger share of them the more "
+            "you zoom in"
         )
         self.message = MessageLabel()
-        rows = self._form = create_form()
+        rows = self._form = FormLayout()
         QVBoxLayout(self).addLayout(rows)
         rows.addRow(self.channels)
         rows.addRow("Plane (z)", self.plane)
@@ -75,9 +77,9 @@ class TissueImageBox(QGroupBox):
         self._refresh()
 
     def ticked_channels(self) -> tuple[str, ...]:
-        """Names of the channels that are ticked."""
-        items = (self.channels.item(i) for i in range(self.channels.count()))
-        return tuple(item.text() for item in items if item.checkState() == Qt.CheckState.Checked)
+        """Return the names of the channels that are ticked."""
+        rows = zip(self.channels.rows(), self.channels.ticks(), strict=True)
+        return tuple(row.text() for row, ticked in rows if ticked)
 
     def _show_ticked(self, *_: Any) -> None:
         self._tissue.show_channels(self.ticked_channels(), self.plane.currentData())
@@ -107,27 +109,18 @@ class TissueImageBox(QGroupBox):
         opened = "" if t.has_section else "Open a section first."
         for control in (self.add_image, self.add_zarr):
             enable_unless(control, opened)
-        enable_unless(self.molecules, "" if t.has_molecules else "No table of transcripts lies with this section.")
-        self.molecules.blockSignals(True)
-        self.molecules.setChecked(t.molecules_shown)
-        self.molecules.blockSignals(False)
-        nothing = "" if t.images or not t.has_section else "No images lie with this section."
+        enable_unless(
+            self.molecules, "" if t.has_molecules else "No table of transcripts was found beside this section."
+        )
+        show_value(self.molecules, t.molecules_shown)
+        nothing = "" if t.images or not t.has_section else "No images were found beside this section."
         self.message.show_message(t.error_message or t.busy or nothing, is_error=bool(t.error_message))
 
     def _fill_channels(self) -> None:
-        self.channels.blockSignals(True)
-        self.channels.clear()
-        for name in self._tissue.channels:
-            item = QListWidgetItem(name)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(
-                Qt.CheckState.Checked if name in self._tissue.shown_channels else Qt.CheckState.Unchecked
-            )
-            first = next(image for image in self._tissue.images if image.name == name)
-            item.setToolTip(f"{first.shape[0]:,} x {first.shape[1]:,} pixels of {first.pixel_size:.4g} µm")
-            self.channels.addItem(item)
-        height = self.channels.sizeHintForRow(0) if self.channels.count() else 0
-        self.channels.setFixedHeight(
-            height * min(_VISIBLE_ROWS, self.channels.count()) + 2 * self.channels.frameWidth() + 2
-        )
-        self.channels.blockSignals(False)
+        with QSignalBlocker(self.channels):
+            self.channels.clear()
+            for name in self._tissue.channels:
+                image = next(image for image in self._tissue.images if image.name == name)
+                tip = f"{image.shape[0]:,} x {image.shape[1]:,} pixels of {image.pixel_size:.4g} µm"
+                self.channels.add_row(name, ticked=name in self._tissue.shown_channels, tip=tip)
+        self.channels.fit_height()

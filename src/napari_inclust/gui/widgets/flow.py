@@ -1,17 +1,22 @@
-"""Layouts for narrow docks and large fonts: rows that break, parts that fold."""
+"""Layouts for narrow docks and large fonts: rows that break, parts that collapse."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from qtpy.QtCore import QPoint, QRect, QSize, Qt, Signal
-from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QLabel, QLayout, QLayoutItem, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QPoint, QRect, QSize, Qt
+from qtpy.QtGui import QIcon
+from qtpy.QtWidgets import QAbstractSpinBox, QBoxLayout, QCheckBox, QLabel, QLayout, QLayoutItem, QSizePolicy, QWidget
+from superqt import QCollapsible
+from superqt.utils import QFlowLayout
 
 _SPACING = 6  # pixels
+_QT_MAXIMUM_SIZE = 16_777_215  # pixels, QWIDGETSIZE_MAX: no limit
 
 
-class FlowLayout(QLayout):
-    """Widgets in a row; in several rows where there is not the room for one. Those that can grow share the rest of their row.
+class FlowLayout(QFlowLayout):
+    """Widgets in a row that breaks into several where it is too wide.
+
+    Unlike superqt's layout, rows are filled: widgets that can grow share the rest of their row, hidden widgets take no
+    space, and a spin box is never narrower than its number with the unit.
 
     Parameters
     ----------
@@ -21,46 +26,24 @@ class FlowLayout(QLayout):
 
     def __init__(self, *widgets: QWidget) -> None:
         super().__init__()
-        self._items: list[QLayoutItem] = []
         self.setContentsMargins(0, 0, 0, 0)
         for widget in widgets:
             self.addWidget(widget)
 
-    # what Qt asks for
-    def addItem(self, item: QLayoutItem | None) -> None:  # noqa: N802
-        if item is not None:
-            self._items.append(item)
-
-    def count(self) -> int:
-        return len(self._items)
-
-    def itemAt(self, index: int) -> QLayoutItem | None:  # noqa: N802
-        return self._items[index] if 0 <= index < len(self._items) else None
-
-    def takeAt(self, index: int) -> QLayoutItem | None:  # noqa: N802
-        return self._items.pop(index) if 0 <= index < len(self._items) else None
-
-    def expandingDirections(self) -> Qt.Orientation:  # noqa: N802
-        return Qt.Orientation.Horizontal
-
-    def hasHeightForWidth(self) -> bool:  # noqa: N802
-        return True
-
     def heightForWidth(self, width: int) -> int:  # noqa: N802
+        """Return the height of all rows at a width, in pixels."""
         rows = self._rows(width)
         return sum(map(_row_height, rows)) + _SPACING * max(0, len(rows) - 1)
 
     def minimumSize(self) -> QSize:  # noqa: N802
-        seen = self._visible_items()
-        return QSize(
-            max(map(minimum_width, seen), default=0), max((item.sizeHint().height() for item in seen), default=0)
-        )
-
-    def sizeHint(self) -> QSize:  # noqa: N802
-        return self.minimumSize()
+        """Return the size of the largest widget."""
+        visible = self._visible_items()
+        height = max((item.sizeHint().height() for item in visible), default=0)
+        return QSize(max(map(minimum_width, visible), default=0), height)
 
     def setGeometry(self, rect: QRect) -> None:  # noqa: N802
-        super().setGeometry(rect)
+        """Place the widgets."""
+        QLayout.setGeometry(self, rect)
         y = rect.y()
         for row in self._rows(rect.width()):
             x, height = rect.x(), _row_height(row)
@@ -75,7 +58,8 @@ class FlowLayout(QLayout):
             y += height + _SPACING
 
     def _visible_items(self) -> list[QLayoutItem]:
-        return [item for item in self._items if not item.isEmpty()]
+        items = map(self.itemAt, range(self.count()))
+        return [item for item in items if item is not None and not item.isEmpty()]
 
     def _rows(self, width: int) -> list[list[QLayoutItem]]:
         rows: list[list[QLayoutItem]] = []
@@ -88,7 +72,7 @@ class FlowLayout(QLayout):
 
 
 def minimum_width(item: QLayoutItem) -> int:
-    """In which an item can be read: Qt's own minimum of a number leaves its unit out."""
+    """Return the width in pixels in which an item can be read; Qt's own minimum of a spin box leaves its unit out."""
     return (item.sizeHint() if isinstance(item.widget(), QAbstractSpinBox) else item.minimumSize()).width()
 
 
@@ -100,60 +84,49 @@ def _row_height(row: list[QLayoutItem]) -> int:
     return max(item.sizeHint().height() for item in row)
 
 
-class Collapsible(QWidget):
-    """A part under a title, which a click on the title shows and hides; folded at first.
+class Collapsible(QCollapsible):
+    """A part under a title, which a click on the title shows and hides; collapsed at first.
+
+    Unlike superqt's widget, collapsed content is hidden, so that it needs no width and is not drawn, expanded content
+    can take the rest of the dock, and the arrow is text, which follows the colours of napari's theme.
 
     Parameters
     ----------
     title
-        What the part is.
+        Name of the part.
     tip
-        What is found in it.
-
-    Signals
-    -------
-    toggled(bool)
-        Whether it is unfolded now.
+        Tooltip of the title.
     """
 
-    toggled = Signal(bool)
-
     def __init__(self, title: str, tip: str = "") -> None:
-        super().__init__()
-        self._title, self._button, self._content = title, QPushButton(), QWidget()
-        self._button.setCheckable(True)
-        self._button.setStyleSheet("text-align: left; border: none; background: transparent; padding: 4px 0px;")
-        self._button.setToolTip(tip)
-        inner = QVBoxLayout(self._content)
-        inner.setContentsMargins(0, 0, 0, 0)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.addWidget(self._button)
-        box.addWidget(self._content, 1)
-        self._button.toggled.connect(self._set_expanded)
-        self._set_expanded(False)
+        super().__init__(expandedIcon=QIcon(), collapsedIcon=QIcon())
+        self._title = title
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        self.toggleButton().setStyleSheet("text-align: left; border: none; background: transparent; padding: 4px 0px;")
+        self.toggleButton().setToolTip(tip)
+        for layout in (self.layout(), self.content().layout()):
+            assert layout is not None
+            layout.setContentsMargins(0, 0, 0, 0)
+            layout.setAlignment(Qt.AlignmentFlag(0))  # superqt's alignment at the top keeps the content from growing
+        self.collapse()
 
-    def setToolTip(self, tip: str | None) -> None:  # noqa: N802 - Qt's name
-        """Of the title; what is inside has tips of its own."""
-        self._button.setToolTip(tip)
+    def addWidget(self, widget: QWidget, stretch: int = 0) -> None:  # noqa: N802
+        """Add a widget below the others."""
+        layout = self.content().layout()
+        assert isinstance(layout, QBoxLayout)
+        layout.addWidget(widget, stretch)  # without superqt's event filter, which bounds the height at every resize
 
-    def toggleButton(self) -> Any:  # noqa: N802 - as in superqt
-        """The title."""
-        return self._button
+    def expand(self, animate: bool = False) -> None:
+        """Show the content."""
+        self._show_content(True)
+        super().expand(animate=False)
+        self.content().setMaximumHeight(_QT_MAXIMUM_SIZE)
 
-    def isExpanded(self) -> bool:  # noqa: N802 - as in superqt
-        """Whether it is unfolded."""
-        return bool(self._button.isChecked())
+    def collapse(self, animate: bool = False) -> None:
+        """Hide the content."""
+        self._show_content(False)
+        super().collapse(animate=False)
 
-    def expand(self) -> None:
-        """Unfold."""
-        self._button.setChecked(True)
-
-    def addWidget(self, widget: QWidget, stretch: int = 0) -> None:  # noqa: N802 - as in Qt
-        """One more widget inside."""
-        self._content.layout().addWidget(widget, stretch)  # type: ignore[union-attr, call-arg]
-
-    def _set_expanded(self, expanded: bool) -> None:
-        self._button.setText(f"{'▾' if expanded else '▸'} {self._title}")
-        self._content.setVisible(expanded)
-        self.toggled.emit(expanded)
+    def _show_content(self, visible: bool) -> None:
+        self.content().setVisible(visible)
+        self.setText(f"{'▾' if visible else '▸'} {self._title}")

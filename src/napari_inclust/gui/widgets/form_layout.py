@@ -1,4 +1,4 @@
-"""Rows of a name and a field, for narrow docks and large fonts: Qt's own form lets a field be cut beside a long name of another row."""
+"""Rows of a name and a field, for narrow docks and large fonts."""
 
 from __future__ import annotations
 
@@ -40,12 +40,14 @@ class _Row:
 
 
 class FormLayout(QLayout):
-    """Names in a column, fields beside them; a field for which that leaves too little room stands below its name.
+    """Names in a column with fields beside them; a field that would be too narrow there goes below its name.
+
+    Qt's own form layout cuts a field beside a long name of another row.
 
     Parameters
     ----------
     parent
-        Whose layout it is, if anybody's.
+        Widget that is laid out, if any.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -55,8 +57,8 @@ class FormLayout(QLayout):
         if parent is not None:
             parent.setLayout(self)
 
-    def addRow(self, *parts: str | QWidget | QLayout) -> None:  # noqa: N802 - as in Qt
-        """A name and a field, or a field as wide as the form."""
+    def addRow(self, *parts: str | QWidget | QLayout) -> None:  # noqa: N802
+        """Add a name and a field, or a field as wide as the form."""
         *name, field = parts
         label = None
         if name and name[0]:
@@ -75,14 +77,15 @@ class FormLayout(QLayout):
         )
         self.invalidate()
 
-    def labelForField(self, field: QWidget) -> QWidget:  # noqa: N802 - as in Qt
-        """The name beside a field."""
-        name = self._row_of(field).label
-        assert name is not None
-        return name.widget()
+    def labelForField(self, field: QWidget) -> QWidget:  # noqa: N802
+        """Return the label with the name of a field."""
+        label = self._row_of(field).label
+        widget = None if label is None else label.widget()
+        assert widget is not None
+        return widget
 
-    def setRowVisible(self, field: QWidget, on: bool) -> None:  # noqa: N802 - as in Qt
-        """Show or hide a field with its name."""
+    def setRowVisible(self, field: QWidget, on: bool) -> None:  # noqa: N802
+        """Show or hide a field and its name."""
         field.setVisible(on)
         if self._row_of(field).label is not None:
             self.labelForField(field).setVisible(on)
@@ -90,8 +93,8 @@ class FormLayout(QLayout):
     def _row_of(self, field: QWidget) -> _Row:
         return next(row for row in self._rows if row.field.widget() is field)
 
-    # what Qt asks for
     def addItem(self, item: QLayoutItem | None) -> None:  # noqa: N802
+        """Add a field without a name."""
         if item is not None:
             self._rows.append(_Row(None, item))
 
@@ -99,13 +102,16 @@ class FormLayout(QLayout):
         return [item for row in self._rows for item in (row.label, row.field) if item is not None]
 
     def count(self) -> int:
+        """Return the number of names and fields."""
         return len(self._items())
 
     def itemAt(self, index: int) -> QLayoutItem | None:  # noqa: N802
+        """Return a name or field."""
         items = self._items()
         return items[index] if 0 <= index < len(items) else None
 
     def takeAt(self, index: int) -> QLayoutItem | None:  # noqa: N802
+        """Remove a name or field and return it."""
         item = self.itemAt(index)
         self._rows = [
             _Row(None if row.label is item else row.label, row.field) for row in self._rows if row.field is not item
@@ -113,27 +119,33 @@ class FormLayout(QLayout):
         return item
 
     def expandingDirections(self) -> Qt.Orientation:  # noqa: N802
+        """Return that the form can be wider than its hint."""
         return Qt.Orientation.Horizontal
 
     def hasHeightForWidth(self) -> bool:  # noqa: N802
+        """Return that the height depends on the width."""
         return True
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802
+        """Return the height at a width, in pixels."""
         return max(0, sum(height + _ROW_SPACING for *_, height in self._row_geometry(width)) - _ROW_SPACING)
 
     def minimumSize(self) -> QSize:  # noqa: N802
-        seen = [row for row in self._rows if row.visible]
-        width = max((max(row.field.minimumSize().width(), row.label_width) for row in seen), default=0)
-        return QSize(width, sum(row.field.minimumSize().height() for row in seen))
+        """Return the size with every field below its name."""
+        visible = [row for row in self._rows if row.visible]
+        width = max((max(row.field.minimumSize().width(), row.label_width) for row in visible), default=0)
+        return QSize(width, sum(row.field.minimumSize().height() for row in visible))
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        seen = [row for row in self._rows if row.visible]
-        width = max((row.label_width for row in seen), default=0) + max(
-            (row.field.sizeHint().width() for row in seen), default=0
+        """Return the size with every field beside its name."""
+        visible = [row for row in self._rows if row.visible]
+        width = max((row.label_width for row in visible), default=0) + max(
+            (row.field.sizeHint().width() for row in visible), default=0
         )
         return QSize(width, self.heightForWidth(width))
 
     def setGeometry(self, rect: QRect) -> None:  # noqa: N802
+        """Place the names and fields."""
         super().setGeometry(rect)
         y = rect.y()
         for row, left, height in self._row_geometry(rect.width()):
@@ -145,10 +157,10 @@ class FormLayout(QLayout):
             y += height + _ROW_SPACING
 
     def _row_geometry(self, width: int) -> list[tuple[_Row, int, int]]:
-        """Each row that is seen, where its field begins (0: at the left, below its name), and its height."""
-        seen = [row for row in self._rows if row.visible]
+        """Return each visible row, the offset of its field (0: at the left, below its name) and its height."""
+        visible = [row for row in self._rows if row.visible]
         beside = sorted(
-            (row for row in seen if row.label is not None), key=lambda row: row.label_width + row.minimum_field_width
+            (row for row in visible if row.label is not None), key=lambda row: row.label_width + row.minimum_field_width
         )
         while (
             beside and max(row.label_width for row in beside) + max(row.minimum_field_width for row in beside) > width
@@ -156,7 +168,7 @@ class FormLayout(QLayout):
             beside.pop()  # the row that needs most
         column = max((row.label_width for row in beside), default=0)
         out = []
-        for row in seen:
+        for row in visible:
             left = column if row in beside else 0
             height = (
                 max(row.label_height, row.field_height(width - left))

@@ -1,11 +1,14 @@
-"""Data frames in a dock: read, sorted by a click on a title, copied."""
+"""Tables of data frames, sorted by a click on a title."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
+from qtpy.QtGui import QFont
 from qtpy.QtWidgets import QTableView
+
+from .common import existing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,12 +17,12 @@ _SORT_ROLE = Qt.ItemDataRole.UserRole
 
 
 class DataFrameModel(QAbstractTableModel):
-    """A data frame; numbers with three digits, imputed genes in italics.
+    """Model of a data frame: numbers with three digits, imputed genes in italics.
 
     Parameters
     ----------
     titles
-        Titles of the columns by their names: others are not shown.
+        Title of each column that is shown, by its name.
     """
 
     def __init__(self, titles: dict[str, str]) -> None:
@@ -29,19 +32,22 @@ class DataFrameModel(QAbstractTableModel):
         self._column_names: list[str] = []
 
     def show_frame(self, table: pd.DataFrame | None) -> None:
-        """Other rows."""
+        """Show another data frame, or none."""
         self.beginResetModel()
         self._table = table
         self._column_names = [] if table is None else [n for n in self._titles if n in table]
         self.endResetModel()
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802 - Qt's name
+    def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+        """Return the number of rows."""
         return 0 if self._table is None else len(self._table)
 
-    def columnCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802 - Qt's name
+    def columnCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+        """Return the number of columns shown."""
         return len(self._column_names)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return the text, sort key, alignment or font of a cell."""
         if self._table is None:
             return None
         value = self._table[self._column_names[index.column()]].iloc[index.row()]
@@ -57,28 +63,29 @@ class DataFrameModel(QAbstractTableModel):
             and "imputed" in self._table
             and bool(self._table["imputed"].iloc[index.row()])
         ):
-            from qtpy.QtGui import QFont
-
             font = QFont()
             font.setItalic(True)
             return font
         return None
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802 - Qt's name
+    def headerData(  # noqa: N802
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Return the title of a column."""
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return self._titles[self._column_names[section]]
         return None
 
 
 class DataFrameView(QTableView):
-    """A sorted view of a data frame.
+    """Sorted view of a data frame.
 
     Parameters
     ----------
     titles
-        As `FrameModel`.
+        As `DataFrameModel`.
     tip
-        What the rows are.
+        Tooltip.
     """
 
     def __init__(self, titles: dict[str, str], tip: str) -> None:
@@ -88,23 +95,23 @@ class DataFrameView(QTableView):
         self._sort_proxy.setSortRole(_SORT_ROLE)
         self.setModel(self._sort_proxy)
         self.setSortingEnabled(True)
-        self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        existing(self.horizontalHeader()).setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        self.verticalHeader().hide()
+        existing(self.verticalHeader()).hide()
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setToolTip(tip)
 
     def show_frame(self, table: Any) -> None:
-        """Other rows, in their own order."""
+        """Show another data frame in its own order, or hide without rows."""
         self.frame_model.show_frame(table)
         self._sort_proxy.sort(-1)
-        self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        existing(self.horizontalHeader()).setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.resizeColumnsToContents()
         self.setMinimumHeight(8 * self.fontMetrics().height())
-        self.verticalHeader().setDefaultSectionSize(int(1.6 * self.fontMetrics().height()))
+        existing(self.verticalHeader()).setDefaultSectionSize(int(1.6 * self.fontMetrics().height()))
         self.setVisible(table is not None and len(table) > 0)
 
     def text(self, row: int, column: int) -> str:
-        """What a cell shows."""
+        """Return the text of a cell."""
         return str(self._sort_proxy.index(row, column).data())
