@@ -344,24 +344,24 @@ def test_everything_of_the_cells_dies_with_the_viewer(make_napari_viewer: Any, q
     bench.session.open_section(small_section())
     bench.embedding_controller.start("PCA")
     placing = weakref.proxy(bench.embedding_controller)
-    qtbot.waitUntil(lambda: placing.found is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: placing.embedding is not None, timeout=20_000)
     bench.selected_cells.select(np.arange(60) < 5, "five")
-    bench.cell_selection.outline(True)
+    bench.cell_selection.show_outlines(True)
     bench.cell_selection.pin(3)
-    bench.cell_selection.draw("lasso")
-    assert dock.latent.plot is not None
+    bench.cell_selection.start_drawing("lasso")
+    assert dock.embedding_view.plot is not None
     gone = [
         weakref.ref(x)
         for x in (
             plugin,
             dock,
-            dock.latent,
-            dock.latent.plot,
+            dock.embedding_view,
+            dock.embedding_view.plot,
             bench,
             bench.cell_selection,
             bench.selected_cells,
             bench.embedding_controller,
-            bench.canvas_controller.painter.cells,
+            bench.canvas_controller.painter.cell_marks,
         )
     ]
     del plugin, dock, bench

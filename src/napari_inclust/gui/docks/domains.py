@@ -243,7 +243,7 @@ class DomainsDock(QWidget):
     def _show_progress(self, step: Any) -> None:
         self.progress_bar.setRange(0, max(1, step.total))
         self.progress_bar.setValue(step.done)
-        self.message.show_message(f"{step.text[:1].upper()}{step.text[1:]} …")
+        self.message.show_message(f"{step.message[:1].upper()}{step.message[1:]} …")
 
     def _refresh(self, *_: Any) -> None:
         f, s = self._domain_controller, self._session

@@ -44,6 +44,8 @@ class ThemedPlot(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(self.plot)
+        for side in self._titles:  # once, while the range is 0 to 1: a later call would scale the numbers to its prefix
+            self.plot.getAxis(side).enableAutoSIPrefix(False)
         self._style: tuple[Any, ...] = ()
         self.restyle()
 
@@ -84,7 +86,6 @@ class ThemedPlot(QWidget):
         self.plot.setMinimumSize(100, self.minimum_height)
         for side, title in self._titles.items():
             axis = self.plot.getAxis(side)
-            axis.enableAutoSIPrefix(False)
             axis.setPen(ink)
             axis.setTextPen(ink)
             axis.setStyle(tickFont=self.text_font)
