@@ -127,12 +127,12 @@ def test_every_stage_is_told_in_its_order(impute):
     stages = [line.split(" 0/")[0] for line in result.stderr.splitlines() if " 0/" in line]
     assert stages[0] == "comparing kinds of cells"
     assert list(dict.fromkeys(stages[1:])) == [
-        "finding cells that are alike",
+        "finding similar cells",
         "predicting the hidden genes",
         "refining these predictions",
         "predicting them with the baselines",
-        "foreseeing scores",
-        "foreseeing known scores",
+        "predicting scores",
+        "cross-validating scores",
         "judging the cells",
         "imputing",
     ]

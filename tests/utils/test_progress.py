@@ -26,12 +26,12 @@ def test_every_stage_after_the_training_reports_its_progress(section, reference)
         run.predict_scores(run.panel.reference_only)
         run.cell_table()
     assert list(dict.fromkeys(what for what, _, _ in reported)) == [
-        "finding cells that are alike",
+        "finding similar cells",
         "predicting the hidden genes",
         "refining these predictions",
         "predicting them with the baselines",
-        "foreseeing scores",
-        "foreseeing known scores",
+        "predicting scores",
+        "cross-validating scores",
         "judging the cells",
     ]
     assert [step[1:] for step in reported if step[0] == "predicting the hidden genes"] == [(0, 2), (1, 2)]

@@ -1,4 +1,7 @@
-"""Exact prediction of any gene of the reference: stacked base predictors, refined by the section's own cells, on its scale."""
+"""Exact prediction of any gene of the reference.
+
+Base predictors are stacked, refined by the section's own cells, and put on its scale.
+"""
 
 from __future__ import annotations
 
@@ -243,7 +246,12 @@ class StackedPredictor:
     def _combine(
         self, member: int, terms: Sequence[tuple[FeatureMap, Matrix, float]]
     ) -> tuple[LinearPrediction, Matrix]:
-        """Weighted sum of standardised predictions (map, coefficients, weight), and its values at standardisation cells."""
+        """Add standardised predictions (map, coefficients, weight).
+
+        Returns
+        -------
+        The weighted sum, and its values at the standardisation cells (cells, genes).
+        """
         parts, values = [], []
         for feature_map, coefficients, weight in terms:
             unscaled = self._standardisation_designs[feature_map][member] @ coefficients
@@ -253,7 +261,10 @@ class StackedPredictor:
 
     @cached_property
     def _standardisation_designs(self) -> dict[FeatureMap, list[Matrix]]:
-        """Design matrices of the standardisation cells by member, of every map in use: every gene is standardised there."""
+        """Design matrices of the standardisation cells by member, of every map in use.
+
+        Computed once, since every gene is standardised at these cells.
+        """
         largest = np.max(self.parameters.readouts, axis=0)
         used = [p for weight, p in zip(largest, self.base_predictors, strict=True) if weight > MIN_WEIGHT]
         return {

@@ -1,6 +1,7 @@
 """The base predictors of genes: which they are, and kriging over genes.
 
-All work on genes standardised over the reference's cells; none is trained on a target value of the gene that it predicts.
+All work on genes standardised over the reference's cells, and none is trained on a target value of the gene that it
+predicts.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class RequestedGenes(RequestedFeatures):
 
 
 class ReferenceGenes:
-    """Genes of the reference: standardised values of its cells, and each gene's mean level as a rank among the shared genes.
+    """Genes of the reference: standardised values, and each gene's mean level as a rank among the shared genes.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ class ReferenceGenes:
         self.shared_correlation = self.shared_values.T @ self.shared_values / len(self.shared_values)
 
     def standardised_values(self, gene_indices: NDArray[np.intp]) -> NDArray[np.float32]:
-        """(reference rows, genes) z-scores, clipped at `CLIP_SD`; 0 for a constant gene."""
+        """Compute z-scores (reference rows, genes), clipped at `CLIP_SD`; 0 for a constant gene."""
         values = self.matrix[:, gene_indices].toarray()
         z = (values - self.mean[gene_indices]) / np.where(self.sd[gene_indices] > 1e-6, self.sd[gene_indices], np.inf)
         out: NDArray[np.float32] = np.clip(z, -CLIP_SD, CLIP_SD).astype(np.float32)
@@ -96,10 +97,11 @@ class ReferenceGenes:
 
 @dataclass(frozen=True, eq=False)
 class GeneKrigingPredictor:
-    """Kriging over genes: a gene's profile over the target's cells from the profiles of the genes that are visible there.
+    """Kriging over genes: a gene's profile over the target's cells from the profiles of the visible genes.
 
-    The covariance of two genes is their correlation in the reference, plus `common_covariance` (one factor shared by all genes), plus `mean_rank_covariance`
-    times a Gaussian of the difference of their mean ranks; `noise` is added on the diagonal. With both 0 it is ridge regression.
+    The covariance of two genes is their correlation in the reference, plus `common_covariance` (one factor shared by
+    all genes), plus `mean_rank_covariance` times a Gaussian of the difference of their mean ranks; `noise` is added on
+    the diagonal. With both 0 it is ridge regression.
 
     Attributes
     ----------
@@ -154,7 +156,8 @@ class GeneKrigingPredictor:
 def visible_genes_by_member(plan: Plan, reference_genes: ReferenceGenes) -> list[NDArray[np.intp]]:
     """List the shared genes that each member sees.
 
-    Of a very large panel only the most variable ones in the reference, since the predictors' cost grows with the cube of their number.
+    Of a very large panel only the most variable ones in the reference, since the predictors' cost grows with the cube
+    of their number.
     """
     visible = [np.flatnonzero(plan.input_mask & ~hidden) for hidden in plan.hidden_features]
     return [

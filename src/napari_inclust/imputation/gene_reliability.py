@@ -1,4 +1,4 @@
-"""How well an unmeasured gene is likely predicted: a regression of the held-out scores on what can be known of a gene without its truth."""
+"""Predicted scores of unmeasured genes: a regression of held-out scores on properties of a gene that need no truth."""
 
 from __future__ import annotations
 
@@ -36,28 +36,30 @@ SCORE_PREDICTORS = (
 )
 GENES_PER_CHUNK = 256
 CV_REPEATS = (
-    3  # of the regression's own cross-validation, each with other folds: one alone moves its rank correlation by .03
+    3  # of the regression's cross-validation, with other folds: its rank correlation varies by .03 between them
 )
-MIN_GENES = 20  # scored genes below which nothing is foreseen
+MIN_GENES = 20  # scored genes below which no score is predicted
+RANGE_MARGIN = 0.1  # of the scored genes' range, by which a gene may lie outside of it
+N_PARTNERS = 5  # most correlated visible genes whose mean correlation is a predictor
 
 
 @dataclass(frozen=True, eq=False)
 class GeneReliability:
-    """Foreseen held-out Pearson of genes.
+    """Predicted held-out Pearson of genes.
 
     Attributes
     ----------
     table
-        One row a gene: `predicted_pcc` (NaN where the gene lies outside what the scored genes cover), `reason` (why it abstains, or ""), and of a run
-        the columns of `inflation`.
-    error
-        Mean absolute error of the regression for genes hidden from it (cross-validated).
+        One row a gene: `predicted_pcc` (NaN where the gene lies outside the range of the scored genes), `reason` (why
+        there is no prediction, or ""), and for a run the columns of `morans_i_inflation`.
+    mean_absolute_error
+        Of the cross-validated predictions.
     rank_correlation
-        Spearman between foreseen and true scores of genes hidden from it.
-    hidden : (scored genes,)
-        What it foresees of each scored gene that is hidden from it; empty where nothing is foreseen.
-    measured
-        Of a run, one row a measured gene: the columns of `inflation`, from its held-out prediction.
+        Spearman correlation of cross-validated predictions and true scores.
+    cross_validated_scores : (scored genes,)
+        Predicted from the other genes; empty where no score is predicted.
+    measured_inflation
+        Of a run, one row a measured gene: the columns of `morans_i_inflation`, from its held-out prediction.
     """
 
     table: pd.DataFrame
@@ -68,7 +70,7 @@ class GeneReliability:
 
     @property
     def output_columns(self) -> pd.DataFrame:
-        """What is written of every gene of a run: foreseen, moran, moran_flag."""
+        """Columns of every gene of a run for files: foreseen (the predicted score), moran, moran_flag."""
         return (
             pd.concat([self.measured_inflation, self.table])
             .rename(columns={"predicted_pcc": "foreseen"})
@@ -77,7 +79,13 @@ class GeneReliability:
 
 
 def predict_scores(run: ImputationModel, genes: Sequence[str], scores: NDArray[np.float64]) -> GeneReliability:
-    """What can be told of genes that the section of a run lacks: foreseen scores, and whether imputing made them smoother than genes are."""
+    """Predict the scores of genes that the section of a run lacks, and whether imputation inflated their Moran's I.
+
+    Parameters
+    ----------
+    scores : (shared genes,)
+        Held-out Pearson.
+    """
     n, predictor = run.panel.n_shared, run.predictor
     learned = run.plan.table("reference").measured_block("components")
     components = (
@@ -88,20 +96,18 @@ def predict_scores(run: ImputationModel, genes: Sequence[str], scores: NDArray[n
     positions = np.concatenate([np.arange(n), run.gene_indices(genes)])
     graph = neighbour_weights(run.section.xy[run.standardisation_rows])
     features = score_predictors(predictor, positions, components, graph)
-    alike = np.vstack(
-        [
-            predictor.reference_genes.request(part).correlation_with_shared.T
-            for part in np.split(positions, range(GENES_PER_CHUNK, len(positions), GENES_PER_CHUNK))
-        ]
+    chunks = np.split(positions, range(GENES_PER_CHUNK, len(positions), GENES_PER_CHUNK))
+    similarity = np.vstack([predictor.reference_genes.request(chunk).correlation_with_shared.T for chunk in chunks])
+    reliability = regress_scores(
+        features[:n], scores, features[n:], list(genes), run.config.seed, gene_similarity=similarity
     )
-    trust = regress_scores(features[:n], scores, features[n:], list(genes), run.config.seed, gene_similarity=alike)
-    smooth = morans_i_inflation(
+    inflation = morans_i_inflation(
         features[:, SCORE_PREDICTORS.index("spatial pattern")],
         morans_i(run.measured_shared(run.standardisation_rows), graph),
         np.log(predictor.section_scale.mean[positions] + 1e-9),
     )
-    smooth.index = pd.Index([*run.panel.shared, *genes], name="gene")
-    return replace(trust, table=trust.table.join(smooth.iloc[n:]), measured_inflation=smooth.iloc[:n])
+    inflation.index = pd.Index([*run.panel.shared, *genes], name="gene")
+    return replace(reliability, table=reliability.table.join(inflation.iloc[n:]), measured_inflation=inflation.iloc[:n])
 
 
 def _principal_components(values: NDArray[np.floating[Any]], config: Config) -> NDArray[np.floating[Any]]:
@@ -115,37 +121,37 @@ def score_predictors(
     components: NDArray[np.floating[Any]],
     graph: sp.csr_matrix,
 ) -> NDArray[np.float64]:
-    """(genes, FEATURES) what is known of genes without their truth; a shared gene as the member sees it from which it is hidden, others averaged over members.
+    """Compute `SCORE_PREDICTORS` (genes, predictors), which need no truth of a gene.
+
+    Those of a shared gene are computed for the member from which it is hidden, those of others averaged over members.
 
     Parameters
     ----------
-    components : (reference rows, k)
+    components : (reference rows, components)
         Leading principal components of the reference.
-    graph : (anchors, anchors)
-        `inflation.neighbours` of the predictor's anchors.
+    graph : (cells, cells)
+        `neighbour_weights` of the predictor's standardisation cells.
     """
     components = zscore(components) / np.sqrt(len(components))
-    process = GeneKrigingPredictor("", predictor.visible_genes, predictor.reference_genes, noise=1.0)
-    out = []
-    for part in progress_stage(
-        "foreseeing scores", np.split(gene_indices, range(GENES_PER_CHUNK, len(gene_indices), GENES_PER_CHUNK))
-    ):
+    kriging = GeneKrigingPredictor("", predictor.visible_genes, predictor.reference_genes, noise=1.0)
+    chunks = np.split(gene_indices, range(GENES_PER_CHUNK, len(gene_indices), GENES_PER_CHUNK))
+    rows = []
+    for chunk in progress_stage("predicting scores", chunks):
+        requested = predictor.reference_genes.request(chunk)
         by_member = np.stack(
-            [
-                _member_predictors(predictor, process, predictor.reference_genes.request(part), m, graph)
-                for m in range(predictor.n_folds)
-            ]
+            [_member_predictors(predictor, kriging, requested, m, graph) for m in range(predictor.n_folds)]
         )
-        mean = by_member.mean(0)
-        shared = np.flatnonzero(part < len(predictor.gene_fold))
-        mean[shared] = by_member[predictor.gene_fold[part[shared]], shared]
-        out.append(np.hstack([_reference_predictors(predictor, part, components), mean]))
-    return np.vstack(out)
+        of_members = by_member.mean(0)
+        shared = np.flatnonzero(chunk < len(predictor.gene_fold))
+        of_members[shared] = by_member[predictor.gene_fold[chunk[shared]], shared]
+        rows.append(np.hstack([_reference_predictors(predictor, chunk, components), of_members]))
+    return np.vstack(rows)
 
 
 def _reference_predictors(
     predictor: StackedPredictor, gene_indices: NDArray[np.intp], components: NDArray[np.floating[Any]]
 ) -> NDArray[np.float64]:
+    """(genes, 4) the first of `SCORE_PREDICTORS`, from the reference alone."""
     genes = predictor.reference_genes
     detection = np.asarray((genes.matrix[:, gene_indices] > 0).mean(0)).ravel()
     mean, sd = genes.mean[gene_indices], genes.sd[gene_indices]
@@ -161,20 +167,22 @@ def _member_predictors(
     member: int,
     graph: sp.csr_matrix,
 ) -> NDArray[np.float64]:
-    """Of each gene: variance that the shown genes explain in the reference; mean of its five largest correlations with them there; spread of the stacked
-    prediction (1 when all readouts say the same); how alike its correlations with the shown genes are in the section (predicted) and in the reference; its
-    correlation with the cell's common factor; Moran's I of the prediction."""
-    shown = predictor.visible_genes[member]
-    to_shown = kriging.cross_covariance(member, requested)
-    explained = (to_shown * kriging.coefficients(member, requested)).sum(0)
-    partners = np.sort(np.abs(to_shown), axis=0)[-5:].mean(0)
+    """(genes, 6) the other `SCORE_PREDICTORS`, as one member sees the section.
+
+    Variance that the visible genes explain in the reference; mean of the largest correlations with them there; standard
+    deviation of the stacked prediction (1 when all base predictors agree); Pearson correlation of its correlations with
+    the visible genes in the section (predicted) and in the reference; its correlation with the cell's common factor;
+    Moran's I of the prediction.
+    """
+    covariance = kriging.cross_covariance(member, requested)
+    explained = (covariance * kriging.coefficients(member, requested)).sum(0)
+    partners = np.sort(np.abs(covariance), axis=0)[-N_PARTNERS:].mean(0)
     stacked = predictor.stack_predictors(member, requested, member)[1]
-    x = predictor.standardisation_cells.inputs[member][:, shown]
+    x = kriging.design_matrix(predictor.standardisation_cells, member)
     in_section = zscore(x).T @ zscore(stacked) / len(x)
-    along = zscore(x.mean(1, keepdims=True))[:, 0] @ zscore(stacked) / len(x)
-    return np.stack(
-        [explained, partners, stacked.std(0), pearson(to_shown, in_section), along, morans_i(stacked, graph)], 1
-    )
+    with_common_factor = zscore(x.mean(1, keepdims=True))[:, 0] @ zscore(stacked) / len(x)
+    consistency = pearson(covariance, in_section)
+    return np.stack([explained, partners, stacked.std(0), consistency, with_common_factor, morans_i(stacked, graph)], 1)
 
 
 def regress_scores(
@@ -186,20 +194,25 @@ def regress_scores(
     *,
     gene_similarity: NDArray[np.floating[Any]] | None = None,
 ) -> GeneReliability:
-    """Regress scores on features, and on the scores of genes that are alike, and foresee those of other genes.
+    """Regress scores on `SCORE_PREDICTORS` and on the scores of similar genes, and predict those of other genes.
 
     Parameters
     ----------
-    known : (scored genes, FEATURES); scores : (scored genes,); wanted : (genes, FEATURES)
-    alike : (scored genes + genes, scored genes), optional
-        Correlations in the reference; default: no gene is like another.
+    scored_predictors : (scored genes, predictors)
+    scores : (scored genes,)
+    unscored_predictors : (genes, predictors)
+        Of the genes whose scores to predict.
+    gene_names
+        Their names.
+    gene_similarity : (scored genes + genes, scored genes), optional
+        Correlations in the reference; default: no gene is similar to another.
     """
     from scipy.stats import spearmanr
     from sklearn.model_selection import RepeatedKFold
 
     n = len(scores)
     if n < MIN_GENES:
-        reason = f"only {n} scored genes; {MIN_GENES} are needed to foresee others"
+        reason = f"only {n} scored genes; {MIN_GENES} are needed to predict those of others"
         return GeneReliability(
             pd.DataFrame({"predicted_pcc": np.nan, "reason": reason}, index=pd.Index(gene_names, name="gene")),
             float("nan"),
@@ -210,25 +223,24 @@ def regress_scores(
         np.zeros((len(features), n)) if gene_similarity is None else np.clip(gene_similarity, 0, None) ** 2
     )
     gene_similarity[np.arange(n), np.arange(n)] = 0
-    hidden = np.zeros(n)
+    cross_validated = np.zeros(n)
     rounds = list(RepeatedKFold(n_splits=5, n_repeats=CV_REPEATS, random_state=seed).split(scored_predictors))
-    for train, test in progress_stage("foreseeing known scores", rounds):
-        hidden[test] += _fit_predict(features, gene_similarity, scores, train, test, seed) / CV_REPEATS
+    for train, test in progress_stage("cross-validating scores", rounds):
+        cross_validated[test] += _fit_predict(features, gene_similarity, scores, train, test, seed) / CV_REPEATS
     low, high = scored_predictors.min(0), scored_predictors.max(0)
-    margin = 0.1 * (high - low)
+    margin = RANGE_MARGIN * (high - low)
     outside = (unscored_predictors < low - margin) | (unscored_predictors > high + margin)
     predicted = _fit_predict(features, gene_similarity, scores, np.arange(n), np.arange(n, len(features)), seed)
-    unlike = [", ".join(SCORE_PREDICTORS[i] for i in np.flatnonzero(row)) for row in outside]
+    names_outside = [", ".join(SCORE_PREDICTORS[i] for i in np.flatnonzero(row)) for row in outside]
     table = pd.DataFrame(
         {
             "predicted_pcc": np.where(outside.any(1), np.nan, predicted),
-            "reason": [f"unlike the scored genes in: {u}" if u else "" for u in unlike],
+            "reason": [f"unlike the scored genes in: {names}" if names else "" for names in names_outside],
         },
         index=pd.Index(gene_names, name="gene"),
     )
-    return GeneReliability(
-        table, float(np.abs(hidden - scores).mean()), float(spearmanr(hidden, scores).statistic), hidden
-    )
+    error, rank_correlation = np.abs(cross_validated - scores).mean(), spearmanr(cross_validated, scores).statistic
+    return GeneReliability(table, float(error), float(rank_correlation), cross_validated)
 
 
 def _fit_predict(
@@ -239,7 +251,7 @@ def _fit_predict(
     test: NDArray[np.intp],
     seed: int,
 ) -> NDArray[np.float64]:
-    """Scores of some rows, from those of others: the mean of a support vector machine and a forest."""
+    """Scores of the test rows from those of the training rows: the mean of a support vector machine and a forest."""
     from sklearn.ensemble import RandomForestRegressor, VotingRegressor
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -248,9 +260,8 @@ def _fit_predict(
     if not len(test):
         return np.zeros(0)
     weights, mean = gene_similarity[:, train], scores[train].mean()
-    partners = mean + weights @ (scores[train] - mean) / (
-        1 + weights.sum(1)
-    )  # the mean score of genes that are alike, drawn to that of all where few are
+    # mean score of similar genes, shrunk to that of all where few are similar
+    partners = mean + weights @ (scores[train] - mean) / (1 + weights.sum(1))
     design = np.column_stack([predictors, partners])
     smooth = make_pipeline(StandardScaler(), SVR(C=0.3, gamma=0.03, epsilon=0.05))
     forest = RandomForestRegressor(60, min_samples_leaf=4, max_features=0.5, random_state=seed, n_jobs=1)

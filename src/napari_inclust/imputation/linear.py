@@ -1,4 +1,4 @@
-"""Predictions as linear functions of a design matrix of cells, which are summed and projected before they are computed."""
+"""Predictions as linear functions of a design matrix of cells: summed and projected before they are computed."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class MergedTerms:
 
 @dataclass(frozen=True, eq=False)
 class LinearPrediction:
-    """Values of some features for any cells: the sum of (design matrix @ coefficients * scale) over terms, and an intercept.
+    """Values of features for any cells: the sum over terms of design matrix @ coefficients * scale, and an intercept.
 
     Attributes
     ----------

@@ -1,11 +1,11 @@
 """One gene over all cells in milliseconds: nearly every prediction is a combination of a few profiles over the cells.
 
-Exact prediction costs members x base predictors x cells x reference cells. But predictions of different genes resemble each
-other: the leading components of many genes at the standardisation cells nearly span those of all genes. Predictions are
-linear, so the components are computed for all cells once, at the cost of their own number (`linear`). A gene then needs its
-exact prediction at the standardisation cells alone, which says how to combine the profiles. So these need not be the
-components themselves: for many cells, the attention of all base predictors and members is summed before it is multiplied,
-which takes half the time and spans nearly as much.
+Exact prediction costs members x base predictors x cells x reference cells. But predictions of different genes
+resemble each other: the leading components of many genes at the standardisation cells nearly span those of all genes.
+Predictions are linear, so the components are computed for all cells once, at the cost of their own number (`linear`).
+A gene then needs its exact prediction at the standardisation cells alone, which is regressed on the profiles. So
+these need not be the components themselves: for many cells, the attention of all base predictors and members is
+summed before it is multiplied, which takes half the time and spans nearly as much.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Base predictors: each predicts features for cells in its own way, as a product of what cells and what features are to it.
+"""Base predictors: predictions of features for cells, each the product of a design matrix and coefficients.
 
-The same ones serve imputation (any gene of the reference, from each member of the ensemble) and generation (all features of a block, from a data set that
-measures them: `multimodal.block_predictor`). None is trained on a target value of the feature that it predicts.
+The design matrix depends on the cells, the coefficients on the features. The same predictors serve imputation (any
+gene of the reference, from each member of the ensemble: `gene_predictors`) and generation (all features of a block,
+from a data set that measures them: `multimodal.block_predictor`). None is trained on a target value of the feature
+that it predicts.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ _MIN_SD = 1e-2  # added to the standard deviation of a coordinate before its pen
 
 @dataclass(frozen=True, eq=False)
 class RequestedFeatures:
-    """Features to predict, with their values in the source cells (the reference's, or those of a data set that measures them).
+    """Features to predict, with their values in the source cells: the reference's, or a data set's that measures them.
 
     Attributes
     ----------
@@ -51,7 +53,10 @@ EmbedFunction = Callable[[EncodedCells, int], Matrix]  # cells, member -> (cells
 
 
 class BasePredictor(FeatureMap, Protocol[_Requested]):
-    """Predicts features for cells as one member sees them: design matrix @ coefficients, in any unit (stacking standardises)."""
+    """A prediction of features for cells as one member sees them: design matrix @ coefficients.
+
+    In any unit, since stacking standardises.
+    """
 
     @property
     def name(self) -> str:
@@ -81,7 +86,7 @@ def decoder_activations_of(variant: int, n_members: int) -> EmbedFunction:
 
 @dataclass(frozen=True, eq=False)
 class AttentionPredictor:
-    """The mean of source cells, weighted by softmax(cosine / temperature) in an embedding of the target and the source cells.
+    """The mean of source cells, weighted by softmax(cosine / temperature) in an embedding of both sets of cells.
 
     Attributes
     ----------
@@ -123,14 +128,16 @@ class AttentionPredictor:
 class RidgePredictor:
     """Ridge regression of the source cells' values on an embedding, with an intercept.
 
-    From the hidden units of the decoder it is the decoder with its last layer fitted in closed form: for any feature, trained or not.
+    From the hidden units of the decoder it is the decoder with its last layer fitted in closed form: for any feature,
+    trained or not.
 
     Attributes
     ----------
     penalty
         On the slopes of the standardised coordinates, in units of the number of source cells.
     n_covariates
-        The last coordinates that are levels of covariates, 0 or 1: not standardised, and with `covariate_penalty`, in cells.
+        Number of the last coordinates that are levels of covariates, 0 or 1: not standardised, and penalised by
+        `covariate_penalty`, in cells.
     """
 
     name: str
@@ -181,7 +188,7 @@ class TrainedHeadPredictor:
         return self.decode(self.embed(cells, member), member)
 
     def coefficients(self, member: int, requested: RequestedFeatures) -> Matrix:
-        """(outputs, features): selects the outputs that are requested."""
+        """Select the requested outputs: (outputs, features) of 0 and 1."""
         return np.eye(self.n_outputs, dtype=np.float32)[:, requested.indices]
 
 

@@ -42,7 +42,7 @@ class CellSimilarity:
     ) -> CellSimilarity:
         """Find the components of both sets of cells, which have the same weight whatever their numbers."""
         visible, axes = VisibleInputs(visible_genes), []
-        for member in progress_stage("finding cells that are alike", range(len(visible_genes))):
+        for member in progress_stage("finding similar cells", range(len(visible_genes))):
             both = [visible.design_matrix(cells, member) for cells in (standardisation_cells, reference_cells)]
             vectors = np.linalg.eigh(sum(x.T @ x / len(x) for x in both))[1]
             axes.append(vectors[:, ::-1][:, :N_COMPONENTS])
@@ -58,7 +58,7 @@ class CellSimilarity:
         return self._attention.design_matrix(cells, member)
 
     def smoothed_embedding(self, cells: EncodedCells, member: int) -> Matrix:
-        """(cells, components): mean embedding of the standardisation cells, weighted by their similarity to each cell."""
+        """(cells, components): mean embedding of the standardisation cells, weighted by similarity to each cell."""
         mean: Matrix = self.design_matrix(cells, member) @ self.embed(self.standardisation_cells, member)
         return mean
 

@@ -1,4 +1,4 @@
-"""One prediction from several: standardised, and averaged with weights chosen on features or cells held out from them."""
+"""One prediction from several: standardised, and averaged with weights chosen on held-out features or cells."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """All features of a block for cells that lack it, predicted from the cells of one data set that measures it.
 
 The base predictors (`imputation.predictors`) are attention and ridge regression, each in the latent or in principal
-components of the inputs; ridge regression from the decoder's hidden units; and the decoder. They are stacked with the weights
-that predict the data set's held-out cells best.
+components of the inputs; ridge regression from the decoder's hidden units; and the decoder. They are stacked with the
+weights that predict the data set's held-out cells best.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class BlockEncoder:
     inputs
         Blocks that the encoder sees of other tables.
     source_inputs
-        Blocks that it sees of the source; None: all ways in which it was trained. There are only principal components of the
-        inputs when both are the same.
+        Blocks that it sees of the source; None: all ways in which it was trained. There are only principal components
+        of the inputs when both are the same.
     component_rows
         Cells of the source from which the components are found.
     """
@@ -121,8 +121,8 @@ class BlockEncoder:
 class StackedBlockPredictor:
     """A data set that measures a block: its base predictors, weighted and scored on its held-out cells.
 
-    The weights, the same for all features, are those that predict the held-out cells best; then the base predictors are fitted
-    again with all cells.
+    The weights, the same for all features, are those that predict the held-out cells best; then the base predictors are
+    fitted again with all cells.
 
     Parameters
     ----------
@@ -157,7 +157,12 @@ class StackedBlockPredictor:
         self.encoder, self.predictors, self.requested = self._fit_predictors(np.arange(self.values.shape[0]))
 
     def predict(self, table: str) -> tuple[Matrix, Matrix]:
-        """Predict values and the disagreement of the base predictors for all cells of a table, both (cells, features)."""
+        """Predict all cells of a table.
+
+        Returns
+        -------
+        Values and weighted standard deviation of the base predictors, each (cells, features).
+        """
         n, seed = self.trained.dataset(table).n_cells, self.trained.trainer.config.seed
         used = np.flatnonzero(self.weights.to_numpy() > MIN_WEIGHT)
         weights = self.weights.to_numpy()[used] / self.weights.to_numpy()[used].sum()
@@ -225,7 +230,7 @@ class StackedBlockPredictor:
         return predictors
 
     def _head_decoder(self, network: int) -> Callable[[Matrix, int], Matrix]:
-        """Decoder of hidden units (cells, units) of a network to the features of the data set, in the unit of its values."""
+        """Make the decoder of hidden units (cells, units) to the data set's features, in the unit of its values."""
         trainer, block = self.trained.trainer, self.trained.plan.block(self.block)
         outputs, columns = trainer.output_slices[self.block], self.feature_indices - block.start
 

@@ -24,14 +24,15 @@ class GeneratedBlock:
     Attributes
     ----------
     values : (cells, features) float32
-        log1p of the block's normalised values, on the scale of the data sets that measure it; the share of open cells for peaks.
+        log1p of the block's normalised values, on the scale of the data sets that measure it; for peaks the share of
+        open cells.
     spread : (cells, features) float32
         Weighted standard deviation of the base predictors, in the unit of `values`.
     scores
-        One row a feature: Pearson, Spearman and RMSE (of z-scored values) on cells of the sources that no gradient saw, predicted
-        with weights that were chosen without them; `pcc_knn`, the Pearson correlation there of the mean of the nearest cells in
-        components of the inputs; `sources`; and quantiles of the residuals: value + `q05` to value + `q95` holds 90 % of what
-        would be measured.
+        One row a feature: Pearson, Spearman and RMSE (of z-scored values) on cells of the sources that no gradient
+        saw, predicted with weights that were chosen without them; `pcc_knn`, the Pearson correlation there of the
+        mean of the nearest cells in components of the inputs; `sources`; and quantiles of the residuals: value +
+        `q05` to value + `q95` holds 90 % of what would be measured.
     weights
         One row a base predictor, one column a source.
     """
@@ -44,7 +45,18 @@ class GeneratedBlock:
     weights: pd.DataFrame
 
     def quantile(self, q: float) -> Matrix:
-        """(cells, features): the value below which a share `q` (one of `RESIDUAL_QUANTILES`) of measurements would lie."""
+        """Quantile (cells, features) of what would be measured.
+
+        Parameters
+        ----------
+        q
+            Share of measurements below the quantile; one of `RESIDUAL_QUANTILES`.
+
+        Raises
+        ------
+        ConfigError
+            Another share.
+        """
         if q not in RESIDUAL_QUANTILES:
             raise ConfigError(f"no quantile {q:g}; there are {', '.join(f'{x:g}' for x in RESIDUAL_QUANTILES)}.")
         out: Matrix = (self.values + self.scores[quantile_column(q)].to_numpy()).astype(np.float32)
@@ -65,14 +77,15 @@ class GeneratedBlock:
 def generate(trained: Trained, table: str, block: str, *, inputs: Sequence[str] | None = None) -> GeneratedBlock:
     """Predict a block's features for the cells of a table.
 
-    Each data set that measures the block predicts it by a weighted mean of base predictors (`StackedBlockPredictor`). Where
-    several data sets measure a feature, their predictions are averaged; the cells' own data set is used only where no other
-    measures the block.
+    Each data set that measures the block predicts it by a weighted mean of base predictors (`StackedBlockPredictor`).
+    Where several data sets measure a feature, their predictions are averaged; the cells' own data set is used only
+    where no other measures the block.
 
     Parameters
     ----------
     inputs
-        Blocks that the encoder sees of the cells; default those from which the block was trained and that the table measures.
+        Blocks that the encoder sees of the cells; default those from which the block was trained and that the table
+        measures.
 
     Raises
     ------
@@ -136,7 +149,7 @@ def impute_between_datasets(trained: Trained, block: str) -> dict[str, Generated
 
 
 def _default_inputs(trained: Trained, table: str, block: str) -> tuple[str, ...]:
-    """Inputs with which the block was trained and that the table measures; not the block itself if there are others."""
+    """Choose inputs from which the block was trained and that the table measures; other blocks if there are any."""
     plan, measured = trained.plan, trained.dataset(table).modality_names
     target_block, candidates = plan.block(block), []
     for p in plan.presentations:

@@ -58,8 +58,8 @@ class CounterfactualCells:
     values : (cells, features) float32
         log1p of the block's normalised values.
     scores
-        One row a feature: Pearson, Spearman and RMSE (of z-scored values) of the decoder on held-out cells under their own
-        levels. The combination of levels that was asked for is not measured, so it has no score.
+        One row a feature: Pearson, Spearman and RMSE (of z-scored values) of the decoder on held-out cells under their
+        own levels. The combination of levels that was asked for is not measured, so it has no score.
     """
 
     block: str
@@ -72,11 +72,11 @@ class CounterfactualCells:
 def predict_counterfactual(
     trained: Trained, table: str, block: str, level_changes: Mapping[str, str], *, source_block: str | None = None
 ) -> CounterfactualCells:
-    """Exchange some levels of the covariates: add the difference that they make in the decoder to the values of the cells.
+    """Exchange some levels of the covariates: add the difference that they make in the decoder to the cells' values.
 
-    The values are the measured ones, else generated ones; the difference is that of z + e(other levels) and z + e(own levels),
-    decoded. The decoder's last layer is fitted again in closed form, on its hidden units and the levels themselves: the embedding
-    alone moves cells too little, since what the encoder sees depends on the levels too.
+    The values are the measured ones, else generated ones; the difference is that of z + e(other levels) and z + e(own
+    levels), decoded. The decoder's last layer is fitted again in closed form, on its hidden units and the levels
+    themselves: the embedding alone moves cells too little, since what the encoder sees depends on the levels too.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def _rows_with_levels(
 
 
 class _RefittedDecoder:
-    """The decoder with its last layer fitted in closed form, on hidden units and levels of all cells that measure the block."""
+    """The decoder, its last layer fitted in closed form on hidden units and levels of all cells with the block."""
 
     def __init__(self, trained: Trained, block: str) -> None:
         plan = trained.plan
@@ -205,7 +205,12 @@ class _RefittedDecoder:
         return values
 
     def _encode_measured(self, rows: Mapping[str, NDArray[np.intp]]) -> tuple[EncodedCells, Matrix]:
-        """Some rows of each table that measures the block, under their own levels, and their values (cells, features)."""
+        """Encode some rows of each table that measures the block, under their own levels.
+
+        Returns
+        -------
+        The cells, and their values (cells, features).
+        """
         parts = [self.trained.encode(t.name, self._encoder_inputs, rows[t.name]) for t in self.tables]
         z, class_probabilities = (np.concatenate(arrays, 1) for arrays in zip(*parts, strict=True))
         covariates = np.concatenate([t.covariates[rows[t.name]] for t in self.tables])
