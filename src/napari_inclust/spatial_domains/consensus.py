@@ -1,4 +1,4 @@
-"""One clustering from many: mixtures of several tables, aligned with each other and averaged."""
+"""Consensus clustering: Gaussian mixtures of several feature tables, aligned with each other and averaged."""
 
 from __future__ import annotations
 
@@ -15,49 +15,50 @@ from ..spatial.neighbors import IntArray
 
 Matrix = NDArray[np.float32]
 _ROW_CHUNK = 65_536
-_MAX_ALIGN_ROUNDS = 8  # of aligning at most
-_N_ALIGN_STARTS = 10  # members that the others are aligned with
-_CELLS_PER_DOMAIN = 10  # a half with fewer is not drawn: members see all rows
+_MAX_ALIGN_ROUNDS = 8
+_N_ALIGN_STARTS = 10  # members with which the others are aligned first
+_CELLS_PER_DOMAIN = 10  # with fewer in a half, members are fitted on all rows
 
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """A Gaussian mixture with one covariance, fitted on some rows of a table."""
+    """A Gaussian mixture with a tied covariance, fitted on some rows of a table."""
 
     model: Any
     scale: float
 
     @classmethod
     def fit(cls, table: Matrix, n_clusters: int, seed: int, rows: IntArray) -> Mixture:
+        """Fit `n_clusters` components on some rows of a table (cells, directions)."""
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
-        unit = float(np.sqrt(table.var(0).mean() + 1e-12))
+        scale = float(np.sqrt(table.var(0).mean() + 1e-12))
         model = GaussianMixture(n_clusters, covariance_type="tied", reg_covar=1e-4, random_state=seed, max_iter=200)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # the last step is as good a member as any
+            warnings.simplefilter("ignore", ConvergenceWarning)  # an unconverged mixture is as good a member
             try:
-                model.fit(table[rows] / unit)
-            except ValueError:  # directions without any spread: rounding makes the covariance indefinite
-                model.set_params(reg_covar=1e-2).fit(table[rows].astype(np.float64) / unit)
-        return cls(model, unit)
+                model.fit(table[rows] / scale)
+            except ValueError:  # directions without variance: rounding makes the covariance indefinite
+                model.set_params(reg_covar=1e-2).fit(table[rows].astype(np.float64) / scale)
+        return cls(model, scale)
 
     def membership(self, table: Matrix) -> Matrix:
-        """(rows, k) probabilities."""
-        found: Matrix = self.model.predict_proba(table / self.scale).astype(np.float32)
-        return found
+        """Return the probabilities (rows, n_clusters) of the components."""
+        probabilities: Matrix = self.model.predict_proba(table / self.scale).astype(np.float32)
+        return probabilities
 
 
 def pairwise_ari(labellings: Sequence[IntArray], n_clusters: int) -> NDArray[np.float64]:
-    """(members, members) adjusted Rand index of every two, by one product of their one-hot codes."""
+    """Compute the adjusted Rand index of every two labellings (members, members), by one product of one-hot codes."""
     n, members = len(labellings[0]), len(labellings)
-    hot = np.hstack([np.eye(n_clusters, dtype=np.float32)[y] for y in labellings])
+    one_hot = np.hstack([np.eye(n_clusters, dtype=np.float32)[y] for y in labellings])
 
     def pairs(count: NDArray[np.float64]) -> NDArray[np.float64]:
         return count * (count - 1) / 2
 
-    both = pairs((hot.T @ hot).astype(np.float64).reshape(members, n_clusters, members, n_clusters)).sum((1, 3))
-    own = pairs(hot.sum(0).astype(np.float64).reshape(members, n_clusters)).sum(1)
+    both = pairs((one_hot.T @ one_hot).astype(np.float64).reshape(members, n_clusters, members, n_clusters)).sum((1, 3))
+    own = pairs(one_hot.sum(0).astype(np.float64).reshape(members, n_clusters)).sum(1)
     chance = own[:, None] * own / max(float(n * (n - 1) / 2), 1.0)
     most = (own[:, None] + own) / 2
     out: NDArray[np.float64] = np.where(most - chance > 1e-9, (both - chance) / np.maximum(most - chance, 1e-9), 1.0)
@@ -65,40 +66,41 @@ def pairwise_ari(labellings: Sequence[IntArray], n_clusters: int) -> NDArray[np.
 
 
 def mean_ari(labellings: Sequence[IntArray], n_clusters: int) -> float:
-    """Mean adjusted Rand index between members; 1 for a single one."""
+    """Average the adjusted Rand index between members; 1 for a single one."""
     if len(labellings) < 2:
         return 1.0
     return float(pairwise_ari(labellings, n_clusters)[np.triu_indices(len(labellings), 1)].mean())
 
 
 def match_columns(reference: NDArray[Any], other: NDArray[Any]) -> IntArray:
-    """Columns of `other` in the order that overlaps most with `reference` (cells, k)."""
+    """Order the columns of `other` (cells, k) so that they overlap most with those of `reference` (cells, k)."""
     order: IntArray = linear_sum_assignment(-(reference.T @ other))[1]
     return order
 
 
 def align_columns(memberships: Sequence[Matrix], start: int) -> tuple[list[IntArray], Matrix]:
-    """Order of each member's columns, first like the member `start`, then like their own mean; and the mean."""
+    """Order each member's columns, first by the member `start`, then by the mean of all; return orders and mean."""
     mean = memberships[start]
     for _ in range(_MAX_ALIGN_ROUNDS):
         orders = [match_columns(mean, q) for q in memberships]
         new: Matrix = np.stack([q[:, o] for q, o in zip(memberships, orders, strict=True)]).mean(0)
-        moved = (new.argmax(1) != mean.argmax(1)).mean()
+        changed = (new.argmax(1) != mean.argmax(1)).mean()
         mean = new
-        if moved < 1e-3:
+        if changed < 1e-3:
             break
     return [match_columns(mean, q) for q in memberships], mean
 
 
 def best_alignment(memberships: Sequence[Matrix], labellings: Sequence[IntArray], n_clusters: int) -> list[IntArray]:
-    """Order of each member's columns: started from members that agree much, middling and little with the others, the one by which the mean is most decided.
+    """Order each member's columns by the alignment whose mean membership is the most confident.
 
-    Aligning only finds the nearest optimum; with many domains a single start made the result depend on the seed.
+    An alignment finds a local optimum: with many domains a single start made the result depend on the seed. Starts are
+    members of high, middle and low agreement with the others.
     """
     ranked = np.argsort(-pairwise_ari(labellings, n_clusters).mean(1), kind="stable")
     starts = ranked[:: max(1, len(memberships) // _N_ALIGN_STARTS)][:_N_ALIGN_STARTS]
-    found = [align_columns(memberships, int(start)) for start in starts]
-    return max(found, key=lambda orders_mean: float(orders_mean[1].max(1).mean()))[0]
+    alignments = [align_columns(memberships, int(start)) for start in starts]
+    return max(alignments, key=lambda orders_mean: float(orders_mean[1].max(1).mean()))[0]
 
 
 def consensus_membership(
@@ -109,15 +111,27 @@ def consensus_membership(
     fit_rows: IntArray,
     n_agreement_rows: int,
 ) -> Generator[float, None, tuple[Matrix, float]]:
-    """Mixtures of every table, put to a vote: yields the fraction done, returns the mean membership (cells, k) and the members' agreement.
+    """Average the memberships of mixtures of every table: yields the fraction done.
 
     Parameters
     ----------
-    at
-        Rows on which mixtures are fitted and aligned; the others only get their membership, a table at a time: memory does not grow with the members.
-        Each member is fitted on a random half of them, so that their agreement is over subsamples as well as seeds; a single member on all.
-    few
-        Rows among these on which members are aligned and their agreement is counted.
+    feature_tables : each (cells, directions)
+    n_clusters
+    restarts
+        Mixtures of each table.
+    rng
+    fit_rows
+        Rows on which mixtures are fitted and aligned; those of the others are computed one member at a time, so that
+        memory does not grow with the members. Each member is fitted on a random half of them, so that agreement is over
+        subsamples as well as seeds; a single member on all.
+    n_agreement_rows
+        Number of these rows on which members are aligned and compared.
+
+    Returns
+    -------
+    membership : (cells, n_clusters)
+    agreement
+        Mean adjusted Rand index between members.
     """
     fitted: list[tuple[int, Mixture]] = []
     all_fitted = len(fit_rows) == len(feature_tables[0])

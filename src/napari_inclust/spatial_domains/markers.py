@@ -1,4 +1,4 @@
-"""Why a domain is one: what it is made of, which genes mark it, what lies beside it."""
+"""Evidence for each domain: composition, marker genes, adjacency."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..data import normalize as val
-from ..data.obs import has_label
-from ..data.obs import obs_column as _column
+from ..data.normalize import lognormalise
+from ..data.obs import has_label, obs_column
 from ..data.section import Section
 from ..errors import DataError
 from ..spatial.neighbors import FloatArray, Graph, IntArray, spatial_graph
+from ..spatial.regions import row_shares
 from .edit import DomainSegmentation
 
 if TYPE_CHECKING:
@@ -26,52 +26,58 @@ if TYPE_CHECKING:
     from .result import Domains
 
 N_MARKERS = 20  # of each domain
-_GENE_CHUNK = 512  # imputed and ranked at once
+_GENE_CHUNK = 512  # genes imputed and ranked together
 
 
 def composition(section: Section, seg: DomainSegmentation, labels: str) -> pd.DataFrame:
-    """(domains, classes) share of each class of a column of obs among the cells of a domain that have one; rows sum to 1, or are NaN without any.
+    """Compute the share of each class of a column of obs among the labelled cells of each domain: (domains, classes).
+
+    Rows sum to 1, or are NaN where no cell has a label.
 
     Raises
     ------
     DataError
         No such column.
     """
-    column = _column(section, labels)
+    column = obs_column(section, labels)
     known = has_label(column)
     counts = pd.crosstab(np.asarray(seg.names, dtype=object)[seg.labels[known]], column[known]).reindex(
         list(seg.names), fill_value=0
     )
     counts.index.name, counts.columns.name = "domain", labels
-    return counts.div(counts.sum(axis=1).replace(0, np.nan), axis=0)
+    return row_shares(counts)
 
 
 def markers(
     section: Section, seg: DomainSegmentation, imputed: AnnData | Run | None = None, n: int = N_MARKERS
 ) -> pd.DataFrame:
-    """Genes higher in a domain than outside, by scanpy's `rank_genes_groups` (t-test): one row a domain and gene, best first.
+    """Rank genes higher in a domain than outside, by scanpy's `rank_genes_groups` (t-test).
 
-    The domains were found in the same values, so the p-values only rank. Domains of one cell have none.
+    The domains were found in the same values, so the p-values only rank. Domains of one cell have no markers.
 
     Parameters
     ----------
+    section, seg
     imputed
-        Predictions for the same cells (what `inclust impute` writes), or a run of the section: the genes that only its reference has, some at a time. They are
-        ranked apart: column `kind` says "measured" or "imputed".
+        Predictions for the same cells (an output of `inclust impute`), or a run of the section: the genes that only its
+        reference has, by chunks. They are ranked separately; column `kind` is "measured" or "imputed".
+    n
+        Genes of each domain and kind.
 
     Returns
     -------
-    DataFrame: domain, gene, kind, score, log2_fold_change, p_adjusted
+    DataFrame
+        One row a domain and gene, best first: domain, gene, kind, score, log2_fold_change, p_adjusted.
 
     Raises
     ------
     DataError
-        Imputed values of other cells.
+        The imputed values are of other cells.
     """
     from anndata import AnnData
 
     measured = AnnData(
-        val.lognormalise(section.matrix, section.values.kind),
+        lognormalise(section.matrix, section.values.kind),
         obs=pd.DataFrame(index=section.adata.obs_names.astype(str)),
     )
     measured.var_names = pd.Index(section.genes)
@@ -83,14 +89,15 @@ def markers(
 
 
 def _imputed_chunks(imputed: AnnData | Run, section: Section) -> Iterator[AnnData]:
-    """Imputed genes of the section's cells, some at a time."""
+    """Imputed genes of the section's cells, by chunks."""
     from anndata import AnnData
 
-    of = imputed if isinstance(imputed, AnnData) else imputed.section.adata
-    cells = pd.Index(of.obs_names.astype(str))
+    source = imputed if isinstance(imputed, AnnData) else imputed.section.adata
+    cells = pd.Index(source.obs_names.astype(str))
     if list(cells) != list(section.adata.obs_names.astype(str)):
         raise DataError(
-            f"the imputed values are of {len(cells)} other cells than the {section.n_cells} of {section.name}. Give those of the same section."
+            f"the imputed values are of {len(cells)} other cells than the {section.n_cells} of {section.name}. Give "
+            "those of the same section."
         )
     if isinstance(imputed, AnnData):
         yield AnnData(imputed.X, obs=pd.DataFrame(index=cells), var=imputed.var[[]].copy())
@@ -100,7 +107,7 @@ def _imputed_chunks(imputed: AnnData | Run, section: Section) -> Iterator[AnnDat
 
 
 def _rank_genes(chunks: Iterable[AnnData], seg: DomainSegmentation, n: int) -> pd.DataFrame:
-    """The first `n` genes of each domain among those of all groups; p-values adjusted over all of them (Benjamini and Hochberg)."""
+    """Rank the first `n` genes of each domain over all chunks; p-values are adjusted over all (Benjamini-Hochberg)."""
     import scanpy  # type: ignore[import-untyped]
     from scipy.stats import false_discovery_control
 
@@ -112,35 +119,35 @@ def _rank_genes(chunks: Iterable[AnnData], seg: DomainSegmentation, n: int) -> p
     for adata in chunks:
         adata.obs["domain"] = seg.to_categorical()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # fragmented frames; genes of one value give 0 / 0
+            warnings.simplefilter("ignore")  # pandas on fragmented frames; constant genes give 0 / 0
             scanpy.tl.rank_genes_groups(adata, "domain", groups=large, method="t-test")
             table = scanpy.get.rank_genes_groups_df(adata, group=large)
         tables.append(table if "group" in table else table.assign(group=large[0]))
-    found = (
+    ranked = (
         pd.concat(tables, ignore_index=True).astype({"group": str})
         if tables
         else pd.DataFrame(columns=["group", "names", "scores", "pvals"])
     )
-    found["p_adjusted"] = found.groupby("group")["pvals"].transform(lambda p: false_discovery_control(p.fillna(1.0)))
-    found = found.rename(
+    ranked["p_adjusted"] = ranked.groupby("group")["pvals"].transform(lambda p: false_discovery_control(p.fillna(1.0)))
+    ranked = ranked.rename(
         columns={"group": "domain", "names": "gene", "scores": "score", "logfoldchanges": "log2_fold_change"}
     )
-    found = found.sort_values("score", ascending=False, kind="stable").groupby("domain").head(n)
-    found["order"] = found["domain"].map({name: i for i, name in enumerate(seg.names)})
-    out: pd.DataFrame = found.sort_values("order", kind="stable").reset_index(drop=True).reindex(columns=columns)
+    ranked = ranked.sort_values("score", ascending=False, kind="stable").groupby("domain").head(n)
+    ranked["order"] = ranked["domain"].map({name: i for i, name in enumerate(seg.names)})
+    out: pd.DataFrame = ranked.sort_values("order", kind="stable").reset_index(drop=True).reindex(columns=columns)
     return out
 
 
 def adjacency(seg: DomainSegmentation, xy: FloatArray, sections: IntArray, graph: Graph | None = None) -> pd.DataFrame:
-    """(domains, domains) neighbouring pairs of cells over those expected if neighbours were drawn at random; 1 is chance.
+    """Compute neighbouring pairs of cells over those expected at random: (domains, domains); 1 is chance.
 
     The pairs are the edges of `spatial_graph`; the expectation is the product of the domains' shares of edge ends.
     """
     edges = spatial_graph(xy, sections, graph)
-    hot = sp.csr_matrix(
+    one_hot = sp.csr_matrix(
         (np.ones(len(seg.labels)), (np.arange(len(seg.labels)), seg.labels)), shape=(len(seg.labels), seg.n_domains)
     )
-    observed = (hot.T @ (edges + edges.T) @ hot).toarray()
+    observed = (one_hot.T @ (edges + edges.T) @ one_hot).toarray()
     ends: NDArray[np.float64] = observed.sum(1)
     expected = np.outer(ends, ends) / max(ends.sum(), 1.0)
     ratio = np.divide(observed, expected, out=np.zeros_like(observed), where=expected > 0)
@@ -150,24 +157,26 @@ def adjacency(seg: DomainSegmentation, xy: FloatArray, sections: IntArray, graph
 def evidence(
     result: Domains, *, labels: str | None = None, imputed: AnnData | Run | None = None, graph: Graph | None = None
 ) -> dict[str, pd.DataFrame]:
-    """All of it for the chosen solution, as tables by name.
+    """Compute all evidence for the chosen solution, as tables by name.
 
     Parameters
     ----------
+    result
     labels
         Column of obs for the composition; None: no such table.
     imputed
         As for `markers`.
     graph
-        Who lies beside whom (default the 6 nearest cells).
+        Of the adjacency (default: the 6 nearest cells).
 
     Returns
     -------
-    "domains" (cells, mean confidence), "adjacency", "markers", and "composition" when labels are given.
+    dict
+        "domains" (cells, mean confidence), "adjacency", "markers", and "composition" when labels are given.
     """
     seg = result.segmentation
-    sure = pd.Series(seg.confidence).groupby(seg.labels).mean().to_numpy()
-    cells = pd.DataFrame({"cells": seg.sizes, "confidence": sure}, index=pd.Index(list(seg.names), name="domain"))
+    confidence = pd.Series(seg.confidence).groupby(seg.labels).mean().to_numpy()
+    cells = pd.DataFrame({"cells": seg.sizes, "confidence": confidence}, index=pd.Index(list(seg.names), name="domain"))
     tables = {
         "domains": cells,
         "adjacency": adjacency(seg, result.xy, result.sections, graph),
@@ -177,7 +186,10 @@ def evidence(
 
 
 def to_long_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """The same for `uns`: squares as pairs with their value, since names of domains and classes can hold what names of columns cannot."""
+    """Convert the tables for `uns`: square ones to pairs with their value.
+
+    Names of domains and classes may contain characters that column names in a file may not.
+    """
     value = {"adjacency": ("other", "ratio"), "composition": ("class", "share")}
     out = {}
     for name, table in tables.items():

@@ -1,4 +1,4 @@
-"""Domains as polygons: the Voronoi cells of their cells joined, within the tissue. Neighbouring domains share their border."""
+"""Outlines of domains: unions of the Voronoi polygons of their cells, within the tissue; neighbours share borders."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from scipy.spatial import Voronoi
 from ..spatial.neighbors import FloatArray, IntArray, nearest_distances, nearest_neighbours, section_rows
 from .edit import DomainSegmentation
 
-TISSUE_MARGIN = 2.0  # median distances to the nearest cell that the tissue reaches beyond a cell
-_FAR_EXTENTS = 10.0  # extents
+TISSUE_MARGIN = 2.0  # reach of the tissue around a cell, in median distances to the nearest cell
+_FAR_EXTENTS = 10.0  # distance of the points that close the outer polygons, in extents of the tissue
 
 
 @dataclass(frozen=True, eq=False)
 class DomainOutline:
-    """One domain in one section.
+    """Polygon of one domain in one section.
 
     Attributes
     ----------
-    shape
-        shapely MultiPolygon, in micrometres (x, y).
+    domain, section, n_cells
+        Number of the domain, code of the section, cells of the domain in it.
+    polygon
+        Shapely MultiPolygon, in micrometres (x, y).
     """
 
     domain: int
@@ -32,26 +34,23 @@ class DomainOutline:
 
 
 def outlines(seg: DomainSegmentation, xy: FloatArray, sections: IntArray) -> list[DomainOutline]:
-    """Polygons of every domain in every section, over the first two coordinates."""
+    """Compute the polygon of every domain in every section, from the first two coordinates."""
     import shapely
 
-    found = []
+    out = []
     for at in section_rows(sections):
-        places, first = np.unique(xy[at, :2], axis=0, return_index=True)
-        owner = seg.labels[at][first]
-        unit = _median_spacing(places)
-        cells = shapely.polygons([shapely.linearrings(ring) for ring in _voronoi_polygons(places, unit)])
-        tissue = shapely.union_all(shapely.buffer(shapely.points(places), TISSUE_MARGIN * unit, quad_segs=4))
+        positions, first = np.unique(xy[at, :2], axis=0, return_index=True)
+        labels = seg.labels[at][first]
+        spacing = _median_spacing(positions)
+        cells = shapely.polygons([shapely.linearrings(ring) for ring in _voronoi_polygons(positions, spacing)])
+        tissue = shapely.union_all(shapely.buffer(shapely.points(positions), TISSUE_MARGIN * spacing, quad_segs=4))
         for d in np.unique(seg.labels[at]):
-            inside = cells[owner == d]
+            inside = cells[labels == d]
             shape = shapely.intersection(shapely.union_all(inside), tissue) if len(inside) else shapely.MultiPolygon()
-            kept = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
-            found.append(
-                DomainOutline(
-                    int(d), int(sections[at[0]]), int((seg.labels[at] == d).sum()), shapely.multipolygons(kept)
-                )
-            )
-    return found
+            parts = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
+            n_cells = int((seg.labels[at] == d).sum())
+            out.append(DomainOutline(int(d), int(sections[at[0]]), n_cells, shapely.multipolygons(parts)))
+    return out
 
 
 def _median_spacing(xy: FloatArray) -> float:
@@ -60,7 +59,7 @@ def _median_spacing(xy: FloatArray) -> float:
 
 
 def _voronoi_polygons(xy: FloatArray, median_spacing: float) -> list[FloatArray]:
-    """Corners of each place's Voronoi cell; four far points close those at the rim."""
+    """Corners of the Voronoi polygon of each position; four distant points close the outer ones."""
     middle = (xy.min(0) + xy.max(0)) / 2
     far = _FAR_EXTENTS * max(float(np.ptp(xy, axis=0).max()), median_spacing)
     diagram = Voronoi(np.vstack([xy, middle + far * np.array([[1, 0.1], [-0.1, 1], [-1, -0.1], [0.1, -1]])]))

@@ -1,6 +1,7 @@
-"""The published form of inClust's spatial domains (Wang et al., Cell Reports Methods 2023): cells and the mean of their neighbours through one encoder, added.
+"""The published network for spatial domains: cells and the mean of their neighbours through one encoder, added.
 
-50 principal components, 6 neighbours, tanh, 20 outputs of which some stay spare, no labels; the domain is the largest output of the classifier.
+Wang et al., Cell Reports Methods 2023: 50 principal components, 6 neighbours, tanh, 20 outputs of which some remain
+unused, no labels; the domain is the largest output of the classifier.
 """
 
 from __future__ import annotations
@@ -19,16 +20,14 @@ from ..utils.progress import map_steps
 from .edit import DomainSegmentation
 
 COMPONENTS, NEIGHBOURS = 50, 6
-PUBLISHED_BATCH = 500  # cells; an epoch is as many steps as there are such batches
+PUBLISHED_BATCH = 500  # cells; the steps of an epoch are the number of such batches
 
 Matrix = NDArray[np.float32]
 
 
 def neighbour_mean(p: Matrix, xy: FloatArray, sections: IntArray, graph: Graph) -> Matrix:
-    """(cells, components) mean of each cell's neighbours, itself left out; a cell without neighbours stands for its own."""
-    if (
-        graph.kind == "knn"
-    ):  # the same sets as squidpy's, and each cell is never its own neighbour where places are shared
+    """Average each cell's neighbours, without itself: (cells, components); without neighbours, the cell itself."""
+    if graph.kind == "knn":  # the sets of squidpy, but no cell is its own neighbour where positions are equal
         near = nearest_neighbours(xy, min(graph.neighbours, max(1, len(p) - 1)), sections)[:, 1:]
         mean: Matrix = p[near].mean(1)
         return mean
@@ -39,16 +38,22 @@ def neighbour_mean(p: Matrix, xy: FloatArray, sections: IntArray, graph: Graph) 
 
 
 def domain_plan(p: Matrix, neighbourhood: Matrix) -> Plan:
-    """Cells -> themselves, unlabelled, the covariate a feature vector through the shared encoder: components (cells, d) and those of the neighbourhood."""
+    """Plan the reconstruction of unlabelled cells, with the neighbourhood as covariate through the shared encoder.
+
+    Parameters
+    ----------
+    p, neighbourhood : (cells, d)
+        Components of the cells and of the means of their neighbours.
+    """
     d = p.shape[1]
-    everything = np.ones(d, dtype=bool)
+    all_features = np.ones(d, dtype=bool)
     part = MeasuredBlock("components", p.astype(np.float32), np.arange(d), prescaled=True)
     return Plan(
         task="domains",
         blocks=(Block("components", 0, d),),
         features=tuple(f"component {i + 1}" for i in range(d)),
         tables=(Table("cells", (part,), neighbourhood.astype(np.float32), np.full(len(p), -1, dtype=np.intp)),),
-        presentations=(Presentation("cells", everything, everything),),
+        presentations=(Presentation("cells", all_features, all_features),),
         hidden_features=np.zeros((1, d), dtype=bool),
         classes=(),
         covariates=(),
@@ -60,7 +65,14 @@ def domain_plan(p: Matrix, neighbourhood: Matrix) -> Plan:
 def train_network(
     p: Matrix, neighbourhood: Matrix, seed: int
 ) -> Generator[tuple[int, int], None, tuple[Matrix, Matrix]]:
-    """Train on components and those of the neighbourhood: yields (epoch, epochs), returns the latent (cells, 50) and the outputs (cells, 20)."""
+    """Train the network: yields (epoch, epochs).
+
+    Returns
+    -------
+    z : (cells, latent)
+    q : (cells, 20)
+        Outputs of the classifier.
+    """
     config = Config.preset(
         "as-published",
         arithmetic="plus",
@@ -79,8 +91,17 @@ def train_network(
 
 
 def merge_clusters(z: Matrix, q: Matrix, k: int) -> DomainSegmentation:
-    """Arg-max of the outputs; while there are more clusters than `k`, the two are merged whose union adds least to the squared distances to the means in the
-    latent (Ward's rule). Fewer stay fewer."""
+    """Assign cells to their largest output, and merge clusters to at most `k` by Ward's rule.
+
+    While there are more than `k`, the two are merged whose union adds least to the squared distances to the means in
+    the latent.
+
+    Parameters
+    ----------
+    z : (cells, latent)
+    q : (cells, outputs)
+    k
+    """
     groups = [np.flatnonzero(q.argmax(1) == j) for j in range(q.shape[1])]
     groups = [g for g in groups if len(g)]
     outputs = [[int(q[g[0]].argmax())] for g in groups]

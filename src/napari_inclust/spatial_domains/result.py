@@ -1,4 +1,4 @@
-"""What the search for domains says on its way, and what it finds."""
+"""Progress and result of the search for domains."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..data.obs import obs_column as _column
+from ..data.obs import obs_column
 from ..data.section import Section
 from ..errors import ConfigError, DataError
 from ..spatial.neighbors import FloatArray, IntArray
@@ -21,41 +21,43 @@ DomainMethod = Literal["inclust+", "inclust", "smoothed-pca"]
 
 @dataclass(frozen=True)
 class SearchProgress:
-    """How far the search is: `done` of `total` (100), never less than before."""
+    """Progress of the search: `done` of `total` (100), which never decreases."""
 
     done: int
     total: int
     message: str
 
     @classmethod
-    def in_range(cls, span: tuple[float, float], part: float, text: str) -> SearchProgress:
-        """A fraction of a stretch of the whole, in percent."""
-        return cls(round(span[0] + (span[1] - span[0]) * min(part, 1.0)), 100, text)
+    def in_range(cls, progress_range: tuple[float, float], fraction: float, message: str) -> SearchProgress:
+        """Build from a fraction of a range, in percent."""
+        low, high = progress_range
+        return cls(round(low + (high - low) * min(fraction, 1.0)), 100, message)
 
 
 @dataclass(frozen=True, eq=False)
 class Domains:
-    """What `domains` finds.
+    """Result of `domains`.
 
     Attributes
     ----------
     solutions
         A segmentation for each number of domains that was computed.
     chosen
-        The number that was asked for, or is most stable.
+        The requested number of domains, or the most stable one.
     table
-        One row a number of domains `k`: stability (mean adjusted Rand index between members of the vote), confidence (mean), chaos, pas; of the baseline chaos,
-        pas; and its agreement with it (adjusted Rand index).
+        One row a number of domains `k`: stability (mean adjusted Rand index between members of the consensus),
+        confidence (mean), chaos, pas; of the chosen one also baseline_chaos, baseline_pas and baseline_agreement
+        (adjusted Rand index with the baseline).
     baseline
         Segmentation by "smoothed-pca" with the chosen number.
     space : (cells, directions) float32
-        In which a domain can be split (`domain_edit.split`).
+        In which a domain can be split (`edit.split`).
     xy : (cells, 2 or 3)
-        Places, with z where the file has one.
+        Coordinates in micrometres, with z where the file has one.
     sections : (cells,) int
-        Which section each cell lies in.
+        Section of each cell.
     notes
-        What a user should know.
+        Remarks for the user.
     provenance
         Method, settings, seed, versions, data.
     """
@@ -79,49 +81,65 @@ class Domains:
 
     @property
     def labels(self) -> IntArray:
+        """Domain of each cell (cells,), of the chosen solution."""
         return self.segmentation.labels
 
     @property
     def confidence(self) -> NDArray[np.float32]:
+        """Confidence of each cell (cells,), of the chosen solution."""
         return self.segmentation.confidence
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Names of the domains of the chosen solution."""
         return self.segmentation.names
 
     @property
     def colours(self) -> tuple[str, ...]:
+        """Colours of the domains of the chosen solution, "#rrggbb"."""
         return self.segmentation.colours
 
     def choose(self, k: int) -> Domains:
-        """The same with another of the computed solutions chosen."""
+        """Return the result with another of the computed solutions chosen.
+
+        Raises
+        ------
+        ConfigError
+            The number was not computed.
+        """
         if k not in self.solutions:
             raise ConfigError(f"{k} domains were not computed; there are {', '.join(map(str, self.solutions))}.")
         return replace(self, chosen=k)
 
     def edited(self, segmentation: DomainSegmentation) -> Domains:
-        """The same with the chosen solution replaced by an edited one."""
+        """Return the result with the chosen solution replaced by an edited one."""
         return replace(self, solutions=self.solutions | {self.chosen: segmentation})
 
     def against(self, truth: str) -> pd.DataFrame:
-        """ARI, NMI, homogeneity and completeness against a column of obs, of the chosen solution and of the baseline."""
-        column = _column(self.section, truth)
+        """Score the chosen solution and the baseline against a column of obs: ARI, NMI, homogeneity, completeness.
+
+        Raises
+        ------
+        DataError
+            No such column, or no cell with a label in it.
+        """
+        column = obs_column(self.section, truth)
         scores = {
             self.method: truth_scores(column, self.labels),
             "baseline (smoothed-pca)": truth_scores(column, self.baseline.labels),
         }
         if not scores[self.method]["cells"]:
             raise DataError(
-                f"obs[{truth!r}] of {self.section.name} says nothing of any cell; name a column with a truth."
+                f"obs[{truth!r}] of {self.section.name} has no label for any cell; name a column with a truth."
             )
         return pd.DataFrame(scores).T
 
     def obs_and_uns(self, key: str = "domain") -> tuple[dict[str, Any], dict[str, Any]]:
-        """What goes into a file: columns of `obs`, entries of `uns`."""
+        """Return what is written to a file: columns of `obs`, entries of `uns`."""
         seg = self.segmentation
-        facts = self.provenance | {"n_domains": self.chosen, "names": list(seg.names), "notes": list(self.notes)}
+        provenance = self.provenance | {"n_domains": self.chosen, "names": list(seg.names), "notes": list(self.notes)}
         curve = {name: self.table[name].to_numpy() for name in self.table} | {"k": self.table.index.to_numpy()}
         return (
             {key: seg.to_categorical(), f"{key}_confidence": seg.confidence},
-            {f"{key}_colors": np.array(seg.colours, dtype=object), f"{key}_inclust": facts | {"curve": curve}},
+            {f"{key}_colors": np.array(seg.colours, dtype=object), f"{key}_inclust": provenance | {"curve": curve}},
         )
