@@ -1,4 +1,4 @@
-"""One workbench a viewer: the session, and those who act on it. Docks are handed this and nothing else."""
+"""The session and the controllers of one viewer: all that a dock is given."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from .controllers.saving import ExportController
 from .controllers.scene import CanvasController
 from .controllers.swipe import SwipeController
 from .controllers.task_controller import TaskController
-from .controllers.theming import ThemeObserver
 from .controllers.tissue import ImageController
 from .controllers.training import TrainingController, TrainingSteps, train_and_impute
 from .sessions.session_io import SessionIO
 from .state.selection import SelectedCells
 from .state.session import Session
+from .theme import ThemeObserver
 
 _contexts: weakref.WeakKeyDictionary[Any, ViewerContext] = weakref.WeakKeyDictionary()
 
 
 class ViewerContext:
-    """Session, reading, training, domains and painting of one viewer.
+    """Session and controllers of one viewer.
 
     Parameters
     ----------
     viewer
         napari viewer (held weakly).
-    steps
-        The generator of training; replaced in tests.
-    find
-        The generator of domains; replaced in tests.
+    train
+        Generator function of training; replaced in tests.
+    search
+        Generator function of the search for domains; replaced in tests.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class ViewerContext:
         self.closed = False
 
     def close_with_window(self, widget: Any) -> None:
-        """Close with the main window that holds a dock."""
+        """Close when the main window that holds a dock is destroyed."""
         from qtpy.QtWidgets import QMainWindow
 
         window = widget.parentWidget()
@@ -91,34 +91,18 @@ class ViewerContext:
             window.destroyed.connect(lambda: me() is not None and me().close())  # type: ignore[union-attr]
 
     def close(self) -> None:
-        """Stop the workers and let go of the viewer."""
+        """Stop the workers and disconnect from the viewer; its layers stay."""
         if not self.closed:
             self.closed = True
-            self.theme_observer.close()
-            self.loading_controller.close()
-            self.training_activity.close()
-            self.training_controller.close()
-            self.task_controller.close()
-            self.export_controller.close()
-            self.domain_controller.close()
-            self.reliability_controller.close()
-            self.figure_controller.close()
-            self.session_io.close()
-            self.embedding_controller.close()
-            self.image_controller.close()
-            self.region_controller.close()
-            self.cell_selection.close()
-            self.selected_cells.close()
-            self.additional_sections.close()
-            self.swipe_controller.close()
-            self.canvas_controller.close()
-            self.gene_controller.close()
+            for part in reversed(list(vars(self).values())):  # in the reverse order of their construction
+                if callable(close := getattr(part, "close", None)):
+                    close()
 
 
 def get_viewer_context(viewer: Any) -> ViewerContext:
-    """The workbench of a viewer, made when there is none."""
+    """Return the context of a viewer; it is created when there is none."""
     viewer = parts.unwrap(viewer)
-    bench = _contexts.get(viewer)
-    if bench is None or bench.closed:
-        bench = _contexts[viewer] = ViewerContext(viewer)
-    return bench
+    context = _contexts.get(viewer)
+    if context is None or context.closed:
+        context = _contexts[viewer] = ViewerContext(viewer)
+    return context

@@ -15,9 +15,9 @@ from ...paint.layers import canvas
 from ...paint.layers.additional_sections import AdditionalSectionLayers, Placement
 from ...paint.values import CellValues
 from ...spatial.regions import points_in_polygon
-from ..state.error_text import error_message
 from ..state.gene_source import impute_gene, lognormalised_genes
 from ..state.session import IMPUTED, Session
+from ..state.status import error_message
 from ..workers.latest_only import LatestOnly
 from .loading import SECTION, LoadingController
 from .scene import CanvasController
@@ -33,11 +33,11 @@ class AdditionalSectionsController:
 
     Signals
     -------
-    changed
+    sections_changed
         Others are shown or being read; `shown`, `busy` and `problem` say what.
     """
 
-    changed = Signal()
+    sections_changed = Signal()
 
     def __init__(
         self, viewer: Any, session: Session, loading_controller: LoadingController, canvas_controller: CanvasController
@@ -70,6 +70,9 @@ class AdditionalSectionsController:
         canvas_controller.additional_section_under = lambda corners: (
             "" if (mine := me()) is None else mine.section_name_under(corners)
         )
+
+    def _emit_sections_changed(self) -> None:
+        self.sections_changed()
 
     def close(self) -> None:
         """End the threads; layers stay."""
@@ -109,7 +112,7 @@ class AdditionalSectionsController:
         elif path not in self.shown_paths:
             self._pending_paths.append(path)
             self._read_next()
-        self.changed()
+        self._emit_sections_changed()
 
     def move_section(self, path: str, placement: Placement) -> None:
         """Move or turn a section."""
@@ -150,7 +153,7 @@ class AdditionalSectionsController:
             self._request_values()
             self._arrange()
         self._read_next()
-        self.changed()
+        self._emit_sections_changed()
 
     def _on_read_error(self, error: Exception) -> None:
         self._pending_paths = self._pending_paths[1:]
@@ -159,7 +162,7 @@ class AdditionalSectionsController:
 
     def _on_paint_error(self, error: Exception) -> None:
         self.error_message = error_message(error, "That section could not be shown")
-        self.changed()
+        self._emit_sections_changed()
 
     def _arrange(self, *, reset: bool = True) -> None:
         section, viewer = self._session.section, self._viewer()
@@ -232,7 +235,7 @@ class AdditionalSectionsController:
             self._read_next()
         self._request_values()
         self._arrange()
-        self.changed()
+        self._emit_sections_changed()
 
 
 def _section_values(

@@ -35,13 +35,13 @@ class CellSelection:
 
     Signals
     -------
-    changed
-        The column, the outlines or the drawing tool.
-    pinned
-        Another cell is pinned, or more is known of it; `lines` tells.
+    display_changed
+        The column that colours the cells, the outlines, or the error of the last drawing.
+    card_changed
+        `card_lines` of the pinned cell.
     """
 
-    changed = Signal()
+    display_changed = Signal()
     card_changed = Signal()
 
     def __init__(self, viewer: Any, canvas_controller: CanvasController, selected_cells: SelectedCells) -> None:
@@ -66,9 +66,8 @@ class CellSelection:
             (canvas_controller.gene_painted, self._update_card),
             (s.run_selected, self._request_type_probabilities),
             (canvas_controller.reliability_controller.interval_changed, self._update_card),
-            (canvas_controller.reliability_controller.changed, self._update_card),
-            (canvas_controller.domain_controller.changed, self._update_card),
-            (self.lasso.changed, self.changed.emit),
+            (canvas_controller.reliability_controller.status_changed, self._update_card),
+            (canvas_controller.domain_controller.domains_changed, self._update_card),
         )
         for signal, slot in self._connections:
             signal.connect(slot)
@@ -113,7 +112,7 @@ class CellSelection:
             self.error_message = "" if cells.any() else self._canvas_controller.wrong_section_message(corners)
             if not self.error_message:
                 self._selected_cells.select(cells, tool)
-            self.changed()
+            self._emit_display_changed()
 
     def select_categories(self, category_codes: frozenset[int]) -> None:
         """Cells of some of the categories that colour them."""
@@ -146,7 +145,7 @@ class CellSelection:
         self.outlines_shown = on
         if self._canvas_controller.painter is not None:
             self._canvas_controller.painter.cell_marks.show_outlines(theme_colours()[1], on=on)
-        self.changed()
+        self._emit_display_changed()
 
     def colour_columns(self) -> tuple[list[str], list[str]]:
         """Columns of the section with categories, and those with numbers."""
@@ -177,7 +176,7 @@ class CellSelection:
         )
         painter.bring_to_front("cells")
         self._update_card()
-        self.changed()
+        self._emit_display_changed()
 
     def restyle(self) -> None:
         """Draw anew what is drawn in colours of napari's theme."""
@@ -225,11 +224,15 @@ class CellSelection:
             self._update_card()
 
     def _on_error(self, error: Exception) -> None:
-        self._update_card()
-        self.card_lines.append(("Predicted type", f"could not be computed ({type(error).__name__}: {error})"))
-        self.card_changed()
+        self._set_card(("Predicted type", f"could not be computed ({type(error).__name__}: {error})"))
 
     def _update_card(self, *_: Any) -> None:
+        self._set_card()
+
+    def _emit_display_changed(self) -> None:
+        self.display_changed()
+
+    def _set_card(self, *more: CardLine) -> None:
         scene = self._canvas_controller
         self.card_lines = []
         if self.pinned_cell is not None and scene.painter is not None:
@@ -242,6 +245,7 @@ class CellSelection:
                 self._region_names_of(self.pinned_cell),
                 self._type_probabilities,
             )
+        self.card_lines += more
         self.card_changed()
 
     # what the session and the viewer say
@@ -261,7 +265,7 @@ class CellSelection:
             )
             self._canvas_controller.painter.bring_to_front("cells")
         self._update_card()
-        self.changed()
+        self._emit_display_changed()
 
     def _on_selection_changed(self) -> None:
         self.error_message = ""

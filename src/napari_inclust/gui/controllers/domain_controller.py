@@ -12,8 +12,8 @@ from psygnal import Signal
 
 from ...errors import InclustError
 from ..state.domains import IDLE, RUNNING, STOPPING, DomainState
-from ..state.error_text import error_message
 from ..state.session import Session
+from ..state.status import error_message
 from ..workers.imports import with_heavy_imports
 from ..workers.latest_only import LatestOnly
 from ..workers.worker import Worker
@@ -97,16 +97,16 @@ class DomainController(DomainState):
             on_yield=self._on_progress,
             on_return=lambda found: self._on_found(found, before, used_run=options["run"] is not None),
             on_error=self._on_search_error,
-            on_stopped=lambda: self._set_status(IDLE, "Cancelled. No result was made."),
+            on_stopped=lambda: self._set_state(IDLE, "Cancelled. No result was made."),
         )
         self._worker.start()
-        self._set_status(RUNNING, "Starting.")
+        self._set_state(RUNNING, "Starting.")
 
     def cancel(self) -> None:
         """Stop at the next step."""
         if self.state == RUNNING and self._worker is not None:
             self._worker.stop()
-            self._set_status(STOPPING, "Stopping at the end of this step.")
+            self._set_state(STOPPING, "Stopping at the end of this step.")
 
     def close(self) -> None:
         """End the threads; nothing is called any more."""
@@ -155,12 +155,12 @@ class DomainController(DomainState):
             return
 
         def job() -> str:
-            from .domain_saving import export_domains
+            from .saving import export_domains
 
             return export_domains(found, path, key)
 
-        self._set_status(self.state, f"Writing {path.name} …")
-        self._export_runner.submit(job, lambda text: self._set_status(self.state, text))
+        self._set_status(f"Writing {path.name} …")
+        self._export_runner.submit(job, self._set_status)
 
     def _request_outlines(self) -> None:
         found = self.domains
@@ -180,7 +180,7 @@ class DomainController(DomainState):
 
     def _on_outlines_ready(self, lines: Any) -> None:
         self.outline_segments = lines
-        self.look_changed()
+        self._emit_look_changed()
 
     # the thread
     def _on_progress(self, step: Any) -> None:
@@ -189,7 +189,7 @@ class DomainController(DomainState):
     def _on_found(self, domains: Domains, previous: Domains | None, *, used_run: bool) -> None:
         session = self._session()
         if session is None or session.section is not domains.section:
-            self._set_status(IDLE, "Another section was opened meanwhile: the domains of the one before were dropped.")
+            self._set_state(IDLE, "Another section was opened meanwhile: the domains of the one before were dropped.")
             return
         facts = domains.provenance | {"run": used_run}
         if previous is not None and previous is self.domains:
@@ -201,17 +201,18 @@ class DomainController(DomainState):
                 domains, solutions=dict(sorted(solutions.items())), table=pd.concat([table, domains.table]).sort_index()
             )
         self.set_domains(replace(domains, provenance=facts))
-        self._set_status(IDLE, "\n".join(domains.notes))
+        self._set_state(IDLE, "\n".join(domains.notes))
+        self._emit_domains_changed()
 
     def _on_search_error(self, error: Exception) -> None:
         text = error_message(error, "Finding domains failed", "What was open stays open.")
-        self._set_status(IDLE, text, is_error=True)
+        self._set_state(IDLE, text, is_error=True)
         session = self._session()
         if session is not None:
             session.report(text)
 
     def _on_job_error(self, error: Exception) -> None:
-        self._set_status(self.state, error_message(error, "That failed"), is_error=True)
+        self._set_status(error_message(error, "That failed"), is_error=True)
 
     def _on_section_changed(self) -> None:
         self.cancel()
@@ -219,8 +220,8 @@ class DomainController(DomainState):
             later.discard()
         self.set_domains(None)
         if self.state == IDLE:
-            self.message, self.is_error = "", False
-        self.changed()
+            self._set_status()
+        self._emit_domains_changed()
 
 
 def _same_settings(domains: Domains, section: Any, options: dict[str, Any]) -> bool:

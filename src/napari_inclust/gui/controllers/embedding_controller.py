@@ -5,10 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from psygnal import Signal
-
-from ..state.error_text import error_message
 from ..state.session import Session
+from ..state.status import Status, error_message
 from ..workers.imports import with_heavy_imports
 from ..workers.worker import Worker
 
@@ -20,22 +18,13 @@ if TYPE_CHECKING:
 PCA, UMAP = "PCA", "UMAP"
 
 
-class EmbeddingController:
-    """Embeds the cells of a session.
-
-    Signals
-    -------
-    changed
-        Work began or ended, or went on: `busy`, `message`, `wrong` and `found` say how.
-    """
-
-    changed = Signal()
+class EmbeddingController(Status):
+    """Embeds the cells of a session; `status_changed` also says that `embedding` is another one."""
 
     def __init__(self, session: Session) -> None:
+        super().__init__()
         self._session = weakref.ref(session)
         self.embedding: Embedding | None = None
-        self.busy, self.is_error = False, False
-        self.message = ""
         self._worker: Worker | None = None
         self._features_cache: Any = None  # (section, run, features, source) of the last time
         session.section_changed.connect(self._on_section_changed)
@@ -47,22 +36,21 @@ class EmbeddingController:
             return
         section, run, known = session.section, session.run, self._features_cache
         known = known if known is not None and known[0] is section and known[1] is run else None
-        self.busy = True
         self._worker = Worker(
             with_heavy_imports(lambda: _embedding_steps(section, run, known, method)),
-            on_yield=self._set_message,
+            on_yield=self._set_progress,
             on_return=lambda made: self._on_embedded(section, *made),
             on_error=self._on_error,
             on_stopped=lambda: self._finish("Cancelled."),
         )
         self._worker.start()
-        self._set_message("Starting …")
+        self._set_progress("Starting …")
 
     def cancel(self) -> None:
         """Stop after the present step."""
         if self._worker is not None:
             self._worker.stop()
-            self._set_message("Stopping after this step …")
+            self._set_progress("Stopping after this step …")
 
     def close(self) -> None:
         """End the thread."""
@@ -73,9 +61,8 @@ class EmbeddingController:
             self._worker.close()
             self._worker = None
 
-    def _set_message(self, text: str) -> None:
-        self.message, self.is_error = text, False
-        self.changed()
+    def _set_progress(self, message: str) -> None:
+        self._set_status(message, busy="Embedding the cells")
 
     def _on_embedded(self, section: Any, embedding: Embedding, features: Any) -> None:
         session = self._session()
@@ -89,9 +76,8 @@ class EmbeddingController:
         self._finish(error_message(error, "The cells could not be placed"), is_error=True)
 
     def _finish(self, message: str, *, is_error: bool = False) -> None:
-        self._worker, self.busy = None, False
-        self.message, self.is_error = message, is_error
-        self.changed()
+        self._worker = None
+        self._set_status(message, is_error=is_error)
 
     def _on_section_changed(self) -> None:
         self.embedding = self._features_cache = None

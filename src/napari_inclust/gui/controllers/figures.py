@@ -13,8 +13,8 @@ from ...errors import InclustError
 from ...paint.figures.figure import FigurePane, blend_pane, category_pane, draw_figure, gene_pane, write_figure
 from ...paint.values import MEASURED
 from ...utils.settings import setting
-from ..state.error_text import error_message
 from ..state.session import IMPUTED, MEASURED_AND_IMPUTED, Session
+from ..state.status import Status, error_message
 from ..workers.latest_only import LatestOnly
 
 DISPLAYED, BLEND, CELL_CATEGORIES = "what is shown", "blend", "cell types"
@@ -48,24 +48,21 @@ class FigureOptions:
     dark: bool = setting(False, "Background of the figure")
 
 
-class FigureController:
+class FigureController(Status):
     """Draws and writes figures of a session.
 
     Signals
     -------
-    changed
-        Drawing began or ended; `busy`, `message` and `wrong` say how.
-    previewed(rgba)
+    preview_ready(rgba)
         A preview, (rows, columns, 4) uint8.
     """
 
-    changed = Signal()
     preview_ready = Signal(object)
 
     def __init__(self, session: Session) -> None:
         self._session = weakref.ref(session)
+        super().__init__()
         self._runner = LatestOnly(self._on_error)
-        self.busy, self.message, self.is_error = "", "", False
 
     def close(self) -> None:
         """End the thread."""
@@ -97,7 +94,7 @@ class FigureController:
             )
             return f"The figure with {len(made)} picture{'s' * (len(made) != 1)} is in {path}."
 
-        self._start(f"Drawing {path.name}", write, self._on_written)
+        self._start(f"Drawing {path.name}", write, self._set_status)
 
     def preview(self, spec: FigureOptions, raster: Any, unit: str, pixels: int) -> None:
         """Draw a figure small, for looking at; `previewed` brings it."""
@@ -127,23 +124,15 @@ class FigureController:
         self._start("Drawing a preview", rendered, self._on_preview_ready)
 
     def _start(self, busy_message: str, job: Any, on_result: Any) -> None:
-        self.busy, self.message, self.is_error = busy_message, "", False
         self._runner.submit(job, on_result)
-        self.changed()
-
-    def _on_written(self, message: str) -> None:
-        self.busy, self.message = "", message
-        self.changed()
+        self._set_status(busy=busy_message)
 
     def _on_preview_ready(self, image: Any) -> None:
-        self.busy = ""
-        self.changed()
+        self._set_status()
         self.preview_ready(image)
 
     def _on_error(self, error: Exception) -> None:
-        self.busy, self.is_error = "", True
-        self.message = error_message(error, "The figure could not be drawn")
-        self.changed()
+        self._set_status(error_message(error, "The figure could not be drawn"), is_error=True)
 
 
 def make_panes(session: Session, spec: FigureOptions) -> list[FigurePane]:

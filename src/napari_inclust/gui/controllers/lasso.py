@@ -29,11 +29,11 @@ class Lasso:
 
     Signals
     -------
-    changed
+    tool_changed
         Drawing began or ended.
     """
 
-    changed = Signal()
+    tool_changed = Signal()
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = weakref.ref(viewer)
@@ -73,7 +73,7 @@ class Lasso:
         self._layer.mode = DRAWING_MODES[tool]
         self._layer.events.data.connect(self._on_shapes_changed)
         self.tool = tool
-        self.changed()
+        self._emit_tool_changed()
 
     def stop(self) -> None:
         """Put the tool away."""
@@ -89,7 +89,7 @@ class Lasso:
             if self._previous_active_layer is not None and self._previous_active_layer in viewer.layers:
                 viewer.layers.selection.active = self._previous_active_layer
         self._previous_active_layer = None
-        self.changed()
+        self._emit_tool_changed()
 
     def close(self) -> None:
         """Let go of the viewer."""
@@ -116,6 +116,9 @@ class Lasso:
             layer.remove_selected()
         if corners is not None:
             drawn(corners)
+
+    def _emit_tool_changed(self) -> None:
+        self.tool_changed()
 
     def _on_layer_removed(self, event: Any) -> None:
         if self._layer is not None and event.value is self._layer:

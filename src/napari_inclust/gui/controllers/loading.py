@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from ..state.columns import guess_cell_type_column
-from ..state.error_text import error_message, with_control_names
 from ..state.gene_source import lognormalised_genes
 from ..state.layer_source import SpatialDataLayer
 from ..state.session import Session
+from ..state.status import error_message, with_control_names
 from ..workers.worker import Worker, as_generator
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ class LoadingController:
 
     Signals
     -------
-    changed(side)
+    loading_changed(side)
         Reading began or ended; `busy` and `problem` say how.
     """
 
-    changed = Signal(str)
+    loading_changed = Signal(str)
 
     def __init__(self, session: Session) -> None:
         self._session = weakref.ref(session)
@@ -145,6 +145,9 @@ class LoadingController:
         self.paths |= paths
         self.section_options = section_options
 
+    def _emit_loading_changed(self, side: str) -> None:
+        self.loading_changed(side)
+
     def close(self) -> None:
         """End all reading."""
         for worker in self._workers.values():
@@ -163,7 +166,7 @@ class LoadingController:
             on_error=lambda error: self._on_read_error(side, error),
         )
         self._workers[side] = worker
-        self.changed(side)
+        self._emit_loading_changed(side)
         worker.start()
 
     def _on_read(self, side: str, data: Any) -> None:
@@ -183,7 +186,7 @@ class LoadingController:
         else:
             session.open_reference(data, guess_cell_type_column(data.adata.obs))
             session.batch_key = None
-        self.changed(side)
+        self._emit_loading_changed(side)
 
     def _on_read_error(self, side: str, error: Exception) -> None:
         self.busy.pop(side, None)
@@ -193,7 +196,7 @@ class LoadingController:
         if session is not None:
             (session.close_section if side == SECTION else session.close_reference)()
             session.report(text)
-        self.changed(side)
+        self._emit_loading_changed(side)
 
 
 def _prepare_section(section: Section) -> tuple[Section, MeasuredExpression, str]:

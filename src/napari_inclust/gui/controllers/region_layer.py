@@ -165,12 +165,12 @@ class RegionLayer:
         if event.action in ("added", "changed", "removed") and not self._emit_pending:
             self._emit_pending = True
             me = weakref.ref(self)
-            QTimer.singleShot(0, lambda: me() is not None and me()._emit_changed())  # napari is still drawing
+            QTimer.singleShot(0, lambda: me() is not None and me()._emit_shapes_changed())  # napari is still drawing
 
     def _on_mode_changed(self, *_: Any) -> None:
         self.tool_changed()
 
-    def _emit_changed(self) -> None:
+    def _emit_shapes_changed(self) -> None:
         self._emit_pending = False
         if self.layer is not None:
-            self.changed()
+            self.shapes_changed()

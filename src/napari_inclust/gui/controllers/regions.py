@@ -14,9 +14,9 @@ from psygnal import Signal
 from ...errors import DataError
 from ...paint.values import GENERATED, IMPUTED, MEASURED
 from ...spatial.regions import Region, RegionSummary, with_unique_names
-from ..state.error_text import error_message
 from ..state.region_test import compare_groups
 from ..state.selection import SelectedCells
+from ..state.status import Status, error_message
 from ..workers.imports import with_heavy_imports
 from ..workers.latest_only import LatestOnly
 from .region_layer import RegionLayer
@@ -29,24 +29,25 @@ CellMask = NDArray[np.bool_]
 SELECTED_GROUP, REST_GROUP = "selected cells", "all other cells"
 
 
-class RegionController:
+class RegionController(Status):
     """The regions of the open section.
 
     Signals
     -------
-    changed
-        Others are drawn, or what is asked of them; `message` and `wrong` say what happened.
-    counted
-        `facts` are new.
-    compared
+    regions_changed
+        Other regions.
+    statistics_ready
+        `statistics` is new.
+    comparison_ready
         `comparison` is new.
     """
 
-    changed = Signal()
+    regions_changed = Signal()
     statistics_ready = Signal()
     comparison_ready = Signal()
 
     def __init__(self, viewer: Any, canvas_controller: CanvasController, selected_cells: SelectedCells) -> None:
+        super().__init__()
         self._canvas_controller, self._selected_cells = canvas_controller, selected_cells
         self.layer = RegionLayer(viewer)
         self.regions: tuple[Region, ...] = ()
@@ -54,7 +55,6 @@ class RegionController:
         self.statistics: RegionSummary | None = None
         self.comparison: pd.DataFrame | None = None
         self.comparison_note = ""  # what the comparison is, and how its p-values are to be read
-        self.message, self.is_error = "", False
         self._mask_cache: dict[Region, CellMask] = {}
         self._statistics_runner, self._comparison_runner, self._export_runner = (
             LatestOnly(self._on_error),
@@ -67,8 +67,7 @@ class RegionController:
             (s.section_changed, self._on_section_changed),
             (s.cell_categories_changed, self.request_statistics),
             (s.run_selected, self.request_statistics),
-            (self.layer.changed, self._on_shapes_changed),
-            (self.layer.tool_changed, self.changed.emit),
+            (self.layer.shapes_changed, self._on_shapes_changed),
         )
         for signal, slot in self._connections:
             signal.connect(slot)
@@ -97,7 +96,7 @@ class RegionController:
         """Another name; refused when it is taken or empty."""
         name = name.strip()
         if not name or name in {r.name for i, r in enumerate(self.regions) if i != index}:
-            self._set_message(
+            self._set_status(
                 f"A region needs a name of its own; {name!r} is {'taken' if name else 'empty'}.", is_error=True
             )
         else:
@@ -131,25 +130,25 @@ class RegionController:
     def _set_regions(self, regions: list[Region]) -> None:
         painter = self._canvas_controller.painter
         if painter is not None:
-            self.regions = with_unique_names(regions)
-            self.layer.set_regions(self.regions, painter.unit, painter.section.xy)
-            self._set_message("")
-            self.request_statistics()
+            self.layer.set_regions(with_unique_names(regions), painter.unit, painter.section.xy)
+            self._store_regions(with_unique_names(regions))
+
+    def _store_regions(self, regions: tuple[Region, ...], error: str = "") -> None:
+        self.regions = regions
+        self._set_status(error, is_error=bool(error))
+        self.regions_changed()
+        self.request_statistics()
 
     def _on_shapes_changed(self) -> None:
         """The user drew, moved or removed a shape."""
-        before = set(self.regions)
-        self.regions = with_unique_names(self.layer.read_regions(self.regions))
-        self.layer.write_names(self.regions)
+        before, regions = set(self.regions), with_unique_names(self.layer.read_regions(self.regions))
+        self.layer.write_names(regions)
         section = self._canvas_controller.session.section
         new = [
-            r
-            for r in self.regions
-            if r not in before and section is not None and not self._region_mask(r, section).any()
+            r for r in regions if r not in before and section is not None and not self._region_mask(r, section).any()
         ]
         problem = self._canvas_controller.wrong_section_message(new[-1].corners) if new else ""
-        self._set_message(problem, is_error=bool(problem))
-        self.request_statistics()
+        self._store_regions(regions, problem)
 
     # counting
     def set_genes(self, names: Sequence[str]) -> None:
@@ -187,8 +186,7 @@ class RegionController:
         section, types = session.section, session.cell_categories
         if section is None or not items:
             self._statistics_runner.discard()
-            self.statistics = None
-            self.statistics_ready()
+            self._set_statistics(None)
             return
         genes = [(g, kind) for g in self.genes if (kind := self.gene_kind(g)) is not None]
         self._mask_cache = {region: mask for region, mask in list(self._mask_cache.items()) if region in items}
@@ -225,8 +223,11 @@ class RegionController:
 
     def _on_statistics_ready(self, section: Any, statistics: RegionSummary) -> None:
         if section is self._canvas_controller.session.section:
-            self.statistics = statistics
-            self.statistics_ready()
+            self._set_statistics(statistics)
+
+    def _set_statistics(self, statistics: RegionSummary | None) -> None:
+        self.statistics = statistics
+        self.statistics_ready()
 
     # comparing
     def comparison_groups(self) -> list[str]:
@@ -283,7 +284,7 @@ class RegionController:
                 f"{section.name} holds predictions only, and no run that says how far they are off: nothing can be tested. "
                 "Name some of them above to see their means, or open what was measured."
             )
-        self._set_message(f"Comparing {len(section.genes) + len(predicted):,} genes …")
+        self._set_status(f"Comparing {len(section.genes) + len(predicted):,} genes …")
 
         def job() -> tuple[pd.DataFrame, str]:
             return compare_groups(session, in_a, in_b, imputed, means)
@@ -294,7 +295,7 @@ class RegionController:
         )
 
     def _on_comparison_ready(self, a: str, b: str, table: pd.DataFrame, note: str) -> None:
-        self._set_message("")
+        self._set_status("")
         self._set_comparison(table, f"A is {a}, B is {b}. {note}")
 
     # files
@@ -354,27 +355,22 @@ class RegionController:
         self.add(read_regions(path))
 
     def _start_export(self, path: Path, job: Callable[[], str]) -> None:
-        self._set_message(f"Writing {path.name} …")
-        self._export_runner.submit(job, self._set_message)
+        self._set_status(f"Writing {path.name} …")
+        self._export_runner.submit(job, self._set_status)
 
     # the session
     def _on_section_changed(self) -> None:
-        self.regions, self.genes, self._mask_cache = (), (), {}
+        self.genes, self._mask_cache = (), {}
         self._comparison_runner.discard()
         self._set_comparison(None, "")
-        self._set_message("")
-        self.request_statistics()
+        self._store_regions(())
 
     def _set_comparison(self, table: pd.DataFrame | None, note: str) -> None:
         self.comparison, self.comparison_note = table, note
         self.comparison_ready()
 
     def _on_error(self, error: Exception) -> None:
-        self._set_message(error_message(error, "That failed", "The regions stay as they are."), is_error=True)
-
-    def _set_message(self, message: str, *, is_error: bool = False) -> None:
-        self.message, self.is_error = message, is_error
-        self.changed()
+        self._set_status(error_message(error, "That failed", "The regions stay as they are."), is_error=True)
 
 
 def _cached_region_mask(region: Region, section: Any, cache: dict[Region, CellMask]) -> CellMask:

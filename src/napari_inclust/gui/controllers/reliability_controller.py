@@ -15,6 +15,7 @@ from ...errors import InclustError
 from ...paint.values import CellValues
 from ..state.gene_source import to_cell_values
 from ..state.session import Session
+from ..state.status import Status
 from ..workers.imports import with_heavy_imports
 from ..workers.latest_only import LatestOnly
 from ..workers.progress import ThreadProgress
@@ -66,24 +67,22 @@ class GeneInterval:
         return painted.with_interval(low, high)
 
 
-class ReliabilityController:
+class ReliabilityController(Status):
     """Trust in the session's run.
 
     Signals
     -------
-    changed
-        A run was chosen, or more is known of it.
-    read
-        Interval and measured values of the chosen gene arrived (`about`), or none are known any more.
+    interval_changed
+        `gene_interval` is that of another gene, or None.
     look_changed
         Fading, or the uncertainty layer.
     """
 
-    changed = Signal()
     interval_changed = Signal()
     look_changed = Signal()
 
     def __init__(self, session: Session) -> None:
+        super().__init__()
         self._session = weakref.ref(session)
         self.run: Any = None
         self.gene_reliability: GeneReliability | None = None
@@ -96,7 +95,7 @@ class ReliabilityController:
             NO_UNCERTAINTY,
             False,
         )
-        self.message, self.is_error = _NO_RUN_MESSAGE, False
+        self.message = _NO_RUN_MESSAGE
         self._faded_cells: NDArray[np.bool_] | None = None
         self._worker: Worker | None = None
         self._interval_runner = LatestOnly(self._on_error)
@@ -121,7 +120,7 @@ class ReliabilityController:
         self.fade_threshold, self.fade_by = threshold, by
         sure = self.certainty()
         self._faded_cells = sure < threshold if sure is not None and threshold > 0 else None
-        self.look_changed()
+        self._emit_look_changed()
 
     def certainty(self) -> NDArray[np.floating[Any]] | None:
         """(cells,) 0 to 1 by which cells are faded: their trust, or 1 - width of the value's interval / the widest of the gene; None: not known."""
@@ -135,6 +134,9 @@ class ReliabilityController:
     def set_uncertainty(self, kind: str, *, as_veil: bool = False) -> None:
         """Show the spread of the members, the width of the interval, or nothing: as a layer in colours, or as a veil that hides what is unsure."""
         self.uncertainty_kind, self.uncertainty_as_veil = kind, as_veil
+        self._emit_look_changed()
+
+    def _emit_look_changed(self) -> None:
         self.look_changed()
 
     def faded_cells(self) -> NDArray[np.bool_] | None:
@@ -160,10 +162,9 @@ class ReliabilityController:
             self._worker.close(timeout=0)
             self._worker = None
         self.gene_reliability = self.calibration = self.cell_reliability = self._faded_cells = None
-        self.message, self.is_error = (_NO_RUN_MESSAGE, False) if run is None else (_STAGE_MESSAGES[GENE_STAGE], False)
         self._clear_interval()
-        self.changed()
-        self.look_changed()
+        self._set_status(_NO_RUN_MESSAGE if run is None else _STAGE_MESSAGES[GENE_STAGE])
+        self._emit_look_changed()
         if run is not None:
             progress = self._progress
             self._worker = Worker(
@@ -174,19 +175,20 @@ class ReliabilityController:
             )
             self._worker.start()
 
-    def _on_stage_finished(self, found: tuple[str, Any]) -> None:
-        session, (what, facts) = self._session(), found
-        if what == GENE_STAGE:
-            self.gene_reliability, self.message = facts, _STAGE_MESSAGES[INTERVAL_STAGE]
+    def _on_stage_finished(self, result: tuple[str, Any]) -> None:
+        session, (stage, data) = self._session(), result
+        message = ""
+        if stage == GENE_STAGE:
+            self.gene_reliability, message = data, _STAGE_MESSAGES[INTERVAL_STAGE]
             if session is not None:
-                session.set_predicted_scores(facts.table)
-        elif what == INTERVAL_STAGE:
-            self.calibration, self.message = facts, _STAGE_MESSAGES[CELL_STAGE]
+                session.set_predicted_scores(data.table)
+        elif stage == INTERVAL_STAGE:
+            self.calibration, message = data, _STAGE_MESSAGES[CELL_STAGE]
             self._request_interval()
         else:
-            self.cell_reliability, self.message = facts, ""
+            self.cell_reliability = data
             self.set_fade(self.fade_threshold, self.fade_by)
-        self.changed()
+        self._set_status(message)
 
     def _on_finished(self) -> None:
         self._worker = None
@@ -223,11 +225,10 @@ class ReliabilityController:
 
     def _on_error(self, error: Exception) -> None:
         reason = str(error) if isinstance(error, InclustError) else f"{type(error).__name__}: {error}"
-        self.message, self.is_error = (
+        self._set_status(
             f"Not all of the trust could be computed ({reason}). Scores and values are not touched by this.",
-            True,
+            is_error=True,
         )
-        self.changed()
 
 
 def _reliability_stages(run: Any) -> Generator[tuple[str, Any], None, None]:

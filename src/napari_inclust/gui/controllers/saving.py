@@ -5,39 +5,34 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
-
-from psygnal import Signal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from ...errors import InclustError
-from ..state.error_text import error_message
 from ..state.session import Session
+from ..state.status import Status, error_message
 from ..workers.imports import with_heavy_imports
 from ..workers.worker import Worker, as_generator
 
+if TYPE_CHECKING:
+    from ...data.section import Section
+    from ...spatial_domains.result import Domains
+
 GENE_GROUPS = ("imputed", "all", "starred", "shown")
+SHAPES_SUFFIX = ".shapes.zarr"
+FILE_FILTER = f"AnnData (*.h5ad *.zarr);;Outlines (*.geojson);;Outlines for SpatialData (*{SHAPES_SUFFIX})"
 
 
 class _ExportCancelledError(Exception):
     """Raised in the writing thread, between two groups of genes."""
 
 
-class ExportController:
-    """Writes imputed genes, scores and runs, and loads runs.
-
-    Signals
-    -------
-    changed
-        Something began or ended; `busy`, `message` and `wrong` say what.
-    """
-
-    changed = Signal()
+class ExportController(Status):
+    """Writes imputed genes, scores and runs, and loads runs."""
 
     def __init__(self, session: Session) -> None:
+        super().__init__()
         self._session = weakref.ref(session)
         self._worker: Worker | None = None
-        self.busy = self.message = ""
-        self.is_error = False
         self.n_written, self.n_total = 0, 0
         self._cancel_requested = False
 
@@ -174,7 +169,6 @@ class ExportController:
     ) -> None:
         if self.running:
             return
-        self.busy, self.message, self.is_error = busy_message, "", False
         self.n_written, self.n_total, self._cancel_requested = 0, total, False
         self._worker = Worker(
             as_generator(with_heavy_imports(function)),
@@ -182,7 +176,7 @@ class ExportController:
             on_error=self._on_error,
         )
         self._worker.start()
-        self.changed()
+        self._set_status(busy=busy_message)
 
     def _on_error(self, error: Exception) -> None:
         if isinstance(error, _ExportCancelledError):
@@ -196,5 +190,53 @@ class ExportController:
 
     def _finish(self, message: str, *, is_error: bool = False) -> None:
         self._worker = None
-        self.busy, self.message, self.is_error = "", message, is_error
-        self.changed()
+        self._set_status(message, is_error=is_error)
+
+
+def export_domains(domains: Domains, path: Path, key: str) -> str:
+    """The section with the domains and their evidence (`.h5ad`, `.zarr`), or their outlines (`.geojson`, `.shapes.zarr`); returns what to tell.
+
+    The SpatialData store that the section came from gets a new table and new shapes, numbered when it has such already.
+
+    Raises
+    ------
+    OutputError
+        Nothing could be written there.
+    """
+    from ...io.writers.atomic import check_output
+    from ...io.writers.domains import (
+        check_domains_output,
+        check_outlines_output,
+        unused_key,
+        write_domains,
+        write_outlines,
+    )
+    from ...spatial_domains.markers import evidence, to_long_tables
+
+    given = [p for p in (domains.section.path,) if p is not None]
+    if path.suffix == ".geojson" or path.name.endswith(SHAPES_SUFFIX):
+        check_outlines_output(path, given)
+        write_outlines(path, domains)
+        return f"Outlines of {domains.segmentation.n_domains} domains (micrometres) are in {path}."
+    into_store = is_source_store(domains.section, path)
+    if into_store:
+        key = unused_key(path, key)
+        check_domains_output(path, path, (), key)
+    else:
+        check_output(path, inputs=given)
+    obs, uns = domains.obs_and_uns(key)
+    uns[f"{key}_inclust"]["evidence"] = to_long_tables(evidence(domains))
+    write_domains(path, domains, obs, uns, key)
+    if into_store:
+        return f"{domains.segmentation.n_domains} domains are in {path}: the table inclust_{key} and the shapes inclust_{key}_outlines."
+    return f"{domains.segmentation.n_domains} domains are in obs['{key}'] of {path}."
+
+
+def is_source_store(section: Section | None, path: Path | None = None) -> bool:
+    """Whether a section came from a SpatialData store, and (when a path is given) from the one at it."""
+    from ...io.readers.zarr_metadata import is_spatialdata
+
+    own = None if section is None else section.path
+    if own is None or not own.exists() or not is_spatialdata(own):
+        return False
+    return path is None or (path.exists() and path.samefile(own))

@@ -79,7 +79,7 @@ class CanvasController:
             (session.gene_reselected, self._on_gene_reselected),
             (session.blend_changed, self._on_blend_changed),
             (session.look.changed, self._on_look_changed),
-            (domain_controller.changed, self._on_domains_changed),
+            (domain_controller.domains_changed, self._on_domains_changed),
             (domain_controller.look_changed, self._on_domain_look_changed),
             (reliability_controller.interval_changed, self._on_interval_changed),
             (reliability_controller.look_changed, self._on_reliability_look_changed),
@@ -106,10 +106,15 @@ class CanvasController:
 
     # keys
     def next_gene(self) -> None:
-        self.gene_step_requested(1)
+        """Request the next gene of the table."""
+        self._request_step(1)
 
     def previous_gene(self) -> None:
-        self.gene_step_requested(-1)
+        """Request the previous gene of the table."""
+        self._request_step(-1)
+
+    def _request_step(self, step: int) -> None:
+        self.gene_step_requested(step)
 
     def toggle_view(self) -> None:
         self.session.toggle_view()

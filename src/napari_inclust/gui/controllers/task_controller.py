@@ -10,30 +10,30 @@ from psygnal import Signal
 
 from ...paint.figures.masks import MaskDiagram
 from ...training.config import Config
-from ..state.error_text import error_message
 from ..state.session import Session
+from ..state.status import Status, error_message
 from ..state.tasks import MAP, Task, available_tasks, task_masks
 from ..workers.imports import with_heavy_imports
 from ..workers.latest_only import LatestOnly
 
 
-class TaskController:
+class TaskController(Status):
     """The tasks that fit the data of a session, and the chosen one.
 
     Signals
     -------
-    changed
-        Others fit, another was chosen, its masks are known, a file was written; `message` and `wrong` say what went wrong.
+    task_changed
+        Other tasks fit, another one is chosen, or another saved run for it.
     """
 
-    changed = Signal()
+    task_changed = Signal()
 
     def __init__(self, session: Session) -> None:
+        super().__init__()
         self._session = weakref.ref(session)
         self.available_tasks: list[Task] = available_tasks(None, None)
         self.selected_task = self.available_tasks[0]
         self.masks: MaskDiagram | None = None
-        self.message, self.is_error = "", False
         self.run_file: Path | None = None  # onto which the section is mapped
         self._masks_visible = False
         self._config = Config()
@@ -69,14 +69,12 @@ class TaskController:
 
     def select_task(self, task: Task) -> None:
         """Another task."""
-        self.selected_task = task
-        self._request_masks()
-        self.changed()
+        self._set_task(task)
 
     def choose_run_file(self, path: str) -> None:
         """The saved run that the section is to be mapped onto; "" for none."""
         self.run_file = Path(path) if path else None
-        self.changed()
+        self._set_task(self.selected_task)
 
     def set_masks_visible(self, config: Config, *, visible: bool) -> None:
         """Whether the masks are looked at, and with which members and components."""
@@ -87,19 +85,21 @@ class TaskController:
         """Write what was generated."""
         made, path = self.generated, Path(path)
         if made is not None:
-            self._set_message(f"Writing {path.name} …")
-            self._export_runner.submit(lambda: made.write(path), self._set_message)
+            self._set_status(f"Writing {path.name} …")
+            self._export_runner.submit(lambda: made.write(path), self._set_status)
 
     def _on_data_changed(self) -> None:
         session = self._session()
         if session is None:
             return
         self.available_tasks = available_tasks(session.section, session.reference)
-        self.selected_task = next(
-            (t for t in self.available_tasks if t.label == self.selected_task.label), self.available_tasks[0]
-        )
+        label = self.selected_task.label
+        self._set_task(next((t for t in self.available_tasks if t.label == label), self.available_tasks[0]))
+
+    def _set_task(self, task: Task) -> None:
+        self.selected_task = task
         self._request_masks()
-        self.changed()
+        self.task_changed()
 
     def _request_masks(self) -> None:
         """Ask for the masks, when they are looked at and others than those that are known."""
@@ -118,13 +118,8 @@ class TaskController:
 
     def _on_masks_ready(self, masks: MaskDiagram) -> None:
         self.masks = masks
-        self._set_message("")
-
-    def _set_message(self, message: str) -> None:
-        self.message, self.is_error = message, False
-        self.changed()
+        self._set_status()
 
     def _on_error(self, error: Exception) -> None:
         self.masks = None
-        self.message, self.is_error = error_message(error, "That failed"), True
-        self.changed()
+        self._set_status(error_message(error, "That failed"), is_error=True)

@@ -14,9 +14,9 @@ from ...errors import InclustError
 from ...paint.layers import canvas
 from ...paint.layers.molecules import MoleculeLayer
 from ...paint.layers.tissue_images import DisplayedImage, ImageLayers, with_display_limits
-from ..state.error_text import error_message
 from ..state.layer_source import SDATA_KEY, SpatialDataLayer, spatialdata_layers
 from ..state.session import Session
+from ..state.status import error_message
 from ..workers.latest_only import LatestOnly
 from .loading import LoadingController
 
@@ -77,13 +77,13 @@ class ImageController:
 
     Signals
     -------
-    changed()
+    images_changed()
         Others were found, or a problem; `images`, `has_molecules`, `problem` and `busy` say what.
     layers_changed()
         Layers of the viewer came or went: `sources` says which hold a section.
     """
 
-    changed = Signal()
+    images_changed = Signal()
     spatialdata_layers_changed = Signal()
 
     def __init__(self, viewer: Any, session: Session, loading_controller: LoadingController) -> None:
@@ -176,7 +176,7 @@ class ImageController:
             lambda: {image: with_display_limits(image) for image in new},
             lambda found: self._show_pictures(wanted, found),
         )
-        self.changed()
+        self._emit_images_changed()
 
     def add_image(self, path: str | Path, pixel_size: float | None) -> None:
         """A picture of the user's own."""
@@ -185,7 +185,7 @@ class ImageController:
         self._find_runner.submit(
             lambda: _open_image(path, pixel_size), lambda images: self._on_image_added((str(path), pixel_size), images)
         )
-        self.changed()
+        self._emit_images_changed()
 
     def restore(self, state: ImageState) -> None:
         """What was shown in a session that is opened again."""
@@ -203,7 +203,10 @@ class ImageController:
             self._request_molecules()
         elif self._molecule_layer is not None:
             self._molecule_layer.close()
-        self.changed()
+        self._emit_images_changed()
+
+    def _emit_images_changed(self) -> None:
+        self.images_changed()
 
     def close(self) -> None:
         """Stop reading and let go of the viewer."""
@@ -243,11 +246,11 @@ class ImageController:
             if section.path is not None and section.path.is_dir():
                 options = _image_options(self._loading_controller.section_options)
                 self._find_runner.submit(lambda: _find_images(section.path, options), self._on_images_found)
-        self.changed()
+        self._emit_images_changed()
 
     def _on_images_found(self, found: tuple[list[Any], Any]) -> None:
         self.images, self.transcripts = found
-        self.changed()
+        self._emit_images_changed()
 
     def _on_image_added(self, source: tuple[str, float | None], images: list[Any]) -> None:
         self.added_images = [*self.added_images, source]
@@ -261,7 +264,7 @@ class ImageController:
         self._pictures |= found
         if self._image_layers is not None:
             self._image_layers.show([self._pictures[image] for image in wanted])
-        self.changed()
+        self._emit_images_changed()
 
     def _request_molecules(self) -> None:
         gene, transcripts = self._session.gene, self.transcripts
@@ -270,12 +273,12 @@ class ImageController:
         self._molecule_runner.submit(
             lambda: transcripts.locations([gene])[gene], lambda xy: self._on_molecules_ready(gene, xy), key=gene
         )
-        self.changed()
+        self._emit_images_changed()
 
     def _on_molecules_ready(self, gene: str, xy: Any) -> None:
         if self._molecule_layer is not None and self.molecules_shown and gene == self._session.gene:
             self._molecule_layer.show(gene, xy)
-        self.changed()
+        self._emit_images_changed()
 
     def _on_camera_moved(self, event: Any = None) -> None:
         if self.molecules_shown:
@@ -291,7 +294,7 @@ class ImageController:
 
     def _on_error(self, error: Exception) -> None:
         self.error_message = error_message(error, "The image could not be read")
-        self.changed()
+        self._emit_images_changed()
 
 
 def _image_options(options: dict[str, Any]) -> dict[str, Any]:

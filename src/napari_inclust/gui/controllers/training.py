@@ -14,10 +14,10 @@ from psygnal import Signal
 
 from ...errors import InclustError
 from ...training.config import Config
-from ..state.error_text import error_message
 from ..state.generated import GeneratedFeatures, train_and_generate
 from ..state.mapping_run import map_section_to_run
 from ..state.session import Session
+from ..state.status import error_message
 from ..workers.imports import with_heavy_imports
 from ..workers.progress import ComputationCancelled, ProgressMonitor
 from ..workers.worker import Worker

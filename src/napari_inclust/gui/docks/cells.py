@@ -61,7 +61,7 @@ class CellsDock(QWidget):
         for signal in (
             context.session.section_changed,
             context.session.cell_categories_changed,
-            context.cell_selection.changed,
+            context.cell_selection.display_changed,
         ):
             links.connect(signal, self._refresh)
         links.connect(context.cell_selection.card_changed, self._show_card)

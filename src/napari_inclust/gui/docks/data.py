@@ -85,7 +85,7 @@ class DataDock(QWidget):
         links.connect(context.image_controller.spatialdata_layers_changed, self._refresh_layers)
         links.connect(context.session.section_changed, self._refresh)
         links.connect(context.session.reference_changed, self._refresh)
-        links.connect(context.loading_controller.changed, self._refresh)
+        links.connect(context.loading_controller.loading_changed, self._refresh)
         self.section.path_chosen.connect(self._open_new_section)
         self.reference.path_chosen.connect(self._read_reference)
         self.demo.clicked.connect(self._loading.load_demo)

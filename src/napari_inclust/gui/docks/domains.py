@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from ...errors import InclustError
 from ..controllers.domain_controller import METHODS
-from ..controllers.domain_saving import FILE_FILTER, is_source_store
+from ..controllers.saving import FILE_FILTER, is_source_store
 from ..state.columns import categorical_columns
 from ..state.domains import IDLE, RUNNING
 from ..viewer_context import ViewerContext
@@ -137,7 +137,8 @@ class DomainsDock(QWidget):
         links, f = SignalConnections(self), context.domain_controller
         links.connect(context.session.section_changed, self._on_data_changed)
         links.connect(context.session.run_selected, self._refresh)
-        links.connect(f.changed, self._refresh)
+        links.connect(f.domains_changed, self._refresh)
+        links.connect(f.status_changed, self._refresh)
         links.connect(f.look_changed, self._refresh_legend)
         links.connect(f.progressed, self._show_progress)
         self.number_mode.activated.connect(self._refresh_legend)

@@ -94,7 +94,7 @@ class FigureDock(QWidget):
             s.starred_genes_changed,
         ):
             links.connect(signal, self._refresh)
-        links.connect(context.figure_controller.changed, self._on_figures_changed)
+        links.connect(context.figure_controller.status_changed, self._on_figures_changed)
         links.connect(context.figure_controller.preview_ready, self._show_preview)
         self.content.activated.connect(self._refresh)
         self.genes.textChanged.connect(self._refresh)

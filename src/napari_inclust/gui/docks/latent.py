@@ -68,14 +68,14 @@ class EmbeddingView(QWidget):
         self._drawn_embedding: Any = None
 
         links = SignalConnections(self)
-        links.connect(context.embedding_controller.changed, self._refresh)
+        links.connect(context.embedding_controller.status_changed, self._refresh)
         links.connect(context.session.section_changed, self._refresh)
         for signal in (
             context.session.cell_categories_changed,
             context.canvas_controller.gene_painted,
             context.canvas_controller.look_painted,
-            context.domain_controller.changed,
-            context.cell_selection.changed,
+            context.domain_controller.domains_changed,
+            context.cell_selection.display_changed,
             context.selected_cells.changed,
         ):
             links.connect(signal, self._update_colours)

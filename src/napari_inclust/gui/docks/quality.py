@@ -85,7 +85,7 @@ class QualityDock(QWidget):
             links.connect(signal, self._refresh_genes)
         links.connect(s.gene_selected, self._refresh_gene)
         links.connect(s.starred_genes_changed, self._refresh_stars)
-        links.connect(j.changed, self._refresh)
+        links.connect(j.status_changed, self._refresh)
         links.connect(j.look_changed, self._refresh_controls)
         links.connect(j.interval_changed, self._refresh_scatter)
         self.search.textChanged.connect(self._apply_filter)

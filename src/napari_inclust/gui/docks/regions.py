@@ -80,7 +80,13 @@ class RegionsDock(QWidget):
         self._lay_out()
 
         links, r = SignalConnections(self), context.region_controller
-        for signal in (r.changed, context.session.section_changed, context.session.gene_selected):
+        for signal in (
+            r.regions_changed,
+            r.status_changed,
+            r.layer.tool_changed,
+            context.session.section_changed,
+            context.session.gene_selected,
+        ):
             links.connect(signal, self._refresh)
         links.connect(r.statistics_ready, self._refresh_counts)
         links.connect(context.session.section_changed, self._refresh_completer)

@@ -92,7 +92,7 @@ class ExportDock(QWidget):
         s = context.session
         for signal in (s.section_changed, s.reference_changed, s.run_selected, s.generated_changed):
             links.connect(signal, self._refresh)
-        links.connect(context.export_controller.changed, self._on_saving_changed)
+        links.connect(context.export_controller.status_changed, self._on_saving_changed)
         self.save_genes.clicked.connect(self._save_genes)
         self.add_to_store.clicked.connect(self._add_to_store)
         self.save_scores.clicked.connect(

@@ -57,7 +57,7 @@ class SessionMenu(QToolButton):
             entry.triggered.connect(lambda _=False, act=act: act(self, context))
         self.setMenu(menu)
         self._context = context
-        SignalConnections(self).connect(context.session_io.changed, self._refresh)
+        SignalConnections(self).connect(context.session_io.status_changed, self._refresh)
 
     def _refresh(self) -> None:
         r = self._context.session_io
@@ -88,7 +88,7 @@ class SessionDock(QWidget):
         box.addWidget(self.message)
         box.addStretch(1)
         links = SignalConnections(self)
-        links.connect(context.session_io.changed, self._refresh)
+        links.connect(context.session_io.status_changed, self._refresh)
         links.connect(context.session.section_changed, self._refresh)
         self.save.clicked.connect(lambda: save_session_dialog(self, context))
         self.open.clicked.connect(lambda: open_session_dialog(self, context))

@@ -75,7 +75,7 @@ class TrainDock(QWidget):
         for signal in (s.section_changed, s.reference_changed, s.runs_changed, s.run_selected, s.generated_changed):
             links.connect(signal, self._refresh)
         links.connect(self._training.state_changed, self._refresh)
-        links.connect(context.task_controller.changed, self._refresh)
+        links.connect(context.task_controller.task_changed, self._refresh)
         links.connect(self._training.epoch_finished, self._show_epoch)
         links.connect(self._training.progressed, self._show_stage)
         self._connections = links

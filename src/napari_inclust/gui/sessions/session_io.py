@@ -7,25 +7,18 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-from psygnal import Signal
-
 from ...errors import DataError, InclustError
 from ...io.writers.atomic import as_output_error, atomic_output
 from ...paint.layers import canvas
-from ..state.error_text import error_message
+from ..state.status import Status, error_message
 from ..workers.imports import with_heavy_imports
 from ..workers.latest_only import LatestOnly
 from .session_file import SUFFIX, SessionData, apply_state, capture_state, load_session_data, read_state
 from .sidecars import runs_of_section, write_linked_files
 
 
-class SessionIO:
+class SessionIO(Status):
     """Saves and opens the session of a workbench.
-
-    Signals
-    -------
-    changed
-        Something began or ended; `busy`, `message` and `wrong` say what.
 
     Parameters
     ----------
@@ -35,12 +28,10 @@ class SessionIO:
         Its workbench (held weakly).
     """
 
-    changed = Signal()
-
     def __init__(self, viewer: Any, context: Any) -> None:
+        super().__init__()
         self._viewer, self._context = weakref.ref(canvas.unwrap(viewer)), weakref.ref(context)
         self._runner = LatestOnly(self._on_error)
-        self.busy, self.message, self.is_error = "", "", False
 
     def close(self) -> None:
         """End the thread."""
@@ -66,7 +57,7 @@ class SessionIO:
                 part.write_text(json.dumps(state, indent=1, allow_nan=False), encoding="utf-8")
             return f"The session is in {path}." + (f" Beside it: {', '.join(beside)}." if beside else "")
 
-        self._start(f"Saving {path.name}", write, self._on_finished)
+        self._start(f"Saving {path.name}", write, self._set_status)
 
     def open(self, path: str | Path) -> None:
         """Read a session: its files in a thread, then all that was chosen."""
@@ -91,21 +82,14 @@ class SessionIO:
                 )
             )
             return
-        self._on_finished(f"Opened {path.name}." + (f" Not there any more: {', '.join(lost)}." if lost else ""))
+        self._set_status(f"Opened {path.name}." + (f" Not there any more: {', '.join(lost)}." if lost else ""))
 
     def _start(self, busy_message: str, job: Any, on_result: Any) -> None:
-        self.busy, self.message, self.is_error = busy_message, "", False
         self._runner.submit(with_heavy_imports(job), on_result)
-        self.changed()
-
-    def _on_finished(self, message: str) -> None:
-        self.busy, self.message = "", message
-        self.changed()
+        self._set_status(busy=busy_message)
 
     def _on_error(self, error: Exception) -> None:
-        self.busy, self.is_error = "", True
-        self.message = error_message(error, "That failed", "Nothing was changed.")
-        self.changed()
+        self._set_status(error_message(error, "That failed", "Nothing was changed."), is_error=True)
         bench = self._context()
         if bench is not None:
             bench.session.report(self.message)

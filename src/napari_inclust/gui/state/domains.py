@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from ...errors import ConfigError
 from ...paint.values import CellCategories, category_palette
+from .status import Status
 
 if TYPE_CHECKING:
     from ...spatial_domains.edit import DomainSegmentation, History
@@ -18,22 +19,23 @@ if TYPE_CHECKING:
 IDLE, RUNNING, STOPPING = "idle", "running", "stopping"
 
 
-class DomainState:
+class DomainState(Status):
     """What was found and what is done with it.
 
     Signals
     -------
-    changed
-        Another state, result, number of domains or edit: what is painted may differ.
+    domains_changed
+        Another result, number of domains or edit.
     look_changed
         Highlighting, confidence, outlines.
     """
 
-    changed = Signal()
+    domains_changed = Signal()
     look_changed = Signal()
 
     def __init__(self) -> None:
-        self.state, self.message, self.is_error = IDLE, "", False
+        super().__init__()
+        self.state = IDLE
         self.domains: Domains | None = None
         self.highlighted: frozenset[int] = frozenset()
         self.confidence_shown = self.outlines_shown = False
@@ -56,7 +58,7 @@ class DomainState:
     def restore(self, domains: Domains) -> None:
         """Set the domains of a saved session."""
         self.set_domains(domains)
-        self.changed()
+        self._emit_domains_changed()
 
     # what is shown
     @property
@@ -101,17 +103,20 @@ class DomainState:
         """Highlight some domains; none: all."""
         if domains != self.highlighted:
             self.highlighted = domains
-            self.look_changed()
+            self._emit_look_changed()
 
     def show_confidence(self, on: bool) -> None:
         """Confidence as opacity."""
         self.confidence_shown = on
-        self.look_changed()
+        self._emit_look_changed()
 
     def show_outlines(self, on: bool) -> None:
         """Outlines over everything."""
         self.outlines_shown = on
         self._request_outlines()
+        self._emit_look_changed()
+
+    def _emit_look_changed(self) -> None:
         self.look_changed()
 
     # edits
@@ -167,14 +172,14 @@ class DomainState:
         try:
             self._set_history(self._edit_history().do(edit(seg)), keep_highlighted=keep_highlighted)
         except ConfigError as error:
-            self._set_status(self.state, str(error), is_error=True)
+            self._set_status(str(error), is_error=True)
 
     def _set_history(self, history: History, *, keep_highlighted: bool = False) -> None:
         if self.domains is None:
             return
         self._edit_histories[self.domains.chosen] = history
         self.domains = self.domains.edited(history.now)
-        self.message, self.is_error = "", False
+        self._set_status()
         self._on_edited(keep_highlighted=keep_highlighted)
 
     def _edit_history(self) -> History:
@@ -187,12 +192,15 @@ class DomainState:
         if not keep_highlighted:
             self.highlighted = frozenset()
             self._request_outlines()
-        self.changed()
+        self._emit_domains_changed()
+
+    def _emit_domains_changed(self) -> None:
+        self.domains_changed()
 
     def _request_outlines(self) -> None:
         """The borders are others now: `lines` are to be found anew."""
         self.outline_segments = None
 
-    def _set_status(self, state: str, message: str, *, is_error: bool = False) -> None:
-        self.state, self.message, self.is_error = state, message, is_error
-        self.changed()
+    def _set_state(self, state: str, message: str, *, is_error: bool = False) -> None:
+        self.state = state
+        self._set_status(message, is_error=is_error)

@@ -45,8 +45,8 @@ class AdditionalSectionsList(QGroupBox):
         box.addLayout(FlowLayout(self.shift_right, self.shift_down, self.rotation))
         box.addWidget(self.message)
         links = SignalConnections(self)
-        links.connect(context.additional_sections.changed, self._refresh)
-        links.connect(context.loading_controller.changed, self._refresh)
+        links.connect(context.additional_sections.sections_changed, self._refresh)
+        links.connect(context.loading_controller.loading_changed, self._refresh)
         self.sections.itemChanged.connect(self._on_section_ticked)
         self.sections.currentItemChanged.connect(self._show_placement)
         for part in (self.shift_right, self.shift_down, self.rotation):
@@ -123,9 +123,9 @@ class AdditionalSectionsNote(QWidget):
         box.addWidget(self.message)
         links = SignalConnections(self)
         for signal in (
-            context.additional_sections.changed,
+            context.additional_sections.sections_changed,
             context.session.section_changed,
-            context.loading_controller.changed,
+            context.loading_controller.loading_changed,
         ):
             links.connect(signal, self._refresh)
         self.section.activated.connect(self._open_section)

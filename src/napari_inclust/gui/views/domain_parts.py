@@ -145,7 +145,7 @@ class DomainComposition(QWidget):
         self._layout = _titled_column(self, "Made of", self.column, self.category_legend)
         links = SignalConnections(self)
         links.connect(context.session.section_changed, self._refresh_columns)
-        links.connect(context.domain_controller.changed, self._request_composition)
+        links.connect(context.domain_controller.domains_changed, self._request_composition)
         links.connect(context.domain_controller.composition_ready, self._show_composition)
         self.column.activated.connect(self._request_composition)
         self._requested: tuple[Any, Any] | None = None
@@ -219,7 +219,7 @@ class DomainEvidence(QWidget):
         self._requested_segmentation: Any = None
         self._layout = _titled_column(self, "Evidence", self.evidence_choice, self.marker_tree)
         links = SignalConnections(self)
-        links.connect(context.domain_controller.changed, self._request_evidence)
+        links.connect(context.domain_controller.domains_changed, self._request_evidence)
         links.connect(context.domain_controller.look_changed, self._refresh)
         links.connect(context.domain_controller.evidence_ready, self._set_tables)
         self.evidence_choice.activated.connect(self._request_evidence)

@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QFileDialog, QLineEdit, QTextEdit, QVBoxLayout, QWidg
 from ...data.gene_sets import GeneSetMatch, match_genes, mean_z_score, parse_genes, read_gmt
 from ...errors import InclustError
 from ...paint.values import CellValues
-from ..state.error_text import error_message
 from ..state.session import Session
+from ..state.status import error_message
 from ..viewer_context import ViewerContext
 from ..widgets.common import MessageLabel, SignalConnections, create_button, create_combo_box, set_items, weak_method
 from ..widgets.flow import Collapsible, FlowLayout

@@ -144,10 +144,11 @@ class RegionComparison(QWidget):
 
         links, r = SignalConnections(self), context.region_controller
         for signal in (
-            r.changed,
+            r.regions_changed,
+            r.status_changed,
             r.statistics_ready,
             context.selected_cells.changed,
-            context.domain_controller.changed,
+            context.domain_controller.domains_changed,
             context.session.section_changed,
         ):
             links.connect(signal, self._refresh)

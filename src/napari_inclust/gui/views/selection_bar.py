@@ -64,8 +64,9 @@ class SelectionBar(QWidget):
         for signal in (
             s.changed,
             context.session.section_changed,
-            context.cell_selection.changed,
-            context.domain_controller.changed,
+            context.cell_selection.display_changed,
+            context.cell_selection.lasso.tool_changed,
+            context.domain_controller.domains_changed,
             context.domain_controller.look_changed,
         ):
             links.connect(signal, self._refresh)

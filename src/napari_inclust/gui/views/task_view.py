@@ -62,7 +62,8 @@ class TaskView(QWidget):
         for part in (self.task_message, self.run_file, self.masks_box, self.save, self.message):
             box.addWidget(part)
         links = SignalConnections(self)
-        links.connect(context.task_controller.changed, self._refresh)
+        links.connect(context.task_controller.task_changed, self._refresh)
+        links.connect(context.task_controller.status_changed, self._refresh)
         links.connect(context.session.generated_changed, self._refresh)
         self.task_choice.activated.connect(self._choose_task)
         self.masks_box.toggled.connect(self._update_masks)

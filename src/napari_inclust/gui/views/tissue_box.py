@@ -68,7 +68,7 @@ class TissueImageBox(QGroupBox):
         rows.addRow("Pixel size", self.pixel_size)
         rows.addRow(self.molecules)
         rows.addRow(self.message)
-        SignalConnections(self).connect(tissue.changed, self._refresh)
+        SignalConnections(self).connect(tissue.images_changed, self._refresh)
         self.channels.itemChanged.connect(self._show_ticked)
         self.plane.activated.connect(self._show_ticked)
         self.add_image.clicked.connect(self._add_file)
