@@ -1,4 +1,4 @@
-"""The window part of `inclust demo`, as a process of its own: `python -m napari_inclust.gui.demo draw|show FOLDER [GENE ...]`."""
+"""The window of `inclust demo`, run as `python -m napari_inclust.gui.demo draw|show FOLDER [GENE ...]`."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def draw_tissue_figure(folder: Path, genes: list[str]) -> Path:
 
 
 def canvas_screenshot(viewer: napari.Viewer) -> NDArray[np.uint8]:
-    """What the canvas shows, (rows, columns, RGBA)."""
+    """Return the picture of the canvas, (rows, columns, RGBA)."""
     from qtpy.QtWidgets import QApplication
 
     viewer.reset_view()
@@ -78,7 +78,7 @@ def canvas_screenshot(viewer: napari.Viewer) -> NDArray[np.uint8]:
 
 
 def open_demo_docks(viewer: napari.Viewer, folder: Path) -> None:
-    """The docks with the demo's data and the run of the folder, as if it had just been trained there.
+    """Open the docks with the demo's data and the run of a folder.
 
     Parameters
     ----------
@@ -97,6 +97,7 @@ def open_demo_docks(viewer: napari.Viewer, folder: Path) -> None:
 
 
 def main(argv: list[str]) -> None:
+    """Run `draw` or `show` in a folder, as `inclust demo` asks for."""
     task, folder, genes = argv[0], Path(argv[1]), argv[2:]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # napari's and Qt's notes are of no use to who runs the demo

@@ -1,4 +1,4 @@
-"""Drag and drop and File > Open: whatever the Data dock opens, in the docks of the viewer, which ask what the file leaves open."""
+"""Drag and drop and File > Open: files are opened in the docks of the viewer, as by the Data dock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NO_LAYERS: list[LayerData] = [(None,)]  # type: ignore[list-item]  # napari: rea
 
 
 def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
-    """A reader for files and folders with cells; None for all others, so that napari asks another plugin."""
+    """Return a reader for files and folders with cells; None for others, so that napari asks another plugin."""
     if isinstance(path, list):
         path = path[0] if len(path) == 1 else ""
     return read_cells if path and Path(path).exists() and _may_hold_cells(Path(path)) else None
@@ -24,7 +24,7 @@ def read_cells(path: str | list[str]) -> list[LayerData]:
     Returns
     -------
     list of layers
-        One sentinel: the docks add the layers themselves, with the cells behind them. Without a viewer the layers of the section.
+        One sentinel: the docks add the layers, with the cells behind them. Without a viewer: those of the section.
     """
     import napari
 

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """napari's writer for one image or labels layer (`.h5ad`, `.csv`).
+    """Write one image or labels layer (`.h5ad`, `.csv`), called by napari.
 
     Parameters
     ----------
     data, meta
-        As napari gives them: the layer is found in the current viewer by its name, because the cells are not in its pixels.
+        From napari. The layer is found in the current viewer by its name, because the cells are not in its pixels.
 
     Returns
     -------
@@ -48,7 +48,8 @@ def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
             or layer.raster is not painter.raster
         ):
             raise InclustError(
-                f"{meta.get('name')} is not a layer of the open section with its cells: save it as a picture instead (.tif, .png)."
+                f"{meta.get('name')} is not a layer of the open section with its cells: "
+                "save it as a picture instead (.tif, .png)."
             )
         if isinstance(layer, GeneLayer):
             write_values(
@@ -81,7 +82,8 @@ def write_values(path: Path, section: Section, painted: CellValues, provenance: 
 
     if len(painted.values) != section.n_cells:
         raise DataError(
-            f"{painted.name} has {len(painted.values)} values, but the section {section.n_cells} cells: the layer is of another section."
+            f"{painted.name} has {len(painted.values)} values, but the section {section.n_cells} cells: "
+            "the layer is of another section."
         )
     check_output(path, (".h5ad", ".csv"), inputs=[p for p in (section.path,) if p is not None])
     spread = np.full(section.n_cells, np.nan, dtype=np.float32) if painted.spread is None else painted.spread
@@ -100,10 +102,11 @@ def write_categories(path: Path, section: Section, types: CellCategories) -> Non
 
     if len(types.codes) != section.n_cells:
         raise DataError(
-            f"{types.name} has {len(types.codes)} cells, but the section {section.n_cells}: the layer is of another section."
+            f"{types.name} has {len(types.codes)} cells, but the section {section.n_cells}: "
+            "the layer is of another section."
         )
     check_output(path, (".h5ad", ".csv"), inputs=[p for p in (section.path,) if p is not None])
-    column = pd.Categorical.from_codes(types.codes, categories=list(types.categories))
+    column = pd.Categorical.from_codes(types.codes, categories=pd.Index(types.categories))
     if path.suffix == ".csv":
         table = pd.DataFrame(
             {"x_um": section.xy[:, 0], "y_um": section.xy[:, 1], types.name: column},

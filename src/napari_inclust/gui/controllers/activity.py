@@ -1,4 +1,4 @@
-"""Training in napari's activity bar, with the time left: whichever dock started it, also when that is closed."""
+"""Training in napari's activity bar, with the time left; independent of the docks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _ANIMATION_SPEED_PERCENT = 10  # per cent
 
 
 class TrainingActivity:
-    """A bar as long as a training runs. It looks from time to time: napari handles all that is pending when a bar moves, which must not happen amid an epoch's news.
+    """Shows a progress bar while a training runs.
+
+    The state is polled: napari processes all pending events when a bar moves, which must not happen while an epoch is
+    being handled.
 
     Parameters
     ----------
@@ -32,7 +35,7 @@ class TrainingActivity:
         training.state_changed.connect(self._on_state_changed)
 
     def close(self) -> None:
-        """Take the bar away and look no longer."""
+        """Remove the bar and stop polling."""
         training = self._training()
         if training is not None:
             training.state_changed.disconnect(self._on_state_changed, missing_ok=True)
@@ -65,7 +68,7 @@ class TrainingActivity:
 
 
 def _slow_status_animation() -> None:
-    """Let the picture that turns in the status bar turn slowly: each of its frames takes the interpreter from the training, a fifth of its time in all."""
+    """Slow the animation of the status bar: its frames take the interpreter from the training, a fifth of the time."""
     bars = [bar for window in QApplication.topLevelWidgets() for bar in window.findChildren(QStatusBar)]
     for movie in (label.movie() for bar in bars for label in bar.findChildren(QLabel)):
         if movie is not None:

@@ -1,4 +1,4 @@
-"""Other sections of the session beside the one that is worked on: read off the GUI thread, the chosen gene painted in all. No widgets here."""
+"""Other sections beside the open one: read off the GUI thread, the selected gene painted in all."""
 
 from __future__ import annotations
 
@@ -120,7 +120,13 @@ class AdditionalSectionsController:
         self._arrange(reset=False)
 
     def section_name_under(self, corners: NDArray[np.floating[Any]]) -> str:
-        """Name of the section beside the open one with most cells in an area (corners (n, 2) in micrometres, x and y); empty: none has any."""
+        """Return the name of the additional section with most cells in an area, or "".
+
+        Parameters
+        ----------
+        corners : (n, 2)
+            x and y in micrometres.
+        """
         counts = {
             guest.section.name: int(points_in_polygon(corners, guest.xy).sum())
             for guest in self.section_layers.sections.values()
@@ -139,7 +145,8 @@ class AdditionalSectionsController:
             section = read_section(path, **options)
             if "in pixels" in section.unit_note:
                 raise DataError(
-                    f"the distances of {section.name} are in pixels, and no pixel size is known: it cannot be laid beside others. Open it with a pixel size."
+                    f"the distances of {section.name} are in pixels, and no pixel size is known: "
+                    "it cannot be laid beside others. Open it with a pixel size."
                 )
             return section, lognormalised_genes(section)
 
@@ -173,7 +180,7 @@ class AdditionalSectionsController:
 
     # painting
     def _request_values(self) -> None:
-        """Ask for the values of what is chosen, in all sections."""
+        """Request the values of the selected gene in all sections."""
         session, gene = self._session, self._session.gene
         if not self.section_layers.sections:
             return
@@ -194,7 +201,7 @@ class AdditionalSectionsController:
         self._value_runner.submit(values, self._on_values_ready)
 
     def _latest_run_of(self, path: str) -> Any:
-        """The last run of this session that was trained on a section."""
+        """Return the last run of this session that was trained on a section."""
         return next(
             (
                 run
@@ -219,7 +226,7 @@ class AdditionalSectionsController:
             )
 
     def _on_section_painted(self) -> None:
-        """The section that is opened now is no longer beside; with others in the window, the one before takes its place."""
+        """Remove the section that was opened from the additional ones; the previous one is added to those shown."""
         path = self._loading_controller.paths.get(SECTION, "") if self._session.section is not None else ""
         if path == self._main_path:
             return

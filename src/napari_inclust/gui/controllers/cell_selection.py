@@ -1,4 +1,4 @@
-"""Single cells on the canvas: selected, outlined, pinned by a click, drawn over with a lasso, coloured by a column. No widgets here."""
+"""Single cells on the canvas: selection, outlines, the pinned cell, the lasso, colours by a column."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LINE_WIDTH_FRACTION = 1 / 200  # width of a drawn line, of the section's extent
 
 
 class CellSelection:
-    """Paints what is said of cells, and listens to the mouse.
+    """Paints selected, pinned and outlined cells, and handles mouse and keys.
 
     Signals
     -------
@@ -77,7 +77,7 @@ class CellSelection:
             viewer.bind_key(key, _key_binding(me, name, about), overwrite=True)
 
     def close(self) -> None:
-        """Let go of the viewer; its layers stay."""
+        """Disconnect from the viewer; its layers stay."""
         viewer = self._viewer()
         self._probability_runner.close()
         self.lasso.close()
@@ -134,14 +134,16 @@ class CellSelection:
             )
 
     def toggle_outlines(self) -> None:
+        """Show or hide the outlines of the cells."""
         self.show_outlines(not self.outlines_shown)
 
     def undo(self) -> None:
+        """Return to the previous selection."""
         self._selected_cells.undo()
 
     # looking
     def show_outlines(self, on: bool) -> None:
-        """The border of every cell."""
+        """Show or hide the border of every cell."""
         self.outlines_shown = on
         if self._canvas_controller.painter is not None:
             self._canvas_controller.painter.cell_marks.show_outlines(theme_colours()[1], on=on)
@@ -179,7 +181,7 @@ class CellSelection:
         self._emit_display_changed()
 
     def restyle(self) -> None:
-        """Draw anew what is drawn in colours of napari's theme."""
+        """Redraw theme-coloured layers."""
         painter = self._canvas_controller.painter
         if painter is not None:
             painter.cell_marks.show_outlines("", on=False)
@@ -191,7 +193,7 @@ class CellSelection:
 
     # pinning
     def pin(self, cell_index: int | None) -> None:
-        """Pin the card of a cell; None: let go."""
+        """Pin the card of a cell; None: unpin it."""
         self.pinned_cell = cell_index
         self._draw_pin()
         self._request_type_probabilities()
@@ -203,11 +205,11 @@ class CellSelection:
             painter.cell_marks.show_pin(place, 1.6 * painter.cell_marks.cell_diameter, theme_colours()[1])
 
     def set_region_lookup(self, lookup: Any) -> None:
-        """Who knows the names of the regions that a row lies in."""
+        """Set the function that names the regions of a cell."""
         self._region_names_of = lookup
 
     def _request_type_probabilities(self) -> None:
-        """Ask for the probabilities of the types, which takes a network."""
+        """Request the type probabilities of the pinned cell, which a network computes."""
         self._type_probabilities = None
         self._update_card()
         run, row = self._canvas_controller.session.run, self.pinned_cell
@@ -276,7 +278,7 @@ class CellSelection:
             )
 
     def _on_mouse_press(self, viewer: Any, event: Any) -> Generator[None, None, None]:
-        """A click, without a drag, while the active layer is only looked at."""
+        """Handle a click, without a drag, while the active layer is in pan/zoom mode."""
         active = viewer.layers.selection.active
         if (
             event.button != 1

@@ -1,4 +1,4 @@
-"""Spatial domains of a session, with all that takes a thread: finding them, their outlines, composition, evidence and files. No widgets here."""
+"""Spatial domains in threads: search, outlines, composition, evidence and files."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class DomainController(DomainState):
             self._set_state(STOPPING, "Stopping at the end of this step.")
 
     def close(self) -> None:
-        """End the threads; nothing is called any more."""
+        """End the threads; no callback follows."""
         session = self._session()
         if session is not None:
             session.section_changed.disconnect(self._on_section_changed, missing_ok=True)
@@ -149,7 +149,7 @@ class DomainController(DomainState):
         self._evidence_runner.submit(job, self.evidence_ready)
 
     def save(self, path: str | Path, key: str = "domain") -> None:
-        """A file of what is shown, in a thread; see `save_domains`."""
+        """Write the displayed domains to a file in a thread; see `export_domains`."""
         found, path = self.domains, Path(path)
         if found is None:
             return

@@ -1,4 +1,4 @@
-"""Cells in the plane of a PCA or UMAP, computed in a thread. No widgets here."""
+"""PCA or UMAP of the cells, computed in a thread."""
 
 from __future__ import annotations
 
@@ -90,7 +90,8 @@ def _embedding_steps(section: Any, run: Any, cached_features: Any, method: str) 
     from ...imputation import embedding
 
     if cached_features is None:
-        yield f"Principal components of {'the latent' if run is not None else 'the measured genes'}, {section.n_cells:,} cells …"
+        source = "the latent" if run is not None else "the measured genes"
+        yield f"Principal components of {source}, {section.n_cells:,} cells …"
         cached_features = (section, run, *embedding.embedding_features(section, run))
     if method == UMAP:
         n = min(section.n_cells, embedding.MAX_UMAP_CELLS)

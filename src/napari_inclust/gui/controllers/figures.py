@@ -1,4 +1,4 @@
-"""What the Figure dock draws: the genes of a session as panes, made and written in a thread. No widgets here."""
+"""Figures of the genes of a session, drawn and written in a thread."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class FigureController(Status):
         self._start(f"Drawing {path.name}", write, self._set_status)
 
     def preview(self, spec: FigureOptions, raster: Any, unit: str, pixels: int) -> None:
-        """Draw a figure small, for looking at; `previewed` brings it."""
+        """Draw a figure small, for looking at; `preview_ready` follows."""
         session = self._session()
         if session is None:
             return
@@ -118,8 +118,8 @@ class FigureController(Status):
                     dark=spec.dark,
                 )
             )
-            canvas.draw()
-            return np.array(canvas.buffer_rgba())
+            canvas.draw()  # type: ignore[no-untyped-call]
+            return np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
 
         self._start("Drawing a preview", rendered, self._on_preview_ready)
 
@@ -136,7 +136,9 @@ class FigureController(Status):
 
 
 def make_panes(session: Session, spec: FigureOptions) -> list[FigurePane]:
-    """Pictures of a wish; one gene's measured and imputed values have equal colours, unless each has its own limits. May take as long as imputing the genes.
+    """Return the panes of a figure; may take as long as imputing its genes.
+
+    Measured and imputed values of a gene have equal limits, unless each has its own.
 
     Raises
     ------
@@ -166,11 +168,11 @@ def make_panes(session: Session, spec: FigureOptions) -> list[FigurePane]:
 
 
 def _gene_values(session: Session, gene: str, view: str) -> list[Any]:
-    """Of one gene what there is of the view, else what there is instead."""
+    """Return the values of a gene in a view, or those that it has instead."""
     cannot = session.view_obstacles(gene)
-    there = [v for v in (MEASURED, IMPUTED) if not cannot[v]]
-    wanted = [v for v in there if view in (v, MEASURED_AND_IMPUTED)] or there
-    if not wanted:
+    available = [v for v in (MEASURED, IMPUTED) if not cannot[v]]
+    views = [v for v in available if view in (v, MEASURED_AND_IMPUTED)] or available
+    if not views:
         raise InclustError(f"{gene} can be neither shown as measured nor imputed. Check its name.")
-    found = [session.values_of(gene, imputed=v == IMPUTED) for v in wanted]
-    return found if session.look.log else [p.to_linear() for p in found]
+    values = [session.values_of(gene, imputed=v == IMPUTED) for v in views]
+    return values if session.look.log else [v.to_linear() for v in values]

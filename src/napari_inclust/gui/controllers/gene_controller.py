@@ -94,7 +94,7 @@ class GeneController:
         self.values_ready(values)
 
     def toggle_blend_channel(self, channel: str) -> None:
-        """Put the gene into a channel of the blend, or remove it; a gene that is being imputed is put there when ready."""
+        """Put the gene into a channel of the blend, or remove it; one that is being imputed follows when ready."""
         session = self._session()
         if session is None:
             return
@@ -124,7 +124,8 @@ class GeneController:
                 raise
             except Exception as error:
                 raise InclustError(
-                    f"{gene} could not be imputed ({type(error).__name__}: {error}). Choose another gene, or train again."
+                    f"{gene} could not be imputed ({type(error).__name__}: {error}). "
+                    "Choose another gene, or train again."
                 ) from error
 
         self._set_pending_gene(gene)

@@ -1,4 +1,4 @@
-"""Drawing an area on the tissue once: a shapes layer that is there while one draws, and gone afterwards."""
+"""Drawing an area on the tissue: a temporary shapes layer."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ from ...spatial.regions import shape_corners
 
 LAYER_NAME, EDGE_COLOUR = "lasso", "#E69F00"
 DRAWING_MODES = {"lasso": "add_polygon_lasso", "polygon": "add_polygon", "rectangle": "add_rectangle"}
+
+
+def call_weakly(method: Callable[[], None]) -> Callable[[], None]:
+    """Return a function that calls a method as long as its object lives, and does not keep it alive."""
+    reference = weakref.WeakMethod(method)
+
+    def call() -> None:
+        live = reference()
+        if live is not None:
+            live()
+
+    return call
 
 
 class Lasso:
@@ -44,7 +56,7 @@ class Lasso:
         viewer.layers.events.removed.connect(self._on_layer_removed)
 
     def start(self, tool: str, unit: str, width: float, on_drawn: Callable[[NDArray[np.float64]], None]) -> None:
-        """Draw with a tool of `TOOLS` until `stop`.
+        """Draw with a tool of `DRAWING_MODES` until `stop`.
 
         Parameters
         ----------
@@ -92,7 +104,7 @@ class Lasso:
         self._emit_tool_changed()
 
     def close(self) -> None:
-        """Let go of the viewer."""
+        """Disconnect from the viewer."""
         viewer = self._viewer()
         self.stop()
         if viewer is not None:
@@ -100,8 +112,7 @@ class Lasso:
 
     def _on_shapes_changed(self, event: Any) -> None:
         if event.action == "added":
-            me = weakref.ref(self)
-            QTimer.singleShot(0, lambda: me() is not None and me()._finish_shape())  # napari is still drawing
+            QTimer.singleShot(0, call_weakly(self._finish_shape))  # napari is still drawing
 
     def _finish_shape(self) -> None:
         layer, drawn = self._layer, self._on_drawn

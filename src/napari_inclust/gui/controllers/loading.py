@@ -1,4 +1,4 @@
-"""Reading files off the GUI thread; the last wish wins."""
+"""Reading files off the GUI thread; only the most recent request of each kind is kept."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class LoadingController:
         self._workers: dict[str, Worker] = {}
 
     def load_section(self, path: str | Path, **options: Any) -> None:
-        """Read a section. Options as `io.readers.dispatch.read_section`: values, pixel_size, plane, table, system, columns, segmentation."""
+        """Read a section, with options as those of `io.readers.dispatch.read_section`."""
 
         def read() -> Any:
             from ...io.readers.dispatch import available_options, read_section
@@ -83,7 +83,7 @@ class LoadingController:
         self._start_reading(SECTION, str(path), read)
 
     def load_section_from_layer(self, layer: SpatialDataLayer, **options: Any) -> None:
-        """A section from a SpatialData object that another plugin has open. Options: values, pixel_size, table, system."""
+        """Read a section from a SpatialData object of another plugin (values, pixel_size, table, system)."""
         chosen = {"system": layer.coordinate_system} | options
 
         def read() -> Any:
@@ -135,7 +135,7 @@ class LoadingController:
         self._start_reading(REFERENCE, "", reference)
 
     def _reset_choices(self, path: str) -> None:
-        """Choices hold as long as the same file is read again."""
+        """Forget tables, systems and columns to choose from, unless the same file is read again."""
         if self.paths.get(SECTION) != path:
             self.section_choices = _NO_CHOICES
         self.unit_question = ""
@@ -157,7 +157,7 @@ class LoadingController:
 
     def _start_reading(self, side: str, path: str, read: Callable[[], Any]) -> None:
         if side in self._workers:
-            self._workers.pop(side).close(timeout=0)  # a wish that is overtaken: its result is dropped
+            self._workers.pop(side).close(timeout=0)  # replaced: its result is dropped
         self.busy[side], self.paths[side] = path or "the demo", path or DEMO
         self.error_messages.pop(side, None)
         worker = Worker(
@@ -200,7 +200,7 @@ class LoadingController:
 
 
 def _prepare_section(section: Section) -> tuple[Section, MeasuredExpression, str]:
-    """What opening a section gives: in the reading thread."""
+    """Prepare a section, in the reading thread: log-normalised values, and a warning about its unit."""
     from ...data.section import unit_warning
 
     return section, lognormalised_genes(section), with_control_names(unit_warning(section))

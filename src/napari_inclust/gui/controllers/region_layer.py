@@ -1,4 +1,4 @@
-"""The shapes layer of the regions: drawn by the user, read as regions; made anew when the user removed it."""
+"""The shapes layer of the regions: drawn by the user, read as regions; created again when the user removed it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...errors import DataError
 from ...paint.layers import canvas
 from ...spatial.regions import Region, shape_corners
 from ..theme import font_size, theme_colours
-from .lasso import DRAWING_MODES
+from .lasso import DRAWING_MODES, call_weakly
 
 LAYER_NAME = "regions"
 _LINE_WIDTH_FRACTION = 1 / 200  # width of a drawn line, of the section's extent
@@ -33,13 +33,13 @@ class RegionLayer:
 
     Signals
     -------
-    changed
+    shapes_changed
         The user drew, moved or removed a shape.
     tool_changed
         Another tool, or none.
     """
 
-    changed = Signal()
+    shapes_changed = Signal()
     tool_changed = Signal()
 
     def __init__(self, viewer: Any) -> None:
@@ -87,7 +87,7 @@ class RegionLayer:
         self.write_names(regions)
 
     def read_regions(self, previous: Sequence[Region]) -> list[Region]:
-        """The shapes that have an area; one that did not change is the same object as before. Without the layer: those before."""
+        """Return the shapes that have an area; unchanged ones are the same objects as before."""
         layer = self.layer
         if layer is None:
             return list(previous)
@@ -120,7 +120,7 @@ class RegionLayer:
 
     @staticmethod
     def _closed_shapes(layer: Shapes) -> list[tuple[int, NDArray[np.float64]]]:
-        """Number and corners (x, y) of each shape that has an area."""
+        """Return number and corners (x, y) of each shape that has an area."""
         found = []
         for i, (data, kind) in enumerate(zip(layer.data, layer.shape_type, strict=True)):
             with contextlib.suppress(DataError):  # a line
@@ -142,7 +142,7 @@ class RegionLayer:
             viewer.layers.remove(layer)
 
     def close(self) -> None:
-        """Let go of the layer; it stays."""
+        """Disconnect from the layer; it stays."""
         if self._layer is not None:
             self._layer.events.data.disconnect(self._on_shapes_changed)
             self._layer.events.mode.disconnect(self._on_mode_changed)
@@ -154,7 +154,17 @@ class RegionLayer:
             return self.layer
         width = float(np.ptp(xy, axis=0).max()) * _LINE_WIDTH_FRACTION or 1.0
         text = {"string": "{name}", "color": theme_colours()[1], "anchor": "upper_left", "size": font_size() + 2}
-        self._layer = Shapes(name=LAYER_NAME, ndim=2, edge_color=theme_colours()[1], face_color=[0.0, 0.0, 0.0, 0.0], opacity=1.0, edge_width=width, units=(unit, unit), features={"name": np.empty(0, dtype=object)}, text=text)  # fmt: skip
+        self._layer = Shapes(
+            name=LAYER_NAME,
+            ndim=2,
+            edge_color=theme_colours()[1],
+            face_color=[0.0, 0.0, 0.0, 0.0],
+            opacity=1.0,
+            edge_width=width,
+            units=(unit, unit),
+            features={"name": np.empty(0, dtype=object)},
+            text=text,
+        )
         self._layer.feature_defaults = {"name": [""]}
         viewer.layers.append(self._layer)
         self._layer.events.data.connect(self._on_shapes_changed)
@@ -164,8 +174,7 @@ class RegionLayer:
     def _on_shapes_changed(self, event: Any) -> None:
         if event.action in ("added", "changed", "removed") and not self._emit_pending:
             self._emit_pending = True
-            me = weakref.ref(self)
-            QTimer.singleShot(0, lambda: me() is not None and me()._emit_shapes_changed())  # napari is still drawing
+            QTimer.singleShot(0, call_weakly(self._emit_shapes_changed))  # napari is still drawing
 
     def _on_mode_changed(self, *_: Any) -> None:
         self.tool_changed()

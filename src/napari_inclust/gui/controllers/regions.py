@@ -1,4 +1,4 @@
-"""Areas drawn on the section: kept by name, counted in a thread, compared, written. No widgets here."""
+"""Regions drawn on the section: statistics, comparisons and files, in threads."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class RegionController(Status):
             signal.connect(slot)
 
     def close(self) -> None:
-        """End the threads and let go of the viewer; the drawn layer stays."""
+        """End the threads and disconnect from the viewer; the drawn layer stays."""
         for signal, slot in self._connections:
             signal.disconnect(slot, missing_ok=True)
         self._connections = ()
@@ -140,7 +140,7 @@ class RegionController(Status):
         self.request_statistics()
 
     def _on_shapes_changed(self) -> None:
-        """The user drew, moved or removed a shape."""
+        """Read the regions after the user drew, moved or removed a shape."""
         before, regions = set(self.regions), with_unique_names(self.layer.read_regions(self.regions))
         self.layer.write_names(regions)
         section = self._canvas_controller.session.section
@@ -162,13 +162,14 @@ class RegionController(Status):
         unknown = [g for g in names if self.gene_kind(g) is None]
         if unknown:
             raise DataError(
-                f"{', '.join(unknown[:5])}: neither measured in this section nor imputed or generated. Use names of the gene table, separated by commas."
+                f"{', '.join(unknown[:5])}: neither measured in this section nor imputed or generated. "
+                "Use names of the gene table, separated by commas."
             )
         self.genes = tuple(dict.fromkeys(names))
         self.request_statistics()
 
     def gene_kind(self, gene: str) -> str | None:
-        """ "measured", "imputed", "generated"; None where there is nothing of a gene."""
+        """Return "measured", "imputed" or "generated"; None for a gene without values."""
         session = self._canvas_controller.session
         if session.section is None:
             return None
@@ -181,7 +182,7 @@ class RegionController(Status):
         return IMPUTED if session.run is not None and gene in set(session.run.panel.reference_only) else None
 
     def request_statistics(self, *_: Any) -> None:
-        """Count anew, in a thread; `counted` follows."""
+        """Compute the statistics of the regions in a thread; `statistics_ready` follows."""
         session, items = self._canvas_controller.session, self.regions
         section, types = session.section, session.cell_categories
         if section is None or not items:
@@ -231,7 +232,7 @@ class RegionController(Status):
 
     # comparing
     def comparison_groups(self) -> list[str]:
-        """What can be compared: regions, the selection, domains, and (as B) all other cells."""
+        """Return what can be compared: regions, the selection, domains, and (as B) all other cells."""
         seg = self._canvas_controller.domain_controller.segmentation
         selected = [SELECTED_GROUP] if self._selected_cells.current is not None else []
         return [
@@ -258,7 +259,7 @@ class RegionController(Status):
         raise DataError(f"there is no group {group!r} any more. Choose another one.")
 
     def compare(self, a: str, b: str) -> None:
-        """All measured genes, and the imputed ones asked for, in A against B, in a thread; `compared` follows.
+        """All measured genes, and the imputed ones asked for, in A against B, in a thread; `comparison_ready` follows.
 
         Raises
         ------
@@ -273,7 +274,8 @@ class RegionController(Status):
         both = int((in_a & in_b).sum())
         if both:
             raise DataError(
-                f"{both:,} cells are in both {a} and {b}. Compare groups that do not overlap, for example {a} with {REST_GROUP}."
+                f"{both:,} cells are in both {a} and {b}. "
+                f"Compare groups that do not overlap, for example {a} with {REST_GROUP}."
             )
         predicted = [g for g in self.genes if self.gene_kind(g) not in (MEASURED, None)]
         imputed = [g for g in predicted if not session.is_generated(g) and not session.is_stored_prediction(g)]
@@ -281,7 +283,8 @@ class RegionController(Status):
         section = session.section
         if not section.genes and not predicted:
             raise DataError(
-                f"{section.name} holds predictions only, and no run that says how far they are off: nothing can be tested. "
+                f"{section.name} holds predictions only, and no run that says how far they are off: "
+                "nothing can be tested. "
                 "Name some of them above to see their means, or open what was measured."
             )
         self._set_status(f"Comparing {len(section.genes) + len(predicted):,} genes …")
@@ -300,7 +303,7 @@ class RegionController(Status):
 
     # files
     def export(self, path: str | Path) -> None:
-        """Polygons (`.geojson`), tables (`.csv`, one row a region and fact), or the section with a column `region` (`.h5ad`, `.zarr`), in a thread."""
+        """Write polygons (`.geojson`), statistics (`.csv`), or the section with a column of regions (`.h5ad`, `.zarr`)."""
         path, section, facts, items = Path(path), self._canvas_controller.session.section, self.statistics, self.regions
         if section is None or not items:
             return
@@ -331,12 +334,15 @@ class RegionController(Status):
                 {"inclust_region": column},
                 {"inclust_regions": corners},
             )
-            return f"obs['inclust_region'] of {path} names the region of each cell; uns['inclust_regions'] holds the corners (micrometres)."
+            return (
+                f"obs['inclust_region'] of {path} names the region of each cell; "
+                "uns['inclust_regions'] holds the corners (micrometres)."
+            )
 
         self._start_export(path, job)
 
     def export_comparison(self, path: str | Path) -> None:
-        """The comparison that is shown, as CSV."""
+        """Write the comparison as CSV."""
         path, table = Path(path), self.comparison
 
         def job() -> str:

@@ -1,4 +1,4 @@
-"""How far to trust a run: foreseen scores, intervals, cells. Computed in a thread when a run is chosen; no widgets here."""
+"""Reliability of a run: predicted scores, intervals, cells. Computed in a thread when a run is selected."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class GeneInterval:
     measured: NDArray[np.float32] | None
 
     def with_interval(self, painted: CellValues) -> CellValues:
-        """What is painted, with the interval when it is this gene's imputed values."""
+        """Add the interval to values that are the imputed ones of this gene."""
         if (painted.name, painted.kind) != (self.imputed.name, self.imputed.kind):
             return painted
         low, high = (
@@ -104,7 +104,7 @@ class ReliabilityController(Status):
         session.gene_selected.connect(self._request_interval)
 
     def close(self) -> None:
-        """End the threads at their next step; nothing is called any more."""
+        """End the threads at their next step; no callback follows."""
         self._progress.cancelled = True
         session = self._session()
         if session is not None:
@@ -123,7 +123,10 @@ class ReliabilityController(Status):
         self._emit_look_changed()
 
     def certainty(self) -> NDArray[np.floating[Any]] | None:
-        """(cells,) 0 to 1 by which cells are faded: their trust, or 1 - width of the value's interval / the widest of the gene; None: not known."""
+        """Return (cells,) 0 to 1 by which cells are faded, or None.
+
+        Their reliability, or 1 - width of the interval of the value / the widest interval of the gene.
+        """
         if self.fade_by == FADE_BY_CELL:
             return self.cell_reliability
         if self.gene_interval is None:
@@ -132,7 +135,7 @@ class ReliabilityController(Status):
         return 1 - width / max(float(width.max()), 1e-9)
 
     def set_uncertainty(self, kind: str, *, as_veil: bool = False) -> None:
-        """Show the spread of the members, the width of the interval, or nothing: as a layer in colours, or as a veil that hides what is unsure."""
+        """Show the spread of the members, the width of the interval, or nothing, as a coloured layer or as a veil."""
         self.uncertainty_kind, self.uncertainty_as_veil = kind, as_veil
         self._emit_look_changed()
 
@@ -144,7 +147,7 @@ class ReliabilityController(Status):
         return self._faded_cells
 
     def uncertainty_values(self) -> CellValues | None:
-        """What the uncertainty layer shows, or None."""
+        """Return the values of the uncertainty layer, or None."""
         about = self.gene_interval
         if about is None or self.uncertainty_kind == NO_UNCERTAINTY:
             return None

@@ -38,6 +38,7 @@ class ExportController(Status):
 
     @property
     def running(self) -> bool:
+        """Whether something is being written or loaded."""
         return self._worker is not None
 
     def select_genes(
@@ -61,7 +62,7 @@ class ExportController(Status):
         return [g for g in (*run.panel.shared, *run.panel.reference_only) if group == "all" or g in chosen]
 
     def export_genes(self, path: str | Path, genes: Sequence[str]) -> None:
-        """Imputed values, spread, scores and provenance: the same file as `inclust impute` writes, of the kind that the suffix says.
+        """Write imputed values, spread, scores and provenance, as `inclust impute` does; the suffix says the format.
 
         The store that the section came from gets a new table, when it is the path.
         """
@@ -79,7 +80,7 @@ class ExportController(Status):
         self._start(f"Writing {path.name}", write, len(genes))
 
     def export_to_source_store(self, genes: Sequence[str]) -> None:
-        """The same, as a new table of the SpatialData store that the section came from."""
+        """Write them as a new table of the SpatialData store that the section came from."""
         self.export_genes(self.source_store or "", genes)
 
     @property
@@ -94,7 +95,7 @@ class ExportController(Status):
         return path if is_spatialdata(path) else None
 
     def export_scores(self, path: str | Path) -> None:
-        """Held-out scores of all shared genes as CSV."""
+        """Write the held-out scores of all shared genes as CSV."""
         run, path = self._require_run(), Path(path)
 
         def write() -> str:
@@ -106,14 +107,14 @@ class ExportController(Status):
         self._start(f"Writing {path.name}", write)
 
     def export_generated(self, path: str | Path) -> None:
-        """All generated features of the section's cells."""
+        """Write all generated features of the section's cells."""
         session, path = self._session(), Path(path)
         if session is not None and session.generated is not None:
             made = session.generated
             self._start(f"Writing {path.name}", lambda: made.write(path))
 
     def export_run(self, path: str | Path) -> None:
-        """The run itself: weights, settings and provenance, without the data."""
+        """Write the run: weights, settings and provenance, without the data."""
         run, path = self._require_run(), Path(path)
         self._start(
             f"Writing {path.name}",
@@ -121,7 +122,7 @@ class ExportController(Status):
         )
 
     def load_run(self, path: str | Path) -> None:
-        """A saved run onto the open section and reference."""
+        """Load a saved run onto the open section and reference."""
         session = self._session()
         if session is None:
             return
@@ -147,7 +148,7 @@ class ExportController(Status):
         self._cancel_requested = True
 
     def close(self) -> None:
-        """Stop and forget."""
+        """Stop the thread."""
         self._cancel_requested = True
         if self._worker is not None:
             self._worker.close()
@@ -194,7 +195,7 @@ class ExportController(Status):
 
 
 def export_domains(domains: Domains, path: Path, key: str) -> str:
-    """The section with the domains and their evidence (`.h5ad`, `.zarr`), or their outlines (`.geojson`, `.shapes.zarr`); returns what to tell.
+    """Write the section with domains and evidence (`.h5ad`, `.zarr`), or outlines (`.geojson`, `.shapes.zarr`).
 
     The SpatialData store that the section came from gets a new table and new shapes, numbered when it has such already.
 
@@ -228,7 +229,10 @@ def export_domains(domains: Domains, path: Path, key: str) -> str:
     uns[f"{key}_inclust"]["evidence"] = to_long_tables(evidence(domains))
     write_domains(path, domains, obs, uns, key)
     if into_store:
-        return f"{domains.segmentation.n_domains} domains are in {path}: the table inclust_{key} and the shapes inclust_{key}_outlines."
+        return (
+            f"{domains.segmentation.n_domains} domains are in {path}: "
+            f"the table inclust_{key} and the shapes inclust_{key}_outlines."
+        )
     return f"{domains.segmentation.n_domains} domains are in obs['{key}'] of {path}."
 
 

@@ -1,4 +1,4 @@
-"""The session on the canvas: what is chosen gets painted; the pointer tells its cell; keys change genes."""
+"""The session on the canvas: painting, the cell under the pointer, keys."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class CanvasController:
             viewer.bind_key(key, _key_binding(me, name), overwrite=True)
 
     def close(self) -> None:
-        """Let go of the viewer; its layers stay."""
+        """Disconnect from the viewer; its layers stay."""
         viewer = self._viewer()
         for signal, slot in self._connections:
             signal.disconnect(slot, missing_ok=True)
@@ -117,20 +117,24 @@ class CanvasController:
         self.gene_step_requested(step)
 
     def toggle_view(self) -> None:
+        """Switch between measured and imputed."""
         self.session.toggle_view()
 
     def toggle_both(self) -> None:
+        """Switch the side-by-side view on or off."""
         self.session.set_view(MEASURED_AND_IMPUTED if self.session.view != MEASURED_AND_IMPUTED else "imputed")
 
     def star(self) -> None:
+        """Star the gene, or remove its star."""
         if self.session.gene:
             self.session.toggle_star(self.session.gene)
 
     def toggle_outlines(self) -> None:
+        """Show or hide the outlines of the domains."""
         self.domain_controller.show_outlines(not self.domain_controller.outlines_shown)
 
     def wrong_section_message(self, corners: Any) -> str:
-        """Why an area (corners (n, 2) in micrometres) holds no cell of the open section: it lies on one beside it. Empty else."""
+        """Return the error for an area (corners (n, 2) in micrometres) on an additional section, else ""."""
         name, section = self.additional_section_under(corners), self.session.section
         return (
             f"That area lies on {name}, beside {section.name}, which is open. Choose {name} as the section first."
@@ -198,7 +202,7 @@ class CanvasController:
         )
 
     def restyle(self) -> None:
-        """Draw anew what is drawn in colours of napari's theme."""
+        """Redraw theme-coloured layers."""
         if self.painter is not None:
             overlays = self.painter.overlays
             overlays.show_outlines(None, "")
@@ -223,7 +227,7 @@ class CanvasController:
             self.bring_to_front("genes")
 
     def _on_gene_reselected(self) -> None:
-        """The gene may lie under others, or the user may have removed its layer."""
+        """Bring the gene to the front; paint it again when the user removed its layer."""
         if self.painter is not None and self.painter.gene_layer() is None:
             self._paint(self._gene_controller.values)
         self.bring_to_front("genes")
@@ -241,7 +245,7 @@ class CanvasController:
         self.gene_painted()
 
     def _on_interval_changed(self) -> None:
-        """The interval of the chosen gene is known, or no longer."""
+        """Add the interval of the gene to its layer, and show its uncertainty."""
         about = self.reliability_controller.gene_interval
         if self.painter is not None:
             if about is not None:

@@ -1,4 +1,4 @@
-"""The line of the swipe, dragged on the tissue. No widgets here."""
+"""The line of the swipe, dragged with the mouse."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class SwipeController:
     ----------
     viewer
         napari viewer (held weakly).
-    scene
-        What is painted.
+    canvas_controller
+        Owner of the painter.
     """
 
     def __init__(self, viewer: Any, canvas_controller: CanvasController) -> None:
@@ -29,7 +29,7 @@ class SwipeController:
         viewer.mouse_drag_callbacks.append(self._on_mouse_press)
 
     def close(self) -> None:
-        """Let go of the viewer."""
+        """Disconnect from the viewer."""
         viewer = self._viewer()
         if viewer is not None and self._on_mouse_press in viewer.mouse_drag_callbacks:
             viewer.mouse_drag_callbacks.remove(self._on_mouse_press)

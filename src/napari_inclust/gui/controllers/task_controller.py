@@ -1,4 +1,4 @@
-"""Which task is trained, its masks, and what it made as a file: made in threads. No widgets here."""
+"""The chosen task, its masks, and the export of its result."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class TaskController(Status):
         self._set_task(task)
 
     def choose_run_file(self, path: str) -> None:
-        """The saved run that the section is to be mapped onto; "" for none."""
+        """Choose the saved run that the section is mapped onto; "" for none."""
         self.run_file = Path(path) if path else None
         self._set_task(self.selected_task)
 

@@ -1,4 +1,4 @@
-"""What lies with the section besides its cells: images and molecules, found and read off the GUI thread, shown when asked for."""
+"""Images and molecules of the section: found and read off the GUI thread, shown on request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CAMERA_DEBOUNCE_MS = 150  # ms without a move of the camera
 
 @dataclass(frozen=True, eq=False)
 class ImageState:
-    """Images and molecules of a section as they are to be shown; `added` are the user's own: path and micrometres per pixel."""
+    """Images and molecules of a section as displayed; `added_images`: path and micrometres per pixel."""
 
     images: list[Any]
     transcripts: Any
@@ -154,6 +154,7 @@ class ImageController:
 
     @property
     def has_molecules(self) -> bool:
+        """Whether there is a table of transcripts."""
         return self.transcripts is not None
 
     @property
@@ -179,8 +180,7 @@ class ImageController:
         self._emit_images_changed()
 
     def add_image(self, path: str | Path, pixel_size: float | None) -> None:
-        """A picture of the user's own."""
-
+        """Add an image of the user's own."""
         self.error_message = ""
         self._find_runner.submit(
             lambda: _open_image(path, pixel_size), lambda images: self._on_image_added((str(path), pixel_size), images)
@@ -188,7 +188,7 @@ class ImageController:
         self._emit_images_changed()
 
     def restore(self, state: ImageState) -> None:
-        """What was shown in a session that is opened again."""
+        """Show the images and molecules of a saved session."""
         for later in (self._find_runner, self._image_runner):
             later.discard()
         self.images, self.transcripts, self.added_images = state.images, state.transcripts, state.added_images
@@ -243,9 +243,9 @@ class ImageController:
         if section is not None:
             unit = "pixel" if "in pixels" in section.unit_note else "um"
             self._image_layers, self._molecule_layer = ImageLayers(viewer, unit), MoleculeLayer(viewer, unit)
-            if section.path is not None and section.path.is_dir():
-                options = _image_options(self._loading_controller.section_options)
-                self._find_runner.submit(lambda: _find_images(section.path, options), self._on_images_found)
+            path, options = section.path, _image_options(self._loading_controller.section_options)
+            if path is not None and path.is_dir():
+                self._find_runner.submit(lambda: _find_images(path, options), self._on_images_found)
         self._emit_images_changed()
 
     def _on_images_found(self, found: tuple[list[Any], Any]) -> None:

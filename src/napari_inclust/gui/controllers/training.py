@@ -27,7 +27,7 @@ TrainingSteps = Callable[..., Generator[Any, None, Any]]
 
 
 def train_and_impute(*args: Any, **kwargs: Any) -> Generator[Any, None, Any]:
-    """`training.loop.epochs`, and one gene read from the new run so that the first click is fast. Imported here: torch takes seconds."""
+    """Train, and impute one gene from the new run so that the first click is fast. torch is imported in the thread."""
     from ...imputation.fit import fit_epochs
 
     run = yield from fit_epochs(*args, **kwargs)
@@ -72,6 +72,7 @@ class TrainingController:
 
     @property
     def running(self) -> bool:
+        """Whether the thread of a training runs."""
         return self._worker is not None and self._worker.running
 
     @property
@@ -89,7 +90,7 @@ class TrainingController:
 
         Parameters
         ----------
-        block
+        modality
             The modality of the reference that is to be generated; None: genes are imputed.
         run_file
             The saved run that the section is to be mapped onto; None: a run of its own is trained.
@@ -147,7 +148,7 @@ class TrainingController:
             self._set_state(STOPPING, "Stopping at the end of this epoch.")
 
     def close(self) -> None:
-        """End the thread and forget the checkpoint; nothing is called any more."""
+        """End the thread and delete the checkpoint; no callback follows."""
         self._progress_monitor.close()
         if self._worker is not None:
             self._worker.close()
@@ -170,7 +171,8 @@ class TrainingController:
         self._set_state(DONE, "")
         if session is not None and not fits:
             session.report(
-                "Training ended, but another section was opened meanwhile: its result was dropped. Train again for the new section."
+                "Training ended, but another section was opened meanwhile: its result was dropped. "
+                "Train again for the new section."
             )
 
     def _on_stopped(self) -> None:
@@ -186,7 +188,10 @@ class TrainingController:
         if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
             text += " Use fewer members or a smaller batch (Advanced), or the device cpu."
         elif not isinstance(error, InclustError):
-            text += " What was open stays open. Try the preset 'fast'; if it fails again, please report it with this message."
+            text += (
+                " What was open stays open. "
+                "Try the preset 'fast'; if it fails again, please report it with this message."
+            )
         self._set_state(CRASHED, text)
         session = self._session()
         if session is not None:

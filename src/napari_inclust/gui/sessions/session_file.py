@@ -1,4 +1,4 @@
-"""What a session file holds, and how it is put back: files, run, choices of the docks, selection, domains, regions, layers and camera. Plain JSON; nothing in it is executed."""
+"""Session files: data, run, choices of the docks, selection, domains, regions, layers and camera, in plain JSON."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SUFFIX = ".inclust.json"
 
 @dataclass(frozen=True, eq=False)
 class SessionData:
-    """What the files of a session hold.
+    """Data of the files of a session.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class SessionData:
 
 
 def capture_state(context: Any, viewer: Any, folder: Path) -> dict[str, Any]:
-    """What a session file holds, without the run and the domains.
+    """Return the content of a session file, without the run and the domains.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def _json_options(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """What a session file says.
+    """Read a session file.
 
     Raises
     ------
@@ -186,11 +186,13 @@ def read_state(path: Path) -> dict[str, Any]:
         files = {str(k): str(v) for k, v in state["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{path} is no session, or is damaged ({type(error).__name__}: {error}). Expected a file that 'Save session' wrote."
+            f"{path} is no session, or is damaged ({type(error).__name__}: {error}). "
+            "Expected a file that 'Save session' wrote."
         ) from error
     if known != FORMAT:
         raise DataError(
-            f"{path} is a session of format {known}; this version reads format {FORMAT}. Open it with napari-inclust {state.get('version', 'of then')}."
+            f"{path} is a session of format {known}; this version reads format {FORMAT}. "
+            f"Open it with napari-inclust {state.get('version', 'of then')}."
         )
     if SECTION not in files:
         raise DataError(f"{path} names no section. Expected a file that 'Save session' wrote.")
@@ -198,7 +200,7 @@ def read_state(path: Path) -> dict[str, Any]:
 
 
 def load_session_data(state: dict[str, Any], folder: Path) -> SessionData:
-    """In the thread."""
+    """Read the files of a session, in the thread."""
     from ...io import demo
     from ...io.readers.dispatch import read_reference, read_section
 

@@ -78,7 +78,8 @@ class SessionIO(Status):
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             self._on_error(
                 DataError(
-                    f"{path} is damaged: its files were opened, but not all that was chosen ({type(error).__name__}: {error})."
+                    f"{path} is damaged: its files were opened, but not all that was chosen "
+                    f"({type(error).__name__}: {error})."
                 )
             )
             return

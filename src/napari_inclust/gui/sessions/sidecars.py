@@ -61,7 +61,7 @@ def write_linked_files(
 def read_linked_files(
     folder: Path, state: dict[str, Any], section: Any, reference: Any
 ) -> tuple[list[Any], Any, GeneratedFeatures | None, Any, tuple[str, ...]]:
-    """Runs, the chosen one among them, what was generated, domains; and in words what cannot be read again. Without the chosen run nothing is opened.
+    """Read runs, the selected one, generated features and domains; and list what cannot be read.
 
     Raises
     ------

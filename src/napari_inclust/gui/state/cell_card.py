@@ -1,4 +1,4 @@
-"""What is known of one cell, as lines of a card. No widgets here."""
+"""Facts about one cell, as lines of a card."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def cell_card_lines(
         lines.append(
             (
                 "Trust",
-                f"{reliability_controller.cell_reliability[cell_index]:.2f} (0: of no kind that the reference has, 1: of one that it has)",
+                f"{reliability_controller.cell_reliability[cell_index]:.2f} (0: of no kind that the reference has, "
+                + "1: of one that it has)",
             )
         )
     return lines

@@ -1,4 +1,4 @@
-"""Which columns of `obs` hold categories or numbers, and which of them cell types or batches: proposals for the forms."""
+"""Columns of `obs` with categories or numbers, and guesses of those with cell types or batches."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _first_match(names: list[str], pattern: re.Pattern[str]) -> str | None:
 
 
 def guess_cell_type_column(obs: Any) -> str | None:
-    """The column that most likely holds cell types, or None."""
+    """Return the column that most likely holds cell types, or None."""
     found = categorical_columns(obs)
     for name in ("cell_type", "celltype", "cell_class"):
         if name in found:
@@ -57,7 +57,7 @@ def guess_cell_type_column(obs: Any) -> str | None:
 
 
 def guess_batch_column(obs: Any) -> str | None:
-    """The column that most likely holds batches, or None."""
+    """Return the column that most likely holds batches, or None."""
     return _first_match(categorical_columns(obs), _BATCH_PATTERN)
 
 

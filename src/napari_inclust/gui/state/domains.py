@@ -67,7 +67,7 @@ class DomainState(Status):
         return None if self.domains is None else self._edit_history().now
 
     def domain_categories(self) -> CellCategories | None:
-        """It as categories of the cells."""
+        """Return the displayed segmentation as categories of the cells."""
         seg = self.segmentation
         if seg is None:
             return None
@@ -122,10 +122,12 @@ class DomainState(Status):
     # edits
     @property
     def can_undo(self) -> bool:
+        """Whether there is an edit to undo."""
         return self.domains is not None and bool(self._edit_history().past)
 
     @property
     def can_redo(self) -> bool:
+        """Whether there is an undone edit."""
         return self.domains is not None and bool(self._edit_history().undone)
 
     def rename(self, domain: int, name: str) -> None:
@@ -141,13 +143,13 @@ class DomainState(Status):
         self._apply_edit(lambda seg: recolour(seg, domain, colour), keep_highlighted=True)
 
     def merge(self) -> None:
-        """The highlighted domains as one."""
+        """Merge the highlighted domains."""
         from ...spatial_domains.edit import merge
 
         self._apply_edit(lambda seg: merge(seg, self.highlighted))
 
     def split(self) -> None:
-        """The highlighted domain in two."""
+        """Split the highlighted domain in two."""
         from ...spatial_domains.edit import split
 
         found = self.domains
@@ -198,7 +200,7 @@ class DomainState(Status):
         self.domains_changed()
 
     def _request_outlines(self) -> None:
-        """The borders are others now: `lines` are to be found anew."""
+        """Drop the outlines of another segmentation."""
         self.outline_segments = None
 
     def _set_state(self, state: str, message: str, *, is_error: bool = False) -> None:

@@ -35,7 +35,8 @@ class GeneTable:
     baselines
         Held-out Pearson of "knn" and "type_mean", (genes,) each.
     added
-        What the rows at the end are that come from neither section nor run: "generated", or of predictions in the section's file "imputed", "held-out".
+        Kinds of the last rows, which come from neither section nor run: "generated", or "imputed" and "held-out" for
+        predictions in the section's file.
     """
 
     names: NDArray[np.str_]
@@ -101,7 +102,7 @@ class GeneTable:
         )
 
     def with_features(self, kinds: Mapping[str, str], scores: Mapping[str, float | None]) -> GeneTable:
-        """The same with features that come from neither section nor run: what each is, and its held-out Pearson; those that are there already stay as they are."""
+        """Append features that come from neither section nor run, with kind and held-out Pearson; known ones stay."""
         known = set(self.names)
         new = [name for name in kinds if name not in known]
         if not new:

@@ -114,12 +114,12 @@ def impute_gene(run: Any, gene: str) -> CellValues:
 
 
 def to_cell_values(imputed: Any) -> CellValues:
-    """What a run imputes, for painting."""
+    """Convert what a run imputes for painting."""
     return CellValues(imputed.gene, imputed.values, imputed.kind, imputed.spread, imputed.score)
 
 
 def lognormalised_genes(section: Section) -> MeasuredExpression:
-    """The section's log-normalised values by gene."""
+    """Return the section's log-normalised values by gene."""
     from ...data.measured import MeasuredExpression
 
     return MeasuredExpression(section.matrix, section.values.kind)

@@ -1,4 +1,4 @@
-"""A modality that only the reference has, generated for the cells of the section. No widgets here; torch is imported in the thread."""
+"""A modality that only the reference has, generated for the cells of the section; torch is imported in the thread."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class GeneratedFeatures:
         )
 
     def write(self, path: Path) -> str:
-        """A file of all of it; returns what to tell. Raises OutputError."""
+        """Write all features to a file, and return a message."""
         from ...io.writers.atomic import check_output
         from ...io.writers.tasks import write_generated
 
@@ -56,7 +56,10 @@ class GeneratedFeatures:
             self.prediction,
             command=f"napari: generate {self.modality}",
         )
-        return f"{len(self.values_by_feature)} generated features of {self.modality} are in {path}, with the score of each in var."
+        return (
+            f"{len(self.values_by_feature)} generated features of {self.modality} are in {path}, "
+            "with the score of each in var."
+        )
 
 
 def reference_modalities(reference: Reference | None) -> tuple[str, ...]:
@@ -120,7 +123,7 @@ def train_and_generate(
 
 
 def load_generated(section: Section, reference: Reference, path: Path, modality: str) -> GeneratedFeatures:
-    """What a saved plan generates: the same values again.
+    """Generate the values of a saved plan again.
 
     Raises
     ------

@@ -20,7 +20,8 @@ def runs_table(runs: list[Any]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `name` (number and preset), `seed`, `epochs`, `time`, `median` (held-out Pearson), `knn` (the same of the baseline), `labels`, `device`, `made`.
+        `name` (number and preset), `seed`, `epochs`, `time`, `median` (held-out Pearson), `knn` (the same of the
+        baseline), `labels`, `device`, `made`.
     """
     import pandas as pd
 
@@ -44,12 +45,12 @@ def runs_table(runs: list[Any]) -> pd.DataFrame:
 
 
 def run_name(index: int, run: Any) -> str:
-    """What a run is called in the session."""
+    """Return the name of a run in the session."""
     return f"{index + 1}: {run.config.name}"
 
 
 def differing_settings(a: Any, b: Any) -> pd.DataFrame:
-    """Settings in which two runs differ.
+    """Return the settings in which two runs differ.
 
     Returns
     -------

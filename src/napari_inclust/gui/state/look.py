@@ -37,8 +37,9 @@ class Look:
 
     Attributes
     ----------
-    own
-        Whether measured and imputed values have limits of their own, to compare patterns; else equal ones, to compare levels.
+    separate_limits
+        Whether measured and imputed values have separate limits, to compare patterns; else equal ones, to compare
+        levels.
     """
 
     changed = Signal()
@@ -154,7 +155,7 @@ class Look:
 
 
 def _imputed_key(name: str) -> str:
-    """What the imputed values of a gene are called where they have limits of their own."""
+    """Return the key of the limits of the imputed values of a gene, where they are separate."""
     return f"{name}, imputed"
 
 

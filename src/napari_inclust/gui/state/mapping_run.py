@@ -22,7 +22,9 @@ def map_section_to_run(
     batch: str | None = None,
     checkpoint: Path | None = None,
 ) -> Generator[Any, None, Run]:
-    """Map the section onto the run: yields epochs, returns the section's run. Settings, labels and batches are those of the saved run.
+    """Map the section onto the run: yields epochs, returns the section's run.
+
+    Settings, labels and batches are those of the saved run.
 
     Raises
     ------

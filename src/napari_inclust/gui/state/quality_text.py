@@ -21,7 +21,11 @@ def score_summary(run: Any, gene_reliability: Any) -> str:
             if len(gene_reliability.table)
             else f"{text} The reference has no other genes."
         )
-    return f"{text} Foreseen (~) for {known:,} of {len(gene_reliability.table):,} others: mean error {gene_reliability.mean_absolute_error:.2f}, rank correlation {gene_reliability.rank_correlation:.2f} (genes hidden from the regression)."
+    return (
+        f"{text} Foreseen (~) for {known:,} of {len(gene_reliability.table):,} others: "
+        f"mean error {gene_reliability.mean_absolute_error:.2f}, rank correlation "
+        f"{gene_reliability.rank_correlation:.2f} (genes hidden from the regression)."
+    )
 
 
 def faded_text(reliability_controller: Any) -> str:
@@ -33,7 +37,9 @@ def faded_text(reliability_controller: Any) -> str:
         return "no cell is faded"
     if sure is None:
         return "no cell is faded: the interval of the gene is not known"
-    return f"{'trust' if reliability_controller.fade_by == 'cell' else 'sureness'} {reliability_controller.fade_threshold:.2f}: {0 if faded is None else int(faded.sum()):,} of {len(sure):,} cells faded"
+    what = "trust" if reliability_controller.fade_by == "cell" else "sureness"
+    n = 0 if faded is None else int(faded.sum())
+    return f"{what} {reliability_controller.fade_threshold:.2f}: {n:,} of {len(sure):,} cells faded"
 
 
 def calibration_table(calibration: Any) -> str:
@@ -51,8 +57,12 @@ def calibration_table(calibration: Any) -> str:
         + "</tr>"
         for name, row in zip(strata.index, strata.to_numpy(), strict=True)
     )
-    said = f"{100 * total['coverage']:.1f} % of {int(total['values']):,} held-out values lie inside their {100 * calibration.nominal_coverage:.0f} % interval. {calibration.small_strata_note}"
-    return f"{said}<table><tr><td></td><td colspan='{len(names)}' align='center'>prediction of the cell</td></tr>{head}{rows}</table>"
+    summary = (
+        f"{100 * total['coverage']:.1f} % of {int(total['values']):,} held-out values lie inside their "
+        f"{100 * calibration.nominal_coverage:.0f} % interval. {calibration.small_strata_note}"
+    )
+    title = f"<tr><td></td><td colspan='{len(names)}' align='center'>prediction of the cell</td></tr>"
+    return f"{summary}<table>{title}{head}{rows}</table>"
 
 
 def _format_percent(value: float) -> str:

@@ -12,16 +12,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CellMask = NDArray[np.bool_]
-MEASURED_TEST_NOTE = "Measured genes: Welch's t-test over cells, which are not independent in one tissue: use p to rank genes, not as proof."
-IMPUTED_TEST_NOTE = "Imputed genes (italics): p counts the error of imputing; Plain p takes imputed values for measured ones: do not report it. Judged by"
-
-UNTESTED_NOTE = "{}: means only, no p. How far the means of groups err is known neither for generated features nor for predictions of the file."
+MEASURED_TEST_NOTE = (
+    "Measured genes: Welch's t-test over cells, which are not independent in one tissue: "
+    "use p to rank genes, not as proof."
+)
+IMPUTED_TEST_NOTE = (
+    "Imputed genes (italics): p counts the error of imputing; Plain p takes imputed values for measured ones: "
+    "do not report it. Judged by"
+)
+UNTESTED_NOTE = (
+    "{}: means only, no p. How far the means of groups err is known neither for generated features "
+    "nor for predictions of the file."
+)
 
 
 def compare_groups(
     session: Any, in_a: CellMask, in_b: CellMask, imputed: Sequence[str], means_only: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, str]:
-    """All measured genes and some imputed ones, group A against B; of some features the means alone. And what the test is."""
+    """Test all measured and some imputed genes, group A against B, and describe the test; `means_only` is untested."""
     import pandas as pd
 
     from ...spatial.regions import welch_test
@@ -45,7 +53,7 @@ def compare_groups(
 
 
 def _untested_row(session: Any, a: CellMask, b: CellMask, feature: str) -> dict[str, Any]:
-    """A row without a test."""
+    """Return a row without a test."""
     found = session.values_of(feature, imputed=True)
     mean_a, mean_b = float(found.values[a].mean()), float(found.values[b].mean())
     row = {

@@ -1,4 +1,4 @@
-"""Which cells are selected: one set with a name for the whole window, whoever made it. No widgets here."""
+"""The selected cells: one set with a name for the whole window."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class NamedCells:
 
     Attributes
     ----------
-    cells : (cells,) bool
+    mask : (cells,) bool
     name
         Where they come from: "lasso", "neuron", "region 1".
     """
@@ -38,6 +38,7 @@ class NamedCells:
 
     @property
     def n_cells(self) -> int:
+        """Number of selected cells."""
         return int(self.mask.sum())
 
 
@@ -97,14 +98,16 @@ class SelectedCells:
 
     @property
     def can_undo(self) -> bool:
+        """Whether there is an earlier selection."""
         return bool(self._past)
 
     @property
     def can_redo(self) -> bool:
+        """Whether a selection was undone."""
         return bool(self._undone)
 
     def undo(self) -> None:
-        """What was selected before."""
+        """Return to the previous selection."""
         if self._past:
             self._set_current(self._past[-1], self._past[:-1], [*self._undone, self.current])
 

@@ -252,7 +252,7 @@ class Session(GeneValueSource):
 
     # genes
     def gene_table(self) -> GeneTable:
-        """Genes that can be painted now: measured ones, with a run those that it imputes, predictions of the section's file, and what was generated."""
+        """Return the genes that can be painted: measured, imputed and generated ones, and predictions of the file."""
         table = GeneTable.from_run(self.section, self.run, self.predicted_scores)
         if self.section is not None and self.section.predicted is not None:
             table = table.with_features(self.section.predicted.kinds, self.section.predicted.scores)

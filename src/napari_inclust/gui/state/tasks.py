@@ -1,4 +1,4 @@
-"""Which tasks fit the data that are loaded, and their masks. No widgets here."""
+"""Tasks that fit the loaded data, and their masks."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def available_tasks(section: Section | None, reference: Reference | None) -> lis
     mapped = Task(
         MAP,
         "map onto a saved run",
-        "In seconds: a run of another section with this reference takes this one; its networks and settings stay as they are",
+        "In seconds: a run of another section with this reference takes this one; "
+        "its networks and settings stay as they are",
     )
     about = "One latent of both, free of the differences between them"
     together = Task(
@@ -70,7 +71,7 @@ def available_tasks(section: Section | None, reference: Reference | None) -> lis
 
 
 def task_masks(task: Task, section: Section, reference: Reference, config: Config) -> MaskDiagram:
-    """The masks that a task would train with, of its true plan on a few cells; takes some tenths of a second.
+    """Return the masks of a task, from its real plan on a few cells; takes some tenths of a second.
 
     Raises
     ------
@@ -81,11 +82,19 @@ def task_masks(task: Task, section: Section, reference: Reference, config: Confi
     from ...paint.figures.masks import MaskDiagram
     from ...training.build_plan import build_imputation_plan, build_plan
 
-    small = tuple(s.subset(np.arange(min(_N_PLAN_CELLS, s.n_cells))) for s in (section, reference))
+    small_section = section.subset(np.arange(min(_N_PLAN_CELLS, section.n_cells)))
+    small_reference = reference.subset(np.arange(min(_N_PLAN_CELLS, reference.n_cells)))
     if task.kind in (IMPUTE, MAP):
-        panel = align(*small)
+        panel = align(small_section, small_reference)
         members = min(config.members, panel.n_shared // 2)
         return MaskDiagram.from_plan(
-            build_imputation_plan(*small, panel, members=members, seed=config.seed, components=config.components)
+            build_imputation_plan(
+                small_section,
+                small_reference,
+                panel,
+                members=members,
+                seed=config.seed,
+                components=config.components,
+            )
         )
-    return MaskDiagram.from_plan(build_plan(task.kind, as_datasets(*small)))
+    return MaskDiagram.from_plan(build_plan(task.kind, as_datasets(small_section, small_reference)))

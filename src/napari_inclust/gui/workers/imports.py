@@ -1,4 +1,4 @@
-"""torch and scikit-learn are imported by one thread at a time: two threads that begin at once can find a package half made, and fail."""
+"""Import of torch and scikit-learn by one thread at a time: a second one could find a package half initialised."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _IMPORT_LOCK = threading.Lock()
 
 
 def with_heavy_imports(function: Callable[[], T]) -> Callable[[], T]:
-    """What a thread is to do, after the heavy packages are there; the first thread waits some seconds for them."""
+    """Return a function that imports the heavy packages (seconds, the first time), then calls the given one."""
 
     def loaded() -> T:
         with _IMPORT_LOCK:

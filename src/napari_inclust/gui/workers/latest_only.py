@@ -1,4 +1,4 @@
-"""Small jobs off the GUI thread, one at a time; the last wish wins."""
+"""Small jobs off the GUI thread, one at a time; only the most recent request is run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Job = Callable[[], Any]
 
 
 class LatestOnly:
-    """Runs functions in a thread. A wish that still waits when another comes is dropped.
+    """Runs functions in a thread. A request that waits is replaced by the next one.
 
     Parameters
     ----------
-    failed
-        Called with the exception of a wish.
-    every
-        Whether the result (or exception) of a wish that was overtaken while it ran is told too; else it is dropped.
+    on_error
+        Called with the exception of a job.
+    deliver_all
+        Whether the result (or exception) of a job is delivered although another request waits; else it is dropped.
     """
 
     def __init__(self, on_error: Callable[[Exception], None], *, deliver_all: bool = False) -> None:
@@ -29,10 +29,11 @@ class LatestOnly:
 
     @property
     def busy(self) -> bool:
+        """Whether a job runs."""
         return self._worker is not None
 
     def submit(self, job: Job, on_result: Callable[[Any], None], key: Hashable = None) -> None:
-        """Run a job, and hand its result to `then` on the GUI thread.
+        """Run a job, and hand its result to `on_result` on the GUI thread.
 
         Parameters
         ----------
@@ -47,7 +48,7 @@ class LatestOnly:
             self._start_pending()
 
     def discard(self) -> None:
-        """Drop the wish, and what is running."""
+        """Drop the request that waits, and the result of the job that runs."""
         self._pending = None
         if self._worker is not None:
             self._worker.close(timeout=0)

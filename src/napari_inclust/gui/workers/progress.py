@@ -1,4 +1,4 @@
-"""How far a thread is between the results that it sends: written there, looked at here."""
+"""Progress of a thread between its results: written by the thread, polled by the GUI."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ _POLL_INTERVAL_MS = 300  # ms between looks
 
 
 class ComputationCancelled(Exception):  # noqa: N818 - nothing is wrong
-    """Nobody waits any more for what is being computed."""
+    """The result is not needed any more."""
 
 
 @dataclass
 class ThreadProgress:
-    """What a thread is at, and whether it may go on.
+    """Progress of a thread, and its cancellation.
 
     Attributes
     ----------
     text
-        The stage (`utils.progress`) and its share in %; "" when nothing was told since it was last shown.
-    closed
-        Ends the computation at its next step, by `Closed`.
+        The stage (`utils.progress`) and its share in %; "" when there is none since it was last shown.
+    cancelled
+        Ends the computation at its next step, by `ComputationCancelled`.
     """
 
     text: str = ""
     cancelled: bool = False
 
     def report(self, stage: str, done: int, total: int) -> None:
-        """Called in the thread."""
+        """Store the progress; called in the thread."""
         if self.cancelled:
             raise ComputationCancelled
         self.text = f"{stage}, {done / max(total, 1):.0%}"
 
     def follow_generator(self, make_generator: Callable[[], Generator[Any, None, T]]) -> Generator[Any, None, T]:
-        """A generator whose stages are written down."""
+        """Return the generator with its progress reported here."""
         with listen_to_progress(self.report):
             return (yield from make_generator())
 
     def follow_function(self, function: Callable[[], T]) -> Callable[[], T]:
-        """The same of a function."""
+        """Return the function with its progress reported here."""
 
         def run() -> T:
             with listen_to_progress(self.report):
@@ -55,11 +55,11 @@ class ThreadProgress:
 
 
 class ProgressMonitor:
-    """Shows the text of a progress from time to time.
+    """Polls the progress of a thread.
 
     Parameters
     ----------
-    show
+    on_text
         Called on the GUI thread with each new text.
 
     Attributes
@@ -75,18 +75,18 @@ class ProgressMonitor:
         self._timer.timeout.connect(self._poll)
 
     def start(self) -> ThreadProgress:
-        """Look at what is about to be computed."""
+        """Start polling."""
         self.progress.cancelled = False
         self._timer.start()
         return self.progress
 
     def stop(self) -> None:
-        """Look no longer."""
+        """Stop polling."""
         self._timer.stop()
         self.progress.text = ""
 
     def close(self) -> None:
-        """End what is being computed at its next step, and look no longer."""
+        """Cancel the computation at its next step, and stop polling."""
         self.progress.cancelled = True
         self.stop()
 

@@ -14,7 +14,9 @@ from typing import Any
 from qtpy.QtCore import QTimer
 
 POLL_INTERVAL_MS = 40  # ms between looks at what the thread has sent
-_SWITCH_INTERVAL_S = 0.0001  # seconds after which a busy thread hands over: with Python's 0.005 each call into Qt waits that long (an epoch's redraw took 70 ms, not 2)
+# seconds until a busy thread releases the interpreter: with Python's 0.005 each call into Qt waits that long
+# (an epoch's redraw took 70 ms, not 2)
+_SWITCH_INTERVAL_S = 0.0001
 _live_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
 
 
@@ -23,8 +25,8 @@ class Worker:
 
     Parameters
     ----------
-    make
-        Makes the generator; called in the thread, so that heavy imports and the first step happen there.
+    make_generator
+        Creates the generator; called in the thread, so that heavy imports and the first step happen there.
     on_yield, on_return, on_error, on_stopped
         Called on the GUI thread: with each item, with what the generator returned, with the exception, or with nothing
         after `stop()` when the generator is closed. Exactly one of the last three is called.
@@ -54,7 +56,7 @@ class Worker:
         self._timer.setInterval(POLL_INTERVAL_MS)
         self._timer.timeout.connect(self._drain)
         _live_workers.add(self)
-        weakref.finalize(self, self._stop.set)  # nobody waits for the result any more
+        weakref.finalize(self, self._stop.set)  # the result is not needed any more
 
     def start(self) -> None:
         """Start the thread."""
@@ -97,7 +99,7 @@ class Worker:
 
 
 class _ShortSwitchInterval:
-    """Threads hand over quickly while at least one of ours runs; afterwards as before."""
+    """Sets a short switch interval while at least one of our threads runs."""
 
     lock = threading.Lock()
     n_running = 0
@@ -148,7 +150,7 @@ def _run_generator(
 
 
 def as_generator(function: Callable[[], Any]) -> Callable[[], Generator[Any, None, Any]]:
-    """A function as a generator without steps, for `Worker`."""
+    """Convert a function into a generator without steps, for `Worker`."""
 
     def steps() -> Generator[Any, None, Any]:
         yield from ()
@@ -159,7 +161,7 @@ def as_generator(function: Callable[[], Any]) -> Callable[[], Generator[Any, Non
 
 @atexit.register
 def _join_threads() -> None:
-    """A thread inside torch while the interpreter ends crashes: wait for it."""
+    """Wait for the threads: one inside torch crashes when the interpreter ends."""
     for worker in list(_live_workers):
         worker._stop.set()
         if worker._thread.is_alive():
