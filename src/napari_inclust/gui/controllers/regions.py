@@ -303,7 +303,7 @@ class RegionController(Status):
 
     # files
     def export(self, path: str | Path) -> None:
-        """Write polygons (`.geojson`), statistics (`.csv`), or the section with a column of regions (`.h5ad`, `.zarr`)."""
+        """Write polygons (`.geojson`), statistics (`.csv`), or the section with its regions (`.h5ad`, `.zarr`)."""
         path, section, facts, items = Path(path), self._canvas_controller.session.section, self.statistics, self.regions
         if section is None or not items:
             return

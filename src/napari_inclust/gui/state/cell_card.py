@@ -59,11 +59,7 @@ def cell_card_lines(
     if reliability_controller.cell_reliability is not None and np.isfinite(
         reliability_controller.cell_reliability[cell_index]
     ):
-        lines.append(
-            (
-                "Trust",
-                f"{reliability_controller.cell_reliability[cell_index]:.2f} (0: of no kind that the reference has, "
-                + "1: of one that it has)",
-            )
-        )
+        reliability = reliability_controller.cell_reliability[cell_index]
+        note = "(0: of no kind that the reference has, 1: of one that it has)"
+        lines.append(("Trust", f"{reliability:.2f} {note}"))
     return lines
