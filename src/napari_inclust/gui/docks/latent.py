@@ -91,7 +91,7 @@ class EmbeddingView(QWidget):
         controller, embedding = self._embedding_controller, self._embedding_controller.embedding
         reason = "" if self._session.section is not None else "Open a section first (Data)."
         enable_unless(self.start, "The cells are being embedded." if controller.busy else reason)
-        self.cancel.setVisible(controller.busy)
+        self.cancel.setVisible(bool(controller.busy))
         self.message.show_message(controller.message, is_error=controller.is_error)
         if embedding is not None and embedding is not self._drawn_embedding:
             if self.plot is None:
