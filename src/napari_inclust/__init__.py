@@ -10,7 +10,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_WHERE = {
+_MODULES = {
     "Config": "training.config",
     "Panel": "data.panel",
     "Reference": "data.section",
@@ -26,12 +26,12 @@ _WHERE = {
     "read_section": "io.readers.dispatch",
     "InclustError": "errors",
 }
-__all__ = [*_WHERE, "__version__"]
+__all__ = [*_MODULES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _WHERE:
-        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

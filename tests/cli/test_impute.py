@@ -133,7 +133,7 @@ def test_every_stage_is_told_in_its_order(impute):
         "predicting them with the baselines",
         "predicting scores",
         "cross-validating scores",
-        "judging the cells",
+        "scoring the reliability of cells",
         "imputing",
     ]
 

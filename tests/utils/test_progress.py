@@ -32,7 +32,7 @@ def test_every_stage_after_the_training_reports_its_progress(section, reference)
         "predicting them with the baselines",
         "predicting scores",
         "cross-validating scores",
-        "judging the cells",
+        "scoring the reliability of cells",
     ]
     assert [step[1:] for step in reported if step[0] == "predicting the hidden genes"] == [(0, 2), (1, 2)]
 

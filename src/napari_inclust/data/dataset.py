@@ -1,4 +1,4 @@
-"""Cells with one or several modalities: what every task starts from. `section.Reference` and `section.Section` are kinds of it."""
+"""Cells with one or several modalities, as all tasks use them; `section.Reference` and `section.Section` are kinds."""
 
 from __future__ import annotations
 

@@ -48,6 +48,7 @@ class Subsample:
     seed: int
 
     def __str__(self) -> str:
+        """Describe the draw in words."""
         by = f", by type ({self.labels})" if self.labels else ""
         return f"{self.most:,} of {self.cells:,} cells drawn for training{by}, seed {self.seed}"
 

@@ -1,4 +1,4 @@
-"""Imputation from two data sets: match the genes, make the plan, train it, score the held-out genes."""
+"""Imputation from two data sets: match the genes, build the plan, train it, score the held-out genes."""
 
 from __future__ import annotations
 
@@ -36,26 +36,30 @@ def fit_epochs(
     Parameters
     ----------
     labels
-        Column of the reference's obs with cell types. The section's own labels are never used. Of a reference with more than `subsample.MOST` cells
-        as many are drawn, by type; the run's provenance says so.
+        Column of the reference's obs with cell types. The section's own labels are never used. Of a reference with more
+        than `subsample.MAX_REFERENCE_CELLS` cells as many are drawn, by type, as the run's provenance records.
     batch
         Column of either obs with batches, an added covariate.
     checkpoint
-        File that keeps the state when training is stopped (Ctrl-C, cancel, a crash), and from which it goes on to the bit. Removed at the end.
+        File that keeps the state when training is stopped (Ctrl-C, cancel, a crash), and from which it goes on to the
+        bit. Removed at the end.
 
     Raises
     ------
     InclustError
-        Data, settings or a checkpoint that cannot be used, before anything trains.
+        Data, settings or a checkpoint that cannot be used, before the training starts.
     """
     config = config or Config()
     reference = subsample_reference(reference, labels, config.seed)
     panel = align(section, reference)
     members = min(config.members, panel.n_shared // 2)
     if members < config.members:
-        said = f"{panel.n_shared} shared genes are too few for {config.members} folds, which need {2 * config.members}: {members} folds are used instead."
-        panel = replace(panel, notes=(*panel.notes, said))
-        warnings.warn(said, InclustWarning, stacklevel=2)
+        note = (
+            f"{panel.n_shared} shared genes are too few for {config.members} folds, which need {2 * config.members}: "
+            f"{members} folds are used instead."
+        )
+        panel = replace(panel, notes=(*panel.notes, note))
+        warnings.warn(note, InclustWarning, stacklevel=2)
     plan = build_imputation_plan(
         section,
         reference,
@@ -73,22 +77,23 @@ def fit_epochs(
 def fit(
     section: Section, reference: Reference, config: Config | None = None, *, progress: bool = False, **options: Any
 ) -> Run:
-    """Train without a loop of one's own: the generator of `epochs` driven to its end.
+    """Train on a section and a reference to the last epoch.
 
     Parameters
     ----------
     progress
         Print a line for each epoch.
     options
-        As for `epochs`: labels, batch, checkpoint.
+        As for `fit_epochs`: labels, batch, checkpoint.
     """
 
-    def tell(epoch: Epoch) -> None:
+    def print_epoch(epoch: Epoch) -> None:
         if progress and epoch.terms:
             print(
-                f"{epoch.stage} {epoch.number}/{epoch.total}  loss {epoch.terms['loss']:.3f}  {epoch.remaining:.0f} s left"
+                f"{epoch.stage} {epoch.number}/{epoch.total}  "
+                f"loss {epoch.terms['loss']:.3f}  {epoch.remaining:.0f} s left"
             )
         elif progress:
             print(epoch.stage)
 
-    return exhaust(fit_epochs(section, reference, config, **options), tell)
+    return exhaust(fit_epochs(section, reference, config, **options), print_epoch)

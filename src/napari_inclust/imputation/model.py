@@ -1,4 +1,4 @@
-"""A trained imputation with its data: which cells and genes it works on, and the exact prediction of any gene of the reference."""
+"""A trained imputation: the cells and genes it works on, and the exact prediction of any gene of the reference."""
 
 from __future__ import annotations
 
@@ -34,10 +34,8 @@ if TYPE_CHECKING:
     from ..training.trained import Trained
     from ..training.trainer import Trainer
 
-SAMPLE_CELLS_RANGE, MAX_SAMPLE_VALUES = (
-    (1000, 5000),
-    1_500_000,
-)  # cells on which genes are scored: within these, fewer with a large panel
+SAMPLE_CELLS_RANGE = (1000, 5000)  # cells on which genes are scored
+MAX_SAMPLE_VALUES = 1_500_000  # cells x shared genes of that sample: fewer cells with a large panel
 ANCHORS = 1000  # cells over which a prediction is standardised
 CELLS_PER_ENCODING_CHUNK = 8192  # cells encoded at once
 CELLS_PER_PREDICTION_CHUNK = 1024  # cells predicted at once in each thread
@@ -102,12 +100,12 @@ class ImputationModel:
         return self.panel.genes
 
     def kind(self, gene: str) -> str:
-        """ "measured" or "imputed"."""
+        """Say whether a gene is "measured" or "imputed"."""
         return "measured" if self.panel.index(gene) < self.panel.n_shared + self.panel.n_target_only else "imputed"
 
     @cached_property
     def sample_rows(self) -> NDArray[np.intp]:
-        """Rows of the section on which choices are made and genes scored: all, or a seeded sample of a large section."""
+        """Rows of the section on which predictors are fitted and genes scored: of a large section a seeded sample."""
         most = int(np.clip(MAX_SAMPLE_VALUES // self.panel.n_shared, *SAMPLE_CELLS_RANGE))
         return subsample.sample_uniform(self.section.n_cells, most, self.config.seed)
 
@@ -147,7 +145,7 @@ class ImputationModel:
         return part
 
     def type_probabilities(self, rows: NDArray[np.intp]) -> pd.DataFrame | None:
-        """(rows, classes) mean over the members of what the networks make of some cells of the section; None without labels."""
+        """(rows, classes) class probabilities of cells of the section, mean over members; None without labels."""
         if not self.plan.classes:
             return None
         return pd.DataFrame(
@@ -184,7 +182,7 @@ class ImputationModel:
 
     @cached_property
     def _unfitted_predictor(self) -> StackedPredictor:
-        """The predictor before any choice."""
+        """The predictor before its weights are fitted."""
         anchors = encode_cells(self.trainer, "section", self.standardisation_rows)
         reference = encode_cells(self.trainer, "reference", self._reference_genes.reference_rows)
         mean, sd = val.column_mean_and_sd(self._measured_values)
@@ -199,6 +197,7 @@ class ImputationModel:
 
     @cached_property
     def predictor(self) -> StackedPredictor:
+        """The predictor with the fitted weights."""
         return self._unfitted_predictor.with_parameters(self.choices)
 
     def measured(self, gene: str) -> NDArray[np.float32] | None:
@@ -229,9 +228,9 @@ class ImputationModel:
             map_in_threads(
                 lambda rows: prediction.predict_expression(encode_cells(self.trainer, "section", rows)), parts
             )
-        ) as found:
-            for rows, made in zip(parts, found, strict=True):
-                values[rows], spread[rows] = made
+        ) as predictions:
+            for rows, predicted in zip(parts, predictions, strict=True):
+                values[rows], spread[rows] = predicted
         return values, spread
 
     @property
@@ -249,6 +248,7 @@ class ImputationModel:
             return i
         if i < self.panel.n_shared + self.panel.n_target_only:
             raise PanelError(
-                f"{gene} is measured in the section but the reference lacks it, so it cannot be imputed. `run.measured` gives its values."
+                f"{gene} is measured in the section but the reference lacks it, so it cannot be imputed. "
+                "`run.measured` gives its values."
             )
         return i - self.panel.n_target_only

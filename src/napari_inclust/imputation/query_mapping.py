@@ -1,7 +1,9 @@
-"""Query mapping: a saved run takes a new section, with a panel or batch of its own. Every old weight stays; only the new section's covariate is trained.
+"""Query mapping: networks of a saved run take a new section, with a panel or batch of its own.
 
-As in scArches (Lotfollahi et al., Nature Biotechnology 2022, 10.1038/s41587-021-01001-7). A gene that the new section lacks is masked at the input: its row of
-the first layer is left out, which is the same. Its shared genes keep the folds in which the networks were trained, so their held-out scores stay honest.
+Every old weight stays; only the new section's covariate is trained, as in scArches (Lotfollahi et al., Nature
+Biotechnology 2022, 10.1038/s41587-021-01001-7). A gene that the new section lacks is masked at the input: its row of
+the first layer is left out, which is the same. Its shared genes keep the folds in which the networks were trained,
+so their held-out scores stay honest.
 """
 
 from __future__ import annotations
@@ -38,18 +40,20 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True, eq=False)
 class PretrainedModel:
-    """What mapping takes from a saved run.
+    """The part of a saved run that mapping uses.
 
     Attributes
     ----------
-    shared
+    shared_genes
         Genes that the networks saw, in the order of their inputs.
     hidden : (members, shared) bool
         Which of them each member never saw; without the last member, which saw all.
     covariates
         Names, in the order of the weights.
+    labels, batch
+        Columns of obs that the run used.
     provenance
-        Where the run came from, for the mapped one's provenance.
+        Of the run, for the mapped one's provenance.
     """
 
     weights: Weights
@@ -63,7 +67,7 @@ class PretrainedModel:
 
     @property
     def n_components(self) -> int:
-        """Outputs beside the shared genes."""
+        """Outputs other than the shared genes."""
         return int(self.weights["head.weight"].shape[2]) - len(self.shared_genes)
 
 
@@ -74,12 +78,14 @@ def map_section(
 
     Parameters
     ----------
-    source
-        As `store.source` reads it from a saved run.
+    pretrained
+        As `io.runs.load.open_mapping_source` reads it from a saved run.
     reference
-        The reference that the run was trained on. Where the run has batches and the section has their column too, its levels are new covariates.
-    trained
-        Train the new covariates' embeddings; otherwise the new section takes the old one's as it is, and nothing at all is trained.
+        The reference that the run was trained on. Where the run has batches and the section has their column too, its
+        levels are new covariates.
+    train_covariates
+        Train the new covariates' embeddings; otherwise the new section takes the old one's as it is, and nothing at all
+        is trained.
 
     Raises
     ------
@@ -89,16 +95,21 @@ def map_section(
     panel = restrict_panel(align(section, reference), pretrained.shared_genes, section.name)
     at = find_gene_indices(panel.shared, pretrained.shared_genes)
     hidden = pretrained.hidden[:, at]
-    kept = np.flatnonzero(
-        hidden.any(1)
-    )  # a member whose whole fold the new section lacks scores nothing: it is left out
+    members = np.flatnonzero(hidden.any(1))  # a member without a gene of its fold in the new section scores nothing
     plan = build_imputation_plan(
-        section, reference, panel, members=len(kept), seed=pretrained.config.seed, components=pretrained.n_components,
-        labels=pretrained.labels, batch=pretrained.batch, hidden_genes=hidden[kept],
-    )  # fmt: skip
+        section,
+        reference,
+        panel,
+        members=len(members),
+        seed=pretrained.config.seed,
+        components=pretrained.n_components,
+        labels=pretrained.labels,
+        batch=pretrained.batch,
+        hidden_genes=hidden[members],
+    )
     config = pretrained.config.replace(device="auto", epochs=EPOCHS, learning_rate=LEARNING_RATE, patience=EPOCHS)
     trainer = Trainer(plan, config)
-    new = load_pretrained_weights(trainer, pretrained, at, kept)
+    new = load_pretrained_weights(trainer, pretrained, at, members)
     finish = partial(Run.from_trained, panel=panel, labels=pretrained.labels, batch=pretrained.batch)
     if train_covariates:
         trainer.train_only_covariates(new)
@@ -114,33 +125,32 @@ def map_section(
 
 
 def restrict_panel(panel: Panel, known_genes: Sequence[str], section_name: str) -> Panel:
-    """The panel with the shared genes that the networks know, in their spelling; the others the section measures and the networks never see.
+    """Restrict the shared genes of a panel to those that the networks know; the others count as target-only.
 
     Raises
     ------
     PanelError
-        Fewer than `panel.MIN_SHARED` of them.
+        Fewer than `panel.MIN_SHARED_GENES` of them.
     """
-    there = {g.lower() for g in known_genes}
-    stay = [i for i, g in enumerate(panel.shared) if g.lower() in there]
+    known = {g.lower() for g in known_genes}
+    stay = [i for i, g in enumerate(panel.shared) if g.lower() in known]
     if len(stay) < MIN_SHARED_GENES:
         raise PanelError(
-            f"{section_name} measures {len(stay)} of the {len(known_genes)} genes that the run's networks know ({', '.join(known_genes[:3])}, ...); at least {MIN_SHARED_GENES} are "
-            "needed to map it. Train a run of its own: inclust impute."
+            f"{section_name} measures {len(stay)} of the {len(known_genes)} genes that the run's networks know "
+            f"({', '.join(known_genes[:3])}, ...); at least {MIN_SHARED_GENES} are needed to map it. "
+            "Train a run of its own: inclust impute."
         )
     go = [i for i in range(panel.n_shared) if i not in set(stay)]
     own = range(panel.n_shared, panel.n_shared + panel.n_target_only)
     order = [*stay, *go, *own]
     notes = panel.notes
     if go:
-        notes += (
-            f"{len(go)} genes that both sets have are new to the run's networks ({panel.genes[go[0]]}, ...): not used as input.",
-        )
+        new = f"{len(go)} genes that both sets have are new to the run's networks ({panel.genes[go[0]]}, ...)"
+        notes += (f"{new}: not used as input.",)
     lacking = len(known_genes) - len(stay)
     if lacking:
-        notes += (
-            f"{lacking} of the {len(known_genes)} genes that the run's networks know are not measured here: masked, and imputed.",
-        )
+        unmeasured = f"{lacking} of the {len(known_genes)} genes that the run's networks know are not measured here"
+        notes += (f"{unmeasured}: masked, and imputed.",)
     return Panel(
         genes=tuple(panel.genes[i] for i in order) + panel.reference_only,
         n_shared=len(stay),
@@ -156,14 +166,19 @@ def restrict_panel(panel: Panel, known_genes: Sequence[str], section_name: str) 
 def load_pretrained_weights(
     trainer: Trainer, pretrained: PretrainedModel, gene_indices: Sequence[int], members: NDArray[np.intp]
 ) -> list[int]:
-    """Put a run's weights into the networks of a plan over some of its genes; returns the covariates that the run did not know.
+    """Copy a run's weights into the networks of a plan over some of its genes.
 
     Parameters
     ----------
-    genes
+    gene_indices
         Position of each shared gene of the plan among the run's.
     members
         The run's members that stay; its last one, which saw every gene, always does.
+
+    Returns
+    -------
+    list of int
+        Positions of the plan's covariates that the run did not know.
 
     Raises
     ------
@@ -191,7 +206,8 @@ def load_pretrained_weights(
         trainer.model.load_state_dict(state)
     except RuntimeError as error:
         raise RunError(
-            f"the run's weights do not fit this reference: {str(error).splitlines()[-1].strip()} Open the reference that it was trained on."
+            f"the run's weights do not fit this reference: {str(error).splitlines()[-1].strip()} "
+            "Open the reference that it was trained on."
         ) from None
     return new
 
@@ -199,7 +215,7 @@ def load_pretrained_weights(
 def _covariate_embeddings(
     old: NDArray[np.float32], names: Sequence[str], plan: Plan
 ) -> tuple[NDArray[np.float32], list[int]]:
-    """Rows of the covariates that the run knows; the new section and its batches start from the old ones of these names."""
+    """Embeddings of the plan's covariates, from the run where it knows them, and the positions of those to train."""
     out = np.zeros((len(old), len(plan.covariates), old.shape[2]), dtype=np.float32)
     new = []
     for i, name in enumerate(plan.covariates):

@@ -41,7 +41,8 @@ class Imputed:
     values, spread : (cells,) float32
         Log-normalised, on the reference's scale; standard deviation over the members.
     kind
-        "imputed" (the section does not measure the gene) or "held-out" (it does; predicted by the member that never saw it).
+        "imputed" (the section does not measure the gene) or "held-out" (it does; predicted by the member that never saw
+        it).
     score
         Held-out Pearson of a measured gene; None for one that is not measured.
     """
@@ -55,12 +56,13 @@ class Imputed:
 
 @dataclass(frozen=True, eq=False)
 class Run(ImputationModel):
-    """A trained model with its data. Made by `fit`, or loaded with `napari_inclust.load_run`.
+    """A trained imputation with its data, from `fit` or `load_run`.
 
     Attributes
     ----------
     scores
-        One row a shared gene, all from held-out predictions: the columns of `score.metrics`, and `pcc_gene_mean`, `pcc_type_mean`, `pcc_knn` of the baselines.
+        One row a shared gene, all from held-out predictions: the columns of `metrics.gene_metrics`, and
+        `pcc_gene_mean`, `pcc_type_mean`, `pcc_knn` of the baselines.
     provenance
         Settings, seed, versions, fingerprints of the data, times.
     """
@@ -121,18 +123,21 @@ class Run(ImputationModel):
         return out
 
     def held_out(self) -> pd.DataFrame:
-        """Held-out predictions of all shared genes: (cells, shared genes), log-normalised, cells in the section's order."""
+        """Predict all shared genes while each is hidden: (cells, shared genes), log-normalised."""
         values = np.hstack([chunk[1] for chunk in self.chunks(self.panel.shared)])
         return pd.DataFrame(values, index=self.section.adata.obs_names, columns=list(self.panel.shared))
 
     def compare(
         self, a: NDArray[np.bool_], b: NDArray[np.bool_] | None = None, genes: Sequence[str] | None = None
     ) -> Comparison:
-        """Imputed genes in cells `a` against cells `b` (default: all others), with the error of imputing counted in; see `compare.compare`."""
+        """Compare imputed genes between cells `a` and `b` (default: all others), with the error of the imputation.
+
+        Parameters, result and errors as of `differential_expression.compare`.
+        """
         return compare(self, a, b, genes)
 
     def impute(self, gene: str) -> Imputed:
-        """One gene over all cells, for looking at: within a small, known error (`fast`) of the exact values that `chunks` gives.
+        """Impute one gene over all cells, for display: within a small, known error of the exact values of `chunks`.
 
         Raises
         ------
@@ -147,16 +152,18 @@ class Run(ImputationModel):
 
     @cached_property
     def gene_trust(self) -> GeneReliability:
-        """`foreseen` of every gene that the section lacks."""
+        """Predicted scores of every gene that the section lacks."""
         return self.predict_scores(self.panel.reference_only)
 
     def predict_scores(self, genes: Sequence[str]) -> GeneReliability:
-        """Foreseen held-out Pearson of genes that the section lacks, with the error of foreseeing."""
+        """Predict the held-out Pearson of genes that the section lacks, with the error of the prediction."""
         return predict_scores(self, genes, self.scores["pcc"].to_numpy())
+
+    foreseen = predict_scores  # name in versions before 0.2
 
     @cached_property
     def calibration(self) -> ConformalCalibration:
-        """Of 90 % intervals, on the held-out genes."""
+        """Calibration of 90 % intervals, on the held-out genes."""
         levels, shared = self.predictor.section_scale, np.arange(self.panel.n_shared)
         mean, spread = levels.mean[shared], levels.mean[shared] / np.maximum(levels.mean_to_sd[shared], 1e-6)
         truth = self._measured_values[self.sample_rows].toarray()
@@ -165,7 +172,7 @@ class Run(ImputationModel):
         )
 
     def interval(self, imputed: Imputed) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Lower and upper end (cells,) of the 90 % interval of each value of a gene: where a measurement of it would lie."""
+        """Return lower and upper ends (cells,) of the 90 % intervals in which measurements of a gene would lie."""
         feature, levels = self._gene_index(imputed.gene), self.predictor.section_scale
         mean = float(levels.mean[feature])
         return self.calibration.interval(imputed.values, mean, mean / max(float(levels.mean_to_sd[feature]), 1e-6))
@@ -174,7 +181,7 @@ class Run(ImputationModel):
     def cell_trust(self) -> NDArray[np.float64]:
         """(cells,) 0 to 1: how much each cell is of a kind that the reference has."""
         groups = list(row_chunks(self.section.n_cells, CELLS_PER_ENCODING_CHUNK))
-        report_progress("judging the cells", 0, len(groups))
+        report_progress("scoring the reliability of cells", 0, len(groups))
         reference = encode_cells(self.trainer, "reference", self._reference_genes.reference_rows).inputs[-1]
         profiles = cell_reliability.type_profiles(
             reference, self.plan.table("reference").labels[self._reference_genes.reference_rows], self.config.seed
@@ -182,18 +189,18 @@ class Run(ImputationModel):
         near = cell_reliability.SmoothedCells(self.sample_cells.inputs[-1], self.config.seed)
         lack = covariation.missing_covariation(near.group_profiles, near.group_sizes, near.values, reference)
 
-        def stranger(x: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-            strange, group = near.novelty_scores(x, profiles)
-            return strange + lack[group]
+        def novelty(x: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+            scores, group = near.novelty_scores(x, profiles)
+            return scores + lack[group]
 
-        strange = [
-            stranger(encode_cells(self.trainer, "section", rows).inputs[-1])
-            for rows in progress_stage("judging the cells", groups)
+        scores = [
+            novelty(encode_cells(self.trainer, "section", rows).inputs[-1])
+            for rows in progress_stage("scoring the reliability of cells", groups)
         ]
-        return cell_reliability.reliability(np.concatenate(strange), stranger(near.values))
+        return cell_reliability.reliability(np.concatenate(scores), novelty(near.values))
 
     def cell_table(self) -> pd.DataFrame:
-        """One row a cell: `inclust_trust`, and with labels `inclust_type`."""
+        """Return one row a cell: `inclust_trust`, and with labels `inclust_type`."""
         columns: dict[str, Any] = {"inclust_trust": self.cell_trust}
         if self.predicted_type is not None:
             columns["inclust_type"] = pd.Categorical(self.predicted_type)
@@ -201,7 +208,7 @@ class Run(ImputationModel):
 
     @property
     def low_rank_predictor(self) -> LowRankPredictor:
-        """Made at the first gene (seconds to minutes, by the number of cells), then a gene costs milliseconds; by one thread, others wait for it."""
+        """Fast predictor, fitted on first use (seconds to minutes, by the number of cells) by one thread at a time."""
         with _LOW_RANK_LOCK:
             return self._low_rank_predictor
 
@@ -218,7 +225,12 @@ class Run(ImputationModel):
     def chunks(
         self, genes: Sequence[str], size: int = 64
     ) -> Iterator[tuple[list[str], NDArray[np.float32], NDArray[np.float32], list[str], list[float | None]]]:
-        """Genes in groups of `size`: names, values and spread (cells, size), kinds, scores. Memory does not grow with the number of genes."""
+        """Impute genes in groups of `size`, in memory that does not grow with their number.
+
+        Yields
+        ------
+        names, values and spread (cells, size) float32, kinds, scores
+        """
         features = self.gene_indices(genes)
         for start in range(0, len(features), size):
             part = features[start : start + size]
@@ -233,7 +245,7 @@ class Run(ImputationModel):
         Raises
         ------
         OutputError
-            A place that cannot be written to.
+            A path that cannot be written to.
         """
         metadata = {
             "choices": asdict(self.choices),

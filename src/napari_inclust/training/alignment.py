@@ -26,12 +26,16 @@ def _sinkhorn_loss() -> Any:
 def sinkhorn_divergence(a: Tensor, b: Tensor) -> Tensor:
     """Debiased unbalanced Sinkhorn divergence between clouds a (M, A, L) and b (M, B, L): (M,).
 
-    Unbalanced: kinds of cells that only one side has are not forced onto others. Source: Sejourne et al., arXiv:1910.12958, by geomloss (Feydy et al., AISTATS 2019).
+    Unbalanced: kinds of cells that only one side has are not forced onto others.
 
     Raises
     ------
     ConfigError
         geomloss is not installed.
+
+    References
+    ----------
+    Sejourne et al., arXiv:1910.12958, by geomloss (Feydy et al., AISTATS 2019).
     """
     scale = a.shape[-1] ** -0.5
     out: Tensor = _sinkhorn_loss()((a * scale).contiguous(), (b * scale).contiguous())

@@ -203,7 +203,7 @@ def read_archive(path: Path, kind: str, tables: Sequence[str], check: Callable[[
                 _read_arrays(z.read("weights.npz")),
             )
             if any(w.ndim < 2 for w in result.weights.values()):
-                raise ValueError("its weights are none")
+                raise ValueError("its weights are not matrices")
             require_object(result.provenance["config"])
             str(result.provenance["versions"]["napari-inclust"])
             result.history  # noqa: B018  # refuses a damaged table
@@ -248,7 +248,7 @@ def history_from_table(table: pd.DataFrame) -> list[Epoch]:
 def require_object(value: Any) -> dict[str, Any]:
     """Check that a JSON value is an object. Raises TypeError."""
     if not isinstance(value, dict):
-        raise TypeError(f"{value!r} is no object")
+        raise TypeError(f"{value!r} is not a JSON object")
     return value
 
 

@@ -1,4 +1,7 @@
-"""Rows of a table as the members see them: normalised over the features shown to each, scaled feature by feature, zero where nothing is measured."""
+"""Rows of a table as the networks see them: normalised over the features shown to each, and scaled feature by feature.
+
+A feature that the table does not measure is zero.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,8 @@ class TableRows:
 
     Parameters
     ----------
-    columns
-        Features wanted, in ascending order (positions among the plan's features).
+    feature_indices
+        Columns, as ascending positions among the plan's features.
     hidden : (networks, features) bool
         What each network must not see: it does not count in the library size either.
     scale
@@ -54,7 +57,16 @@ class TableRows:
         return out
 
     def raw_values(self, block: str, rows: NDArray[np.intp]) -> tuple[Tensor, Tensor, Tensor]:
-        """Positions (n,) of a block's columns, their values before any scaling (B, n), and the cells' sizes in units of the median (B, 1)."""
+        """Return a block's values before any scaling.
+
+        Returns
+        -------
+        columns : (n,)
+            Positions of the block's columns.
+        values : (B, n)
+        depths : (B, 1)
+            Size factors of the cells, in units of the median.
+        """
         part = self.block_rows.get(block)
         if part is None:
             nothing = torch.zeros(len(rows), 0, device=self.device)
@@ -68,7 +80,7 @@ class TableRows:
 
 
 class _BlockRows:
-    """The wanted columns of one part."""
+    """Selected columns of one block."""
 
     def __init__(
         self,
@@ -79,7 +91,7 @@ class _BlockRows:
         clip: float,
         device: torch.device,
     ) -> None:
-        here = np.isin(measured_block.feature_indices, feature_indices)
+        selected = np.isin(measured_block.feature_indices, feature_indices)
         self.block, self.clip, self.device, self.prescaled = (
             measured_block.block,
             clip,
@@ -87,9 +99,9 @@ class _BlockRows:
             measured_block.prescaled,
         )
         self.column_indices = torch.from_numpy(
-            np.searchsorted(feature_indices, measured_block.feature_indices[here])
+            np.searchsorted(feature_indices, measured_block.feature_indices[selected])
         ).to(device)
-        self.values = measured_block.values if here.all() else measured_block.values[:, here]
+        self.values = measured_block.values if selected.all() else measured_block.values[:, selected]
         small = self.values.shape[0] * len(self.column_indices) * 4 < _MAX_DENSE_BYTES
         self.dense = torch.from_numpy(self._dense_rows(slice(None))).to(device) if small else None
         if self.prescaled:
@@ -107,7 +119,7 @@ class _BlockRows:
         return out
 
     def linear_values(self, rows: NDArray[np.intp]) -> Tensor:
-        """(B, columns) as they came."""
+        """(B, columns) before any scaling."""
         if self.dense is not None:
             return self.dense[torch.from_numpy(rows).to(self.device)]
         return torch.from_numpy(self._dense_rows(rows)).to(self.device)
@@ -119,7 +131,7 @@ class _BlockRows:
         )
 
     def _shift_and_divisor(self, scale: str) -> tuple[Tensor, Tensor]:
-        """What is taken off and divided by: (networks or 1, 1, columns)."""
+        """Shift and divisor of the scaling, each (networks or 1, 1, columns)."""
         n = self.values.shape[0]
         total, square, top = torch.zeros(3, len(self.scale_factors), len(self.column_indices), dtype=torch.float64)
         for rows in row_chunks(n):
@@ -139,6 +151,6 @@ class _BlockRows:
 
 
 def row_chunks(n: int, size: int = CHUNK_ROWS) -> Iterator[NDArray[np.intp]]:
-    """Positions of n rows, some at a time."""
+    """Yield positions of n rows, `size` at a time."""
     for start in range(0, n, size):
         yield np.arange(start, min(start + size, n))

@@ -1,4 +1,7 @@
-"""Frozen settings of a run. Each field carries its help, unit and range: the forms, the command line and the checks are built from them."""
+"""Frozen settings of a run.
+
+Each field carries its help, unit and range: the forms, the command line and the checks are built from them.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,8 @@ class Config:
     # loss
     kl_weights: tuple[float, ...] = setting(
         (0.2,),
-        "Weights of the mixture prior (KL), reached over the first 30 % of the steps; one set of members is trained for each",
+        "Weights of the mixture prior (KL), reached over the first 30 % of the steps; "
+        "one set of members is trained for each",
         low=0.0,
         high=1000.0,
     )
@@ -80,7 +84,8 @@ class Config:
     )
     align_weight: float = setting(
         0.0,
-        "Weight of unbalanced optimal transport between the latents of the data sets; 0: the covariate arithmetic alone aligns them",
+        "Weight of unbalanced optimal transport between the latents of the data sets; "
+        "0: the covariate arithmetic alone aligns them",
         low=0.0,
         high=1000.0,
     )
@@ -113,19 +118,21 @@ class Config:
     )
     readouts: tuple[str, ...] = setting(
         ("genes", "cells", "latent", "decoder"),
-        "Predictors that are blended: a process over genes, attention to reference cells by their genes, and in the latent, the decoder; or the decoder's own head alone, as published",
+        "Predictors that are blended: a process over genes, attention to reference cells by their genes, and in the "
+        "latent, the decoder; or the decoder's own head alone, as published",
         choices=("genes", "cells", "latent", "decoder", "head"),
     )
     name: str = setting("balanced", "Preset that these settings started from")
 
     def __post_init__(self) -> None:
+        """Check every value against its choices or range."""
         check_settings(self)
         if not self.hidden or not self.decoder_hidden or not self.readouts:
             raise ConfigError("hidden, decoder_hidden and readouts need at least one entry each.")
 
     @classmethod
     def preset(cls, name: str = "balanced", **changes: Any) -> Config:
-        """A named set of settings, with single settings changed.
+        """Return a named set of settings, with single settings changed.
 
         Raises
         ------
@@ -138,7 +145,7 @@ class Config:
 
     @classmethod
     def from_toml(cls, path: str | Path, preset: str | None = None, **changes: Any) -> Config:
-        """Settings from a TOML file: `preset = "fast"` and any of the fields. What is given here wins over the file.
+        """Read settings from a TOML file: `preset = "fast"` and any of the fields; arguments override the file.
 
         Raises
         ------
@@ -156,7 +163,7 @@ class Config:
         return base.replace(**text).replace(**changes)
 
     def replace(self, **changes: Any) -> Config:
-        """A copy with some settings changed; lists become tuples, whole numbers become floats where a float is due."""
+        """Return a copy with some settings changed; lists become tuples, and whole numbers floats where needed."""
         known = {f.name: f for f in dataclasses.fields(self)}
         for key, value in changes.items():
             if key not in known:
@@ -172,7 +179,7 @@ class Config:
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON and TOML."""
+        """Return plain values, for JSON and TOML."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
 
 
@@ -181,11 +188,33 @@ PRESETS: dict[str, dict[str, Any]] = {
     "balanced": {"help": "The default.", "settings": {}},
     "thorough": {"help": "Twice the members and steps.", "settings": {"members": 10, "epochs": 30}},
     "as-published": {
-        "help": "The published method, its defects included: unmasked input, one random sample, the target's own covariate, published sizes and weights.",
+        "help": "The published method, its defects included: unmasked input, one random sample, the target's own "
+        "covariate, published sizes and weights.",
         "settings": {
-            "epochs": 50, "steps": 95, "batch": 500, "learning_rate": 1e-3, "schedule": "constant", "keep": "last", "weight_decay": 0.0, "latent": 50, "hidden": (200, 50), "decoder_hidden": (200,),
-            "layer_norm": False, "output": "sigmoid", "kl_weights": (1.0,), "label_weight": 50.0, "reconstruction_weight": 5.0, "mask_input": False,
-            "masking": 0.0, "noise": 0.0, "clip": 1e6, "scale": "max", "decode": "sample", "switch_covariate": False, "readouts": ("head",), "patience": 50,
+            "epochs": 50,
+            "steps": 95,
+            "batch": 500,
+            "learning_rate": 1e-3,
+            "schedule": "constant",
+            "keep": "last",
+            "weight_decay": 0.0,
+            "latent": 50,
+            "hidden": (200, 50),
+            "decoder_hidden": (200,),
+            "layer_norm": False,
+            "output": "sigmoid",
+            "kl_weights": (1.0,),
+            "label_weight": 50.0,
+            "reconstruction_weight": 5.0,
+            "mask_input": False,
+            "masking": 0.0,
+            "noise": 0.0,
+            "clip": 1e6,
+            "scale": "max",
+            "decode": "sample",
+            "switch_covariate": False,
+            "readouts": ("head",),
+            "patience": 50,
         },
     },
-}  # fmt: skip
+}

@@ -50,12 +50,12 @@ class Epoch:
 
 
 def run_epochs(trainer: Trainer, save_checkpoint: Callable[[], None]) -> Generator[Epoch, None, list[Epoch]]:
-    """Train the networks of any plan: yields an `Epoch` after each, leaves the weights to keep in them, returns the epochs.
+    """Train networks: yields an `Epoch` after each, leaves the selected weights in them, returns the epochs.
 
     Parameters
     ----------
-    keep
-        Called at the end of each epoch, as `kept` gives it.
+    save_checkpoint
+        Called at the end of each epoch, as `checkpointing` yields it.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def run_epochs(trainer: Trainer, save_checkpoint: Callable[[], None]) -> Generat
 
 @contextlib.contextmanager
 def checkpointing(trainer: Trainer, checkpoint: str | Path | None) -> Generator[Callable[[], None], None, None]:
-    """Go on from a checkpoint file; keep one while training and when it is stopped, always of a whole epoch; remove it at the end.
+    """Resume from a checkpoint file, write it while training and when stopped (whole epochs), remove it at the end.
 
     Raises
     ------
@@ -95,7 +95,8 @@ def checkpointing(trainer: Trainer, checkpoint: str | Path | None) -> Generator[
             state = torch.load(path, weights_only=True, map_location="cpu")
         except Exception as error:
             raise RunError(
-                f"{path} is no checkpoint, or a damaged one ({type(error).__name__}). Name another, or delete it to start afresh."
+                f"{path} is no checkpoint, or a damaged one ({type(error).__name__}). "
+                "Name another, or delete it to start afresh."
             ) from error
         try:
             trainer.load_state_dict(state)

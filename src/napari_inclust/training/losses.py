@@ -1,4 +1,4 @@
-"""How far decoded values are from the truth, by kind of block; each summed over features, mean over cells.
+"""Reconstruction losses by likelihood of a block; each summed over features, mean over cells.
 
 Shapes: M networks, B cells, G features of the block.
 """
@@ -15,7 +15,7 @@ LIKELIHOODS = {
     "nb": "negative binomial on counts, with the cell's depth as offset and a dispersion of each feature's own",
     "bernoulli": "Bernoulli on open or closed, for peaks",
 }
-RAW_VALUE_LIKELIHOODS = {"nb", "bernoulli"}  # judged on the values as they came, not on scaled ones
+RAW_VALUE_LIKELIHOODS = {"nb", "bernoulli"}  # computed on values before any scaling
 DISPERSION_LIKELIHOODS = {"gaussian", "nb"}  # with a parameter beside the mean
 
 
@@ -33,9 +33,16 @@ def gaussian_nll(x: Tensor, x_hat: Tensor, mask: Tensor, log_variance: Tensor) -
 def negative_binomial_nll(
     counts: Tensor, log_rate: Tensor, mask: Tensor, log_dispersion: Tensor, depth: Tensor
 ) -> Tensor:
-    """Negative log-probability with mean depth * exp(log_rate) and inverse dispersion exp(log_dispersion) (M, 1, G); `depth` (B, 1): (M,).
+    """Negative log-probability with mean depth * exp(log_rate) and inverse dispersion exp(log_dispersion): (M,).
 
-    Source: the parametrisation of Lopez et al., Nature Methods 2018 (scVI), without the zero inflation.
+    Parameters
+    ----------
+    log_dispersion : (M, 1, G)
+    depth : (B, 1)
+
+    References
+    ----------
+    The parametrisation of Lopez et al., Nature Methods 2018 (scVI), without the zero inflation.
     """
     mean = depth * log_rate.clamp(-15, 10).exp() + 1e-8
     theta = log_dispersion.clamp(-6, 8).exp()

@@ -1,6 +1,7 @@
 """The whole network: masked encoder, covariate arithmetic, classifier, mixture prior, decoder; several members at once.
 
-Shapes: M members, B cells, F features shown to the encoder, G features decoded, C covariates, L latent dimensions, K classes, H hidden units.
+Shapes: M members, B cells, F features shown to the encoder, G features decoded, C covariates, L latent dimensions,
+K classes, H hidden units.
 Source: inClust+ (Wang et al., BMC Bioinformatics 2024, 25:41) and inClust (Wang et al., Cell Reports Methods 2023).
 """
 
@@ -33,6 +34,7 @@ class EnsembleLinear(nn.Module):
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(M, B, n_in) -> (M, B, n_out)."""
         return torch.baddbmm(self.bias, x, self.weight)
 
 
@@ -45,6 +47,7 @@ class EnsembleLayerNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_networks, 1, width))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(M, B, width) -> (M, B, width)."""
         return functional.layer_norm(x, x.shape[-1:]) * self.weight + self.bias
 
 
@@ -60,6 +63,7 @@ class EnsembleMLP(nn.Module):
         self.activation = ACTIVATIONS[activation]
 
     def forward(self, x: Tensor) -> Tensor:
+        """(M, B, n_in) -> (M, B, last width)."""
         for i, layer in enumerate(self.layers):
             x = layer(x)
             if self.norms is not None:
@@ -69,7 +73,7 @@ class EnsembleMLP(nn.Module):
 
 
 class EncoderOutput(NamedTuple):
-    """What the encoder says of cells, each (M, B, L)."""
+    """Outputs of the encoder, each (M, B, L)."""
 
     mu: Tensor
     logvar: Tensor
@@ -85,11 +89,12 @@ class Inclust(nn.Module):
     n_in, n_out
         Features shown to the encoder; features decoded.
     n_covariates
-        Length of a covariate vector. With `shared_encoder` the covariate is a feature vector (the neighbours' mean) and goes through the encoder itself.
+        Length of a covariate vector. With `shared_encoder` the covariate is a feature vector (the neighbours' mean) and
+        goes through the encoder itself.
     n_classes
         Outputs of the classifier, centres of the prior; at least 1.
-    spread
-        A parameter of each output beside its mean: log-variance or log-dispersion, as its likelihood needs.
+    with_dispersion
+        Give each output a second parameter (`spread`): log-variance or log-dispersion, as its likelihood needs.
     """
 
     def __init__(
@@ -119,21 +124,21 @@ class Inclust(nn.Module):
         self.output_activation = ACTIVATIONS[config.output]
 
     def reset_parameters(self, generator: torch.Generator) -> None:
-        """Start weights, all drawn from one generator: the same seed gives the same network."""
+        """Draw all initial weights from one generator: the same seed gives the same network."""
         for module in self.modules():
             if isinstance(module, EnsembleLinear):
                 module.reset_parameters(generator)
         nn.init.normal_(self.centres, std=0.1, generator=generator)
 
     def encode(self, x: Tensor, covariates: Tensor) -> EncoderOutput:
-        """x (M, B, F), already masked: `x * m_in`; covariates (M, B, C)."""
+        """Encode inputs (M, B, F), already masked: `x * m_in`, with covariates (M, B, C)."""
         h = self.encoder(x)
         mu, logvar = self.mu(h), self.logvar(h).clamp(-10, 10)
         e = self.embed_covariates(covariates)
         return EncoderOutput(mu, logvar, e, mu + self.covariate_sign * e)
 
     def embed_covariates(self, covariates: Tensor) -> Tensor:
-        """Covariates (M, B, C) -> their place in the latent (M, B, L)."""
+        """Covariates (M, B, C) -> their embedding in the latent (M, B, L)."""
         e: Tensor = self.mu(self.encoder(covariates)) if self.covariate is None else self.covariate(covariates)
         return e
 

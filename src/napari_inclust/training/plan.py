@@ -1,19 +1,20 @@
-"""A task is a mask plan: which rows are presented with which input features and which output features. Nothing else differs between tasks.
+"""A task is a mask plan: which rows are presented with which input and which output features.
 
-Masks are drawn from blocks (genes, proteins, peaks). An arrow presents one data set: the blocks that the encoder sees (of each, the features that every set with
-the block measures) and the blocks that the decoder is judged on (of each, all that this set measures).
+Model, training and inference know nothing else of a task. Masks are drawn from blocks (genes, proteins, peaks). An
+arrow presents one data set: the blocks that the encoder sees (of each, the features that every set with the block
+measures) and the blocks on which the decoder is scored (of each, all that this set measures).
 
-=============  ===================================================================================================================
+=============  =========================================================================================================
 task           arrows
-=============  ===================================================================================================================
-impute         reference: shared -> shared + its own; section: shared -> shared, each member's fold hidden (`compose.imputation`)
+=============  =========================================================================================================
+impute         reference: shared -> shared + its own; section: shared -> shared, each member's fold hidden
 integrate      every set: all its blocks -> the same; with genes of its own this is imputation both ways
 transfer       as integrate; labels of the references only
 pair           every set: a -> b for all its blocks a and b
 generate       every set: the block that all share -> that block, and each other that the set has
 bridge         as generate, and each other block -> itself: three modalities through the shared one
 separate       every set: each block -> itself; nothing is shared, the latents are aligned by transport and labels
-=============  ===================================================================================================================
+=============  =========================================================================================================
 """
 
 from __future__ import annotations
@@ -41,18 +42,19 @@ def check_cell_count(name: str, n_cells: int) -> None:
 
 
 class Arrow(NamedTuple):
-    """One presentation, by names."""
+    """One presentation, by names; `hides_output` as of `Presentation`."""
 
     dataset: str
     inputs: BlockNames
     outputs: BlockNames
+    hides_output: bool = False
 
 
 DatasetBlocks = Mapping[str, BlockNames]  # the blocks of each data set
 
 
 def _shared_block(dataset_blocks: DatasetBlocks) -> str:
-    """The block that all sets have; the first where there are several.
+    """Return the block that all sets have; the first where there are several.
 
     Raises
     ------
@@ -63,25 +65,36 @@ def _shared_block(dataset_blocks: DatasetBlocks) -> str:
     if not common:
         have = "; ".join(f"{name} has {', '.join(blocks)}" for name, blocks in dataset_blocks.items())
         raise ConfigError(
-            f"no modality is measured by every data set ({have}), so nothing connects them. Without one, only `separate` aligns them."
+            f"no modality is measured by every data set ({have}), so nothing connects them. "
+            "Without one, only `separate` aligns them."
         )
     return common[0]
 
 
+def imputation_arrows(dataset_blocks: DatasetBlocks) -> list[Arrow]:
+    """Shared block -> all blocks of a set; a set without others (the section) is not scored on hidden features."""
+    shared = _shared_block(dataset_blocks)
+    return [Arrow(name, (shared,), blocks, blocks == (shared,)) for name, blocks in dataset_blocks.items()]
+
+
 def integration_arrows(dataset_blocks: DatasetBlocks) -> list[Arrow]:
+    """All blocks -> the same."""
     return [Arrow(name, blocks, blocks) for name, blocks in dataset_blocks.items()]
 
 
 def pairing_arrows(dataset_blocks: DatasetBlocks) -> list[Arrow]:
+    """Every block -> every block of the same set."""
     return [Arrow(name, (a,), (b,)) for name, blocks in dataset_blocks.items() for a in blocks for b in blocks]
 
 
 def generation_arrows(dataset_blocks: DatasetBlocks) -> list[Arrow]:
+    """Shared block -> every block."""
     shared = _shared_block(dataset_blocks)
     return [Arrow(name, (shared,), (b,)) for name, blocks in dataset_blocks.items() for b in blocks]
 
 
 def bridging_arrows(dataset_blocks: DatasetBlocks) -> list[Arrow]:
+    """Shared block -> every block, and every other block -> itself."""
     shared = _shared_block(dataset_blocks)
     return generation_arrows(dataset_blocks) + [
         Arrow(name, (b,), (b,)) for name, blocks in dataset_blocks.items() for b in blocks if b != shared
@@ -89,17 +102,24 @@ def bridging_arrows(dataset_blocks: DatasetBlocks) -> list[Arrow]:
 
 
 def separation_arrows(dataset_blocks: DatasetBlocks) -> list[Arrow]:
+    """Every block -> itself."""
     return [Arrow(name, (b,), (b,)) for name, blocks in dataset_blocks.items() for b in blocks]
 
 
 TASKS: dict[str, Callable[[DatasetBlocks], list[Arrow]]] = {
-    "integrate": integration_arrows, "transfer": integration_arrows, "pair": pairing_arrows, "generate": generation_arrows, "bridge": bridging_arrows, "separate": separation_arrows,
-}  # fmt: skip
+    "impute": imputation_arrows,
+    "integrate": integration_arrows,
+    "transfer": integration_arrows,
+    "pair": pairing_arrows,
+    "generate": generation_arrows,
+    "bridge": bridging_arrows,
+    "separate": separation_arrows,
+}
 
 
 @dataclass(frozen=True)
 class Block:
-    """Features of one kind: `start` to `stop` of the plan's features, judged by one likelihood (`likelihood.LIKELIHOODS`)."""
+    """Features of one kind: `start` to `stop` of the plan's features, scored by one of `losses.LIKELIHOODS`."""
 
     name: str
     start: int
@@ -107,6 +127,7 @@ class Block:
     likelihood: str = "squared"
 
     def __post_init__(self) -> None:
+        """Check the likelihood."""
         if self.likelihood not in LIKELIHOODS:
             raise ConfigError(
                 f"the likelihood of {self.name} is {self.likelihood!r}; expected one of {', '.join(LIKELIHOODS)}."
@@ -115,13 +136,14 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Presentation:
-    """Rows of one table, shown with an input mask and judged with an output mask: a view, never a copy.
+    """Rows of one table, shown with an input mask and scored with an output mask: a view, never a copy.
 
     Attributes
     ----------
-    inputs, outputs : (features,) bool
-    hides : bool
-        Whether a feature hidden from a member is dropped from this presentation's output too (it is dropped from every input).
+    input_mask, output_mask : (features,) bool
+    hides_output : bool
+        Whether a feature hidden from a member is dropped from this presentation's output too (it is dropped from every
+        input).
     """
 
     table: str
@@ -136,25 +158,26 @@ class Plan:
 
     Attributes
     ----------
-    hidden : (members, features) bool
-        Features that a member never sees as input, nor as output where the presentation `hides`: its fold.
+    hidden_features : (members, features) bool
+        Features that a member never sees as input, nor as output where the presentation says `hides_output`: its fold.
     classes
         Names of the outputs of the classifier; empty when nothing is labelled.
     spare
         Further outputs of the classifier, for kinds that no label names.
     decode_as
-        The table with whose covariate is decoded: it measures what is asked for.
+        The table with whose covariate latents are decoded: it measures the features to predict.
     shared_encoder
         Covariates are feature vectors that go through the encoder themselves.
-    recipe
-        What `compose` was asked for, when it made the plan.
+    spec
+        The arguments of `build_plan`, when it made the plan.
     notes
         What a user should know: features matched by another name.
 
     Raises
     ------
     ConfigError
-        A presentation of what its table does not measure, a feature that no presentation trains, blocks that do not cover the features.
+        A presentation of what its table does not measure, a feature that no presentation trains, blocks that do not
+        cover the features.
     """
 
     task: str
@@ -172,41 +195,47 @@ class Plan:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        """Check masks and blocks against the tables."""
         edges = [0, *(b.stop for b in self.blocks)]
         if [b.start for b in self.blocks] != edges[:-1] or edges[-1] != len(self.features):
             raise ConfigError(
-                f"the blocks end at {edges[-1]} and have gaps or overlaps; they must cover the plan's {len(self.features)} features in order."
+                f"the blocks end at {edges[-1]} and have gaps or overlaps; "
+                f"they must cover the plan's {len(self.features)} features in order."
             )
         for p in self.presentations:
             measured = self.table(p.table).measured_mask(len(self.features))
             if (p.output_mask & ~measured).any():
                 raise ConfigError(
-                    f"{p.table} does not measure {self.describe_features(p.output_mask & ~measured)}, but the plan asks for it as output."
+                    f"{p.table} does not measure {self.describe_features(p.output_mask & ~measured)}, "
+                    "but the plan asks for it as output."
                 )
             if not (p.input_mask & measured).any():
                 raise ConfigError(
-                    f"the plan shows nothing of {p.table} to the encoder: its input mask and what it measures have no feature in common."
+                    f"the plan shows nothing of {p.table} to the encoder: "
+                    "its input mask and what it measures have no feature in common."
                 )
         untrained = ~np.any([p.output_mask for p in self.presentations], axis=0)
         if untrained.any():
             raise ConfigError(
-                f"no presentation trains {self.describe_features(untrained)}: every output mask leaves it out. Drop it from the plan, or ask for it."
+                f"no presentation trains {self.describe_features(untrained)}: every output mask leaves it out. "
+                "Drop it from the plan, or ask for it."
             )
         for t in self.tables:
             if not any(p.table == t.name for p in self.presentations):
                 raise ConfigError(f"no presentation shows {t.name}. Leave the data set out, or add an arrow for it.")
 
     def describe_features(self, mask: Mask) -> str:
-        """A few features for a message."""
+        """Name a feature and the number of others, for a message."""
         names = [self.features[i] for i in np.flatnonzero(mask)[:1]]
         more = int(mask.sum()) - 1
         return f"{names[0]} and {more} more" if more else names[0]
 
     def table(self, name: str) -> Table:
+        """Return a table by its name."""
         return next(t for t in self.tables if t.name == name)
 
     def block(self, name: str) -> Block:
-        """A block by its name.
+        """Return a block by its name.
 
         Raises
         ------
@@ -222,6 +251,7 @@ class Plan:
 
     @property
     def n_members(self) -> int:
+        """Networks trained side by side for each KL weight."""
         return int(self.hidden_features.shape[0])
 
     @property
@@ -251,17 +281,17 @@ class MaskSegment(NamedTuple):
 
 
 def mask_segments(plan: Plan) -> list[MaskSegment]:
-    """The masks of a plan in as few pieces as there are patterns: what a table or a picture of it shows."""
+    """Group the features of each block by the masks that apply to them: the columns of a table or picture of a plan."""
     out: list[MaskSegment] = []
     for block in plan.blocks:
-        here = slice(block.start, block.stop)
-        pattern = np.stack([m[here] for p in plan.presentations for m in (p.input_mask, p.output_mask)], 1)
-        kinds, which = np.unique(pattern, axis=0, return_inverse=True)
+        features = slice(block.start, block.stop)
+        pattern = np.stack([m[features] for p in plan.presentations for m in (p.input_mask, p.output_mask)], 1)
+        kinds, kind_of_feature = np.unique(pattern, axis=0, return_inverse=True)
         order: Sequence[int] = sorted(range(len(kinds)), key=lambda k: -int(kinds[k][::2].sum()))
         out += [
             MaskSegment(
                 block.name,
-                int((which.ravel() == k).sum()),
+                int((kind_of_feature.ravel() == k).sum()),
                 tuple(map(bool, kinds[k][::2])),
                 tuple(map(bool, kinds[k][1::2])),
             )
@@ -272,7 +302,7 @@ def mask_segments(plan: Plan) -> list[MaskSegment]:
 
 @dataclass(frozen=True)
 class PlanSpec:
-    """The arguments of `compose.compose` beside the data; see there."""
+    """The arguments of `build_plan.build_plan` other than the data."""
 
     task: str
     arrows: tuple[Arrow, ...] | None = None
@@ -286,11 +316,11 @@ class PlanSpec:
 
     @property
     def compose_options(self) -> dict[str, Any]:
-        """Keyword arguments of `compose.compose`."""
+        """Keyword arguments of `build_plan`."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "task"}
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON and TOML; what is not set is left out."""
+        """Return plain values, for JSON and TOML, without what is not set."""
         out: dict[str, Any] = {"task": self.task}
         for name, value in self.compose_options.items():
             if name == "arrows" and value is not None:
@@ -303,7 +333,7 @@ class PlanSpec:
 
     @classmethod
     def from_dict(cls, entries: Mapping[str, Any], source: str = "the plan") -> PlanSpec:
-        """A recipe from what was written.
+        """Check plain values, as `to_dict` gives them.
 
         Raises
         ------
@@ -321,6 +351,7 @@ class PlanSpec:
 
 
 def _checked(name: str, value: Any, source: str) -> Any:
+    """Check one entry of a specification and convert it. Raises ConfigError."""
     if name in ("task", "decode_as"):
         ok, form, out = isinstance(value, str), "a text", value
     elif name in ("spare", "members"):

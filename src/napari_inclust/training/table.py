@@ -1,4 +1,4 @@
-"""Rows of a data set over the features that it measures, block by block: what a plan presents."""
+"""Rows of a data set over the features that it measures, block by block."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ class MeasuredBlock:
     Attributes
     ----------
     values : (cells, columns) CSR or array, float32
-        Before the logarithm; `ready`: scaled already, and shown as they are.
-    features : (columns,) int
+        Before the logarithm.
+    feature_indices : (columns,) int
         Position of each column among the plan's features, ascending.
-    size : (cells,) or None
-        What each cell is divided by: its library size over everything measured, the geometric mean of its proteins, 1. None: its total over the features
-        shown, so that a hidden feature leaves no trace in the scale of the others.
+    size_factors : (cells,) or None
+        What each cell is divided by: its library size over everything measured, the geometric mean of its proteins, 1.
+        None: its total over the features shown, so that a hidden feature leaves no trace in the scale of the others.
+    prescaled
+        Whether `values` are scaled already, and shown as they are.
     """
 
     block: str
@@ -36,7 +38,7 @@ class MeasuredBlock:
     prescaled: bool = False
 
     def scale_factors(self, hidden: Mask) -> NDArray[np.float32]:
-        """(n, cells) by which `values` are multiplied before log1p, for n sets of hidden features (n, features): median size / size."""
+        """(n, cells) median size / size, for n sets of hidden features (n, features); multiplied before log1p."""
         if self.size_factors is not None:
             return np.repeat(scale_to_median(self.size_factors)[None].astype(np.float32), len(hidden), 0)
         shown = ~hidden[:, self.feature_indices]
@@ -54,7 +56,7 @@ class Table:
 
     Attributes
     ----------
-    parts
+    measured_blocks
         One for each block that the data set measures; no two share a feature.
     covariates : (cells, covariates) float32
         One-hot or multi-hot; for a network with a shared encoder a feature vector (the mean of the neighbours).
@@ -69,10 +71,11 @@ class Table:
 
     @property
     def n_cells(self) -> int:
+        """Number of rows."""
         return len(self.labels)
 
     def measured_block(self, block: str) -> MeasuredBlock | None:
-        """The part of a block; None where the data set does not measure it."""
+        """Return the data of a block; None where the data set does not measure it."""
         return next((p for p in self.measured_blocks if p.block == block), None)
 
     def measured_mask(self, n_features: int) -> Mask:

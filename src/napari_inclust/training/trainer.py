@@ -1,4 +1,4 @@
-"""The networks of a plan and one epoch of their training. Nothing here knows of any task; rows are shown to the networks as the plan's masks say."""
+"""The networks of a plan and one epoch of their training, which depends on the task through the plan's masks alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ _MAX_VALIDATION_CELLS = 500
 class Trainer:
     """The networks of a plan, their optimiser and their random state: all that a checkpoint must hold.
 
-    There is one network for each member and each candidate KL weight (network v * members + m has weight v): which of them to believe is decided after training,
+    There is one network for each member and each candidate KL weight (network v * members + m has weight v): which of
+    them are used is decided after training,
     by the held-out genes.
     """
 
@@ -44,7 +45,8 @@ class Trainer:
         used = {b.likelihood for b in plan.blocks}
         if used & lik.RAW_VALUE_LIKELIHOODS and config.output != "linear":
             raise ConfigError(
-                f"the likelihoods {', '.join(sorted(used & lik.RAW_VALUE_LIKELIHOODS))} need the output 'linear'; it is {config.output!r}."
+                f"the likelihoods {', '.join(sorted(used & lik.RAW_VALUE_LIKELIHOODS))} need the output 'linear'; "
+                f"it is {config.output!r}."
             )
         self.model = Inclust(
             len(self.input_indices),
@@ -79,12 +81,12 @@ class Trainer:
         self.best_weights = self._copy_weights()
 
     def _output_slice(self, block: Block) -> slice:
-        """Where a block stands among the outputs."""
+        """Positions of a block among the outputs."""
         start, stop = np.searchsorted(self.output_indices, [block.start, block.stop])
         return slice(int(start), int(stop))
 
     def train_only_covariates(self, covariate_indices: Sequence[int]) -> None:
-        """From now on train the embeddings of some covariates and nothing else: every other weight stays, to the bit.
+        """Train only the embeddings of some covariates from now on: every other weight stays, to the bit.
 
         Raises
         ------
@@ -114,9 +116,10 @@ class Trainer:
             )
 
     def masks(self, p: Presentation) -> tuple[Tensor, Tensor]:
-        """Input (networks, 1, F) and output (networks, 1, G) masks of a presentation: each member lacks its fold.
+        """Build input (networks, 1, F) and output (networks, 1, G) masks of a presentation, without each member's fold.
 
-        Without `mask_input` (as published) it lacks it only where the presentation `hides`: such a table stands for one that does not measure those features.
+        Without `mask_input` (as published) the fold is left out only where the presentation says `hides_output`: such a
+        table represents one that does not measure those features.
         """
         hidden = (
             self.plan.hidden_features
@@ -136,7 +139,7 @@ class Trainer:
         return m_in, m_out
 
     def get_batch(self, table: str, rows: NDArray[np.intp]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Inputs (networks, B, F), targets (networks, B, G), covariates (B, C), labels (B,) of some rows."""
+        """Return inputs (networks, B, F), targets (networks, B, G), covariates (B, C) and labels (B,) of some rows."""
         index = torch.from_numpy(rows).to(self.device)
         both = self.table_rows[table].take(rows)
         both = (
@@ -158,7 +161,7 @@ class Trainer:
         return torch.randn(*shape, generator=self.rng).to(self.device)
 
     def loss_terms(self, rows: dict[str, NDArray[np.intp]], warm_up: float, *, training: bool) -> dict[str, Tensor]:
-        """Weighted loss terms (networks,) on the given rows of each table."""
+        """Compute the weighted loss terms (networks,) on the given rows of each table."""
         c, xs, ys, covariates, labels, outs = self.config, [], [], [], [], []
         for p in self.plan.presentations:
             x, y, cov, lab = self.get_batch(p.table, rows[p.table])
@@ -199,15 +202,15 @@ class Trainer:
         """Each block by its own likelihood: (networks,)."""
         total = x_hat.new_zeros(self.n_networks)
         for block in self.plan.blocks:
-            here = self.output_slices[block.name]
-            hat, m = x_hat[..., here], mask[..., here]
-            spread = self.model.spread[..., here] if self.model.spread is not None else hat
+            outputs = self.output_slices[block.name]
+            hat, m = x_hat[..., outputs], mask[..., outputs]
+            spread = self.model.spread[..., outputs] if self.model.spread is not None else hat
             if block.likelihood in lik.RAW_VALUE_LIKELIHOODS:
                 counts, depth = self._raw_values(block, rows)
             if block.likelihood == "squared":
-                total = total + lik.squared_error(target[..., here], hat, m)
+                total = total + lik.squared_error(target[..., outputs], hat, m)
             elif block.likelihood == "gaussian":
-                total = total + lik.gaussian_nll(target[..., here], hat, m, spread)
+                total = total + lik.gaussian_nll(target[..., outputs], hat, m, spread)
             elif block.likelihood == "nb":
                 total = total + lik.negative_binomial_nll(counts, hat, m, spread, depth)
             else:
@@ -215,15 +218,13 @@ class Trainer:
         return total
 
     def _raw_values(self, block: Block, rows: dict[str, NDArray[np.intp]]) -> tuple[Tensor, Tensor]:
-        """Values as they came (B, columns of the block) and depths (B, 1), presentation after presentation."""
+        """Values before scaling (B, columns of the block) and depths (B, 1), presentation after presentation."""
         values, depths = [], []
         first = int(self.output_indices[self.output_slices[block.name].start])
         for p in self.plan.presentations:
-            at, found, depth = self.table_rows[p.table].raw_values(block.name, rows[p.table])
-            out = found.new_zeros(
-                len(found), self.output_slices[block.name].stop - self.output_slices[block.name].start
-            )
-            out[:, at - int(np.searchsorted(self.feature_indices, first))] = found
+            columns, raw, depth = self.table_rows[p.table].raw_values(block.name, rows[p.table])
+            out = raw.new_zeros(len(raw), self.output_slices[block.name].stop - self.output_slices[block.name].start)
+            out[:, columns - int(np.searchsorted(self.feature_indices, first))] = raw
             values.append(out)
             depths.append(depth)
         return torch.cat(values), torch.cat(depths)
@@ -237,7 +238,22 @@ class Trainer:
         return sum((sinkhorn_divergence(first, other) for other in others), z.new_zeros(self.n_networks))
 
     def run_epoch(self) -> tuple[dict[str, float], float, bool]:
-        """One epoch: steps, then validation. Returns the terms (mean over the steps), the validation loss and whether it is the best so far."""
+        """Train one epoch, then validate.
+
+        Returns
+        -------
+        terms
+            Mean of each loss term over the steps; "loss" is their sum.
+        validation
+            Loss on the validation cells.
+        better
+            Whether it is the best so far.
+
+        Raises
+        ------
+        RunError
+            A loss that is not a number.
+        """
         c = self.config
         totals: dict[str, float] = {}
         for step in range(self.epoch * c.steps, (self.epoch + 1) * c.steps):
@@ -261,7 +277,8 @@ class Trainer:
             )
         if not np.isfinite(validation):
             raise RunError(
-                f"training diverged in epoch {self.epoch}: the loss is not a number. Use a lower learning_rate than {c.learning_rate:g}."
+                f"training diverged in epoch {self.epoch}: the loss is not a number. "
+                f"Use a lower learning_rate than {c.learning_rate:g}."
             )
         better = validation < self.best_validation
         if better:
@@ -271,21 +288,29 @@ class Trainer:
 
     @property
     def done(self) -> bool:
+        """Whether all epochs are trained, or too many without a better validation loss."""
         return self.epoch >= self.config.epochs or self.epoch - self.best_epoch >= self.config.patience
 
     def _copy_weights(self) -> dict[str, Tensor]:
         return {k: v.detach().clone() for k, v in self.model.state_dict().items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next epoch depends on."""
+        """Return everything that the next epoch depends on."""
         return {
-            "config": self.config.to_dict(), "model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(), "schedule": self.schedule.state_dict(),
-            "random": self.rng.get_state(), "epoch": self.epoch, "best": self.best_validation, "best_epoch": self.best_epoch, "best_weights": self.best_weights,
+            "config": self.config.to_dict(),
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random": self.rng.get_state(),
+            "epoch": self.epoch,
+            "best": self.best_validation,
+            "best_epoch": self.best_epoch,
+            "best_weights": self.best_weights,
             "features": list(self.plan.features),
-        }  # fmt: skip
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state()`; the next epochs are then the same to the bit.
+        """Resume from a `state_dict`; the next epochs are then the same to the bit.
 
         Raises
         ------
@@ -296,7 +321,8 @@ class Trainer:
         other = [k for k, v in state["config"].items() if k not in ("device", "threads") and ours.get(k) != v]
         if other:
             raise RunError(
-                f"the checkpoint was made with another {other[0]} ({state['config'][other[0]]!r}, now {ours.get(other[0])!r}). Use its settings, or start afresh."
+                f"the checkpoint was made with another {other[0]} ({state['config'][other[0]]!r}, "
+                f"now {ours.get(other[0])!r}). Use its settings, or start afresh."
             )
         if state["features"] != list(self.plan.features):
             raise RunError("the checkpoint was made with another panel of genes. Use the same files, or start afresh.")

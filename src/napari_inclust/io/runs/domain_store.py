@@ -1,4 +1,7 @@
-"""Domains as a file of their own, to be opened again with all solutions: plain arrays and JSON in one `.npz`. Nothing in it is ever unpickled or executed."""
+"""Domains as a file of their own, with all solutions: plain arrays and JSON in one `.npz`.
+
+Nothing in a file is ever unpickled or executed.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,14 @@ _OVERHEAD_BYTES = 2**20
 
 
 def save_domains(domains: Domains, path: Path) -> None:
-    """Write all solutions with their names, colours and confidence. The space in which a domain can be split is kept in half precision.
+    """Write all solutions with their names, colours and confidence.
+
+    The space in which a domain can be split is stored in half precision.
 
     Raises
     ------
     OutputError
-        A place that cannot be written to.
+        A path that cannot be written to.
     """
     segmentations = {f"k{k}": seg for k, seg in domains.solutions.items()} | {"baseline": domains.baseline}
     table = domains.table.reset_index().astype(object)
@@ -43,7 +48,7 @@ def save_domains(domains: Domains, path: Path) -> None:
         "notes": list(domains.notes),
         "provenance": domains.provenance,
     }
-    arrays = {
+    arrays: dict[str, Any] = {
         "about": np.frombuffer(json.dumps(about, default=_to_json).encode(), dtype=np.uint8),
         "space": domains.space.astype(np.float16),
     }
@@ -57,12 +62,12 @@ def save_domains(domains: Domains, path: Path) -> None:
 
 
 def load_domains(path: Path, section: Section) -> Domains:
-    """Domains that `save_found` wrote.
+    """Read domains that `save_domains` wrote.
 
     Parameters
     ----------
     section
-        The one that they were found in.
+        The section in which they were found.
 
     Raises
     ------
@@ -80,14 +85,13 @@ def load_domains(path: Path, section: Section) -> Domains:
             if known == FORMAT_VERSION:
                 if about["provenance"]["data"] != section.fingerprint:
                     raise DataError(
-                        f"the domains in {path} were found in other cells than those of {section.name}. Find them again."
+                        f"the domains in {path} were found in other cells than those of {section.name}. "
+                        "Find them again."
                     )
                 return _build_domains(about, arrays, section)
     except DataError:
         raise
-    except (
-        Exception
-    ) as error:  # zipfile, zlib, json and numpy raise many kinds on a damaged file; all mean the same to the user
+    except Exception as error:  # zipfile, zlib, json and numpy raise many kinds on a damaged file
         raise DataError(
             f"{path} holds no domains, or is damaged ({type(error).__name__}: {error}). Find them again."
         ) from error
@@ -141,5 +145,5 @@ def _build_segmentation(metadata: dict[str, Any], arrays: Any, name: str, n_cell
 
 
 def _to_json(value: Any) -> Any:
-    """What JSON does not know: numbers and arrays of numpy."""
+    """Convert what JSON does not know: numbers and arrays of numpy."""
     return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else str(value)

@@ -218,15 +218,15 @@ def _check_run(saved: SavedResult) -> None:
         data = origin["data"][side]
         str(data["fingerprint"]), str(data["name"]), data["path"], data["values"]["kind"], data["values"]["declared"]
         if not isinstance(data["path"], (str, type(None))):
-            raise TypeError(f"the path of the {side} is no text")
+            raise TypeError(f"the path of the {side} is not a string")
     list(metadata["panel"])
     if not all(isinstance(origin[key], (str, type(None))) for key in ("labels", "batch")):
-        raise TypeError("labels or batch is no text")
+        raise TypeError("labels or batch is not a string")
     list(choices["readouts"]), list(choices["refinements"]), require_object(choices["shape"])
     if not all(isinstance(f, int) and f >= 0 for f in folds) or not 0 < len(folds) <= len(metadata["panel"]):
-        raise ValueError("its folds are none")
+        raise ValueError("its folds are not positions of members")
     if not all(isinstance(c, str) for c in metadata["covariates"]) or "head.weight" not in saved.weights:
-        raise ValueError("its covariates or weights are none")
+        raise ValueError("its covariates are not strings, or it has no weights")
     saved.tables["scores"]["gene"]
 
 
@@ -235,7 +235,7 @@ def _check_plan(saved: SavedResult) -> None:
     for data in require_object(saved.provenance["data"]).values():
         str(data["fingerprint"])
         if not all(isinstance(f, str) for f in data["files"]):
-            raise TypeError("the path of a data set is no text")
+            raise TypeError("the path of a data set is not a string")
     list(saved.metadata["features"])
     try:
         PlanSpec.from_dict(saved.metadata["recipe"])

@@ -1,4 +1,4 @@
-"""A plan as a TOML file: the data sets, what is asked of them, and settings."""
+"""A plan as a TOML file: data sets, the specification of the plan, and settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..readers.datasets import read_dataset
 
 @dataclass(frozen=True)
 class PlanFile:
-    """What a PLAN.toml says.
+    """The contents of a PLAN.toml.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class PlanFile:
     config: Config
 
     def open_datasets(self) -> list[Dataset]:
-        """The data sets.
+        """Read the data sets.
 
         Raises
         ------
@@ -44,8 +44,9 @@ class PlanFile:
 def read_plan(path: str | Path) -> PlanFile:
     """Read a PLAN.toml.
 
-    `task`, `covariates`, `spare`, `likelihoods`, `keep`, `members`, `decode_as` and `[[arrows]]` as in `compose.compose`; `[data.NAME]` with `files` (one, or a
-    list of modalities of the same cells) and, where its labels are to be used, `labels`; `[settings]` with a `preset` and single settings.
+    `task`, `covariates`, `spare`, `likelihoods`, `keep`, `members`, `decode_as` and `[[arrows]]` as in `build_plan`;
+    `[data.NAME]` with `files` (one, or a list of modalities of the same cells) and, where its labels are to be used,
+    `labels`; `[settings]` with a `preset` and single settings.
 
     Raises
     ------
@@ -77,7 +78,8 @@ def read_plan(path: str | Path) -> PlanFile:
             or not isinstance(entry.get("labels", ""), str)
         ):
             raise ConfigError(
-                f'[data.{name}] of {path} is {entry!r}; expected files = "a.h5ad" (or a list of modalities of the same cells) and perhaps labels = "column".'
+                f'[data.{name}] of {path} is {entry!r}; expected files = "a.h5ad" (or a list of modalities of the same '
+                'cells) and perhaps labels = "column".'
             )
         files[name] = tuple(path.parent / f for f in given)
         if "labels" in entry:
@@ -90,6 +92,7 @@ def read_plan(path: str | Path) -> PlanFile:
 
 
 def _check_tables(given: Any, name: str, path: Path) -> dict[str, dict[str, Any]]:
+    """Check that an entry is a table of tables. Raises ConfigError."""
     if not isinstance(given, dict) or not all(isinstance(v, dict) for v in given.values()):
         raise ConfigError(f"{name} of {path} is {given!r}; expected a table.")
     return {k: dict(v) for k, v in given.items()}
