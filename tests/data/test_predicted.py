@@ -13,8 +13,8 @@ from napari_inclust.errors import DataError, PanelError
 from napari_inclust.spatial_domains.features import normalised_expression
 
 
-@pytest.fixture
-def mixed(section_adata):
+@pytest.fixture(params=["predicted_score", "foreseen"])
+def mixed(section_adata, request):
     """Genes 0 to 11 as they were measured, 12 to 15 imputed (one value below 0), 16 held out, 17 generated."""
     kinds = np.array(["measured"] * 12 + ["imputed"] * 4 + ["held-out", "generated"])
     adata = section_adata[:, :18].copy()
@@ -22,7 +22,7 @@ def mixed(section_adata):
     adata.X[5, 13] = -0.25
     adata.var["kind"] = pd.Categorical(kinds)
     adata.var["score"] = np.where(kinds == "held-out", 0.5, np.nan)
-    adata.var["foreseen"] = np.where(adata.var_names == "Gene13", 0.4, np.nan)
+    adata.var[request.param] = np.where(adata.var_names == "Gene13", 0.4, np.nan)
     adata.layers["spread"] = np.full(adata.shape, 2.0, dtype=np.float32)
     return adata
 

@@ -64,7 +64,7 @@ def normalised_expression(section: Section) -> sp.csr_matrix:
     mean, sd = column_mean_and_sd(x)
     genes = np.flatnonzero((sd > 1e-4 * mean) & (x.getnnz(0) >= min(3, x.shape[0])))
     if not len(genes):
-        raise DataError(f"no gene of {section.name} differs between its cells: there is nothing to tell domains by.")
+        raise DataError(f"no gene of {section.name} differs between its cells: nothing separates domains.")
     genes = np.sort(genes[np.argsort(-sd[genes], kind="stable")[:MAX_GENES]])
     return x[:, genes].tocsr()
 
