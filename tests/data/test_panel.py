@@ -69,7 +69,7 @@ def test_fewer_than_ten_shared_genes_are_refused():
         panel(SHARED[:9], SHARED)
 
 
-def test_blank_and_control_probes_are_left_out_and_told():
+def test_blank_and_control_probes_are_left_out_and_reported():
     p = panel([*SHARED, "Blank-1", "NegPrb3"], [*SHARED, "Blank-1"])
     assert p.controls == ("Blank-1", "NegPrb3")
     assert p.n_shared == 12
@@ -85,7 +85,7 @@ def test_a_gene_is_found_by_its_name_in_any_case_and_a_wrong_one_suggests_the_ne
         p.index("Sox22")
 
 
-def test_cells_and_genes_that_are_zero_everywhere_are_told():
+def test_cells_and_genes_that_are_zero_everywhere_are_reported():
     target = make(SHARED, cls=Section)
     target.matrix[2] = 0
     target.matrix[:, 4] = 0

@@ -46,7 +46,7 @@ def test_predictions_are_no_genes_of_the_section(mixed, section_adata):
     assert mixed.shape == before.shape
 
 
-def test_a_training_never_sees_predictions_and_says_so(mixed, reference):
+def test_predictions_are_left_out_of_the_training_with_a_note(mixed, reference):
     panel = align(Section.from_adata(mixed), reference)
     assert panel.shared == tuple(f"Gene{i}" for i in range(12))
     assert {f"Gene{i}" for i in range(12, 18)} < set(panel.reference_only)

@@ -60,7 +60,7 @@ def test_nothing_is_flagged_where_there_is_nothing_to_compare_with(n):
     assert np.isfinite(table["moran"]).all()
 
 
-def test_a_run_tells_of_measured_and_unmeasured_genes(section, reference, config):
+def test_a_run_reports_measured_and_unmeasured_genes(section, reference, config):
     trust = fit(section, reference, config).gene_trust
     assert trust.table["moran"].between(-1, 1).all()
     assert trust.measured_inflation["moran_measured"].notna().all()

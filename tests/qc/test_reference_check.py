@@ -1,4 +1,4 @@
-"""Whether a reference fits a section is told before training: real pairs, and mismatches made from them."""
+"""The check of a reference before training: real pairs, and mismatches made from them."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_genes_under_each_others_names_are_red_or_named(hypothalamus):
     named = set(table.index[table["finding"] == "disagrees"])
     plain = judged(section, reference).table
     before = set(plain.index[plain["finding"] == "disagrees"])
-    told = set(table.index[table["reliable"]]) & set(swapped)
-    assert len(named & told) >= 0.5 * len(told)
+    reliable = set(table.index[table["reliable"]]) & set(swapped)
+    assert len(named & reliable) >= 0.5 * len(reliable)
     assert len(named - set(swapped) - before) <= 3
 
 
@@ -86,7 +86,7 @@ def test_a_missing_type_without_close_relatives_is_found_by_its_group(hypothalam
     assert groups.loc["Endothelial 1", "finding"] in ("unknown", "doubtful")
 
 
-def test_a_missing_type_beside_a_relative_is_named_with_its_cells_and_genes(hypothalamus):
+def test_a_missing_type_with_a_similar_type_is_named_with_its_cells_and_genes(hypothalamus):
     section, reference = hypothalamus
     complete = judged(section, reference, labels="cell_type")
     assert not (complete.groups["finding"] == "missing").any()
@@ -111,7 +111,7 @@ def test_types_that_only_the_reference_has_are_named(hypothalamus):
     assert few.loc["Astrocytes", "found"]
 
 
-def test_a_shallow_reference_is_told_with_the_share_of_its_cells(hypothalamus):
+def test_a_shallow_reference_is_reported_with_the_share_of_its_cells(hypothalamus):
     section, reference = hypothalamus
     thin = reference.copy()
     thin.X.data = np.random.default_rng(0).binomial(thin.X.data.astype(int), 0.1).astype(np.float32)
@@ -130,7 +130,7 @@ def test_a_gene_silent_on_one_side_is_named(hypothalamus):
     assert judged(section, reference).table.loc["Gad1", "finding"] == "silent in the reference"
 
 
-def test_few_genes_and_one_labelled_type_are_told(config):
+def test_few_genes_and_one_labelled_type_are_reported(config):
     section, reference = (
         make_adata(300, 1, 1.0, slice(0, N_SHARED)),
         make_adata(240, 2, 2.0, slice(0, N_SHARED + N_EXTRA)),
@@ -171,7 +171,7 @@ def test_the_light_of_real_pairs_and_mismatches(shared, section, reference, expe
     assert judged(*(read_adata(shared / "data" / f"{name}.h5ad") for name in (section, reference))).light == expected
 
 
-def test_sex_genes_and_controls_are_told():
+def test_sex_genes_and_controls_are_reported():
     section, reference = (
         make_adata(300, 1, 1.0, slice(0, N_SHARED)),
         make_adata(240, 2, 2.0, slice(0, N_SHARED + N_EXTRA)),

@@ -43,7 +43,7 @@ def test_one_domain_is_everything(tissue, method):
     assert found.segmentation.n_domains == 1
 
 
-def test_more_domains_than_the_cells_fall_into_are_told(tissue):
+def test_more_domains_than_the_cells_fall_into_are_reported(tissue):
     found = valid(quick(tissue, 100), 150)
     assert found.segmentation.n_domains == 100 or any("of 100 domains" in note for note in found.notes)
 
@@ -61,7 +61,7 @@ def test_fewer_cells_than_neighbours_use_those_there_are(tissue, method, n):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_cells_that_share_their_place_are_told(tissue, method):
+def test_cells_that_share_their_position_are_reported(tissue, method):
     tissue.obsm["spatial"][:60] = tissue.obsm["spatial"][0]
     found = valid(quick(tissue, 4, method=method), 150)
     assert any("60 cells share their position" in note for note in found.notes)
@@ -77,7 +77,7 @@ def test_cells_on_a_line_are_neighbours_along_it(tissue):
     valid(quick(tissue, 3), 150)
 
 
-def test_a_cell_far_away_is_told_and_has_a_domain(tissue):
+def test_a_cell_far_away_is_reported_and_has_a_domain(tissue):
     tissue.obsm["spatial"][7] = 1e6
     found = valid(quick(tissue, 4), 150)
     assert any("1 cell lies far" in note for note in found.notes)
@@ -109,7 +109,7 @@ def test_constant_genes_do_not_matter(tissue):
     np.testing.assert_array_equal(quick(tissue, 4).labels, both.labels)
 
 
-def test_cells_that_are_all_alike_are_refused(tissue):
+def test_cells_that_are_all_equal_are_refused(tissue):
     changed_values(tissue, lambda x: x.__setitem__(slice(None), 1))
     with pytest.raises(DataError, match="no gene"):
         domains(tissue, 3)
@@ -144,7 +144,7 @@ def test_an_unknown_method_is_refused_with_those_there_are(tissue):
 
 
 @pytest.mark.parametrize(("factor", "word"), [(10, "pixels"), (0.001, "another unit"), (1, None)])
-def test_coordinates_that_are_hardly_micrometres_are_told_and_change_nothing(tissue, factor, word):
+def test_coordinates_that_are_hardly_micrometres_are_reported_and_change_nothing(tissue, factor, word):
     plain = quick(tissue, 4)
     del tissue.uns["spatial_unit"]
     tissue.obsm["spatial"] *= factor

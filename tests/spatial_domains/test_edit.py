@@ -91,7 +91,7 @@ def test_a_domain_too_small_to_split_is_refused(seg, space, parts, domain):
         split(seg, domain, space, parts)
 
 
-def test_cells_that_are_all_alike_do_not_split(seg):
+def test_cells_that_are_all_equal_do_not_split(seg):
     with pytest.raises(ConfigError, match="fall into parts"):
         split(seg, 0, np.zeros((60, 3), dtype=np.float32))
 

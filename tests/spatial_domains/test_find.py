@@ -40,7 +40,7 @@ def valid(found, n):
     return found
 
 
-def test_bands_are_found_and_told_apart_from_chance(tissue, bands):
+def test_bands_are_found_and_differ_from_chance(tissue, bands):
     found = valid(quick(tissue, 4), 400)
     assert adjusted_rand_score(bands, found.labels) > 0.85
     assert adjusted_rand_score(bands, found.baseline.labels) > 0.7
@@ -157,12 +157,12 @@ def test_a_graph_decides_who_is_averaged(tissue):
 
 
 @pytest.mark.parametrize(("radius", "said"), [(0.1, "no neighbour"), (300, "neighbours")])
-def test_a_radius_that_holds_no_cell_or_too_many_is_told(tissue, radius, said):
+def test_a_radius_that_holds_no_cell_or_too_many_is_reported(tissue, radius, said):
     with pytest.raises(ConfigError, match=said):
         quick(tissue, 4, graph=Graph("radius", radius=radius))
 
 
-def test_a_grid_where_there_is_none_is_told(tissue):
+def test_a_grid_where_there_is_none_is_reported(tissue):
     found = quick(tissue, 4, graph=Graph("grid", 6), method="inclust")
     assert any("not on a regular grid" in note for note in found.notes)
 
@@ -175,7 +175,7 @@ def test_three_dimensional_places_are_used_whole(tissue):
     assert any("three-dimensional" in note for note in found.notes)
 
 
-def test_the_search_tells_how_far_it_is_and_can_be_stopped(tissue, monkeypatch):
+def test_the_search_reports_its_progress_and_can_be_stopped(tissue, monkeypatch):
     monkeypatch.setattr("napari_inclust.spatial_domains.methods.MAX_DOMAINS", 4)
     seen = list(domain_steps(tissue, restarts=1))
     done = [step.done for step in seen]
@@ -191,7 +191,7 @@ def test_a_section_is_taken_as_an_anndata_is(tissue):
     np.testing.assert_array_equal(quick(Section.from_adata(tissue), 4).labels, quick(tissue, 4).labels)
 
 
-def test_scores_against_a_truth_are_beside_the_baselines(tissue):
+def test_scores_against_a_truth_are_given_with_the_baselines(tissue):
     found = quick(tissue, 4)
     scores = found.against("cell_type")
     assert list(scores.columns) == ["ari", "nmi", "homogeneity", "completeness", "cells"]

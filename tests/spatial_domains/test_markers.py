@@ -140,7 +140,7 @@ def test_one_domain_has_no_markers(section):
     assert markers(section, DomainSegmentation.from_labels(ONE, np.ones(300))).empty
 
 
-def test_bands_lie_beside_the_next_ones_only(section, seg):
+def test_bands_adjoin_the_next_ones_only(section, seg):
     table = adjacency(seg, section.xy, ONE)
     assert (np.diag(table) > 2).all()
     np.testing.assert_allclose(table, table.T)
