@@ -75,7 +75,7 @@ def test_ctrl_c_waits_until_a_write_is_over_and_then_counts():
 
 def test_ctrl_c_that_a_library_swallowed_counts_at_the_next_step():
     from napari_inclust.cli.console import Reporter
-    from napari_inclust.cli.interrupt import interrupt_handler
+    from napari_inclust.cli import interrupt_handler
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -93,7 +93,7 @@ def test_ctrl_c_that_a_library_swallowed_counts_at_the_next_step():
 
 
 def test_a_background_job_goes_on_ignoring_ctrl_c():
-    from napari_inclust.cli.interrupt import interrupt_handler
+    from napari_inclust.cli import interrupt_handler
 
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

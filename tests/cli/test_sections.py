@@ -128,7 +128,7 @@ def test_a_file_cannot_hold_several_sections(inclust, three, pair, tmp_path):
 
 
 def test_sections_of_one_name_are_told_apart_by_their_folders(tmp_path):
-    from napari_inclust.cli.sections import section_names
+    from napari_inclust.cli.commands.impute_sections import section_names
     from napari_inclust.errors import ConfigError
 
     assert section_names([tmp_path / "s1" / "region_0", tmp_path / "s2" / "region_0", tmp_path / "x.zarr"]) == [
@@ -160,16 +160,16 @@ def test_a_fault_in_one_section_of_a_shared_model_is_told_of_that_one_alone(impu
 
 
 def test_a_fault_in_one_section_stops_no_other(impute, three, monkeypatch):
-    import napari_inclust.cli.sections as module
+    import napari_inclust.cli.commands.impute_sections as module
 
-    real = module.train
+    real = module.train_imputation
 
     def breaks(data, *words, **more):
         if data.section.name == "a":
             raise RuntimeError("odd")
         return real(data, *words, **more)
 
-    monkeypatch.setattr(module, "train", breaks)
+    monkeypatch.setattr(module, "train_imputation", breaks)
     result, out = impute([three[0], three[2]])
     assert result.exit_code == 1
     runs = pd.read_csv(out / "runs.csv", index_col="section")

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import difflib
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...errors import ConfigError
-from ...utils.text import format_count, format_duration
-from .. import options as o
+from ...utils.text import format_count
 from ..console import Reporter
+from ..options import parse_gene_list
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ...imputation.differential_expression import Comparison
     from ...imputation.run import Run
 
 PREDICTED_TYPE_COLUMN = "inclust_type"  # the types that the run itself predicts
 N_SHOWN_GENES = 5
+SIGNIFICANCE_LEVEL = 0.05
 
 
 def compare(
+    *,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A saved run.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="CSV", help="The table: one row a gene.")],
     by: Annotated[
@@ -32,7 +34,8 @@ def compare(
         typer.Option(
             "--by",
             metavar="KEY",
-            help=f"Column of the section's obs with the groups: domains, regions, types; {PREDICTED_TYPE_COLUMN}: types as the run predicts them.",
+            help="Column of the section's obs with the groups: domains, regions, types; "
+            f"{PREDICTED_TYPE_COLUMN}: types as the run predicts them.",
         ),
     ],
     a: Annotated[str, typer.Option("--a", metavar="LEVEL", help="Group A.")],
@@ -51,55 +54,69 @@ def compare(
         typer.Option(
             "--genes",
             metavar="A,B",
-            help="Genes (default: all that the section lacks); a measured one is judged as predicted while hidden.",
+            help="Genes (default: all that the section lacks); of a measured one the held-out prediction is compared.",
         ),
     ] = None,
-    quiet: o.Quiet = False,
-    json: o.Json = False,
+    reporter: Reporter,
 ) -> None:
-    """Compare imputed genes between two groups of cells; the p-values count the error of imputing, learnt on the measured genes while they were hidden."""
-    from ...data.gene_sets import parse_genes
-    from ...imputation.differential_expression import P_VALUE_WARNING
+    """Compare imputed genes between two groups of cells.
+
+    The p-values include the error of imputing, estimated on the held-out predictions of the measured genes.
+    """
     from ...io.readers.dispatch import read_reference, read_section
     from ...io.runs.load import load_run
     from ...io.writers.atomic import check_output, write_csv
 
-    start, talk = time.perf_counter(), Reporter(quiet, json)
     check_output(output, (".csv",), inputs=[p for p in (run, spatial, reference) if p is not None])
-    wanted = parse_genes(genes) if genes is not None else None
-    if wanted == ():
-        raise ConfigError("--genes names no gene. Give at least one, separated by commas.")
-    opened = load_run(
+    requested = parse_gene_list(genes) if genes is not None else None
+    loaded = load_run(
         run, read_section(spatial, flatten=True) if spatial else None, read_reference(reference) if reference else None
     )
-    groups = _group_of_cell(opened, by)
+    groups = _group_of_cell(loaded, by)
     mask_a, mask_b = _cells_in_group(groups, a, by), None if b is None else _cells_in_group(groups, b, by)
-    with talk.progress("comparing the groups", 1):
-        found = opened.compare(mask_a, mask_b, wanted)
-    write_csv(found.table.set_index("gene"), output)
-    seconds, table = time.perf_counter() - start, found.table
-    called = {name: int((table[name] < 0.05).sum()) for name in ("p", "p_adjusted", "p_plain")}
-    facts = {
-        "output": str(output), "genes": len(table), "cells_a": found.n_cells_a, "cells_b": found.n_cells_b, "below_0.05": called,
-        "shared_error_sd": found.between_variance.variance**0.5, "slope": found.held_out_differences.slope, "confirmed": float(found.held_out_differences.confirmed.mean()), "seconds": round(seconds, 2),
-    }  # fmt: skip
-    talk.note(found.summary)
-    top = [
-        f"  {r.gene}: A - B {r.difference:+.2f} ± {r.se:.2f}, p {r.p:.2g}, adjusted {r.p_adjusted:.2g} ({r.kind})"
-        for r in table.head(N_SHOWN_GENES).itertuples()
-    ]
-    talk.summary(
-        facts,
-        f"{a} ({format_count(found.n_cells_a, 'cell')}) against {b or 'all other cells'} ({format_count(found.n_cells_b, 'cell')}), {format_count(len(table), 'imputed gene')}: "
-        f"{called['p_adjusted']} with adjusted p below 0.05 ({called['p']} with p; the plain test would call {called['p_plain']})",
-        *top,
-        P_VALUE_WARNING,
-        f"table in {output}  ({format_duration(seconds)})",
+    with reporter.progress("comparing the groups", 1):
+        result = loaded.compare(mask_a, mask_b, requested)
+    write_csv(result.table.set_index("gene"), output)
+    significant = {
+        name: int((result.table[name] < SIGNIFICANCE_LEVEL).sum()) for name in ("p", "p_adjusted", "p_plain")
+    }
+    reporter.note(result.summary)
+    reporter.summary(
+        {
+            "output": str(output),
+            "genes": len(result.table),
+            "cells_a": result.n_cells_a,
+            "cells_b": result.n_cells_b,
+            f"below_{SIGNIFICANCE_LEVEL}": significant,
+            "shared_error_sd": result.between_variance.variance**0.5,
+            "slope": result.held_out_differences.slope,
+            "confirmed": float(result.held_out_differences.confirmed.mean()),
+            "seconds": reporter.seconds,
+        },
+        *_result_lines(result, significant, a, b or "all other cells"),
+        f"table in {output}  ({reporter.duration})",
     )
+
+
+def _result_lines(result: Comparison, significant: dict[str, int], a: str, b: str) -> list[str]:
+    """Say how many genes differ, and list those that differ most."""
+    from ...imputation.differential_expression import P_VALUE_WARNING
+
+    cells_a, cells_b = (format_count(n, "cell") for n in (result.n_cells_a, result.n_cells_b))
+    overview = (
+        f"{a} ({cells_a}) against {b} ({cells_b}), {format_count(len(result.table), 'imputed gene')}: "
+        f"{significant['p_adjusted']} with adjusted p below {SIGNIFICANCE_LEVEL} ({significant['p']} with p; "
+        f"the plain test would call {significant['p_plain']})"
+    )
+    genes = [
+        f"  {r.gene}: A - B {r.difference:+.2f} ± {r.se:.2f}, p {r.p:.2g}, adjusted {r.p_adjusted:.2g} ({r.kind})"
+        for r in result.table.head(N_SHOWN_GENES).itertuples()
+    ]
+    return [overview, *genes, P_VALUE_WARNING]
 
 
 def _group_of_cell(run: Run, by: str) -> NDArray[np.str_]:
-    """(cells,) names of the groups."""
+    """Return the group of each cell, (cells,)."""
     from ...data.obs import obs_column
 
     predicted = run.predicted_type if by == PREDICTED_TYPE_COLUMN and by not in run.section.adata.obs else None

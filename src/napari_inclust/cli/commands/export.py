@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...errors import ConfigError
-from ...utils.text import format_count, format_duration
-from .. import options as o
+from ...utils.text import format_count
 from ..console import Reporter
+from ..options import ReadingOptions, Without
 
 if TYPE_CHECKING:
     from ...io.export.result import ExportData
@@ -25,6 +24,7 @@ MAX_DEFAULT_GENES = 100  # that become measurements without being named
 
 
 def export(
+    *,
     result: Annotated[
         Path,
         typer.Argument(
@@ -71,62 +71,61 @@ def export(
     url: Annotated[
         str, typer.Option("--url", metavar="URL", help="Where Vitessce will find the folder.")
     ] = "http://localhost:8000",
-    table: o.Table = None,
-    pixel_size: o.PixelSize = None,
-    quiet: o.Quiet = False,
-    json: o.Json = False,
+    reading: Annotated[ReadingOptions, Without("values", "reference_values", "plane", "system", "columns")],
+    reporter: Reporter,
 ) -> None:
-    """Write a result in the form that another tool opens. Imputed genes are named so."""
+    """Write a result in the form that another tool opens. Imputed genes are marked in their names."""
     from ...io.export.result import open_result
     from ...io.writers.atomic import check_output
 
-    start, talk = time.perf_counter(), Reporter(quiet, json)
     if to not in (*TOOL_SUFFIXES, "vitessce"):
         raise ConfigError(f"unknown tool {to!r}; expected {', '.join(TOOL_SUFFIXES)} or vitessce.")
     if not image_pixel > 0:
         raise ConfigError(f"the pixel size must be above 0 micrometres, found {image_pixel}.")
     check_output(output, TOOL_SUFFIXES.get(to, ("",)), inputs=[p for p in (result, outlines) if p is not None])
-    opened = open_result(result, table=table, outlines=outlines, pixel_size=pixel_size)
-    if to in ("cellxgene", "vitessce") and opened.ungroupable_columns:
-        talk.note(
-            f"left out, since they name single cells rather than groups: {', '.join(opened.ungroupable_columns)}."
+    data = open_result(result, table=reading.table, outlines=outlines, pixel_size=reading.pixel_size)
+    if to in ("cellxgene", "vitessce") and data.ungroupable_columns:
+        reporter.note(
+            f"left out, since they name single cells rather than groups: {', '.join(data.ungroupable_columns)}."
         )
     if to == "qupath":
         from ...io.export.qupath import write_qupath
 
-        if opened.raster is None:
-            talk.note("no outlines of the cells are known: each is a disc. --outlines SECTION gives them.")
-        write_qupath(output, opened, _select_genes(opened, genes), group=group, pixel_size=image_pixel)
+        if data.raster is None:
+            reporter.note("no outlines of the cells are known: each is drawn as a disc. --outlines SECTION gives them.")
+        write_qupath(output, data, _select_genes(data, genes), group=group, pixel_size=image_pixel)
     elif to == "xenium-explorer":
         from ...io.export.xenium_explorer import write_cell_groups
 
-        write_cell_groups(output, opened, group=group)
+        write_cell_groups(output, data, group=group)
     elif to == "cellxgene":
         from ...io.export.cellxgene import write_cellxgene
 
-        write_cellxgene(output, opened)
+        write_cellxgene(output, data)
     else:
         from ...io.export.vitessce import write_vitessce
 
-        write_vitessce(output, opened, group=group, url=url)
-    seconds, cells = time.perf_counter() - start, opened.adata.n_obs
-    facts = {"output": str(output), "to": to, "cells": cells, "seconds": round(seconds, 2)}
-    talk.summary(facts, f"{format_count(cells, 'cell')} for {to} in {output}  ({format_duration(seconds)})")
+        write_vitessce(output, data, group=group, url=url)
+    n_cells = data.adata.n_obs
+    facts = {"output": str(output), "to": to, "cells": n_cells, "seconds": reporter.seconds}
+    reporter.summary(facts, f"{format_count(n_cells, 'cell')} for {to} in {output}  ({reporter.duration})")
 
 
 def _select_genes(result: ExportData, requested: str | None) -> list[str]:
-    """The genes asked for, or all of a few."""
-    there = result.adata.var_names
+    """Select the genes that were named, else all unless they are too many."""
+    names = list(result.adata.var_names)
     if requested is None:
-        if len(there) > MAX_DEFAULT_GENES:
+        if len(names) > MAX_DEFAULT_GENES:
             raise ConfigError(
-                f"{result.name} has {len(there)} genes, too many for measurements of every cell. Name some with --genes."
+                f"{result.name} has {len(names)} genes, too many for measurements of every cell. "
+                "Name some with --genes."
             )
-        return list(there)
-    names = [name.strip() for name in requested.split(",") if name.strip()]
-    missing = [name for name in names if name not in there]
-    if missing or not names:
+        return names
+    selected = [name.strip() for name in requested.split(",") if name.strip()]
+    missing = [name for name in selected if name not in names]
+    if missing or not selected:
         raise ConfigError(
-            f"{result.name} has no gene {', '.join(missing) or 'named'}; it has {', '.join(there[:5])}{', ...' if len(there) > 5 else ''}."
+            f"{result.name} has no gene {', '.join(missing) or 'named'}; "
+            f"it has {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}."
         )
-    return names
+    return selected

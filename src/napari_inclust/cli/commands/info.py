@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...utils.text import format_count
-from .. import options as o
 from ..console import Reporter
+from ..options import ReadingOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +20,7 @@ MAX_CLASSES = 200
 
 
 def info(
+    *,
     path: Annotated[
         Path,
         typer.Argument(metavar="FILE", help="A tissue section or a reference: any file or folder that impute takes."),
@@ -27,45 +28,35 @@ def info(
     reference: Annotated[
         Path | None, typer.Argument(metavar="REFERENCE", help="Say also how the two fit together.")
     ] = None,
-    values: o.SpatialValues = None,
-    reference_values: o.ReferenceValues = None,
-    pixel_size: o.PixelSize = None,
-    plane: o.Plane = None,
-    table: o.Table = None,
-    system: o.System = None,
-    columns: o.Columns = None,
-    quiet: o.Quiet = False,
-    json: o.Json = False,
+    reading: ReadingOptions,
+    reporter: Reporter,
 ) -> None:
-    """Say what a file is: cells, genes, values, units, images, what is missing, and with a reference the genes that could be imputed."""
-    from ...data.panel import align
-    from ...io.readers.dispatch import open_section, read_reference, read_section_or_reference
-    from ...io.readers.options import ReadOptions
+    """Say what a file is: cells, genes, values, units, images, and what is missing.
 
-    talk = Reporter(quiet, json)
-    options = ReadOptions(values, pixel_size, plane, table, system, o.parse_columns(columns))
+    With a reference also the genes that could be imputed.
+    """
+    from ...data.panel import align
+    from ...io.readers.dispatch import read_reference, read_section_or_reference
+
     if reference is None:
-        data = read_section_or_reference(path, options)
-        facts = describe_data(data, pixel_size=pixel_size, system=system)
-        talk.summary(facts, *_format_lines(facts))
+        facts = describe_data(read_section_or_reference(path, reading.read_options()), reading)
+        reporter.summary(facts, *_format_lines(facts))
         return
-    section = open_section(path, options, flatten=True)
-    ref = read_reference(reference, values=reference_values)
-    panel = align(section, ref)
-    both = {"section": describe_data(section, pixel_size=pixel_size, system=system), "reference": describe_data(ref)}
-    fit = {
+    section = reading.read_section(path)
+    reference_data = read_reference(reference, values=reading.reference_values)
+    panel = align(section, reference_data)
+    parts = {"section": describe_data(section, reading), "reference": describe_data(reference_data, ReadingOptions())}
+    parts["genes"] = {
         "shared": panel.n_shared,
         "to impute": panel.n_reference_only,
         "measured only": panel.n_target_only,
         "notes": list(panel.notes),
     }
-    talk.summary(
-        both | {"genes": fit}, *(line for part in (*both.values(), fit) for line in (*_format_lines(part), ""))
-    )
+    reporter.summary(parts, *(line for part in parts.values() for line in (*_format_lines(part), "")))
 
 
-def describe_data(data: Reference, *, pixel_size: float | None = None, system: str | None = None) -> dict[str, Any]:
-    """Facts of a section or a reference, by name; `pixel_size` and `system` as it was read with."""
+def describe_data(data: Reference, reading: ReadingOptions) -> dict[str, Any]:
+    """Return facts about a section or a reference, by name; `reading` as it was read."""
     from ...data.panel import control_probes
     from ...data.section import Section
     from ...io.readers.dispatch import AvailableOptions, available_options, detect_format
@@ -88,7 +79,8 @@ def describe_data(data: Reference, *, pixel_size: float | None = None, system: s
         )
     if data.genes:
         facts["empty"] = (
-            f"{format_count(_count_empty(data, 1), 'cell')} and {format_count(_count_empty(data, 0), 'gene')} hold only zeros"
+            f"{format_count(_count_empty(data, 1), 'cell')} and {format_count(_count_empty(data, 0), 'gene')} "
+            "hold only zeros"
         )
     if predicted is not None:
         facts["predicted"] = (
@@ -97,7 +89,7 @@ def describe_data(data: Reference, *, pixel_size: float | None = None, system: s
     tables, systems, _ = available_options(data.path) if data.path else AvailableOptions()
     facts |= {name: ", ".join(names) for name, names in (("tables", tables), ("systems", systems)) if names}
     if isinstance(data, Section):
-        facts |= _describe_coordinates(data) | _describe_images(data, pixel_size, system)
+        facts |= _describe_coordinates(data) | _describe_images(data, reading.pixel_size, reading.system)
     facts["labels"] = {
         str(name): _class_summary(adata.obs[name]) for name in adata.obs if _is_label_column(adata.obs[name])
     }
@@ -121,19 +113,21 @@ def _describe_coordinates(section: Section) -> dict[str, Any]:
 
 
 def _describe_images(section: Section, pixel_size: float | None, system: str | None) -> dict[str, Any]:
-    """Images, label images and molecules that lie with the section."""
+    """Describe images, label images and molecules that lie with the section."""
     from ...io.readers.images import find_images
     from ...io.readers.transcripts import find_transcripts
     from ...io.readers.zarr_metadata import element_names, is_spatialdata
 
     if section.path is None:
         return {}
-    found = find_images(section.path, pixel_size=pixel_size, system=system)
+    found_images = find_images(section.path, pixel_size=pixel_size, system=system)
     images: dict[str, str] = {}
-    for image in found:
-        planes = [str(other.z) for other in found if other.name == image.name and other.z is not None]
-        size = f"{image.shape[0]:,} x {image.shape[1]:,} pixels of {image.pixel_size:.4g} um, {format_count(len(image.levels), 'resolution')}"
-        images[image.name] = size + (f", z {', '.join(planes)}" if planes else "")
+    for image in found_images:
+        planes = [str(other.z) for other in found_images if other.name == image.name and other.z is not None]
+        images[image.name] = (
+            f"{image.shape[0]:,} x {image.shape[1]:,} pixels of {image.pixel_size:.4g} um, "
+            f"{format_count(len(image.levels), 'resolution')}{', z ' + ', '.join(planes) if planes else ''}"
+        )
     facts: dict[str, Any] = {"images": images}
     if is_spatialdata(section.path):
         facts["label images"] = ", ".join(element_names(section.path)["labels"]) or "none found"
@@ -148,7 +142,7 @@ def _describe_images(section: Section, pixel_size: float | None, system: str | N
 
 
 def _missing_items(data: Reference, facts: dict[str, Any]) -> list[str]:
-    """What the file lacks of that which would help."""
+    """List what would help and the file lacks."""
     lacks = ["measured values"] if not data.genes else [] if data.values.kind == "counts" else ["raw counts"]
     if "unit" not in facts:
         return [*lacks, *([] if facts["labels"] else ["a column with cell types"])]

@@ -33,8 +33,11 @@ _MAX_GENES_PER_CHUNK = 512  # predicted at once
 class Predictor(Protocol):
     """What gives genes in groups: a `Run`, or its cells of one section."""
 
-    section: Section
-    provenance: dict[str, Any]
+    @property
+    def section(self) -> Section: ...
+
+    @property
+    def provenance(self) -> dict[str, Any]: ...
 
     def chunks(
         self, genes: Sequence[str], size: int
