@@ -74,8 +74,8 @@ def test_ctrl_c_waits_until_a_write_is_over_and_then_counts():
 
 
 def test_ctrl_c_that_a_library_swallowed_counts_at_the_next_step():
-    from napari_inclust.cli.console import Reporter
     from napari_inclust.cli import interrupt_handler
+    from napari_inclust.cli.console import Reporter
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -48,6 +48,34 @@ def test_the_plan_of_an_imputation_is_drawn_with_its_folds(pair):
     assert run("plan", "impute", spatial).exit_code != 0
 
 
+def test_the_plan_of_an_imputation_takes_names_and_labels_as_those_of_other_tasks(pair):
+    spatial, reference, _ = pair
+    for labels in ("cell_type", "atlas:cell_type"):
+        result = run("plan", "impute", f"tissue={spatial}", f"atlas={reference}", "--labels", labels)
+        assert result.exit_code == 0, result.output
+        assert "classes: none" not in result.stdout
+    for options, message in (
+        (("--labels", "tissue:cell_type"), "--labels names a data set 'tissue'; expected atlas"),
+        (("--labels", "none"), "atlas has no column 'none'"),
+        (("--likelihood", "genes:nb"), "imputation has one likelihood"),
+        (("--covariate", "a", "--covariate", "b"), "one --covariate"),
+        (("--covariate", "none"), "'none'"),
+    ):
+        result = run("plan", "impute", f"tissue={spatial}", f"atlas={reference}", *options)
+        assert result.exit_code in (2, 3), result.output
+        assert message in result.output
+
+
+def test_a_column_of_labels_is_given_alone_or_with_the_name_of_its_data_set(files):
+    paired, target, _ = files
+    plans = {}
+    for labels in ("kind", "paired:kind"):
+        plans[labels] = run("plan", "generate", target, paired, "--labels", labels)
+        assert plans[labels].exit_code == 0, plans[labels].output
+        assert "classes: x, y" in plans[labels].stdout
+    assert plans["kind"].stdout == plans["paired:kind"].stdout
+
+
 def test_a_missing_modality_is_written_with_its_scores_and_its_origin(files):
     paired, target, out = files
     result = run("generate", target, paired, "--modality", "protein", "--labels", "paired:kind", "-o", out, *FAST)
@@ -114,7 +142,9 @@ def test_what_cannot_be_run_is_told_and_nothing_is_written(files):
             "already measures protein. Beside what it measures the references have nothing else",
         ),
         (("generate", target, paired, "--modality", "atac", "-o", out), "no data set of this run measures 'atac'"),
-        (("integrate", paired, target, "--labels", "kind", "-o", out), "expected NAME:KEY"),
+        (("integrate", paired, target, "--labels", "none", "-o", out), "no data set has a column 'none'"),
+        (("generate", target, paired, "--modality", "protein", "--labels", "none", "-o", out), "paired has no column"),
+        (("plan", "generate", paired, target, "--likelihood", "rna"), "expected MODALITY:KIND"),
         (("integrate", paired, target, "--truth", "paired:none", "-o", out), "paired has no column 'none'"),
         (("integrate", paired, target, "--truth", "other:kind", "-o", out), "--truth names a data set 'other'"),
         (("plan", "foo", paired), "expected one of impute, integrate"),

@@ -82,7 +82,7 @@ def columns_by_dataset(
         elif colon and not any(text in table for table in obs.values()):
             raise ConfigError(f"{option} names a data set {name!r}; expected {', '.join(obs)}, or a column alone.")
         else:
-            chosen = {n: text for n in (labelled or [n for n in obs if text in obs[n]])}
+            chosen = dict.fromkeys(labelled or [n for n in obs if text in obs[n]], text)
         if not chosen:
             have = "; ".join(f"{n} has {describe_columns(table)}" for n, table in obs.items())
             raise DataError(f"no data set has a column {text!r} in obs ({have}). Name one of these.")
