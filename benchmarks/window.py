@@ -71,7 +71,7 @@ def measure() -> dict[str, Any]:
     from qtpy.QtCore import QTimer
     from qtpy.QtWidgets import QApplication
 
-    from napari_inclust.gui.controllers.training import DONE
+    from napari_inclust.gui.state.status import DONE
     from napari_inclust.gui.viewer_context import get_viewer_context
     from napari_inclust.io import demo
     from napari_inclust.paint.layers import canvas

@@ -15,7 +15,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
 from napari_inclust.errors import InclustError
-from napari_inclust.gui.controllers.training import CRASHED, DONE, STOPPED
+from napari_inclust.gui.state.status import CRASHED, DONE, STOPPED
 from napari_inclust.gui.widgets.gene_table import GENE, STAR
 from napari_inclust.paint.layers import canvas
 

@@ -15,8 +15,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_inclust.data.section import Reference, Section
-from napari_inclust.gui.controllers.training import CRASHED, DONE, STOPPED
 from napari_inclust.gui.state.generated import GeneratedFeatures, load_generated
+from napari_inclust.gui.state.status import CRASHED, DONE, STOPPED
 from napari_inclust.imputation.fit import fit
 from napari_inclust.paint.figures.masks import DECODER, ENCODER
 from napari_inclust.paint.values import GENERATED, CellValues

@@ -10,7 +10,7 @@ import pandas as pd
 from qtpy.QtCore import QPoint, Qt
 
 from napari_inclust.gui.docks.cells import CellsDock
-from napari_inclust.gui.state.domains import IDLE
+from napari_inclust.gui.state.status import IDLE
 from napari_inclust.paint.layers import canvas
 
 from ..conftest import expected_colour, pixel_of, still_there

@@ -12,7 +12,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QLineEdit
 
 from napari_inclust.gui.controllers.domain_controller import METHODS
-from napari_inclust.gui.state.domains import IDLE
+from napari_inclust.gui.state.status import IDLE
 from napari_inclust.gui.views.domain_parts import NAME
 from napari_inclust.spatial_domains import find as core
 

@@ -13,7 +13,8 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel
 
 from napari_inclust.errors import ConfigError
-from napari_inclust.gui.controllers.training import DONE, STOPPED, train_and_impute
+from napari_inclust.gui.controllers.training import train_and_impute
+from napari_inclust.gui.state.status import DONE, STOPPED
 from napari_inclust.gui.views.config_form import ConfigForm
 from napari_inclust.io.demo import demo_reference, demo_section
 from napari_inclust.training.config import PRESETS, Config

@@ -14,7 +14,7 @@ from napari_inclust.errors import RunError
 from napari_inclust.gui.controllers.reliability_controller import UNCERTAINTY_SPREAD
 from napari_inclust.gui.controllers.tissue import load_image_state
 from napari_inclust.gui.sessions.sidecars import read_linked_files
-from napari_inclust.gui.state.domains import IDLE
+from napari_inclust.gui.state.status import IDLE
 from napari_inclust.io.runs import load as saved_runs
 from napari_inclust.paint.layers import canvas
 from napari_inclust.paint.limits import PercentileLimits

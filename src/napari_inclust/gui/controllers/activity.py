@@ -8,7 +8,8 @@ from typing import Any
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QLabel, QStatusBar
 
-from .training import RUNNING, STOPPING, TrainingController
+from ..state.status import RUNNING, STOPPING
+from .training import TrainingController
 
 _UPDATE_INTERVAL_MS = 200  # ms
 _ANIMATION_SPEED_PERCENT = 10  # per cent

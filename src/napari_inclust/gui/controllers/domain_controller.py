@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from ...errors import InclustError
-from ..state.domains import IDLE, RUNNING, STOPPING, DomainState
+from ..state.domains import DomainState
 from ..state.session import Session
-from ..state.status import error_message
+from ..state.status import IDLE, RUNNING, STOPPING, error_message
 from ..workers.imports import with_heavy_imports
 from ..workers.latest_only import LatestOnly
 from ..workers.worker import Worker

@@ -17,12 +17,11 @@ from ...training.config import Config
 from ..state.generated import GeneratedFeatures, train_and_generate
 from ..state.mapping_run import map_section_to_run
 from ..state.session import Session
-from ..state.status import error_message
+from ..state.status import CRASHED, DONE, IDLE, RUNNING, STOPPED, STOPPING, WorkState, error_message
 from ..workers.imports import with_heavy_imports
 from ..workers.progress import ComputationCancelled, ProgressMonitor
 from ..workers.worker import Worker
 
-IDLE, RUNNING, STOPPING, DONE, STOPPED, CRASHED = "idle", "running", "stopping", "done", "stopped", "crashed"
 TrainingSteps = Callable[..., Generator[Any, None, Any]]
 
 
@@ -59,7 +58,7 @@ class TrainingController:
     ) -> None:
         self._session = weakref.ref(session)
         self.train, self.generate, self.map_section = train, generate, map_section
-        self.state = IDLE
+        self.state: WorkState = IDLE
         self.message = ""
         self.history: list[Any] = []
         self.n_epochs = 0  # the most that there can be
@@ -197,7 +196,7 @@ class TrainingController:
         if session is not None:
             session.report(text)
 
-    def _set_state(self, state: str, message: str) -> None:
+    def _set_state(self, state: WorkState, message: str) -> None:
         self.state, self.message = state, message
         if state not in (RUNNING, STOPPING):
             self._progress_monitor.stop()

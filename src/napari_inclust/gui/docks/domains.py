@@ -21,7 +21,7 @@ from ...errors import InclustError
 from ..controllers.domain_controller import METHODS
 from ..controllers.saving import FILE_FILTER, is_source_store
 from ..state.columns import categorical_columns
-from ..state.domains import IDLE, RUNNING
+from ..state.status import IDLE, RUNNING
 from ..viewer_context import ViewerContext
 from ..views.additional_sections import AdditionalSectionsNote
 from ..views.domain_parts import DomainComposition, DomainEvidence, DomainLegend

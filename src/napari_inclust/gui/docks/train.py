@@ -11,9 +11,9 @@ from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 from ...errors import InclustError
 from ...training.config import PRESETS, Config
 from ...utils.text import format_duration
-from ..controllers.training import CRASHED, DONE, RUNNING, STOPPED, STOPPING
 from ..state.gene_source import run_matches_section
 from ..state.generated import GeneratedFeatures
+from ..state.status import CRASHED, DONE, RUNNING, STOPPED, STOPPING
 from ..state.tasks import MAP
 from ..viewer_context import ViewerContext
 from ..views.check_light import ReferenceCheckLight

@@ -10,13 +10,11 @@ from psygnal import Signal
 
 from ...errors import ConfigError
 from ...paint.values import CellCategories, category_palette
-from .status import Status
+from .status import IDLE, Status, WorkState
 
 if TYPE_CHECKING:
     from ...spatial_domains.edit import DomainSegmentation, History
     from ...spatial_domains.find import Domains
-
-IDLE, RUNNING, STOPPING = "idle", "running", "stopping"
 
 
 class DomainState(Status):
@@ -35,7 +33,7 @@ class DomainState(Status):
 
     def __init__(self) -> None:
         super().__init__()
-        self.state = IDLE
+        self.state: WorkState = IDLE
         self.domains: Domains | None = None
         self.highlighted: frozenset[int] = frozenset()
         self.confidence_shown = self.outlines_shown = False
@@ -203,6 +201,6 @@ class DomainState(Status):
         """Drop the outlines of another segmentation."""
         self.outline_segments = None
 
-    def _set_state(self, state: str, message: str, *, is_error: bool = False) -> None:
+    def _set_state(self, state: WorkState, message: str, *, is_error: bool = False) -> None:
         self.state = state
         self._set_status(message, is_error=is_error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from psygnal import Signal
 
 from ...errors import InclustError
@@ -13,6 +15,20 @@ _CONTROL_BY_OPTION = {
     "--table": "Table, above",
     "--pixel-size": "Pixel size, above",
 }
+
+
+class WorkState(StrEnum):
+    """State of a long computation that can be cancelled."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    DONE = "done"
+    STOPPED = "stopped"
+    CRASHED = "crashed"
+
+
+IDLE, RUNNING, STOPPING, DONE, STOPPED, CRASHED = WorkState
 
 
 class Status:
