@@ -166,10 +166,10 @@ class FigureDock(QWidget):
         self._refresh()
 
     def _refresh(self, *_: Any) -> None:
-        what, why = self.content.currentData(), self.blocking_reason()
+        what, reason = self.content.currentData(), self.blocking_reason()
         enable_unless(self.genes, "" if what == _GENE_LIST else "Only for a list of genes.")
         enable_unless(
             self.value_choice, "" if what in (_GENE_LIST, _STARRED) else "Only for a list of genes, and starred ones."
         )
         for b in (self.preview, self.save):
-            enable_unless(b, why or ("A figure is being drawn." if self._figures.busy else ""))
+            enable_unless(b, reason or ("A figure is being drawn." if self._figures.busy else ""))

@@ -155,7 +155,7 @@ class ExportDock(QWidget):
         (self._progress_timer.start if running else self._progress_timer.stop)()
         self.progress_bar.setVisible(running)
         self.cancel.setVisible(running)
-        why = (
+        reason = (
             "Something is being written."
             if running
             else ""
@@ -163,11 +163,11 @@ class ExportDock(QWidget):
             else "There is no run yet: train first (Train)."
         )
         for b in (self.save_genes, self.save_scores, self.save_run):
-            enable_unless(b, why)
+            enable_unless(b, reason)
         store = self._saving.source_store
         enable_unless(
             self.add_to_store,
-            why or ("" if store is not None else "The section is not from a SpatialData store (.zarr)."),
+            reason or ("" if store is not None else "The section is not from a SpatialData store (.zarr)."),
         )
         enable_unless(self.load_run, "Something is being written." if running else "")
         nothing = (

@@ -174,7 +174,7 @@ class TrainDock(QWidget):
     def _refresh(self, *_: Any) -> None:
         t, s = self._training, self._session
         running = t.state in (RUNNING, STOPPING)
-        for control, why in (
+        for control, reason in (
             (
                 self.start,
                 "Training is running." if running else s.training_obstacle or self._context.task_controller.obstacle,
@@ -189,7 +189,7 @@ class TrainDock(QWidget):
             ),
             (self.cancel, "" if t.state == RUNNING else "Nothing is running."),
         ):
-            enable_unless(control, why)
+            enable_unless(control, reason)
         self.progress_bar.setVisible(running)
         if running and t.state == RUNNING and not t.history:
             self.progress_bar.setRange(0, 0)

@@ -85,30 +85,30 @@ class SelectionBar(QWidget):
         self._context.selected_cells.mode = self.combine_mode.currentData()
 
     def _refresh(self, *_: Any) -> None:
-        bench, now = self._context, self._context.selected_cells.current
-        section = bench.session.section
+        context, selection = self._context, self._context.selected_cells.current
+        section = context.session.section
         nothing = "" if section is not None else "Open a section first (Data)."
         for tool, b in self.tool_buttons.items():
             enable_unless(b, nothing)
-            b.setChecked(bench.cell_selection.lasso.tool == tool)
+            b.setChecked(context.cell_selection.lasso.tool == tool)
         enable_unless(
             self.select_domains,
             nothing
             or (
                 ""
-                if bench.domain_controller.highlighted
+                if context.domain_controller.highlighted
                 else "Highlight domains first: click them in the list of Domains."
             ),
         )
         for b in (self.invert, self.clear):
-            enable_unless(b, "" if now is not None else "No cell is selected.")
-        enable_unless(self.undo, "" if bench.selected_cells.can_undo else "There is no selection before this one.")
-        enable_unless(self.redo, "" if bench.selected_cells.can_redo else "Nothing was taken back.")
-        self.message.show_message(bench.cell_selection.error_message, is_error=True)
-        if now is None or section is None:
+            enable_unless(b, "" if selection is not None else "No cell is selected.")
+        enable_unless(self.undo, "" if context.selected_cells.can_undo else "There is no selection before this one.")
+        enable_unless(self.redo, "" if context.selected_cells.can_redo else "Nothing was taken back.")
+        self.message.show_message(context.cell_selection.error_message, is_error=True)
+        if selection is None or section is None:
             self.summary.setText("No cell is selected.")
         else:
+            share = 100 * selection.n_cells / section.n_cells
             self.summary.setText(
-                f"{now.n_cells:,} of {section.n_cells:,} cells ({100 * now.n_cells / section.n_cells:.1f} %): "
-                f"{now.name}"
+                f"{selection.n_cells:,} of {section.n_cells:,} cells ({share:.1f} %): {selection.name}"
             )
