@@ -200,10 +200,10 @@ def test_a_new_run_forgets_the_old_trust_and_closing_frees_everything(
     bench.session.open_reference(small_reference())
     bench.session.add_run(FakeRun(bench.session.section, bench.session.reference))
     judging = weakref.proxy(bench.reliability_controller)
-    qtbot.waitUntil(lambda: judging.cells is not None)
+    qtbot.waitUntil(lambda: judging.cell_reliability is not None)
     monkeypatch.setattr(FakeRun, "gene_trust", property(lambda self: time.sleep(0.3)))
     bench.session.add_run(FakeRun(bench.session.section, bench.session.reference))
-    assert bench.reliability_controller.genes is None
+    assert bench.reliability_controller.gene_reliability is None
     assert bench.session.predicted_scores is None
     gone = [weakref.ref(x) for x in (plugin, bench, bench.reliability_controller, bench.session)]
     del plugin, bench

@@ -297,10 +297,18 @@ def test_everything_of_the_regions_dies_with_the_viewer(make_napari_viewer: Any,
     bench.session.open_section(small_section())
     bench.region_controller.add([Region("top", TOP)])
     drawn(bench, qtbot, 1)
-    bench.region_controller.draw("polygon")
+    bench.region_controller.start_drawing("polygon")
     gone = [
         weakref.ref(x)
-        for x in (plugin, dock, dock.compare, dock.table, bench, bench.region_controller, bench.region_controller.layer)
+        for x in (
+            plugin,
+            dock,
+            dock.comparison,
+            dock.table,
+            bench,
+            bench.region_controller,
+            bench.region_controller.layer,
+        )
     ]
     del plugin, dock, bench
     viewer.close()
