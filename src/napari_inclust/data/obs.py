@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,15 @@ def string_column(obs: pd.DataFrame, key: str, name: str) -> NDArray[np.str_]:
 def describe_columns(obs: pd.DataFrame) -> str:
     """List the first 12 columns."""
     return ", ".join(map(str, obs.columns[:12])) or "nothing"
+
+
+def groups_cells(column: pd.Series[Any], max_groups: int) -> bool:
+    """Whether a column has text or categories for groups of cells: at least two, and clearly fewer than cells."""
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    if is_numeric_dtype(column) or is_bool_dtype(column):
+        return False
+    return 1 < int(column.nunique()) <= min(max_groups, max(2, len(column) // 2))
 
 
 def label_codes(data: Reference, key: str) -> tuple[tuple[str, ...], NDArray[np.intp]]:

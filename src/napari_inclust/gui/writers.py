@@ -97,7 +97,7 @@ def write_categories(path: Path, section: Section, types: CellCategories) -> Non
     from matplotlib.colors import to_hex
 
     from ..errors import DataError
-    from ..io.writers.annotate import write_annotated
+    from ..io.writers.anndata_files import write_annotated
     from ..io.writers.atomic import check_output, write_csv
 
     if len(types.codes) != section.n_cells:

@@ -14,7 +14,7 @@ from ..data.section import Reference, Section
 from ..evaluation import baselines
 from ..evaluation.metrics import gene_metrics, zscore
 from .readers.dispatch import read_adata, read_reference, read_section
-from .writers.atomic import as_output_error, atomic_output
+from .writers.anndata_files import write_h5ad
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,9 +58,8 @@ def write_demo(folder: Path) -> tuple[Section, Reference]:
         The disk is full or the place cannot be written.
     """
     section, reference = folder / "section.h5ad", folder / "reference.h5ad"
-    for path, adata in ((section, demo_section().adata), (reference, demo_reference().adata)):
-        with atomic_output(path) as part, as_output_error(path):
-            adata.write_h5ad(part)
+    write_h5ad(section, demo_section().adata)
+    write_h5ad(reference, demo_reference().adata)
     return read_section(section, values="linear"), read_reference(reference)
 
 

@@ -51,8 +51,7 @@ def read_regions(path: str | Path) -> list[Region]:
     except (OSError, ValueError, AttributeError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise DataError(
             f"{path} is not GeoJSON that can be read ({type(error).__name__}: {error}). Expected a FeatureCollection "
-            "of "
-            "polygons."
+            "of polygons."
         ) from error
     if not regions:
         raise DataError(

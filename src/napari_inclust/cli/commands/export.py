@@ -89,13 +89,13 @@ def export(
             f"left out, since they name single cells rather than groups: {', '.join(data.ungroupable_columns)}."
         )
     if to == "qupath":
-        from ...io.export.qupath import write_qupath
+        from ...io.export.image_viewers import write_qupath
 
         if data.raster is None:
             reporter.note("no outlines of the cells are known: each is drawn as a disc. --outlines SECTION gives them.")
         write_qupath(output, data, _select_genes(data, genes), group=group, pixel_size=image_pixel)
     elif to == "xenium-explorer":
-        from ...io.export.xenium_explorer import write_cell_groups
+        from ...io.export.image_viewers import write_cell_groups
 
         write_cell_groups(output, data, group=group)
     elif to == "cellxgene":

@@ -57,6 +57,7 @@ def info(
 
 def describe_data(data: Reference, reading: ReadingOptions) -> dict[str, Any]:
     """Return facts about a section or a reference, by name; `reading` as it was read."""
+    from ...data.obs import groups_cells
     from ...data.panel import control_probes
     from ...data.section import Section
     from ...io.readers.dispatch import AvailableOptions, available_options, detect_format
@@ -91,7 +92,7 @@ def describe_data(data: Reference, reading: ReadingOptions) -> dict[str, Any]:
     if isinstance(data, Section):
         facts |= _describe_coordinates(data) | _describe_images(data, reading.pixel_size, reading.system)
     facts["labels"] = {
-        str(name): _class_summary(adata.obs[name]) for name in adata.obs if _is_label_column(adata.obs[name])
+        str(name): _class_summary(adata.obs[name]) for name in adata.obs if groups_cells(adata.obs[name], MAX_CLASSES)
     }
     facts["missing"] = ", ".join(_missing_items(data, facts)) or "nothing"
     return facts
@@ -163,14 +164,6 @@ def _first_names(names: list[str]) -> str:
 
 def _count_empty(data: Reference, axis: int) -> int:
     return int((data.matrix.getnnz(axis=axis) == 0).sum())
-
-
-def _is_label_column(column: pd.Series) -> bool:
-    """Text or categories that group the cells: more than one class, and clearly fewer than cells."""
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-    n = column.nunique()
-    return not (is_numeric_dtype(column) or is_bool_dtype(column)) and 1 < n <= min(MAX_CLASSES, len(column) // 2)
 
 
 def _class_summary(column: pd.Series) -> str:

@@ -323,7 +323,7 @@ class RegionController(Status):
 
                 write_csv(long_table(facts).set_index("region"), check_output(path, (".csv",), inputs=inputs))
                 return f"Counts, composition and expression of {len(facts.regions)} regions are in {path}."
-            from ...io.writers.annotate import write_annotated
+            from ...io.writers.anndata_files import write_annotated
             from ...spatial.regions import region_labels
 
             column = region_labels(items, [self._region_mask(r, section) for r in items], section.n_cells)

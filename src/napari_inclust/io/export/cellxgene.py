@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import DataError
+from ..writers.anndata_files import write_anndata
 from ..writers.atomic import atomic_output, open_store, to_storable
 from .result import ExportData
 
@@ -18,35 +18,28 @@ if TYPE_CHECKING:
 
 
 def write_cellxgene(path: Path, result: ExportData) -> None:
-    """The cells with their places as the embedding "spatial", groups as categories, and genes named as imputed where they are.
+    """Write the cells with coordinates as the embedding "spatial", groups as categories, and imputed genes named so.
 
     Raises
     ------
     DataError
-        What would still not open.
+        A result that CELLxGENE Annotate would not open, with the reasons.
     OutputError
         The disk is full or the place cannot be written.
     """
-    from anndata.io import write_elem
-
     adata = prepare_for_viewer(result)
-    wrong = find_problems(adata)
-    if wrong:
-        raise DataError(f"{result.name} cannot be shown by CELLxGENE: {'; '.join(wrong)}.")
-    with atomic_output(path) as part, open_store(part, path) as (store, writing), writing(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # anndata's notes on column types
-        store.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
-        for name in ("X", "obs", "var"):
-            write_elem(store, name, getattr(adata, name))
-        for name in ("layers", "obsm", "varm", "obsp", "varp", "uns"):
-            write_elem(store, name, dict(getattr(adata, name)))
+    problems = find_problems(adata)
+    if problems:
+        raise DataError(f"{result.name} cannot be shown by CELLxGENE: {'; '.join(problems)}.")
+    with atomic_output(path) as part, open_store(part, path) as (store, write_context):
+        write_anndata(store, write_context, adata)
 
 
 def prepare_for_viewer(result: ExportData) -> AnnData:
-    """A copy in the form that `problems` asks for, as these viewers draw it.
+    """Copy the cells in the form that CELLxGENE and Vitessce draw, without the problems of `find_problems`.
 
-    Their y points up, ours down: `obsm["X_spatial"]` has (x, -y), so that the tissue lies as it does in napari; `obsm["spatial"]` has the micrometres as
-    they are. Columns in `Result.crowded` are left out.
+    Their y axis points up, that of napari down: `obsm["X_spatial"]` has (x, -y), so that the tissue has the same
+    orientation; `obsm["spatial"]` has the micrometres as they are. `ExportData.ungroupable_columns` are left out.
     """
     import anndata
     import scipy.sparse as sp
@@ -57,9 +50,9 @@ def prepare_for_viewer(result: ExportData) -> AnnData:
     for name, column in given.obs.drop(columns=result.ungroupable_columns).items():
         if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
             obs[str(name)] = column.astype(object).where(column.notna(), "unknown").astype(str).astype("category")
-            kept = given.uns.get(f"{name}_colors")
-            if kept is not None and len(kept) == len(obs[str(name)].cat.categories):
-                colours[f"{name}_colors"] = np.asarray(kept, dtype=object)
+            palette = given.uns.get(f"{name}_colors")
+            if palette is not None and len(palette) == len(obs[str(name)].cat.categories):
+                colours[f"{name}_colors"] = np.asarray(palette, dtype=object)
         else:
             obs[str(name)] = column.astype(np.float32 if pd.api.types.is_float_dtype(column) else np.int32)
     var = given.var.set_axis([result.gene_label(gene) for gene in given.var_names])
@@ -70,38 +63,41 @@ def prepare_for_viewer(result: ExportData) -> AnnData:
         | to_storable({k: given.uns[k] for k in ("value_type", "inclust") if k in given.uns})
     )
     embeddings = {k: np.asarray(v, dtype=np.float32) for k, v in given.obsm.items() if k.startswith("X_")}
-    places = {} if result.xy is None else {"spatial": result.xy, "X_spatial": (result.xy * (1, -1)).astype(np.float32)}
-    return anndata.AnnData(x, obs=obs, var=var, uns=uns, obsm=embeddings | places)
+    coordinates = (
+        {} if result.xy is None else {"spatial": result.xy, "X_spatial": (result.xy * (1, -1)).astype(np.float32)}
+    )
+    return anndata.AnnData(x, obs=obs, var=var, uns=uns, obsm=embeddings | coordinates)
 
 
 def find_problems(adata: AnnData) -> list[str]:
-    """What CELLxGENE Annotate would not open, by its documented requirements; empty when all is well.
+    """List what keeps CELLxGENE Annotate from opening the cells, by its documented requirements.
 
-    Values in X (float32); at least one embedding in obsm named `X_*`, cells x 2 or more, no NaN of a whole row or infinite numbers; unique names of cells and
-    genes; text in obs as categories; colours in uns for existing categories, one each, as matplotlib reads them.
+    Values in X (float32); at least one embedding in obsm named `X_*`, cells x 2 or more, not all NaN and without
+    infinite numbers; unique names of cells and genes; text in obs as categories; colours in uns for existing
+    categories, one each, as matplotlib reads them.
     """
     from matplotlib.colors import is_color_like
 
-    wrong = []
+    problems = []
     if adata.X is None or adata.X.dtype != np.float32:
-        wrong.append(f"X holds {'nothing' if adata.X is None else adata.X.dtype}, expected float32")
+        problems.append(f"X holds {'nothing' if adata.X is None else adata.X.dtype}, expected float32")
     for what, index in (("cells", adata.obs_names), ("genes", adata.var_names)):
         if not index.is_unique:
-            wrong.append(f"the names of {what} are not unique")
+            problems.append(f"the names of {what} are not unique")
     embeddings = {k: np.asarray(v) for k, v in adata.obsm.items() if k.startswith("X_")}
     if not embeddings:
-        wrong.append("obsm has no embedding named X_*")
+        problems.append("obsm has no embedding named X_*")
     for name, values in embeddings.items():
         if values.ndim != 2 or values.shape[1] < 2 or values.dtype.kind != "f":
-            wrong.append(f"obsm[{name!r}] is {values.shape} {values.dtype}, expected numbers, cells x 2")
+            problems.append(f"obsm[{name!r}] is {values.shape} {values.dtype}, expected numbers, cells x 2")
         elif np.isinf(values).any() or np.isnan(values).all():
-            wrong.append(f"obsm[{name!r}] has infinite values, or none at all")
+            problems.append(f"obsm[{name!r}] has infinite values, or none at all")
     for name, column in adata.obs.items():
         if not isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.kind not in "fi":
-            wrong.append(f"obs[{name!r}] is {column.dtype}, expected categories or numbers")
+            problems.append(f"obs[{name!r}] is {column.dtype}, expected categories or numbers")
     for key, value in adata.uns.items():
         if key.endswith("_colors"):
             column = adata.obs.get(key.removesuffix("_colors"))
             if column is None or len(column.cat.categories) != len(value) or not all(is_color_like(c) for c in value):
-                wrong.append(f"uns[{key!r}] does not give one colour to each category")
-    return wrong
+                problems.append(f"uns[{key!r}] does not give one colour to each category")
+    return problems

@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 
 from ...errors import OutputError
+from ..writers.anndata_files import write_anndata
 from ..writers.atomic import as_output_error, atomic_output, open_store
+from ..writers.geojson import to_rgb
 from .cellxgene import prepare_for_viewer
 from .result import ExportData
 
@@ -20,16 +22,14 @@ TISSUE_VIEW_SCOPES = (
     "embeddingType",
     "embeddingObsRadiusMode",
     "embeddingObsRadius",
-)  # what the view of the tissue alone has
-TISSUE_VIEW_WIDTH = (
-    750.0  # of that view in pixels, about: Vitessce's own radius of a cell is a pixel, hardly to be seen
-)
+)  # of the tissue view alone
+TISSUE_VIEW_WIDTH = 750.0  # approximate pixels, for the radius of the cells: the default of one pixel is hardly visible
 
 
 def write_vitessce(
     folder: Path, result: ExportData, *, group: str | None = None, url: str = "http://localhost:8000"
 ) -> None:
-    """`config.json` and `cells.zarr` in a new folder, to be served as it is at `url`.
+    """Write `config.json` and `cells.zarr` in a new folder, to be served at `url`.
 
     Raises
     ------
@@ -37,7 +37,6 @@ def write_vitessce(
         The folder exists, the disk is full or the place cannot be written.
     """
     import zarr
-    from anndata.io import write_elem
 
     if folder.exists():
         raise OutputError(f"{folder} exists already. Choose a new folder.")
@@ -48,39 +47,24 @@ def write_vitessce(
         warnings.simplefilter("ignore")  # zarr's, that its second format lacks string types
         with as_output_error(folder):
             part.mkdir()
-        with open_store(part / CELLS_STORE, folder, zarr_format=2) as (store, writing), writing():
-            store.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
-            write_elem(
-                store,
-                "X",
-                adata.X,
-                dataset_kwargs={}
-                if hasattr(adata.X, "toarray")
-                else {"chunks": (min(adata.n_obs, 8192), min(adata.n_vars, 16))},
-            )
-            for name in ("obs", "var"):
-                write_elem(store, name, getattr(adata, name))
-            for name in ("layers", "obsm", "varm", "obsp", "varp", "uns"):
-                write_elem(store, name, dict(getattr(adata, name)))
-            zarr.consolidate_metadata(store.store)
+        dense = not hasattr(adata.X, "toarray")
+        chunks = {"chunks": (min(adata.n_obs, 8192), min(adata.n_vars, 16))} if dense else {}
+        with open_store(part / CELLS_STORE, folder, zarr_format=2) as (store, write_context):
+            write_anndata(store, write_context, adata, matrix_settings=chunks)
+            with write_context():
+                zarr.consolidate_metadata(store.store)
+        colours = {} if chosen is None else result.group_colours(chosen)
+        config = view_config(
+            result.name,
+            result.description,
+            f"{url.rstrip('/')}/{CELLS_STORE}",
+            sets if chosen is None else [str(chosen.name), *(s for s in sets if s != chosen.name)],
+            list(adata.var_names),
+            {} if chosen is None else {(str(chosen.name), name): colour for name, colour in colours.items()},
+            adata.n_obs,
+        )
         with as_output_error(folder):
-            first = [] if chosen is None else [str(chosen.name)]
-            shown = (
-                {}
-                if chosen is None
-                else {(str(chosen.name), name): colour for name, colour in result.group_colours(chosen).items()}
-            )
-            files = f"{url.rstrip('/')}/{CELLS_STORE}"
-            said = view_config(
-                result.name,
-                result.description,
-                files,
-                [*first, *(s for s in sets if s not in first)],
-                list(adata.var_names),
-                shown,
-                adata.n_obs,
-            )
-            (part / CONFIG_FILE).write_text(json.dumps(said, indent=1, ensure_ascii=False), encoding="utf-8")
+            (part / CONFIG_FILE).write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def view_config(
@@ -92,7 +76,17 @@ def view_config(
     group_colours: dict[tuple[str, str], str],
     n_cells: int,
 ) -> dict[str, Any]:
-    """The view config: cells on the tissue, their groups and the genes, coloured by the groups that are `shown` ((column, group): #rrggbb), else by the first gene."""
+    """Return the view config: cells on the tissue, their groups and the genes.
+
+    Parameters
+    ----------
+    url
+        Of the cells.
+    group_columns
+        Columns of obs that are listed as sets.
+    group_colours
+        #rrggbb by (column, group) of the groups that colour the cells; when empty, the first gene does.
+    """
     options = {
         "obsFeatureMatrix": {"path": "X"},
         "obsEmbedding": [{"path": "obsm/X_spatial", "dims": [0, 1], "embeddingType": "tissue"}],
@@ -102,16 +96,13 @@ def view_config(
         {
             "obsColorEncoding": "cellSetSelection",
             "obsSetSelection": [list(path) for path in group_colours],
-            "obsSetColor": [
-                {"path": list(path), "color": [int(colour[i : i + 2], 16) for i in (1, 3, 5)]}
-                for path, colour in group_colours.items()
-            ],
+            "obsSetColor": [{"path": list(path), "color": to_rgb(colour)} for path, colour in group_colours.items()],
         }
         if group_colours
         else {"obsColorEncoding": "geneSelection", "featureSelection": genes[:1] or None}
     )
     scopes = dict.fromkeys(("dataset", *colouring), "A")
-    places = {"scatterplot": (0, 0, 8, 12), "obsSets": (8, 0, 4, 6), "featureList": (8, 6, 4, 6)}
+    components = {"scatterplot": (0, 0, 8, 12), "obsSets": (8, 0, 4, 6), "featureList": (8, 6, 4, 6)}
     return {
         "version": SCHEMA_VERSION,
         "name": name,
@@ -146,7 +137,7 @@ def view_config(
                 "w": w,
                 "h": h,
             }
-            for c, (x, y, w, h) in places.items()
+            for c, (x, y, w, h) in components.items()
         ],
         "initStrategy": "auto",
     }

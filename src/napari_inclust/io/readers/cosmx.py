@@ -73,8 +73,8 @@ def field_images(
     cells = pd.read_csv(metadata)
     if not {*LOCAL_XY_COLUMNS, *GLOBAL_XY_COLUMNS} <= set(cells):
         raise DataError(
-            f"{metadata} has no columns {', '.join(LOCAL_XY_COLUMNS)}, so the "
-            f"position of the images in {folder} is unknown."
+            f"{metadata} has no columns {', '.join(LOCAL_XY_COLUMNS)}, so the position of the images in {folder} is "
+            "unknown."
         )
     upside_down = _rows_run_upwards(path, cells)
     scale = pixel_size or DEFAULT_PIXEL_SIZE

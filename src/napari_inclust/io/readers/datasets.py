@@ -65,8 +65,7 @@ def read_dataset(paths: list[Path], name: str) -> Dataset:
         if repeated:
             raise DataError(
                 f"{path} and another file of {name} both hold the modality {min(repeated)}. Give each modality once, "
-                "or "
-                "separate data sets."
+                "or separate data sets."
             )
         seen |= set(part.modality_names)
     return Dataset.from_modalities({part.modality_names[0]: part.adata for part in parts}, name=name, paths=paths)

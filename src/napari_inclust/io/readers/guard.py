@@ -50,8 +50,7 @@ def _check_claimed_size(
     if claimed_bytes > max(ALWAYS_ALLOWED_BYTES, max_expansion * file_bytes):
         raise DataError(
             f"{path} says that {name} has {claimed_bytes:,} bytes, but the file has only {file_bytes:,}: it is "
-            "damaged, "
-            "or made to fill the memory. Not read."
+            "damaged, or made to fill the memory. Not read."
         )
 
 
@@ -120,6 +119,5 @@ def _check_chunks_complete(table: Path, array_path: str) -> None:
     if missing > 0:
         raise DataError(
             f"{table} lacks {missing} of {array.nchunks} chunks of {array_path}: it is still being written, or was "
-            "copied "
-            "in part. Wait until it is complete, or copy it again."
+            "copied in part. Wait until it is complete, or copy it again."
         )

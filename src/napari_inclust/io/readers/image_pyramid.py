@@ -186,8 +186,7 @@ def _order_axes(array: da.Array, axes: str, path: Path) -> da.Array:
     if set(axes) - set("CZYXS") or not {"Y", "X"} <= set(axes) or array.ndim != len(axes):
         raise DataError(
             f"{path} has the axes {axes or array.shape}, which are not those of an image; expected rows and columns, "
-            "and "
-            "channels or planes."
+            "and channels or planes."
         )
     if colours and (array.shape[axes.index("S")] not in (3, 4)):
         axes, colours = axes.replace("S", "C"), False

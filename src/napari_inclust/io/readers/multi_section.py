@@ -37,8 +37,7 @@ def concatenate_sections(sections: dict[str, Section], section_column: str) -> S
         listed = ", ".join(f"{name}: {kind}" for name, kind in kinds.items())
         raise DataError(
             f"the sections have values of different kinds ({listed}): one model cannot take both. Leave --shared out, "
-            "or "
-            "give --values."
+            "or give --values."
         )
     first, *others = (section.genes for section in sections.values())
     shared = set(first).intersection(*others)

@@ -51,8 +51,7 @@ class ReadOptions:
     columns: tuple[str, ...] = setting(
         (),
         "Columns of a table that hold x, y and, if a third is given, the names of the cells, when they are not known "
-        "by their "
-        "names",
+        "by their names",
     )
     segmentation: Path | None = setting(
         None, "Outlines of the cells in a separate file: a label image (.tif, zarr) or polygons (.geojson, .parquet)"

@@ -69,9 +69,8 @@ def read_table_folder(path: Path, chosen_columns: ColumnChoice = ()) -> AnnData:
     if absent.any():
         raise DataError(
             f"{int(absent.sum())} of {len(first)} cells of the table of values in {path} have no place in the other "
-            "(such as "
-            f"{first.index[absent][0]}; that one has names like {second.index[0] if len(second) else 'none'}). If "
-            "another "
+            f"(such as {first.index[absent][0]}; that one has names like "
+            f"{second.index[0] if len(second) else 'none'}). If another "
             "column holds the names of the cells, choose it: --columns X,Y,NAMES."
         )
     return _to_adata(first, second.loc[first.index], path, chosen_columns)
@@ -120,8 +119,7 @@ def _check_not_transcripts(path: Path) -> None:
     if gene is not None and len(header) < _MIN_CELL_TABLE_COLUMNS:
         raise DataError(
             f"{path} has a row a molecule (with its gene in {gene!r}), not a row a cell. Expected cells x genes: give "
-            "the "
-            "table of counts."
+            "the table of counts."
         )
 
 
@@ -168,8 +166,7 @@ def missing_coordinates_message(path: Path, chosen_columns: ColumnChoice = ()) -
     usual = " or ".join(", ".join(p) for p in COORDINATE_COLUMNS[:3])
     return (
         f"{path} has no columns that are known as the places of the cells (such as {usual}). {listed}: choose those "
-        "with "
-        "x and y, --columns X,Y."
+        "with x and y, --columns X,Y."
     )
 
 
@@ -253,16 +250,14 @@ def _to_adata(values: pd.DataFrame, cells: pd.DataFrame, path: Path, chosen_colu
     if text_columns:
         raise DataError(
             f"the table of values {path} has columns that are not numbers: {', '.join(text_columns[:5])}. Expected "
-            "cells x "
-            "genes."
+            "cells x genes."
         )
     xy_columns = coordinate_columns(cells, chosen_columns)
     wrong = next((c for c in xy_columns or () if not pd.api.types.is_numeric_dtype(cells[c])), None)
     if wrong is not None:
         raise DataError(
             f"the column {wrong!r} of {path} holds no numbers (such as {cells[wrong].iloc[0]!r}); expected the places "
-            "of "
-            "the cells."
+            "of the cells."
         )
     adata = _build_adata(values, cells, xy_columns)
     if xy_columns == ("x_um", "y_um"):

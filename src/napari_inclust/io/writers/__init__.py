@@ -1,1 +1,1 @@
-"""Results written completely or not at all."""
+"""Writers of results; files are replaced only when the new one is complete."""

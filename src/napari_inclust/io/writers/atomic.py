@@ -1,4 +1,4 @@
-"""Write results: complete or not at all. Everything goes to a temporary name beside the target and is renamed over it at the end."""
+"""Atomic writing: results go to a temporary path next to the target, and replace it when complete."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from .hdf5_sink import FailSafeFile, defer_interrupts
 
 ANNDATA_SUFFIXES = (".h5ad", ".zarr")
 _DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_TEMPORARY_MARKER = ".ours"  # in a temporary folder since it was made
+_TEMPORARY_MARKER = ".ours"  # file in a temporary folder since its creation
 WriteContext = Callable[[], AbstractContextManager[None]]
 
 
 def check_output(
     path: str | Path, suffixes: Sequence[str] = ANNDATA_SUFFIXES, *, inputs: Iterable[str | Path] = ()
 ) -> Path:
-    """Refuse, before any work is done, a target that could not be written at its end.
+    """Refuse, before any work is done, a target that could not be written in the end.
 
     Raises
     ------
     OutputError
-        Another suffix, a folder that is missing or read-only, a file where a folder is due or the reverse, one of the inputs, or a SpatialData store,
-        which may hold images and much else: it gets new elements (`spatialdata_out`) and is never replaced.
+        Another suffix, a folder that is missing or read-only, a file where a folder is expected or the reverse, one of
+        the inputs, or a SpatialData store, which is never replaced because it may hold images and more: it gets new
+        elements (`spatialdata_store`).
     """
     path = Path(path)
     if path.suffix not in suffixes:
@@ -50,40 +51,40 @@ def check_output(
             raise OutputError(f"{path} is a folder that is not ours to replace. Choose another name.")
         if is_spatialdata(path):
             raise OutputError(
-                f"{path} is a SpatialData store that is not the section's own; it would be replaced. Choose another name."
+                f"{path} is a SpatialData store that is not the section's own; it would be replaced. Choose another "
+                "name."
             )
     return path
 
 
 @contextmanager
 def atomic_output(path: Path, *, sibling: Path | None = None, must_not_exist: bool = False) -> Iterator[Path]:
-    """A temporary path, which takes the place of `path` when the block ends well and vanishes when it does not.
+    """Yield a temporary path, which replaces `path` when the block succeeds and is deleted when it fails.
 
     Parameters
     ----------
     path
         Of the result.
-    beside
-        The temporary path is made in the folder that holds this; default `path`. Must be of the same file system.
-    new
-        Refuse to replace anything: something that appeared at `path` meanwhile stays.
+    sibling
+        The temporary path is created in the folder that holds this; default `path`. Must be of the same file system.
+    must_not_exist
+        Refuse to replace what appeared at `path` in the meantime.
 
     Raises
     ------
     OutputError
         The disk is full, the place cannot be written or vanished; `path` is as it was.
     """
-    path, where = path.absolute(), (sibling or path).absolute()
+    path, neighbour = path.absolute(), (sibling or path).absolute()
     with as_output_error(path):
-        folder = Path(tempfile.mkdtemp(prefix=f".{where.stem}-", suffix=".part", dir=where.parent))
+        folder = Path(tempfile.mkdtemp(prefix=f".{neighbour.stem}-", suffix=".part", dir=neighbour.parent))
         (folder / _TEMPORARY_MARKER).touch()
     part = folder / path.name
     try:
         yield part
         with as_output_error(path):
-            if not (
-                folder / _TEMPORARY_MARKER
-            ).exists():  # zarr makes a folder anew that vanished, with a part of the result
+            # zarr creates a folder that vanished again, with only a part of the result
+            if not (folder / _TEMPORARY_MARKER).exists():
                 raise FileNotFoundError(errno.ENOENT, "its folder vanished while it was written")
             if must_not_exist and path.exists():
                 raise FileExistsError(errno.EEXIST, "something of that name appeared while it was written")
@@ -100,13 +101,13 @@ def atomic_output(path: Path, *, sibling: Path | None = None, must_not_exist: bo
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """A table as CSV, its index as the first column."""
+    """Write a table as CSV, with its index as the first column."""
     with atomic_output(path) as part, as_output_error(path):
         table.to_csv(part, float_format="%.6g")
 
 
 def to_storable(value: Any) -> Any:
-    """Nested dictionaries without what AnnData files cannot keep: None is left out, lists become arrays."""
+    """Convert nested dictionaries to what AnnData files can hold: None is left out, lists become arrays."""
     if isinstance(value, dict):
         return {str(k): to_storable(v) for k, v in value.items() if v is not None}
     return np.array(value) if isinstance(value, (list, tuple)) else value
@@ -116,12 +117,12 @@ def to_storable(value: Any) -> Any:
 def open_store(
     part: Path, path: Path, *, zarr_format: int | None = None, banner: str = ""
 ) -> Iterator[tuple[Any, WriteContext]]:
-    """An empty HDF5 file or zarr group at `part`, and the context in which to write to it: not interrupted, and failures named after `path`.
+    """Open an empty HDF5 file or zarr group, with a context to write in that defers interrupts and reports failures.
 
     Parameters
     ----------
     part, path
-        Where it is made, and the name that errors tell.
+        Where it is created, and its name in errors.
     zarr_format
         2 or 3: a zarr group, whatever the suffix. Default: zarr of format 2 when the suffix is `.zarr`, else HDF5.
     banner
@@ -157,17 +158,17 @@ def open_store(
 
 
 def _wait_for_zarr_writes() -> None:
-    """Wait for what zarr still writes in its own thread after one of several writes failed: it would make the folder anew."""
+    """Wait for writes in the thread of zarr after one of them failed: they would create the folder again."""
     import asyncio
 
     from zarr.core.sync import sync
 
-    async def others() -> None:
+    async def wait_for_others() -> None:
         rest = asyncio.all_tasks() - {asyncio.current_task()}
         if rest:
             await asyncio.wait(rest, timeout=30)
 
-    sync(others())
+    sync(wait_for_others())
 
 
 @contextmanager
@@ -180,11 +181,12 @@ def _write_context(path: Path, sink: FailSafeFile | None = None) -> Iterator[Non
 
 @contextmanager
 def as_output_error(path: Path) -> Iterator[None]:
-    """Say in plain words why a file could not be written."""
+    """Convert failures of the file system to an `OutputError` that says what to do."""
     try:
         yield
     except OSError as error:
-        why = "the disk is full" if error.errno in _DISK_FULL_ERRORS else error.strerror or str(error)
+        reason = "the disk is full" if error.errno in _DISK_FULL_ERRORS else error.strerror or str(error)
         raise OutputError(
-            f"{path} could not be written: {why}. Nothing half-written was left; choose another place or free some space."
+            f"{path} could not be written: {reason}. Nothing half-written was left; choose another place or free some "
+            "space."
         ) from error

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from ...spatial_domains.result import Domains
 
 OUTLINE_SUFFIXES = (".geojson", ".json", ".zarr")
-SHAPES_NAME = "domains"  # their name in a SpatialData store
+SHAPES_NAME = "domains"  # in a SpatialData store
 
 
 def check_domains_output(path: Path, spatial: Path, inputs: Iterable[str | Path], key: str) -> None:
-    """Refuse what `write_domains` could not write. Raises OutputError."""
+    """Refuse, before any work, a target that `write_domains` could not write. Raises `OutputError`."""
     if path.exists() and spatial.exists() and path.samefile(spatial) and is_spatialdata(path):
         from .spatialdata_store import check_new_element
 
@@ -35,7 +35,7 @@ def check_domains_output(path: Path, spatial: Path, inputs: Iterable[str | Path]
 
 
 def unused_key(store: Path, key: str) -> str:
-    """The key, numbered when a SpatialData store has domains of that key already."""
+    """Return the key, numbered when a SpatialData store has domains of that key already."""
     names = (key, *(f"{key}_{i}" for i in range(2, 1000)))
     return next(
         k
@@ -46,16 +46,18 @@ def unused_key(store: Path, key: str) -> str:
 
 
 def write_domains(path: Path, domains: Domains, obs: dict[str, Any], uns: dict[str, Any], key: str) -> None:
-    """The input again with the columns; or in the SpatialData store that it came from a new table with them and new shapes with the outlines.
+    """Write the section with its domains: a new file, or new elements in the SpatialData store that it came from.
 
-    The outlines are in the coordinate system and the unit that the section was read in (`Section.choices`).
+    These are a table with the columns and shapes with the outlines.
+
+    The outlines are in the coordinate system and the unit that the section was read in (`Section.read_options`).
 
     Raises
     ------
     OutputError
         The disk is full, the place cannot be written, or the store has elements of these names.
     """
-    from .annotate import write_annotated
+    from .anndata_files import write_annotated
 
     adata = domains.section.adata
     if not is_spatialdata(path):
@@ -70,10 +72,10 @@ def write_domains(path: Path, domains: Domains, obs: dict[str, Any], uns: dict[s
     from .atomic import to_storable
     from .spatialdata_store import add_shapes, add_table
 
-    given = adata.uns["spatialdata_attrs"]
-    columns = adata.obs[[given["region_key"], given["instance_key"]]].assign(**obs)
+    attributes = adata.uns["spatialdata_attrs"]
+    columns = adata.obs[[attributes["region_key"], attributes["instance_key"]]].assign(**obs)
     table = anndata.AnnData(
-        obs=columns, obsm={"spatial": adata.obsm["spatial"]}, uns=to_storable(uns) | {"spatialdata_attrs": given}
+        obs=columns, obsm={"spatial": adata.obsm["spatial"]}, uns=to_storable(uns) | {"spatialdata_attrs": attributes}
     )
     shapes = to_spatialdata_shapes(outlines(domains.segmentation, domains.xy, domains.sections), domains.segmentation)
     chosen = domains.section.read_options
@@ -85,12 +87,14 @@ def write_domains(path: Path, domains: Domains, obs: dict[str, Any], uns: dict[s
 
 
 def check_outlines_output(path: Path, inputs: Iterable[str | Path] = ()) -> None:
-    """Refuse what `write_outlines` could not write. Raises OutputError."""
+    """Refuse, before any work, a target that `write_outlines` could not write. Raises `OutputError`."""
     check_output(path, OUTLINE_SUFFIXES, inputs=inputs)
 
 
 def write_outlines(path: Path, domains: Domains) -> None:
-    """The chosen domains as polygons in micrometres: GeoJSON, or a SpatialData store with `shapes["domains"]`; replaced only when complete.
+    """Write domains as polygons in micrometres: GeoJSON, or a SpatialData store with `shapes["domains"]`.
+
+    A file is replaced only when the new one is complete.
 
     Raises
     ------
@@ -115,18 +119,18 @@ def write_outlines(path: Path, domains: Domains) -> None:
 
 
 def check_evidence_folder(folder: Path) -> None:
-    """Refuse a folder that tables could not be written to, before any work. Raises OutputError."""
-    there = folder if folder.exists() else folder.absolute().parent
+    """Refuse, before any work, a folder that tables could not be written to. Raises `OutputError`."""
+    existing = folder if folder.exists() else folder.absolute().parent
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; the evidence is a folder of tables. Choose another name.")
-    if not there.is_dir():
-        raise OutputError(f"the folder {there} does not exist. Make it first.")
-    if not os.access(there, os.W_OK):
-        raise OutputError(f"the folder {there} is read-only. Choose another place for {folder.name}.")
+    if not existing.is_dir():
+        raise OutputError(f"the folder {existing} does not exist. Make it first.")
+    if not os.access(existing, os.W_OK):
+        raise OutputError(f"the folder {existing} is read-only. Choose another place for {folder.name}.")
 
 
 def write_evidence(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
-    """One CSV a table in a folder, which is made when missing; other files in it stay. Raises OutputError."""
+    """Write one CSV for each table in a folder; other files in it stay. Raises `OutputError`."""
     with as_output_error(folder):
         folder.mkdir(exist_ok=True)
     for name, table in tables.items():

@@ -1,4 +1,4 @@
-"""A file for HDF5 to write to that never fails in its hands: HDF5 crashes the process when a disk is full or a write is interrupted."""
+"""A file object for HDF5 that never raises: HDF5 crashes the process when a disk is full or a write is interrupted."""
 
 from __future__ import annotations
 
@@ -13,21 +13,25 @@ from typing import Any
 
 
 class FailSafeFile(io.RawIOBase):
-    """A new file; when the disk is full, `failed` says so and the little that HDF5 still writes until it is closed stays in memory.
+    """A new file that keeps in memory what cannot be written.
 
-    Parameters
+    After a failure this is only what HDF5 writes until it closes the file.
+
+    Attributes
     ----------
-    path
-        Of the file.
+    write_error
+        The first failure, None so far.
     """
 
     def __init__(self, path: Path) -> None:
+        """Create the file."""
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
         self._unwritten: list[tuple[int, bytes]] = []
         self._position = self._end = 0
         self.write_error: OSError | None = None
 
     def write(self, data: Any) -> int:
+        """Write bytes at the current position, to memory after a failure."""
         view = memoryview(data).cast("B")
         if self.write_error is None:
             try:
@@ -47,12 +51,13 @@ class FailSafeFile(io.RawIOBase):
             done += os.write(self._file, view[done:])
 
     def readinto(self, buffer: Any) -> int:
+        """Read bytes at the current position, those in memory included."""
         view = memoryview(buffer).cast("B")
         start, stop = self._position, min(self._position + len(view), self._end)
         n = max(0, stop - start)
         os.lseek(self._file, start, os.SEEK_SET)
-        there = os.read(self._file, n)
-        view[:n] = there + bytes(n - len(there))
+        stored = os.read(self._file, n)
+        view[:n] = stored + bytes(n - len(stored))
         for offset, data in self._unwritten:
             a, b = max(start, offset), min(stop, offset + len(data))
             if a < b:
@@ -61,13 +66,16 @@ class FailSafeFile(io.RawIOBase):
         return n
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move the current position."""
         self._position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._end}[whence]
         return self._position
 
     def tell(self) -> int:
+        """Return the current position."""
         return self._position
 
     def truncate(self, size: int | None = None) -> int:
+        """Set the size, by default to the current position."""
         self._end = self._position if size is None else size
         if self.write_error is None:
             try:
@@ -77,36 +85,40 @@ class FailSafeFile(io.RawIOBase):
         return self._end
 
     def close(self) -> None:
+        """Close the file."""
         if not self.closed:
             os.close(self._file)
         super().close()
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def writable(self) -> bool:
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
+        """Return True."""
         return True
 
 
 @contextmanager
 def defer_interrupts() -> Iterator[None]:
-    """Ctrl-C waits until the block is over: a library is not left in the middle of a write."""
-    if threading.current_thread() is not threading.main_thread():  # only the main thread is ever interrupted
+    """Defer Ctrl-C until the block is over, so that no library is interrupted in the middle of a write."""
+    if threading.current_thread() is not threading.main_thread():  # signals only reach the main thread
         yield
         return
-    waiting: list[tuple[Any, ...]] = []
+    deferred: list[tuple[Any, ...]] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
-        signal.signal(number, lambda *call: waiting.append(call))
+        signal.signal(number, lambda *call: deferred.append(call))
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    for number, frame in waiting[:1]:
+    for number, frame in deferred[:1]:
         handler = before[number]
         if callable(handler):
             handler(number, frame)

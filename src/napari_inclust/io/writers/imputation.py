@@ -1,4 +1,4 @@
-"""The content of a file of imputed genes: values in groups, what is said of cells and genes, and where they come from."""
+"""The content of a file of imputed genes: values in chunks, columns of cells and genes, and provenance."""
 
 from __future__ import annotations
 
@@ -15,33 +15,35 @@ from numpy.typing import NDArray
 from ...data.section import PIXEL_SIZE_KEY
 from ...spatial_domains.edit import palette_colour
 from ...utils.progress import report_progress
+from .anndata_files import ANNDATA_ENCODING
 from .atomic import WriteContext, to_storable
 
 if TYPE_CHECKING:
     from ...data.section import Section
 
-MEASURED = "measured"  # the kind of what is not imputed; only single genes that are shown may be that
-GENERATED = "generated"  # of a modality that the section lacks
+MEASURED = "measured"  # kind of values that are not predicted; only of a single gene
+GENERATED = "generated"  # kind of features of a modality that the section lacks
 IMPUTED = "imputed by napari-inclust, log-normalised: predictions, not measurements"
-_VALUES_PER_CHUNK = (
-    32_000_000  # values held in memory at once (128 MB): what a cell is to the readouts is found anew for each block
-)
-_STORAGE_CHUNK_CELLS, _STORAGE_CHUNK_GENES = 8192, 16  # of the arrays in the file: one gene is read without many others
-_MAX_GENES_PER_CHUNK = 512  # predicted at once
+_VALUES_PER_CHUNK = 32_000_000  # in memory at once (128 MB); few chunks, since each computes the design matrix again
+_STORAGE_CHUNK_CELLS, _STORAGE_CHUNK_GENES = 8192, 16  # of the arrays in the file, to read one gene alone
+_MAX_GENES_PER_CHUNK = 512
 
 
 class Predictor(Protocol):
-    """What gives genes in groups: a `Run`, or its cells of one section."""
+    """A source of predicted genes in chunks: a `Run`, or its cells of one section."""
 
     @property
-    def section(self) -> Section: ...
+    def section(self) -> Section:
+        """The section whose cells the values belong to."""
 
     @property
-    def provenance(self) -> dict[str, Any]: ...
+    def provenance(self) -> dict[str, Any]:
+        """The origin of the values."""
 
     def chunks(
         self, genes: Sequence[str], size: int
-    ) -> Iterator[tuple[list[str], Any, Any, list[str], list[float | None]]]: ...
+    ) -> Iterator[tuple[list[str], Any, Any, list[str], list[float | None]]]:
+        """Yield names, values, spread (cells, genes), kinds and scores of at most `size` genes at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,7 @@ class SingleGene:
     def chunks(
         self, genes: Sequence[str], size: int
     ) -> Iterator[tuple[list[str], Any, Any, list[str], list[float | None]]]:
-        """As `Run.chunks`."""
+        """Yield the gene, as `Run.chunks`."""
         yield (
             [self.name],
             np.asarray(self.values, dtype=np.float32)[:, None],
@@ -81,7 +83,7 @@ class SingleGene:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Some genes over all cells, and where they stand among the columns.
+    """Some genes of all cells, and their position among the columns.
 
     Attributes
     ----------
@@ -96,22 +98,22 @@ class Block:
 
 
 class ImputedOutput:
-    """What is written: the genes of a run with all that is said of cells, genes and their origin.
+    """The content of a file of predicted genes.
 
     Parameters
     ----------
-    run
-        What gives the values.
+    provider
+        Of the values.
     genes
         Names, in the order of the columns.
-    cells
-        Columns to add to `obs`, one row a cell.
-    judged
+    obs_columns
+        Columns to add to `obs`, one row for each cell.
+    var_columns
         Columns to add to `var` after the score, by gene: foreseen, moran, moran_flag.
-    said
+    extra_provenance
         Entries to add to the provenance, such as the command.
     value_type
-        What the values are, in words.
+        Description of the values.
     """
 
     def __init__(
@@ -132,53 +134,60 @@ class ImputedOutput:
 
     @property
     def obs(self) -> pd.DataFrame:
-        """The section's, with the added columns."""
-        return self.section.adata.obs.assign(**{c: self.obs_columns[c].array for c in self.obs_columns})
+        """Those of the section, with the added columns."""
+        added = {str(c): self.obs_columns[c].array for c in self.obs_columns}
+        return pd.DataFrame(self.section.adata.obs.assign(**added))
 
     @property
     def uns(self) -> dict[str, Any]:
-        """What the values are, where they come from, colours of the categories; of the section's, its unit and its pictures (for plots of spots)."""
+        """Description and provenance of the values, and colours of the categories.
+
+        Of the section, the unit of its coordinates and its images (for plots of spots).
+        """
         given, obs = self.section.adata.uns, self.obs
-        kept = {key: given[key] for key in ("spatial_unit", PIXEL_SIZE_KEY, "spatial") if key in given}
+        copied = {key: given[key] for key in ("spatial_unit", PIXEL_SIZE_KEY, "spatial") if key in given}
         colours = {f"{c}_colors": given[f"{c}_colors"] for c in obs if f"{c}_colors" in given}
         colours |= {
             f"{c}_colors": category_colours(self.obs_columns[c])
             for c in self.obs_columns
             if isinstance(self.obs_columns[c].dtype, pd.CategoricalDtype)
         }
-        return kept | colours | {"value_type": self._value_type, "inclust": self.provenance}
+        return copied | colours | {"value_type": self._value_type, "inclust": self.provenance}
 
     @property
     def provenance(self) -> dict[str, Any]:
+        """Origin of the values, as AnnData files can hold it."""
         return to_storable(self.provider.provenance | self._extra_provenance)  # type: ignore[no-any-return]
 
     def gene_chunks(self, progress: Callable[[int], None]) -> Iterator[Block]:
-        """The genes in groups; `var` is complete when the last was taken."""
+        """Yield the genes in chunks; `var` is complete after the last."""
         size = int(np.clip(_VALUES_PER_CHUNK // self.section.n_cells, 1, _MAX_GENES_PER_CHUNK))
         report_progress("imputing", 0, len(self.genes))
         for names, values, spread, kinds, scores in self.provider.chunks(self.genes, size):
             yield Block(len(self._written_genes), values, spread)
             self._written_genes += names
-            means = spread.mean(0)
+            mean_spread = spread.mean(0)
             self._var_rows += [
                 (kind != MEASURED, kind, np.nan if score is None else score, float(mean))
-                for kind, score, mean in zip(kinds, scores, means, strict=True)
+                for kind, score, mean in zip(kinds, scores, mean_spread, strict=True)
             ]
             progress(len(self._written_genes))
 
     @property
     def var(self) -> pd.DataFrame:
-        """One row a gene: imputed, kind, score, what was judged (when given), spread."""
+        """One row for each gene: imputed, kind, score, the added columns, spread.
+
+        `predicted_score` has the values of `foreseen`, the name in files of earlier versions.
+        """
         index = pd.Index(self._written_genes, dtype=object, name="gene")
         var = pd.DataFrame(self._var_rows, index=index, columns=["imputed", "kind", "score", "spread"]).astype(
             {"kind": "category", "score": float}
         )
         if self._var_columns is None:
             return var
-        known = self._var_columns.reindex(var.index)
-        return pd.concat(
-            [var.iloc[:, :3], known.astype({"foreseen": float, "moran_flag": bool}), var.iloc[:, 3:]], axis=1
-        )
+        added = self._var_columns.reindex(var.index).astype({"foreseen": float, "moran_flag": bool})
+        added = added.assign(predicted_score=added["foreseen"])
+        return pd.concat([var.iloc[:, :3], added, var.iloc[:, 3:]], axis=1)
 
 
 def fill(
@@ -189,34 +198,45 @@ def fill(
     progress: Callable[[int], None],
     extra_obs: Mapping[str, Any] | None = None,
 ) -> None:
-    """An empty group of HDF5 or zarr becomes AnnData, with more columns of `obs` when they are given."""
+    """Write AnnData to an empty group of HDF5 or zarr, chunk by chunk.
+
+    Parameters
+    ----------
+    progress
+        Called with the number of genes written so far.
+    extra_obs
+        More columns of `obs`.
+    """
     from anndata.io import write_elem
 
     n = imputed.section.n_cells
     with write_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
-        store.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+        store.attrs.update(ANNDATA_ENCODING)
         write_elem(store, "obs", imputed.obs.assign(**(extra_obs or {})))
         write_elem(store, "obsm", {"spatial": np.asarray(imputed.section.adata.obsm["spatial"])})
         write_elem(store, "uns", uns)
-        for empty in ("layers", "varm", "obsp", "varp"):
-            write_elem(store, empty, {})
+        for name in ("layers", "varm", "obsp", "varp"):
+            write_elem(store, name, {})
         values, spread = (
             _create_matrix(group, key, n, len(imputed.genes))
             for group, key in ((store, "X"), (store["layers"], "spread"))
         )
     for block in imputed.gene_chunks(progress):
         for r, g in product(range(0, n, _STORAGE_CHUNK_CELLS), range(0, block.values.shape[1], _STORAGE_CHUNK_GENES)):
-            here = slice(r, r + _STORAGE_CHUNK_CELLS), slice(g, g + _STORAGE_CHUNK_GENES)
-            there = here[0], slice(block.start + g, block.start + min(g + _STORAGE_CHUNK_GENES, block.values.shape[1]))
+            source = slice(r, r + _STORAGE_CHUNK_CELLS), slice(g, g + _STORAGE_CHUNK_GENES)
+            target = (
+                source[0],
+                slice(block.start + g, block.start + min(g + _STORAGE_CHUNK_GENES, block.values.shape[1])),
+            )
             with write_context():  # chunk by chunk: zarr writes several at once in threads that outlive a failure
-                values[there], spread[there] = block.values[here], block.spread[here]
+                values[target], spread[target] = block.values[source], block.spread[source]
     with write_context():
         write_elem(store, "var", imputed.var)
 
 
 def _create_matrix(group: Any, name: str, cells: int, genes: int) -> Any:
-    """An empty (cells, genes) float32 array that anndata reads."""
+    """Create an empty (cells, genes) float32 array that anndata reads."""
     chunks = (min(cells, _STORAGE_CHUNK_CELLS), min(genes, _STORAGE_CHUNK_GENES))
     if hasattr(group, "create_array"):
         array = group.create_array(name, shape=(cells, genes), chunks=chunks, dtype="float32")
@@ -235,5 +255,5 @@ def _create_matrix(group: Any, name: str, cells: int, genes: int) -> Any:
 
 
 def category_colours(column: pd.Series[Any]) -> NDArray[np.object_]:
-    """One colour a category, as scanpy keeps them."""
+    """Return one colour #rrggbb for each category, as scanpy stores them."""
     return np.array([palette_colour(i) for i in range(len(column.cat.categories))], dtype=object)

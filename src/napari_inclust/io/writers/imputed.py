@@ -1,4 +1,4 @@
-"""Imputed genes of a run as a file, group by group: memory does not grow with the number of genes. The suffix of the target chooses the kind of file."""
+"""Imputed genes of a run as a file, in chunks: memory does not grow with the number of genes."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ TABLE_NAME = "inclust_imputed"  # of the table in a SpatialData store, and of th
 def check_imputed_output(
     path: str | Path, section: str | Path, other_inputs: Iterable[str | Path] = (), *, table_name: str = TABLE_NAME
 ) -> Path:
-    """Refuse, before any work is done, a target for imputed genes that could not be written at its end.
+    """Refuse, before any work is done, a target for imputed genes that could not be written in the end.
 
     Parameters
     ----------
     path
         Of the result. The section's own SpatialData store is allowed: it gets a new table.
-    section, others
+    section, other_inputs
         Inputs.
-    name
+    table_name
         Of the new table.
 
     Raises
@@ -60,13 +60,18 @@ def write_run(
     table_name: str = TABLE_NAME,
     progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[pd.DataFrame, GeneReliability]:
-    """Imputed genes with all that the run can say of them: trust and type of each cell, foreseen scores, Moran's I. Both the window and the command line write this.
+    """Write imputed genes with reliability and type of each cell, and predicted score and Moran's I of each gene.
+
+    Parameters and errors as `write_imputed`.
 
     Returns
     -------
-    `var` of the file, and what is foreseen of the unmeasured genes. Parameters and errors as `write_imputed`.
+    var
+        Of the file.
+    reliability
+        Of the unmeasured genes.
     """
-    trust = run.predict_scores([gene for gene in genes if run.kind(gene) == "imputed"])
+    reliability = run.predict_scores([gene for gene in genes if run.kind(gene) == "imputed"])
     var = write_imputed(
         path,
         run,
@@ -74,11 +79,11 @@ def write_run(
         command=command,
         request_digest=request_digest,
         obs_columns=run.cell_table(),
-        var_columns=trust.output_columns,
+        var_columns=reliability.output_columns,
         table_name=table_name,
         progress=progress,
     )
-    return var, trust
+    return var, reliability
 
 
 def write_imputed(
@@ -93,63 +98,67 @@ def write_imputed(
     table_name: str = TABLE_NAME,
     progress: Callable[[int], None] = lambda done: None,
 ) -> pd.DataFrame:
-    """Predicted genes of a run as a file.
+    """Write predicted genes of a run.
 
     Parameters
     ----------
     path
-        `.h5ad` or `.zarr` (AnnData), `.sdata.zarr` (a new SpatialData store), `.h5mu` (a modality beside the measured ones), `.csv` or `.parquet` (cells in rows, a second table for the genes);
-        replaced only when complete. An existing SpatialData store gets a new table.
+        `.h5ad` or `.zarr` (AnnData), `.sdata.zarr` (a new SpatialData store), `.h5mu` (a modality next to the measured
+        ones), `.csv` or `.parquet` (cells in rows, a second table for the genes); replaced only when complete. An
+        existing SpatialData store gets a new table.
     genes
         Names, in the order of the columns.
     command
-        How the file was made, for its provenance.
-    request
-        Digest of all that decides the result: a later call knows by it that there is nothing to do (`requested`).
-    cells
-        Columns to add to `obs`, one row a cell.
-    judged
+        That wrote the file, for its provenance.
+    request_digest
+        Digest of everything that determines the result, by which a later call recognises a finished file
+        (`stored_request_digest`).
+    obs_columns
+        Columns to add to `obs`, one row for each cell.
+    var_columns
         Columns to add to `var` after the score, by gene: foreseen, moran, moran_flag.
-    name
+    table_name
         Of the table or modality.
     progress
         Called with the number of genes written so far.
 
     Returns
     -------
-    `var` of the file: imputed, kind, score, what was judged (when given), spread. `X` holds the values, `layers["spread"]` their spread, `uns["inclust"]` where they come from.
+    var
+        Of the file: imputed, kind, score, the added columns, spread. `X` holds the values, `layers["spread"]` their
+        spread, `uns["inclust"]` their provenance.
 
     Raises
     ------
     OutputError
         The disk is full or the place cannot be written.
     """
-    found = ImputedOutput(
+    output = ImputedOutput(
         provider,
         genes,
         obs_columns=obs_columns,
         var_columns=var_columns,
         extra_provenance={"command": command} | ({"request": request_digest} if request_digest else {}),
     )
-    _write_by_suffix(path, found, table_name, progress)
-    return found.var
+    _write_by_suffix(path, output, table_name, progress)
+    return output.var
 
 
 def write_single_gene(path: Path, gene: SingleGene, *, command: str, unit: str) -> pd.DataFrame:
-    """One gene that is there already, as it is shown; returns and raises as `write_imputed`."""
-    how = "generated" if gene.kind == GENERATED else "imputed"
+    """Write one gene whose values are known; returns and raises as `write_imputed`."""
+    verb = "generated" if gene.kind == GENERATED else "imputed"
     value_type = (
         f"measured, {unit}"
         if gene.kind == MEASURED
-        else f"{how} by napari-inclust, {unit}: predictions, not measurements"
+        else f"{verb} by napari-inclust, {unit}: predictions, not measurements"
     )
-    found = ImputedOutput(gene, [gene.name], extra_provenance={"command": command}, value_type=value_type)
-    _write_by_suffix(path, found, TABLE_NAME, lambda done: None)
-    return found.var
+    output = ImputedOutput(gene, [gene.name], extra_provenance={"command": command}, value_type=value_type)
+    _write_by_suffix(path, output, TABLE_NAME, lambda done: None)
+    return output.var
 
 
 def _write_by_suffix(path: Path, imputed: ImputedOutput, table_name: str, progress: Callable[[int], None]) -> None:
-    """The kind of file that the suffix says."""
+    """Write the kind of file that the suffix names."""
     if is_spatialdata(path):
         from .spatialdata_store import add_imputed_table
 
@@ -167,14 +176,14 @@ def _write_by_suffix(path: Path, imputed: ImputedOutput, table_name: str, progre
 
         write_tables(path, imputed, progress)
     elif path.suffix in (".h5ad", ".zarr"):
-        with atomic_output(path) as part, open_store(part, path) as (store, writing):
-            fill(store, writing, imputed, imputed.uns, progress)
+        with atomic_output(path) as part, open_store(part, path) as (store, write_context):
+            fill(store, write_context, imputed, imputed.uns, progress)
     else:
         raise OutputError(f"{path} has the suffix {path.suffix!r}; expected {' or '.join(IMPUTED_SUFFIXES)}.")
 
 
 def stored_request_digest(path: Path) -> str | None:
-    """The digest that a finished `.h5ad` was written for; None when there is none, or the file is damaged."""
+    """Read the digest of the request of a finished `.h5ad`; None when it has none or is damaged."""
     import h5py
 
     try:

@@ -1,4 +1,4 @@
-"""MuData (`.h5mu`): the imputed genes as one more modality beside the measured ones, which stay as they are."""
+"""MuData (`.h5mu`): the imputed genes as one more modality, next to the measured ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _MEASURED_MODALITY = "measured"
 
 
 def write_h5mu(path: Path, imputed: ImputedOutput, modality: str, progress: Callable[[int], None]) -> None:
-    """The modalities of the section's own `.h5mu` (else its cells as the modality "measured"), and `name` with the imputed genes.
+    """Write imputed genes as a modality, after those of the section.
+
+    These are copied from the section's own `.h5mu`; a section from another file becomes the modality "measured".
 
     Raises
     ------
@@ -36,28 +38,29 @@ def write_h5mu(path: Path, imputed: ImputedOutput, modality: str, progress: Call
 
     source = imputed.section.path
     with ExitStack() as stack:
-        theirs = None if source is None or source.suffix != ".h5mu" else _open_modalities(stack, source)
-        if theirs is not None and modality in theirs:
+        own = None if source is None or source.suffix != ".h5mu" else _open_modalities(stack, source)
+        if own is not None and modality in own:
             raise OutputError(
-                f"{source} has a modality {modality!r} already; nothing there is ever replaced. Choose another name with --table-name."
+                f"{source} has a modality {modality!r} already; nothing there is ever replaced. Choose another name "
+                "with --table-name."
             )
         part = stack.enter_context(atomic_output(path))
-        file, writing = stack.enter_context(open_store(part, path, banner=_BANNER))
-        with writing(), warnings.catch_warnings():
+        file, write_context = stack.enter_context(open_store(part, path, banner=_BANNER))
+        with write_context(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
             mod = file.create_group("mod")
-            if theirs is None:
+            if own is None:
                 write_elem(mod, _MEASURED_MODALITY, imputed.section.adata)
             else:
-                for each in theirs:
-                    theirs.copy(each, mod)
-        fill(mod.create_group(modality), writing, imputed, imputed.uns, progress)
-        with writing():
+                for name in own:
+                    own.copy(name, mod)
+        fill(mod.create_group(modality), write_context, imputed, imputed.uns, progress)
+        with write_context():
             _write_shared_index(file, list(mod), modality)
 
 
 def write_modalities(path: Path, modalities: Mapping[str, AnnData], provenance: Mapping[str, Any]) -> None:
-    """A MuData of some modalities; what says how it was made goes to `uns["inclust"]`.
+    """Write a MuData of some modalities; its provenance goes to `uns["inclust"]`.
 
     Raises
     ------
@@ -68,8 +71,8 @@ def write_modalities(path: Path, modalities: Mapping[str, AnnData], provenance: 
 
     with (
         atomic_output(path) as part,
-        open_store(part, path, banner=_BANNER) as (file, writing),
-        writing(),
+        open_store(part, path, banner=_BANNER) as (file, write_context),
+        write_context(),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
@@ -87,7 +90,7 @@ def _open_modalities(stack: ExitStack, source: Path) -> Any:
 
 
 def _write_shared_index(file: Any, names: list[str], last: str) -> None:
-    """The index over all modalities: every cell and gene once, and where each modality has it (1-based, 0: not there)."""
+    """Write the index over all modalities: every cell and gene once, and its 1-based row in each (0: absent)."""
     from anndata.io import read_elem, write_elem
 
     order = [*(n for n in names if n != last), last]
@@ -101,11 +104,11 @@ def _write_shared_index(file: Any, names: list[str], last: str) -> None:
     maps: dict[str, dict[str, Any]] = {"obsmap": {}, "varmap": {}}
     start = 0
     for n in order:
-        at = frames[n][0].get_indexer(cells)
-        maps["obsmap"][n] = (at + 1).astype(np.uint32)
-        here = np.zeros(len(genes), dtype=np.uint32)
-        here[start : start + len(frames[n][1])] = np.arange(1, len(frames[n][1]) + 1)
-        maps["varmap"][n], start = here, start + len(frames[n][1])
-    inside = {side: {n: m > 0 for n, m in maps[f"{side}map"].items()} for side in ("obs", "var")}
-    for key, value in {"obsm": inside["obs"], "varm": inside["var"], "obsp": {}, "varp": {}, "uns": {}, **maps}.items():
+        maps["obsmap"][n] = (frames[n][0].get_indexer(cells) + 1).astype(np.uint32)
+        n_genes = len(frames[n][1])
+        rows = np.zeros(len(genes), dtype=np.uint32)
+        rows[start : start + n_genes] = np.arange(1, n_genes + 1)
+        maps["varmap"][n], start = rows, start + n_genes
+    masks = {side: {n: m > 0 for n, m in maps[f"{side}map"].items()} for side in ("obs", "var")}
+    for key, value in {"obsm": masks["obs"], "varm": masks["var"], "obsp": {}, "varp": {}, "uns": {}, **maps}.items():
         write_elem(file, key, value)

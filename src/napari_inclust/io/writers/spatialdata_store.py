@@ -1,17 +1,19 @@
-"""Results as SpatialData: new elements of the store that they came from, never over what is there, or a store of their own; complete or not at all."""
+"""Results as SpatialData: new elements in the store of the section, which never replace others, or a new store."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import OutputError
+from ..readers.spatialdata_zarr import annotated_regions
+from .anndata_files import write_anndata
 from .atomic import as_output_error, atomic_output, open_store
 from .hdf5_sink import defer_interrupts
 from .imputation import fill
@@ -24,25 +26,22 @@ if TYPE_CHECKING:
 
     from .imputation import ImputedOutput
 
-LOCK_TIMEOUT = 60.0  # seconds for another process that is writing the index
-_CELLS_ELEMENT, _REGION_COLUMN, _INSTANCE_COLUMN = (
-    "cells",
-    "inclust_element",
-    "inclust_instance",
-)  # of such a store: its shapes or labels, and the columns that point to them
+LOCK_TIMEOUT = 60.0  # seconds to wait for another process that writes the index
+_CELLS_ELEMENT = "cells"  # shapes or labels of a new store
+_REGION_COLUMN, _INSTANCE_COLUMN = "inclust_element", "inclust_instance"  # of its table: the element and its instance
 _ATTRIBUTE_KEYS = ("region", "region_key", "instance_key")
 _TABLE_VERSION = {2: "0.1", 3: "0.2"}  # of the table format of SpatialData, by the zarr format of the store
 
 
 def check_new_element(store: Path, element_type: str, name: str, *, option: str = "--table-name") -> None:
-    """Refuse a new element that could not be written at its end.
+    """Refuse, before any work is done, a new element that could not be written in the end.
 
     Parameters
     ----------
-    kind
+    element_type
         "tables" or "shapes".
     option
-        Of the command line, that gives it another name.
+        Of the command line that gives it another name, for messages.
 
     Raises
     ------
@@ -58,13 +57,14 @@ def check_new_element(store: Path, element_type: str, name: str, *, option: str 
             raise OutputError(f"{folder} is read-only, so {store} cannot get a new table. Write to another file.")
     if (store / element_type / name).exists():
         raise OutputError(
-            f"{store} has {element_type}/{name} already; nothing there is ever replaced. Choose another name with {option}, "
+            f"{store} has {element_type}/{name} already; nothing there is ever replaced. Choose another name with "
+            f"{option}, "
             f'or delete it first: spatialdata.read_zarr(...).delete_element_from_disk("{name}").'
         )
 
 
 def add_imputed_table(store: Path, imputed: ImputedOutput, name: str, progress: Callable[[int], None]) -> None:
-    """Imputed genes as a new table, which annotates the same shapes or labels as the section's own table.
+    """Write imputed genes as a new table that annotates the same shapes or labels as the table of the section.
 
     Raises
     ------
@@ -79,13 +79,16 @@ def add_imputed_table(store: Path, imputed: ImputedOutput, name: str, progress: 
         or not source.samefile(store)
     ):
         raise OutputError(
-            f"{store} is a SpatialData store, but the section is not from it: its cells cannot be matched. Write to another file."
+            f"{store} is a SpatialData store, but the section is not from it: its cells cannot be matched. Write to "
+            "another file."
         )
     _write_imputed_table(store, imputed, _table_attributes(imputed.section.adata), name, progress)
 
 
 def write_spatialdata(path: Path, imputed: ImputedOutput, name: str, progress: Callable[[int], None]) -> None:
-    """A new store: the cells as labels where the section has outlines, else as circles, in micrometres, and the imputed genes as the table of them.
+    """Write a new store with the cells and a table of imputed genes.
+
+    The cells are labels where the section has outlines, else circles, in micrometres.
 
     Raises
     ------
@@ -106,12 +109,12 @@ def write_spatialdata(path: Path, imputed: ImputedOutput, name: str, progress: C
         with defer_interrupts(), as_output_error(path), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # zarr's, of parquet files inside
             if section.raster is None or section.raster_transform is None:
-                made = spatialdata.SpatialData(shapes={_CELLS_ELEMENT: _cell_circles(section.xy)})
+                data = spatialdata.SpatialData(shapes={_CELLS_ELEMENT: _cell_circles(section.xy)})
             else:
-                made = spatialdata.SpatialData(
+                data = spatialdata.SpatialData(
                     labels={_CELLS_ELEMENT: _cell_labels(section.raster, section.raster_transform)}
                 )
-            made.write(part)
+            data.write(part)
         _write_imputed_table(part, imputed, attributes, name, progress, columns)
 
 
@@ -123,64 +126,53 @@ def _write_imputed_table(
     progress: Callable[[int], None],
     extra_obs: Mapping[str, Any] | None = None,
 ) -> None:
-    """Imputed genes as a table of the elements that the attributes name, with more columns of `obs` when they are given."""
-
+    """Write imputed genes as a table of the elements that the attributes name."""
     with (
         _new_element(store, "tables", name) as (part, zarr_format),
-        open_store(part, store, zarr_format=zarr_format) as (group, writing),
+        open_store(part, store, zarr_format=zarr_format) as (group, write_context),
     ):
-        fill(group, writing, imputed, imputed.uns | {"spatialdata_attrs": attributes}, progress, extra_obs)
-        with writing():
+        fill(group, write_context, imputed, imputed.uns | {"spatialdata_attrs": attributes}, progress, extra_obs)
+        with write_context():
             _write_table_attributes(group, attributes, zarr_format)
 
 
 def _cell_circles(xy: NDArray[np.float64]) -> Any:
-    """Cells as shapes, numbered from 1: half as wide as most are apart from their nearest."""
+    """Draw cells as circles, numbered from 1, whose diameter is the median distance to the nearest cell."""
     import numpy as np
     from scipy.spatial import KDTree
     from spatialdata.models import ShapesModel
 
-    apart = KDTree(xy).query(xy, k=[2])[0] if len(xy) > 1 else np.ones(1)
-    radius = float(np.median(apart)) / 2 or 1.0
+    nearest = KDTree(xy).query(xy, k=[2])[0] if len(xy) > 1 else np.ones(1)
+    radius = float(np.median(nearest)) / 2 or 1.0
     return ShapesModel.parse(xy, geometry=0, radius=radius, index=np.arange(1, len(xy) + 1))
 
 
 def _cell_labels(raster: NDArray[np.integer[Any]], transform: NDArray[np.float64]) -> Any:
-    """Cells as a label image, numbered from 1, with its place in micrometres."""
+    """Convert a raster to a label image, numbered from 1, with its affine to micrometres."""
     import numpy as np
     from spatialdata.models import Labels2DModel
     from spatialdata.transformations import Affine
 
-    corner = np.array(
-        [[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]]
-    )  # SpatialData's pixel begins at its number, ours has its centre there
-    place = Affine(transform @ corner, input_axes=("y", "x"), output_axes=("y", "x"))
-    return Labels2DModel.parse(np.asarray(raster, dtype=np.int32), dims=("y", "x"), transformations={"global": place})
+    # integer coordinates are the corner of a pixel in SpatialData, and its centre in the raster
+    corner = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
+    affine = Affine(transform @ corner, input_axes=("y", "x"), output_axes=("y", "x"))
+    return Labels2DModel.parse(np.asarray(raster, dtype=np.int32), dims=("y", "x"), transformations={"global": affine})
 
 
 def add_table(store: Path, adata: Any, name: str) -> None:
-    """An AnnData as a new table. Raises as `add_imputed`."""
-    from anndata.io import write_elem
-
+    """Write an AnnData as a new table. Raises as `add_imputed_table`."""
     attributes = _table_attributes(adata)
     with (
         _new_element(store, "tables", name) as (part, zarr_format),
-        open_store(part, store, zarr_format=zarr_format) as (group, writing),
-        writing(),
+        open_store(part, store, zarr_format=zarr_format) as (group, write_context),
     ):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # anndata's notes on column types of the caller's obs
-            group.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
-            for part_name in ("X", "obs", "var"):
-                write_elem(group, part_name, getattr(adata, part_name))
-            for part_name in ("layers", "obsm", "varm", "obsp", "varp"):
-                write_elem(group, part_name, dict(getattr(adata, part_name)))
-            write_elem(group, "uns", dict(adata.uns) | {"spatialdata_attrs": attributes})
-        _write_table_attributes(group, attributes, zarr_format)
+        write_anndata(group, write_context, adata, uns=dict(adata.uns) | {"spatialdata_attrs": attributes})
+        with write_context():
+            _write_table_attributes(group, attributes, zarr_format)
 
 
 def add_shapes(store: Path, shapes: Any, name: str) -> None:
-    """A GeoDataFrame of SpatialData's shapes model as a new element. Raises as `add_imputed`."""
+    """Write a GeoDataFrame of the shapes model of SpatialData as a new element. Raises as `add_imputed_table`."""
     import spatialdata
 
     with (
@@ -192,19 +184,22 @@ def add_shapes(store: Path, shapes: Any, name: str) -> None:
         warnings.simplefilter("ignore")  # zarr's, of parquet files inside
         from spatialdata._io.format import SpatialDataContainerFormatV01, SpatialDataContainerFormatV02
 
-        of = SpatialDataContainerFormatV01() if zarr_format == 2 else SpatialDataContainerFormatV02()
+        container = SpatialDataContainerFormatV01() if zarr_format == 2 else SpatialDataContainerFormatV02()
         whole = part.with_name("whole.zarr")
-        spatialdata.SpatialData(shapes={name: shapes}).write(whole, sdata_formats=of)
+        spatialdata.SpatialData(shapes={name: shapes}).write(whole, sdata_formats=container)
         (whole / "shapes" / name).rename(part)
 
 
 @contextmanager
 def _new_element(store: Path, element_type: str, name: str) -> Iterator[tuple[Path, int]]:
-    """A path for the new element outside the store and the zarr format; the element is moved into the store and entered in its index at the end."""
+    """Yield a path for a new element outside of the store, and the zarr format.
+
+    When the block succeeds, the element is moved into the store and entered in its index.
+    """
     check_new_element(store, element_type, name)
     zarr_format = 3 if (store / "zarr.json").is_file() else 2
     target = store / element_type / name
-    made = not target.parent.exists()
+    new_folder = not target.parent.exists()
     try:
         with atomic_output(target, sibling=store, must_not_exist=True) as part:
             yield part, zarr_format
@@ -217,13 +212,13 @@ def _new_element(store: Path, element_type: str, name: str) -> Iterator[tuple[Pa
             shutil.rmtree(target, ignore_errors=True)
             raise
     except BaseException:
-        if made:
+        if new_folder:
             shutil.rmtree(target.parent, ignore_errors=True)
         raise
 
 
 def _ensure_group(folder: Path, zarr_format: int) -> None:
-    """The group of all elements of a kind, when the store had none."""
+    """Create the group of the elements of a type, when the store has none."""
     if not folder.exists():
         import zarr
 
@@ -231,7 +226,7 @@ def _ensure_group(folder: Path, zarr_format: int) -> None:
 
 
 def _update_index(store: Path) -> None:
-    """Write the index of the store anew, when it has one (consolidated metadata); where that fails the old one stays."""
+    """Rewrite the index (consolidated metadata) of a store that has one; on failure the old one is restored."""
     import zarr
 
     index = next((p for p in (store / ".zmetadata", store / "zmetadata") if p.is_file()), None) or store / "zarr.json"
@@ -273,8 +268,8 @@ def _index_lock(store: Path) -> Iterator[None]:
                 .isoformat(sep=" ", timespec="seconds")
             )
             raise OutputError(
-                f"{store} is being written to by another process ({lock.pid or 'unknown'}) since {since}. Try again when it has ended; "
-                f"if it is gone (on another machine, switched off), delete {lock.lock_file}."
+                f"{store} is being written to by another process ({lock.pid or 'unknown'}) since {since}. Try again "
+                f"when it has ended; if it is gone (on another machine, switched off), delete {lock.lock_file}."
             ) from None
     try:
         yield
@@ -283,20 +278,19 @@ def _index_lock(store: Path) -> Iterator[None]:
 
 
 def _table_attributes(adata: Any) -> dict[str, Any]:
-    """What the table annotates: only regions that its cells are in."""
+    """Return the attributes of a table, with only the regions that its cells are in."""
     given = adata.uns["spatialdata_attrs"]
-    regions: Sequence[str] = [given["region"]] if isinstance(given["region"], str) else list(given["region"])
-    there = set(adata.obs[given["region_key"]].astype(str))
-    kept = [region for region in regions if region in there]
+    occupied = set(adata.obs[given["region_key"]].astype(str))
+    regions = [region for region in annotated_regions(given) if region in occupied]
     return {
-        "region": kept[0] if len(kept) == 1 else kept,
+        "region": regions[0] if len(regions) == 1 else regions,
         "region_key": given["region_key"],
         "instance_key": given["instance_key"],
     }
 
 
 def _write_table_attributes(group: Any, attributes: dict[str, Any], zarr_format: int) -> None:
-    """The attributes by which SpatialData knows a table."""
+    """Write the attributes by which SpatialData recognises a table."""
     group.attrs.update(
         {"spatialdata-encoding-type": "ngff:regions_table", "version": _TABLE_VERSION[zarr_format]}
         | {k: attributes[k] for k in _ATTRIBUTE_KEYS}

@@ -1,4 +1,4 @@
-"""Imputed genes as plain tables, CSV or Parquet: one row a cell, and beside it a table of the genes."""
+"""Imputed genes as plain tables, CSV or Parquet: one of the cells, and one of the genes."""
 
 from __future__ import annotations
 
@@ -16,32 +16,33 @@ from .atomic import as_output_error, atomic_output
 if TYPE_CHECKING:
     from .imputation import ImputedOutput
 
-_ROWS_PER_CHUNK = 4096  # cells held in memory at once
+_ROWS_PER_CHUNK = 4096  # cells in memory at once
 
 
 def gene_table_path(path: Path) -> Path:
-    """Where the table of the genes is: `imputed.csv` has `imputed.genes.csv`."""
+    """Return the path of the table of the genes: `imputed.genes.csv` for `imputed.csv`."""
     return path.with_name(f"{path.stem}.genes{path.suffix}")
 
 
 def write_tables(path: Path, imputed: ImputedOutput, progress: Callable[[int], None]) -> None:
-    """Cells in rows: name, place in micrometres, what is said of the cell, and a column a gene named `Sox2_imputed` or `Gad1_held_out`.
+    """Write the table of the cells: name, coordinates in micrometres, the added columns, and one column for each gene.
 
-    The second table (`gene_table`) has one row a gene: imputed, kind, score, foreseen, moran, moran_flag, spread. Parquet carries the provenance in its metadata, under "inclust".
+    Genes are named `Sox2_imputed` or `Gad1_held_out`. The second table (`gene_table_path`) has one row for each gene:
+    imputed, kind, score, foreseen, moran, moran_flag, predicted_score, spread. Parquet carries the provenance in its
+    metadata, under "inclust".
 
     Raises
     ------
     OutputError
         The disk is full or the place cannot be written.
     """
-    beside = gene_table_path(path)
-    if beside.is_dir():
-        raise OutputError(f"{beside} is a folder, where the table of the genes is due. Choose another name.")
-    with atomic_output(beside) as genes, atomic_output(path) as part, as_output_error(path):
+    gene_table = gene_table_path(path)
+    if gene_table.is_dir():
+        raise OutputError(f"{gene_table} is a folder, but the table of the genes has this name. Choose another name.")
+    with atomic_output(gene_table) as genes, atomic_output(path) as part, as_output_error(path):
         widths = []
-        with open(
-            part.with_name("values"), "w+b"
-        ) as scratch:  # gene by gene on the disk, then cell by cell into the table
+        # genes are written to a scratch file one after the other, and read from there cell by cell
+        with open(part.with_name("values"), "w+b") as scratch:
             for block in imputed.gene_chunks(progress):
                 scratch.write(np.ascontiguousarray(block.values, dtype=np.float32).tobytes())
                 widths.append(block.values.shape[1])
@@ -59,9 +60,9 @@ def write_tables(path: Path, imputed: ImputedOutput, progress: Callable[[int], N
 
 
 def _row_chunks(scratch: Any, imputed: ImputedOutput, widths: list[int], columns: list[str]) -> Iterator[pd.DataFrame]:
-    """The table, some cells at a time."""
+    """Yield the table, some cells at a time."""
     n, xy = imputed.section.n_cells, imputed.section.xy
-    about = pd.DataFrame(
+    cells = pd.DataFrame(
         {"x_um": xy[:, 0], "y_um": xy[:, 1]}, index=pd.Index(imputed.section.adata.obs_names, name="cell")
     ).assign(**imputed.obs_columns)
     for start in range(0, n, _ROWS_PER_CHUNK):
@@ -70,8 +71,8 @@ def _row_chunks(scratch: Any, imputed: ImputedOutput, widths: list[int], columns
             scratch.seek(offset + 4 * start * width)
             parts.append(np.frombuffer(scratch.read(4 * (stop - start) * width), dtype=np.float32).reshape(-1, width))
             offset += 4 * n * width
-        values = pd.DataFrame(np.concatenate(parts, 1), index=about.index[start:stop], columns=columns)
-        yield pd.concat([about.iloc[start:stop], values], axis=1)
+        values = pd.DataFrame(np.concatenate(parts, 1), index=cells.index[start:stop], columns=columns)
+        yield pd.concat([cells.iloc[start:stop], values], axis=1)
 
 
 def _write_csv(path: Path, rows: Iterator[pd.DataFrame], provenance: dict[str, Any]) -> None:
@@ -84,13 +85,13 @@ def _write_parquet(path: Path, rows: Iterator[pd.DataFrame], provenance: dict[st
     from pyarrow import parquet
 
     writer = None
-    said = json.dumps(
+    metadata = json.dumps(
         provenance, default=lambda value: value.tolist() if hasattr(value, "tolist") else str(value)
     ).encode()
     try:
         for frame in rows:
             table = pa.Table.from_pandas(frame)
-            table = table.replace_schema_metadata(table.schema.metadata | {b"inclust": said})
+            table = table.replace_schema_metadata(table.schema.metadata | {b"inclust": metadata})
             writer = writer or parquet.ParquetWriter(path, table.schema)
             writer.write_table(table)
     finally:

@@ -1,4 +1,4 @@
-"""Files of the tasks beside imputation: an integrated latent, a generated modality. Complete or not at all."""
+"""Files of the tasks other than imputation: an integrated latent, a generated modality."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ...data.section import PIXEL_SIZE_KEY
 from ...multimodal.batch_correction import CORRECTION_SETTINGS
 from ...multimodal.label_transfer import transfer_labels
-from .atomic import as_output_error, atomic_output, to_storable
+from .anndata_files import write_h5ad
+from .atomic import to_storable
 from .cell_types import add_type_columns
 from .imputation import category_colours
 from .mudata_file import write_modalities
@@ -40,19 +41,29 @@ def write_integrated(
     corrected_latent: NDArray[np.float32] | None = None,
     command: str,
 ) -> int:
-    """All cells with `obsm["X_inclust"]`, the data set of each in `obs["inclust_data_set"]`, and with labels the type, or "unknown"; returns their number.
+    """Write all cells with `obsm["X_inclust"]`, their data set in `obs["inclust_data_set"]`, and their types.
 
-    As `.h5mu` beside the modalities of all cells, of each the features that every data set with it measures.
+    In `.h5mu` the measured modalities come first, each with the features that every data set with it measures.
 
     Parameters
     ----------
     metrics
-        `integration_metrics.compared`, kept in `uns["inclust"]["metrics"]`.
-    exchanged
-        `generate.exchange`: features that some data sets lack become X, log-normalised; `layers["imputed"]` is 1 where a value was imputed and 0 where it was
-        measured, and `var["kind"]` "imputed", so that no training takes any of them for measured.
-    corrected : (cells of all data sets, latent), optional
-        `integrated.integrated`, with its settings in `uns["inclust"]["correction"]`; default the network's own latent.
+        Of the integration, for `uns["inclust"]["metrics"]`.
+    imputed
+        By data set, features that it lacks and others have: these become X, log-normalised; `layers["imputed"]` is 1
+        where a value was imputed and 0 where it was measured, and `var["kind"]` is "imputed", so that no training
+        takes any of them for measured.
+    corrected_latent : (cells of all data sets, latent) float32, optional
+        Batch-corrected latent, with its settings in `uns["inclust"]["correction"]`; default the latent of the network.
+
+    Returns
+    -------
+    Number of cells.
+
+    Raises
+    ------
+    OutputError
+        The disk is full or the place cannot be written.
     """
     import anndata
 
@@ -79,64 +90,76 @@ def write_integrated(
     if len(features):
         scores = pd.concat([g.scores["pcc"].rename(f"heldout_pcc_for_{name}") for name, g in imputed.items()], axis=1)
         whole.var = scores.reindex(whole.var_names).assign(kind="imputed")
-    together = _concatenate_modalities(trained.datasets, whole.obs_names) if path.suffix == ".h5mu" else None
-    about = {"metrics": metrics, "correction": None if corrected_latent is None else CORRECTION_SETTINGS}
-    _write_task_result(
-        whole, path, trained, command, other_modalities=together, **{k: v for k, v in about.items() if v is not None}
-    )
+    modalities = _concatenate_modalities(trained.datasets, whole.obs_names) if path.suffix == ".h5mu" else None
+    extra: dict[str, Any] = {"metrics": metrics} if metrics is not None else {}
+    if corrected_latent is not None:
+        extra["correction"] = CORRECTION_SETTINGS
+    _write_task_result(whole, path, trained, command, extra, other_modalities=modalities)
     return int(whole.n_obs)
 
 
 def _merge_imputed(trained: Trained, data: Dataset, features: pd.Index, imputed: GeneratedBlock | None) -> AnnData:
-    """Cells of a data set with measured values where there are any, and imputed ones where there are not."""
+    """Combine measured values of a data set with imputed ones for the features that it lacks."""
     import anndata
 
-    made = anndata.AnnData(
+    cells = anndata.AnnData(
         np.zeros((data.n_cells, len(features)), np.float32), obs=data.obs.copy(), var=pd.DataFrame(index=features)
     )
-    made.layers["imputed"] = np.ones(made.shape, np.uint8)
+    cells.layers["imputed"] = np.ones(cells.shape, np.uint8)
     for part in trained.plan.table(data.name).measured_blocks:
-        at = features.get_indexer(pd.Index([trained.plan.features[f] for f in part.feature_indices]))
-        made.X[:, at[at >= 0]] = part.lognormalised()[:, at >= 0].toarray()
-        made.layers["imputed"][:, at[at >= 0]] = 0
+        columns = features.get_indexer(pd.Index([trained.plan.features[f] for f in part.feature_indices]))
+        cells.X[:, columns[columns >= 0]] = part.lognormalised()[:, columns >= 0].toarray()
+        cells.layers["imputed"][:, columns[columns >= 0]] = 0
     if imputed is not None:
-        made.X[:, features.get_indexer(pd.Index(imputed.features))] = imputed.values
-    return made
+        cells.X[:, features.get_indexer(pd.Index(imputed.features))] = imputed.values
+    return cells
 
 
 def _concatenate_modalities(sets: Sequence[Dataset], names: pd.Index) -> dict[str, AnnData]:
-    """Each modality over the cells of all data sets that have it, with the features that they share; cells are called as in the whole."""
+    """Concatenate each modality over the data sets that have it, with the features that they share.
+
+    Parameters
+    ----------
+    names
+        Of all cells, in the order of the data sets.
+    """
     import anndata
 
-    found: dict[str, list[AnnData]] = {}
+    parts: dict[str, list[AnnData]] = {}
     start = 0
     for s in sets:
         for name, part in _measured_modalities(s).items():
             part.obs_names = names[start : start + s.n_cells]
-            found.setdefault(name, []).append(part)
+            parts.setdefault(name, []).append(part)
         start += s.n_cells
-    return {name: anndata.concat(parts, join="inner") for name, parts in found.items()}
+    return {name: anndata.concat(same, join="inner") for name, same in parts.items()}
 
 
 def write_generated(
     path: Path, trained: Trained, dataset_name: str, generated: GeneratedBlock, *, command: str
 ) -> None:
-    """The cells of a data set with the generated features in X: `layers["spread"]`, the held-out scores in `var`, and `var["kind"]` "generated".
+    """Write the cells of a data set with the generated features in X.
 
-    As `.h5mu` they are the modality "generated BLOCK" beside the measured ones.
+    With `layers["spread"]`, the held-out scores in `var`, and `var["kind"]` "generated". In `.h5mu` they are the
+    modality "generated BLOCK", after the measured ones.
+
+    Raises
+    ------
+    OutputError
+        The disk is full or the place cannot be written.
     """
     var = _score_columns(generated.scores)
-    made = _cells_with_values(trained, dataset_name, generated.values, var)
-    made.layers["spread"] = generated.spread
+    cells = _cells_with_values(trained, dataset_name, generated.values, var)
+    cells.layers["spread"] = generated.spread
     weights = {"readouts": {source: column.to_dict() for source, column in generated.weights.items()}}
     _write_task_result(
-        made,
+        cells,
         path,
         trained,
         command,
+        weights,
         other_modalities=_measured_modalities(trained.dataset(dataset_name)),
         modality=f"generated {generated.block}",
-        **weights,
     )
 
 
@@ -149,22 +172,30 @@ def write_shifted(
     *,
     command: str,
 ) -> None:
-    """Cells as they would be under other levels, in X; `var["kind"]` "generated", and what was exchanged in `uns["inclust"]["shifted"]`."""
-    made = _cells_with_values(trained, dataset_name, shifted.values, _score_columns(shifted.scores), shifted.rows)
+    """Write cells as predicted under other levels, in X; the exchange of levels is in `uns["inclust"]["shifted"]`.
+
+    `var["kind"]` is "generated".
+
+    Raises
+    ------
+    OutputError
+        The disk is full or the place cannot be written.
+    """
+    cells = _cells_with_values(trained, dataset_name, shifted.values, _score_columns(shifted.scores), shifted.rows)
     exchanged = {"shifted": {"from": list(changes), "to": list(changes.values())}}
     _write_task_result(
-        made,
+        cells,
         path,
         trained,
         command,
+        exchanged,
         other_modalities=_measured_modalities(trained.dataset(dataset_name).subset(shifted.rows)),
         modality=f"shifted {shifted.block}",
-        **exchanged,
     )
 
 
 def _score_columns(scores: pd.DataFrame) -> pd.DataFrame:
-    """Held-out scores as columns of var, and the mark that nothing was measured."""
+    """Name held-out scores as columns of var, and mark the features as generated."""
     names = {"pcc": "heldout_pcc", "spearman": "heldout_spearman", "rmse": "heldout_rmse", "pcc_knn": "heldout_pcc_knn"}
     var = scores.rename(columns=names).assign(kind="generated")
     var.index.name = None
@@ -174,21 +205,21 @@ def _score_columns(scores: pd.DataFrame) -> pd.DataFrame:
 def _cells_with_values(
     trained: Trained, dataset_name: str, values: Any, var: pd.DataFrame, rows: NDArray[np.intp] | None = None
 ) -> AnnData:
-    """Cells of a data set with their places, latent and types, and the given values as X."""
+    """Combine cells of a data set with their coordinates, latent and types, and the given values as X."""
     import anndata
 
     source = trained.dataset(dataset_name).adata
     rows = np.arange(source.n_obs) if rows is None else rows
-    made = anndata.AnnData(obs=source.obs.copy(), obsm={k: v for k, v in source.obsm.items() if k == "spatial"})
-    made.obsm["X_inclust"] = trained.latent(dataset_name)
-    _add_types(made, trained, dataset_name)
-    made = made[rows].copy()
+    cells = anndata.AnnData(obs=source.obs.copy(), obsm={k: v for k, v in source.obsm.items() if k == "spatial"})
+    cells.obsm["X_inclust"] = trained.latent(dataset_name)
+    _add_types(cells, trained, dataset_name)
+    cells = cells[rows].copy()
     places = {k: v for k, v in source.uns.items() if k in _COORDINATE_KEYS}
-    return anndata.AnnData(values, obs=made.obs, var=var, obsm=dict(made.obsm), uns=places)
+    return anndata.AnnData(values, obs=cells.obs, var=var, obsm=dict(cells.obsm), uns=places)
 
 
 def _measured_modalities(data: Dataset) -> dict[str, AnnData]:
-    """The modalities of a data set, as they came."""
+    """Return the modalities of a data set, as measured."""
     import anndata
 
     return {
@@ -198,7 +229,7 @@ def _measured_modalities(data: Dataset) -> dict[str, AnnData]:
 
 
 def _add_types(adata: AnnData, trained: Trained, dataset_name: str) -> None:
-    """With labels, the type of each cell, "unknown" where it is not sure enough (`transfer` with its usual promise)."""
+    """Add the type of each cell where the plan has labels, with the default error rate of `transfer_labels`."""
     if trained.plan.classes:
         add_type_columns(adata, transfer_labels(trained, dataset_name))
 
@@ -208,19 +239,18 @@ def _write_task_result(
     path: Path,
     trained: Trained,
     command: str,
+    extra_provenance: Mapping[str, Any],
     *,
     other_modalities: Mapping[str, AnnData] | None = None,
     modality: str = "inclust",
-    **more: Any,
 ) -> None:
-    """As `.h5ad`, or as the last modality of a `.h5mu`."""
-    about: dict[str, Any] = to_storable({**trained.provenance, "command": command, **more})
-    adata.uns["inclust"] = about
+    """Write `.h5ad`, or the last modality of a `.h5mu`."""
+    provenance: dict[str, Any] = to_storable({**trained.provenance, "command": command, **extra_provenance})
+    adata.uns["inclust"] = provenance
     for column in _CATEGORY_COLUMNS:
         if column in adata.obs:
             adata.uns[f"{column}_colors"] = category_colours(adata.obs[column])
     if path.suffix == ".h5mu":
-        write_modalities(path, {**(other_modalities or {}), modality: adata}, about)
+        write_modalities(path, {**(other_modalities or {}), modality: adata}, provenance)
         return
-    with atomic_output(path) as part, as_output_error(path):
-        adata.write_h5ad(part)
+    write_h5ad(path, adata)
