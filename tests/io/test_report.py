@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from napari_inclust import load_run
-from napari_inclust.io.report.html import render_table
+from napari_inclust.io.report.html import environment
 from napari_inclust.qc.reference_check import check_reference
 
 SECTIONS = (
-    "Data", "Genes", "Masks", "Training", "Held-out scores", "Calibration", "Foreseen scores", "Smoothness", "Common factor", "Maps", "Cell trust", "Settings", "Versions",
+    "Data", "Genes", "Masks", "Training", "Held-out scores", "Calibration", "Predicted scores", "Smoothness", "Common factor", "Maps", "Cell trust", "Settings", "Versions",
 )  # fmt: skip
 VOID = {"meta", "br", "link", "img"}
 HOSTILE = "<script>$x_{</b>&\"'"
@@ -103,7 +103,7 @@ def test_page_tells_everything_with_the_numbers_of_the_run_and_points_nowhere_el
     assert "$\\mathdefault" not in text
 
 
-def test_what_is_foreseen_of_a_hidden_gene_is_kept_beside_its_error(saved):
+def test_the_error_of_predicted_scores_is_that_of_hidden_genes(saved):
     trust, run = load_run(saved).gene_trust, load_run(saved)
     assert trust.mean_absolute_error == pytest.approx(np.abs(trust.cross_validated_scores - run.scores["pcc"]).mean())
 
@@ -120,10 +120,11 @@ def test_a_file_that_is_no_run_is_told_and_an_older_page_stays(inclust, tmp_path
 
 
 def test_headings_stand_over_what_they_head_and_only_long_words_are_broken():
-    text = render_table(["file", "cells"], [["a" * 60, 5], ["short.h5ad", 7]], sortable=True)
+    table = environment().get_template("macros.html.j2").module.table
+    text = table(["file", "cells"], [["a" * 60, 5], ["short.h5ad", 7]], sortable=True)
     assert re.findall(r"<th( class=t)?>", text) == [" class=t", ""]
     assert re.findall(r'<td class="(t|t long)"', text) == ["t long", "t"]
-    assert render_table(["nothing"], []).count("<td") == 0
+    assert table(["nothing"], []).count("<td") == 0
 
 
 def test_a_loaded_run_tells_where_it_was_trained(saved):

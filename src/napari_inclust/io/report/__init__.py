@@ -1,1 +1,1 @@
-"""A run as one HTML page."""
+"""A report of a run as one HTML page: figures, numbers and templates."""
