@@ -14,7 +14,6 @@ from napari_inclust.evaluation.metrics import pearson
 from napari_inclust.imputation.fit import fit
 from napari_inclust.imputation.rescale import SectionScale, ValueTransform
 from napari_inclust.imputation.run import Run
-from napari_inclust.imputation.stacking import fit_weights, stacking_correlations, weights_by_fold
 from napari_inclust.io.runs.load import load_run
 from napari_inclust.training import archive
 
@@ -218,20 +217,6 @@ def test_all_zero_cells_and_genes_are_kept_and_never_become_nan(config):
         imputed = run.impute(gene)
         assert np.isfinite(imputed.values).all()
         assert np.isfinite(imputed.spread).all()
-
-
-def test_weights_favour_the_better_prediction_and_are_chosen_without_the_fold():
-    rng = np.random.default_rng(0)
-    truth = rng.normal(size=(200, 12))
-    good, bad = truth + 0.5 * rng.normal(size=truth.shape), rng.normal(size=truth.shape)
-    assert fit_weights(*stacking_correlations([good, bad], truth))[0] > 0.9
-    fold = np.arange(12) % 3
-    first = weights_by_fold([good, bad], truth, fold)
-    swapped_good, swapped_bad = good.copy(), bad.copy()
-    swapped_good[:, fold == 0], swapped_bad[:, fold == 0] = bad[:, fold == 0], good[:, fold == 0]
-    again = weights_by_fold([swapped_good, swapped_bad], truth, fold)
-    assert np.array_equal(first[0], again[0])
-    assert not np.allclose(first[-1], again[-1])
 
 
 def test_a_shape_keeps_the_order_of_values_and_the_foreseen_mean():
