@@ -29,7 +29,9 @@ def genes(opened: Any, qtbot: Any) -> Any:
     bench.session.add_run(FakeRun(bench.session.section, bench.session.reference))
     dock.tabs.setCurrentIndex(dock.titles.index("Genes"))
     bench.session.select_gene("Gene10")
-    qtbot.waitUntil(lambda: layer_of(bench) is not None and layer_of(bench).painted.name == "Gene10", timeout=30_000)
+    qtbot.waitUntil(
+        lambda: layer_of(bench) is not None and layer_of(bench).cell_values.name == "Gene10", timeout=30_000
+    )
     return viewer, bench, dock.genes
 
 
@@ -73,7 +75,7 @@ def test_swipe_shows_measured_left_and_imputed_right_with_equal_limits(genes: An
     assert layer.name == "Gene10 · measured"
     s.toggle_view()
     assert layer.name.startswith("Gene10 · imputed, held out")
-    assert np.allclose(layer.painted.values, imputed)
+    assert np.allclose(layer.cell_values.values, imputed)
 
 
 def test_the_line_of_the_swipe_is_drawn_and_dragged(genes: Any, qtbot: Any) -> None:
@@ -114,7 +116,7 @@ def test_flicker_changes_by_itself_and_stops(genes: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: not seen_names.add(layer_of(bench).name) and len(seen_names) == 2, timeout=30_000)
     assert any(n == "Gene10 · measured" for n in seen_names)
     bench.session.select_gene("Gene31")  # not measured: nothing to flicker with
-    qtbot.waitUntil(lambda: layer_of(bench).painted.name == "Gene31", timeout=30_000)
+    qtbot.waitUntil(lambda: layer_of(bench).cell_values.name == "Gene31", timeout=30_000)
     assert not dock.compare_view.flicker.isChecked()
     assert not dock.compare_view._flicker_timer.isActive()
     assert not dock.compare_view.flicker.isEnabled()
@@ -126,7 +128,7 @@ def test_difference_diverges_around_zero(genes: Any, qtbot: Any) -> None:
     layer = view(bench, dock, "difference", qtbot)
     s = bench.session
     wanted = s.run.impute("Gene10").values - s.run.measured("Gene10")
-    assert np.allclose(layer.painted.values, wanted)
+    assert np.allclose(layer.cell_values.values, wanted)
     low, high = layer.contrast_limits
     assert low == -high
     assert layer.name.startswith("Gene10 difference · imputed - measured (score ")
@@ -147,9 +149,9 @@ def test_without_the_logarithm_values_are_counts_and_limits_by_hand_stay(genes: 
     if bench.session.look.log:
         dock.look.log.click()
     values = np.expm1(bench.session.run.measured("Gene10"))
-    assert np.allclose(layer.painted.values, values, rtol=1e-5)
+    assert np.allclose(layer.cell_values.values, values, rtol=1e-5)
     assert tuple(layer.contrast_limits) == pytest.approx((np.expm1(0.5), np.expm1(1.0)))
-    assert layer.painted.unit == NORMALISED_COUNTS
+    assert layer.cell_values.unit == NORMALISED_COUNTS
     assert np.abs(seen(viewer, bench, 5, qtbot) - expected_colour(layer, values[5])).max() <= 3
     layer.contrast_limits = (1.0, 2.0)
     dock.look.log.click()
@@ -159,7 +161,7 @@ def test_without_the_logarithm_values_are_counts_and_limits_by_hand_stay(genes: 
 def test_a_threshold_greys_the_cells_below_and_belongs_to_its_gene(genes: Any, qtbot: Any) -> None:
     viewer, bench, dock = genes
     layer = view(bench, dock, "measured", qtbot)
-    values = layer.painted.values
+    values = layer.cell_values.values
     least = float(np.median(values)) + 0.01
     dock.look.threshold.setValue(least)
     below, above = int(values.argmin()), int(values.argmax())
@@ -167,12 +169,12 @@ def test_a_threshold_greys_the_cells_below_and_belongs_to_its_gene(genes: Any, q
     assert np.abs(seen(viewer, bench, above, qtbot) - expected_colour(layer, values[above])).max() <= 3
     bench.session.select_gene("Gene11")
     assert dock.look.threshold.text() == "off"
-    assert layer.least is None
+    assert layer.threshold is None
     assert bench.canvas_controller.painter.overlays.grey_layer is None
     bench.session.select_gene("Gene10")
-    assert layer.least == pytest.approx(dock.look.threshold.value(), abs=0.01)
+    assert layer.threshold == pytest.approx(dock.look.threshold.value(), abs=0.01)
     dock.look.threshold.setValue(dock.look.threshold.minimum())
-    assert layer.least is None
+    assert layer.threshold is None
 
 
 def test_tab_completes_and_recent_genes_come_last_first(genes: Any, qtbot: Any) -> None:
@@ -205,14 +207,14 @@ def test_a_pasted_gene_set_is_scored_and_marked(genes: Any, qtbot: Any) -> None:
     assert layer.name == "mine (set) · score of 2 genes, imputed (1 of them)"
     parts = [s.run.measured("Gene6"), s.run.impute("Gene31").values]
     wanted = np.mean([(p - p.mean()) / p.std() for p in parts], axis=0)
-    assert np.allclose(layer.painted.values, wanted, atol=1e-4)
+    assert np.allclose(layer.cell_values.values, wanted, atol=1e-4)
     assert "Not found: Unknown" in dock.gene_sets.message.text()
     assert "IMPUTED" in bench.canvas_controller.painter.cell_text(*s.section.xy[3][::-1])
     assert np.abs(seen(viewer, bench, 5, qtbot) - expected_colour(layer, wanted[5])).max() <= 3
     assert not dock.compare_view.view_buttons["imputed"].isEnabled()
     s.select_gene("Gene10")
     assert s.gene_set_score is None
-    assert layer_of(bench).painted.name == "Gene10"
+    assert layer_of(bench).cell_values.name == "Gene10"
     qtbot.keyClick(dock.gene_sets.gene_text, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     qtbot.keyClicks(dock.gene_sets.gene_text, "Nothing")
     qtbot.mouseClick(dock.gene_sets.paint_score, LEFT)
@@ -246,12 +248,12 @@ def test_uncertainty_as_opacity_fades_what_is_unsure(genes: Any, qtbot: Any) -> 
     object.__setattr__(
         about, "high", about.low + np.linspace(0, 1, n, dtype=np.float32)
     )  # the fake's intervals are all as wide
-    bench.reliability_controller.set_uncertainty("width", veil=True)
+    bench.reliability_controller.set_uncertainty("width", as_veil=True)
     veil = bench.canvas_controller.painter.overlays.uncertainty
     high = veil.contrast_limits[1]
     for row in (0, n // 2, n - 1):
         alpha = min(1.0, (row / (n - 1)) / high)
-        wanted = expected_colour(layer, layer.painted.values[row]) * (
+        wanted = expected_colour(layer, layer.cell_values.values[row]) * (
             1 - alpha
         )  # the canvas is black in the dark theme
         assert np.abs(seen(viewer, bench, row, qtbot) - wanted).max() <= 4
