@@ -1,1 +1,1 @@
-"""Values of cells as pixels: cell raster, colour limits, napari layers, figures. Never Qt."""
+"""Values of cells as pixels: values and colour limits, cell rasters, napari layers and figures. No Qt."""

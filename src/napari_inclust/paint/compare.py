@@ -1,4 +1,4 @@
-"""Measured and imputed values of one gene in one picture: divided by a line, or subtracted."""
+"""Measured and imputed values of one gene in one picture: divided by a line (swipe), or subtracted."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .values import CellValues
+from .values import HELD_OUT, CellValues
 
 
 @dataclass(frozen=True, eq=False)
 class SwipedValues(CellValues):
-    """Measured values on one side of a line, imputed ones on the other.
+    """Measured values on one side of a line, imputed values on the other.
 
     Attributes
     ----------
     sides
-        Measured and imputed.
-    left : (cells,) bool
+        Measured and imputed values.
+    shows_measured : (cells,) bool
         Cells that show the measured value.
     """
 
@@ -26,29 +26,30 @@ class SwipedValues(CellValues):
     shows_measured: NDArray[np.bool_] | None = None
 
     def value_text(self, row: int) -> str:
-        """Value of one cell: measured or imputed, by the side that it is on."""
+        """Describe the value of one cell: measured or imputed, by its side of the line."""
         assert self.shows_measured is not None
         return self.sides[0 if self.shows_measured[row] else 1].value_text(row)
 
 
 def swipe_values(measured: CellValues, imputed: CellValues, shows_measured: NDArray[np.bool_]) -> SwipedValues:
-    """Measured where `left`, else imputed; the mark says what is seen.
+    """Join measured and imputed values; the kind names those that are shown.
 
     Parameters
     ----------
-    left : (cells,) bool
+    measured, imputed
+        Values of one gene.
+    shows_measured : (cells,) bool
+        Cells that show the measured value; the others show the imputed one.
     """
-    kind = (
-        measured.kind_label
-        if shows_measured.all()
-        else imputed.kind_label
-        if not shows_measured.any()
-        else f"{measured.kind_label} | {imputed.kind_label}"
-    )
-    values = np.where(shows_measured, measured.values, imputed.values)
+    if shows_measured.all():
+        kind = measured.kind_label
+    elif not shows_measured.any():
+        kind = imputed.kind_label
+    else:
+        kind = f"{measured.kind_label} | {imputed.kind_label}"
     return SwipedValues(
         imputed.name,
-        values,
+        np.where(shows_measured, measured.values, imputed.values),
         kind,
         score=imputed.score,
         unit=measured.unit,
@@ -59,12 +60,12 @@ def swipe_values(measured: CellValues, imputed: CellValues, shows_measured: NDAr
 
 
 def subtract_measured(measured: CellValues, imputed: CellValues) -> CellValues:
-    """Imputed minus measured, cell by cell: positive where more is imputed than was measured."""
-    score = imputed.kind_label.partition(", held out ")[2]
+    """Subtract measured from imputed values: positive where the imputed value is higher."""
+    score = f" ({imputed.score_text})" if imputed.kind == HELD_OUT else ""
     return CellValues(
         f"{imputed.name} difference",
         imputed.values - measured.values,
-        f"imputed - measured {score}".rstrip(),
+        f"imputed - measured{score}",
         score=imputed.score,
         centred=True,
     )

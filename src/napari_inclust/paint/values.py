@@ -1,4 +1,4 @@
-"""What is painted: one number a cell, and how it may be called."""
+"""What is painted: a number or a category for each cell, and the text that describes it."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ IMPUTED, HELD_OUT, MEASURED, GENERATED = "imputed", "held-out", "measured", "gen
 
 @dataclass(frozen=True, eq=False)
 class CellValues:
-    """One gene (or another number) over the cells of a section.
+    """One gene, or another number, over the cells of a section.
 
     Attributes
     ----------
     name
         The gene.
     values : (cells,) float32
-    spread : (cells,) float32, optional
-        Standard deviation over the members of the run.
     kind
-        "measured", "imputed", "held-out": predicted although it was measured, which scores it, or "generated": of a modality that the section lacks.
+        "measured"; "imputed"; "held-out": measured, but predicted while it was hidden, which gives its score;
+        "generated": of a modality that the section lacks.
+    spread : (cells,) float32, optional
+        Standard deviation of the prediction over the networks of the run.
     score
-        Held-out Pearson correlation of the gene, or None when it has none; of what is generated on held-out cells of the reference.
+        Held-out Pearson correlation of the gene, or None; of generated features on held-out cells of the reference.
     unit
         Of the values.
-    foreseen
-        Foreseen score of a gene that has none, or None.
+    predicted_score
+        Predicted Pearson correlation of a gene without a held-out score, or None.
     low, high : (cells,) float32, optional
         Ends of the 90 % interval of each value.
     centred
-        Whether the values lie around zero (differences, z-scores): drawn in diverging colours with equal ends.
+        Whether the values lie around zero (differences, z-scores): drawn in diverging colours with symmetric limits.
     """
 
     name: str
@@ -53,47 +54,55 @@ class CellValues:
 
     @property
     def is_imputed(self) -> bool:
-        """Whether any value in it was imputed or generated."""
+        """Whether any of the values is imputed or generated."""
         return self.kind in (HELD_OUT, GENERATED) or IMPUTED in self.kind
 
     def to_linear(self) -> CellValues:
-        """The same without the logarithm: exp(value) - 1, the spread to first order. What is not log-normalised stays as it is."""
+        """Undo the logarithm: exp(value) - 1, the spread to first order; other units are returned as they are."""
         if self.unit != LOG_NORMALISED or self.centred:
             return self
-        spread, low, high = (
-            None if x is None else f(x)
-            for x, f in ((self.spread, lambda x: np.exp(self.values) * x), (self.low, np.expm1), (self.high, np.expm1))
+        return replace(
+            self,
+            values=np.expm1(self.values),
+            spread=None if self.spread is None else np.exp(self.values) * self.spread,
+            unit=NORMALISED_COUNTS,
+            low=None if self.low is None else np.expm1(self.low),
+            high=None if self.high is None else np.expm1(self.high),
         )
-        return replace(self, values=np.expm1(self.values), spread=spread, unit=NORMALISED_COUNTS, low=low, high=high)
 
     def with_interval(self, low: NDArray[np.float32], high: NDArray[np.float32]) -> CellValues:
-        """The same with its interval."""
+        """Return a copy with the ends of the 90 % interval, each (cells,)."""
         return replace(self, low=low, high=high)
 
     @property
-    def kind_label(self) -> str:
-        """Measured or imputed, with the score: what stands beside the name of an imputed gene everywhere."""
-        if self.kind not in (IMPUTED, HELD_OUT, GENERATED):
-            return self.kind
+    def score_text(self) -> str:
+        """Held-out score, else predicted score, else "no score"."""
         if self.score is None and self.predicted_score is not None and np.isfinite(self.predicted_score):
-            return f"imputed (score ~{self.predicted_score:.2f} foreseen)"
-        score = "no score" if self.score is None or not np.isfinite(self.score) else f"score {self.score:.2f}"
+            return f"predicted score ~{self.predicted_score:.2f}"
+        return "no score" if self.score is None or not np.isfinite(self.score) else f"score {self.score:.2f}"
+
+    @property
+    def kind_label(self) -> str:
+        """Measured, imputed or generated, with the score: stands beside the name of the gene everywhere."""
         if self.kind == GENERATED:
-            return f"generated ({score} in the reference)"
-        return f"imputed, held out ({score})" if self.kind == HELD_OUT else f"imputed ({score})"
+            return f"generated ({self.score_text} in the reference)"
+        if self.kind == HELD_OUT:
+            return f"imputed, held out ({self.score_text})"
+        return f"imputed ({self.score_text})" if self.kind == IMPUTED else self.kind
 
     @property
     def title(self) -> str:
-        """The name of the layer."""
+        """Name of the layer: the gene and its kind."""
         return f"{self.name} · {self.kind_label}"
 
     def value_text(self, row: int) -> str:
-        """Value of one cell with its spread, unit and mark; what is predicted below zero means that the gene is absent."""
+        """Describe the value of one cell: spread, interval, unit, kind; a predicted value below zero means absent."""
         absent = " (absent)" if self.values[row] < 0 and self.kind in (IMPUTED, HELD_OUT) else ""
         spread = f" ± {self.spread[row]:.2f}" if self.spread is not None and np.isfinite(self.spread[row]) else ""
         if self.low is not None and self.high is not None:
             spread += f" (90 % interval {self.low[row]:.2f} to {self.high[row]:.2f})"
-        return f"{self.name} {self.values[row]:.2f}{absent}{spread} {self.unit}, {self.kind_label.replace('imputed', 'IMPUTED').replace('generated', 'GENERATED')}"
+        kind = self.kind_label.replace("imputed", "IMPUTED").replace("generated", "GENERATED")
+        return f"{self.name} {self.values[row]:.2f}{absent}{spread} {self.unit}, {kind}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,13 +127,15 @@ class CellCategories:
 
     @classmethod
     def from_column(cls, name: str, column: pd.Series[Any], colours: Any = None) -> CellCategories:
-        """Categories of a column of `obs`, in its order; missing values have none, an empty text is one.
+        """Take the categories of a column of `obs`, in its order; missing values have no category, an empty text has.
 
         Parameters
         ----------
+        name
+            The column.
         column : (cells,)
         colours
-            Those that the file keeps (`uns["<column>_colors"]`), used when there is one a category.
+            Colours stored in the file (`uns["<column>_colors"]`), used when there is one for each category.
         """
         import pandas as pd
 
@@ -134,17 +145,25 @@ class CellCategories:
         return cls(name, codes, names, category_palette(len(names), colours))
 
     def category_text(self, row: int) -> str:
-        """Name of the category of one cell."""
+        """Return the name of the category of one cell."""
         code = int(self.codes[row])
         return self.categories[code] if code >= 0 else f"no {self.name}"
 
 
 def category_palette(n: int, given: Any = None) -> NDArray[np.float64]:
-    """n distinct colours: those given when there is one each, else Okabe and Ito's (safe for the colour-blind) and then evenly spaced hues.
+    """Return n distinct colours.
+
+    Given colours are used when there is one for each category; else those of Okabe and Ito, which are safe for the
+    colour-blind, and then evenly spaced hues.
 
     Returns
     -------
-    (n, 4) RGBA in 0..1
+    (n, 4) float64
+        RGBA, 0 to 1.
+
+    References
+    ----------
+    M. Okabe, K. Ito: Color universal design, 2008, https://jfly.uni-koeln.de/color/
     """
     from matplotlib.colors import hsv_to_rgb, to_rgba_array
 
@@ -155,7 +174,6 @@ def category_palette(n: int, given: Any = None) -> NDArray[np.float64]:
             pass  # colours that matplotlib does not know
     first = to_rgba_array(["#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#BBBBBB"])[:n]
     k = np.arange(n - len(first))
-    more = hsv_to_rgb(
-        np.c_[(0.05 + k * 0.618034) % 1, np.where(k % 2, 0.85, 0.45), np.where(k % 3 == 2, 0.65, 0.95)]
-    ).reshape(-1, 3)
+    hue = (0.05 + k * 0.618034) % 1  # steps of the golden ratio fill the circle evenly
+    more = hsv_to_rgb(np.c_[hue, np.where(k % 2, 0.85, 0.45), np.where(k % 3 == 2, 0.65, 0.95)]).reshape(-1, 3)
     return np.asarray(np.vstack([first, np.c_[more, np.ones(len(more))]]), dtype=np.float64)

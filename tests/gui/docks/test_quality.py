@@ -79,7 +79,7 @@ def test_the_genes_table_and_the_layer_carry_the_foreseen_score(opened: Any, qtb
     assert text.startswith("~0.")
     click_gene(dock, "Gene31", qtbot)
     layer = bench.canvas_controller.painter.gene_layer()
-    assert layer.name == f"Gene31 · imputed (score {text} foreseen)"
+    assert layer.name == f"Gene31 · imputed (predicted score {text})"
     assert layer.contrast_limits[0] == 0
 
 

@@ -121,7 +121,7 @@ def test_imputed_genes_are_marked_and_bars_say_their_unit():
         ],
     )
     texts = [t.get_text() for t in figure.texts]
-    assert texts == ["Sox2\nimputed (score ~0.41 foreseen)", "Gad1\nimputed, held out (score 0.70)"]
+    assert texts == ["Sox2\nimputed (predicted score ~0.41)", "Gad1\nimputed, held out (score 0.70)"]
     assert [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()] == ["log-normalised", NORMALISED_COUNTS]
     blend = draw_figure(CentroidRaster(XY), [blend_pane({"red": gene()}, {"red": (0, 1)})])
     assert "imputed (no score)" in blend.legends[0].get_texts()[0].get_text()

@@ -1,1 +1,1 @@
-"""napari layers over the cell raster of a section."""
+"""napari layers of a section: genes, categories, marks, images and molecules."""

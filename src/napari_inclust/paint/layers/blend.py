@@ -1,12 +1,10 @@
-"""Three genes as red, green and blue over the cells."""
+"""Up to three genes as red, green and blue over the cells."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ..limits import RGB_CHANNELS
-from ..raster.cell_raster import CellRaster
 from ..values import CellValues
 from . import canvas
 from .cell_layers import DescribeCell, GeneLayer
@@ -14,46 +12,45 @@ from .layer_group import CellLayerGroup
 
 
 class BlendLayers(CellLayerGroup):
-    """One layer a channel, added up; each keeps napari's own sliders and colour bar."""
-
-    def __init__(self, viewer: Any, raster: CellRaster, unit: str) -> None:
-        super().__init__(viewer, raster, unit)
-        self._layers: dict[str, GeneLayer] = {}
+    """One layer for each channel, blended additively; each has napari's own sliders and colour bar."""
 
     @property
     def layers(self) -> dict[str, GeneLayer]:
-        """Those that are in the viewer, by channel."""
-        return {c: self._layers[c] for c in RGB_CHANNELS if self._in_viewer(self._layers.get(c))}
+        """Layers that are in the viewer, by channel."""
+        layers = {channel: self._owned_layer(channel) for channel in RGB_CHANNELS}
+        return {channel: layer for channel, layer in layers.items() if layer is not None}
 
     def show(
         self, genes: Mapping[str, CellValues], limits: Mapping[str, tuple[float, float]], describe: DescribeCell
     ) -> None:
-        """Draw these genes, by channel; channels without one are removed."""
+        """Draw genes, by channel; channels without a gene are removed.
+
+        Parameters
+        ----------
+        genes, limits
+            Values and colour limits by channel ("red", "green", "blue").
+        describe
+            As of `GeneLayer`.
+        """
         viewer = self._viewer()
         if viewer is None:
             return
-        for channel, layer in self.layers.items():
-            if channel not in genes:
-                viewer.layers.remove(layer)
-        alive = self.layers
-        self._layers = dict(alive)
-        for channel in [c for c in RGB_CHANNELS if c in genes]:
-            shown, layer = genes[channel], alive.get(channel)
+        for channel in RGB_CHANNELS:
+            cell_values, layer = genes.get(channel), self.layers.get(channel)
+            if cell_values is None:
+                self._remove_owned(channel)
+                continue
             if layer is None:
-                self._layers[channel] = layer = GeneLayer(
-                    self._raster, shown, limits[channel], describe, unit=self._unit, colormap=channel
+                layer = GeneLayer(
+                    self._raster, cell_values, limits[channel], describe, unit=self._unit, colormap=channel
                 )
+                self._owned[channel] = layer
                 viewer.layers.append(layer)
-            elif layer.cell_values is not shown:
-                layer.show_gene(shown, limits[channel])
-            layer.name = f"{channel}: {shown.title}"
+            elif layer.cell_values is not cell_values:
+                layer.show_gene(cell_values, limits[channel])
+            layer.name = f"{channel}: {cell_values.title}"
         for i, layer in enumerate(sorted(self.layers.values(), key=viewer.layers.index)):
-            layer.blending = (
-                "additive" if i else "translucent"
-            )  # the lowest hides the canvas, which is white in the light theme
+            # the lowest layer hides the canvas, which is white in the light theme
+            layer.blending = "additive" if i else "translucent"
         canvas.scale_bar(viewer).visible = True
         canvas.update_colour_bars(viewer)
-
-    def close(self) -> None:
-        """Remove all."""
-        self.show({}, {}, str)

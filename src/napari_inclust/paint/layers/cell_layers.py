@@ -1,8 +1,8 @@
-"""napari layers over a cell raster: a gene as an image, categories as labels."""
+"""napari layers over a cell raster: genes as images, categories as labels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ NO_CELL = "no cell here"
 
 
 class _CellLayer:
-    """What hovering says: the cell under the pointer instead of a bare number."""
+    """A layer of cells, which describes the cell under the pointer in the status line and the tooltip."""
 
     raster: CellRaster
     describe: DescribeCell
@@ -29,7 +29,7 @@ class _CellLayer:
 
     @contextmanager
     def pause_refresh(self) -> Iterator[None]:
-        """Read and draw nothing meanwhile: napari does so after each of several changes that belong together."""
+        """Skip reading and drawing, which napari does after each change, during several changes that belong together."""
         self._refresh_paused = True
         try:
             yield
@@ -37,20 +37,20 @@ class _CellLayer:
             self._refresh_paused = False
 
     def refresh(self, *args: Any, **kwargs: Any) -> None:
-        """napari's own, but for `held`."""
+        """Refresh as napari does, unless `pause_refresh` is active."""
         if not self._refresh_paused:
             super().refresh(*args, **kwargs)  # type: ignore[misc]
 
     def _reset_data_level(self) -> None:
-        """Other values of the same cells are drawn at the level that is on the screen: napari would draw the coarsest level first, and then again."""
+        """Keep the level that is drawn when values change: napari would draw the coarsest level first, then this one."""
 
     def cell_text(self, position: Any) -> str:
-        """The cell at a place (y, x) in micrometres, in words."""
+        """Describe the cell at a position (y, x) in micrometres."""
         row = self.raster.cell_at(float(position[-2]), float(position[-1]))
         return NO_CELL if row is None else self.describe(row)
 
     def get_status(self, position: Any = None, **kwargs: Any) -> dict[str, str]:
-        """napari's status line, with the cell in words."""
+        """Return the status line of napari, with the description of the cell."""
         status: dict[str, str] = super().get_status(position, **kwargs)  # type: ignore[misc]
         if position is not None:
             status["value"] = self.cell_text(position)
@@ -62,18 +62,22 @@ class _CellLayer:
 
 
 class GeneLayer(_CellLayer, Image):
-    """One gene over the cells. A switch to another gene costs what is on the screen, not the number of cells.
+    """One gene over the cells. The time to switch genes depends on the size of the screen, not on the number of cells.
 
     Parameters
     ----------
     raster
-        Where the cells are.
-    painted
+        Labels of the cells.
+    cell_values
         Values, kind and score.
     limits
         Colour limits, low and high.
     describe
-        Row of a cell to its text (id, type); the value is added here.
+        Function of the row of a cell that gives its text (id, type); the value is added here.
+    unit
+        Unit of the coordinates.
+    **kwargs
+        Of `napari.layers.Image`.
     """
 
     def __init__(
@@ -90,8 +94,18 @@ class GeneLayer(_CellLayer, Image):
         self._describe_cell = describe
         self._greyed_out: NDArray[np.bool_] | None = None
         self.threshold: float | None = None
-        super().__init__(value_pyramid(raster, cell_values.values), multiscale=True, rgb=False, contrast_limits=limits, affine=raster.affine, units=(unit, unit),
-                         name=cell_values.title, metadata=_metadata(cell_values), interpolation2d="nearest", **kwargs)  # fmt: skip
+        super().__init__(
+            value_pyramid(raster, cell_values.values),
+            multiscale=True,
+            rgb=False,
+            contrast_limits=limits,
+            affine=raster.affine,
+            units=(unit, unit),
+            name=cell_values.title,
+            metadata=_metadata(cell_values),
+            interpolation2d="nearest",
+            **kwargs,
+        )
         if hasattr(self, "colorbar"):
             self.colorbar.visible = True
         self._extend_limits_range(limits)
@@ -101,11 +115,11 @@ class GeneLayer(_CellLayer, Image):
         return "image"
 
     def describe(self, row: int) -> str:
-        """Cell, type, value, spread, and whether it is imputed."""
+        """Describe a cell: id, type, value with spread, and whether it is imputed."""
         return f"{self._describe_cell(row)} · {self.cell_values.value_text(row)}"
 
     def show_gene(self, cell_values: CellValues, limits: tuple[float, float], threshold: float | None = None) -> None:
-        """Paint another gene, in place; cells whose value is below `least` are left out."""
+        """Draw another gene in this layer; cells with a value below the threshold are left out."""
         self.cell_values, self.threshold = cell_values, threshold
         self._update_data()
         self.set_limits(limits)
@@ -113,39 +127,39 @@ class GeneLayer(_CellLayer, Image):
         self.metadata = _metadata(cell_values)
 
     def grey_out(self, greyed_out: NDArray[np.bool_] | None) -> None:
-        """Leave some cells out (a layer below shows them grey); hovering still tells their values."""
+        """Leave out cells, (cells,) bool; a layer below shows them in grey. Hovering still shows their values."""
         if greyed_out is not self._greyed_out:
             self._greyed_out = greyed_out
             self._update_data()
 
     def set_threshold(self, threshold: float | None) -> None:
-        """Leave out cells whose value is below; None: none."""
+        """Leave out cells with a value below the threshold; None: no cells."""
         if threshold != self.threshold:
             self.threshold = threshold
             self._update_data()
 
     def _update_data(self) -> None:
         values = self.cell_values.values
-        for out in (self._greyed_out, None if self.threshold is None else values < self.threshold):
-            values = values if out is None else np.where(out, np.float32(np.nan), values)
+        for excluded in (self._greyed_out, None if self.threshold is None else values < self.threshold):
+            values = values if excluded is None else np.where(excluded, np.float32(np.nan), values)
         with self.pause_refresh():
             self.data = value_pyramid(self.raster, values)  # type: ignore[assignment]
-        self.refresh(extent=False)  # the cells stay where they are
+        self.refresh(extent=False)  # the extent does not change
 
     def set_limits(self, limits: tuple[float, float]) -> None:
-        """Other colour limits."""
-        with self.events.contrast_limits.blocker():  # else the colour bar is drawn anew for each of them
+        """Set the colour limits."""
+        with self.events.contrast_limits.blocker():  # else the colour bar is drawn twice
             self._extend_limits_range(limits)
         self.contrast_limits = limits
 
     def _extend_limits_range(self, limits: tuple[float, float]) -> None:
-        """Let the slider of napari's own control reach all values."""
-        values = self.cell_values.values
-        low, high = (
-            (float(f.reduce(values)) for f in (np.fmin, np.fmax)) if values.size else limits
-        )  # quicker than nanmin at a million cells
-        low, high = (low if np.isfinite(low) else limits[0]), (high if np.isfinite(high) else limits[1])
-        self.contrast_limits_range = (min(low, limits[0]), max(high, limits[1]))
+        """Let the slider of napari's own controls reach all values."""
+        values, (low, high) = self.cell_values.values, limits
+        if values.size:
+            lowest, highest = float(np.fmin.reduce(values)), float(np.fmax.reduce(values))  # faster than nanmin
+            low = min(low, lowest) if np.isfinite(lowest) else low
+            high = max(high, highest) if np.isfinite(highest) else high
+        self.contrast_limits_range = (low, high)
 
 
 class CategoryLayer(_CellLayer, Labels):
@@ -154,11 +168,15 @@ class CategoryLayer(_CellLayer, Labels):
     Parameters
     ----------
     raster
-        Where the cells are.
-    types
+        Labels of the cells.
+    cell_categories
         Categories and their colours.
     describe
-        Row of a cell to its text.
+        Function of the row of a cell that gives its text.
+    unit
+        Unit of the coordinates.
+    **kwargs
+        Of `napari.layers.Labels`.
     """
 
     def __init__(
@@ -172,34 +190,52 @@ class CategoryLayer(_CellLayer, Labels):
         self.raster = raster
         self.cell_categories = cell_categories
         self._describe_cell = describe
-        super().__init__(code_pyramid(raster, cell_categories.codes), multiscale=True, affine=raster.affine, units=(unit, unit), name=cell_categories.name,
-                         colormap=_colormap(cell_categories), opacity=1.0, **kwargs)  # fmt: skip
+        super().__init__(
+            code_pyramid(raster, cell_categories.codes),
+            multiscale=True,
+            affine=raster.affine,
+            units=(unit, unit),
+            name=cell_categories.name,
+            colormap=_category_colormap(cell_categories),
+            opacity=1.0,
+            **kwargs,
+        )
 
     @property
     def _type_string(self) -> str:
         return "labels"
 
     def describe(self, row: int) -> str:
-        """Cell and its category."""
+        """Describe a cell and its category."""
         return f"{self._describe_cell(row)} · {self.cell_categories.name}: {self.cell_categories.category_text(row)}"
 
     def show_categories(self, cell_categories: CellCategories) -> None:
-        """Paint other categories, in place."""
+        """Draw other categories in this layer."""
         self.cell_categories = cell_categories
         with self.pause_refresh():
-            self.colormap = _colormap(cell_categories)
+            self.colormap = _category_colormap(cell_categories)
         self.data = code_pyramid(self.raster, cell_categories.codes)  # type: ignore[assignment]
         self.name = cell_categories.name
 
     def hide_categories(self, hidden: set[int]) -> None:
         """Draw some categories transparent, by code."""
-        self.colormap = _colormap(self.cell_categories, hidden)
+        self.colormap = _category_colormap(self.cell_categories, hidden)
 
 
-def _colormap(cell_categories: CellCategories, hidden: set[int] | None = None) -> DirectLabelColormap:
-    colours: dict[int | None, Any] = {0: "transparent", None: "transparent"}
-    colours |= {i + 1: "transparent" if hidden and i in hidden else c for i, c in enumerate(cell_categories.colours)}
-    return DirectLabelColormap(color_dict=colours)
+def label_colormap(colours: Mapping[int, Any]) -> DirectLabelColormap:
+    """Make a colormap of labels; the background and labels without a colour are transparent.
+
+    Parameters
+    ----------
+    colours
+        Colours by label, from 1.
+    """
+    return DirectLabelColormap(color_dict={0: "transparent", None: "transparent", **colours})
+
+
+def _category_colormap(cell_categories: CellCategories, hidden: Collection[int] = ()) -> DirectLabelColormap:
+    colours = enumerate(cell_categories.colours)
+    return label_colormap({code + 1: "transparent" if code in hidden else colour for code, colour in colours})
 
 
 def _metadata(cell_values: CellValues) -> dict[str, Any]:
@@ -207,6 +243,6 @@ def _metadata(cell_values: CellValues) -> dict[str, Any]:
 
 
 def veil_colormap(colour: str) -> Colormap:
-    """From transparent to one colour: laid over others, it takes their place by and by."""
+    """Make a colormap from transparent to one colour, which covers the layers below gradually."""
     rgb = transform_color(colour)[0, :3]
     return Colormap([[*rgb, 0.0], [*rgb, 1.0]], name=f"veil {colour}")

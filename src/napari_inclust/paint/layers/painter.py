@@ -1,4 +1,4 @@
-"""One section in a viewer: its raster, and the layers painted over it."""
+"""The painter of one section in a viewer: its raster and all layers over it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from . import canvas
 from .blend import BlendLayers
 from .cell_layers import CategoryLayer, GeneLayer
 from .cell_marks import CellMarks
-from .layer_group import LayerGroup
+from .layer_group import LayerGroup, OwnedLayer
 from .overlays import Overlays
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Painter(LayerGroup):
-    """Paints one section. Layers that the user removed are made anew at the next paint.
+    """Paints the cells of one section.
 
     Parameters
     ----------
@@ -32,8 +32,17 @@ class Painter(LayerGroup):
     section
         The cells.
     on_limits
-        Called with (what is painted, low, high) when the user moves napari's own contrast slider.
+        Called with (values, low, high) when the user moves napari's own contrast slider.
+
+    Attributes
+    ----------
+    category_layer
+        Categories of the cells.
+    overlays, blend_layers, cell_marks
+        Other layers of the section.
     """
+
+    category_layer = OwnedLayer[CategoryLayer]()
 
     def __init__(
         self, viewer: Any, section: Section, on_limits: Callable[[CellValues, float, float], None] | None = None
@@ -44,9 +53,8 @@ class Painter(LayerGroup):
         super().__init__(viewer, self.unit)
         self.colormap = COLORMAPS[0]
         self._on_limits = on_limits
-        self._gene_layers: list[GeneLayer] = []  # one, or two side by side
-        self._category_layer: CategoryLayer | None = None
-        self._setting_limits = False  # the limits are being set here, not by the user
+        self._gene_layers: list[GeneLayer] = []  # one, or two side by side; the user may have removed them
+        self._setting_limits = False  # limits are set by the painter, not by the user
         self.cell_categories: CellCategories | None = None
         self.overlays = Overlays(canvas.unwrap(viewer), self.raster, self.unit)
         self.blend_layers = BlendLayers(canvas.unwrap(viewer), self.raster, self.unit)
@@ -57,58 +65,49 @@ class Painter(LayerGroup):
     @property
     def layers(self) -> list[GeneLayer | CategoryLayer]:
         """The layers of this section that are still in the viewer."""
-        mine: list[GeneLayer | CategoryLayer] = [
-            *self._gene_layers,
-            *([self._category_layer] if self._category_layer is not None else []),
-        ]
-        return [layer for layer in mine if self._in_viewer(layer)]
+        categories = self.category_layer
+        return [*self._visible_gene_layers, *([] if categories is None else [categories])]
+
+    @property
+    def _visible_gene_layers(self) -> list[GeneLayer]:
+        return [layer for layer in self._gene_layers if self._in_viewer(layer)]
 
     def gene_layer(self, index: int = 0) -> GeneLayer | None:
-        """The gene's layer (or the second one, side by side) when it is in the viewer."""
-        return (
-            self._gene_layers[index]
-            if index < len(self._gene_layers) and self._in_viewer(self._gene_layers[index])
-            else None
-        )
+        """Return the layer of the gene (1: the second one, side by side) when it is in the viewer."""
+        layer = self._gene_layers[index] if index < len(self._gene_layers) else None
+        return layer if self._in_viewer(layer) else None
 
     def describe(self, row: int) -> str:
-        """Cell id, type and domain."""
+        """Describe a cell: id, type and domain."""
         domains = self.overlays.domains
-        parts = [
-            self._cell_id(row),
-            *([self.cell_categories.category_text(row)] if self.cell_categories is not None else []),
-            *([domains.cell_categories.category_text(row)] if domains is not None else []),
-        ]
-        return " · ".join(parts)
+        columns = (self.cell_categories, None if domains is None else domains.cell_categories)
+        return " · ".join([self._cell_id(row), *(c.category_text(row) for c in columns if c is not None)])
 
     def show_categories(self, cell_categories: CellCategories) -> None:
-        """Paint categories below the genes."""
+        """Draw categories below the genes."""
         viewer = self._viewer()
         self.cell_categories = cell_categories
         if viewer is None:
             return
-        if self._category_layer is not None and self._in_viewer(self._category_layer):
-            self._category_layer.show_categories(cell_categories)
+        layer = self.category_layer
+        if layer is not None:
+            layer.show_categories(cell_categories)
         else:
-            self._category_layer = CategoryLayer(self.raster, cell_categories, self._cell_id, unit=self.unit)
-            viewer.layers.insert(
-                0
-                if not self.layers
-                else min(viewer.layers.index(x) for x in self.layers if x is not self._category_layer),
-                self._category_layer,
-            )
+            index = min((viewer.layers.index(x) for x in self.layers), default=0)
+            self.category_layer = layer = CategoryLayer(self.raster, cell_categories, self._cell_id, unit=self.unit)
+            viewer.layers.insert(index, layer)
             self._prepare_viewer(viewer)
-        canvas.set_visible(self._category_layer, True)
+        canvas.set_visible(layer, True)
 
     def hide_categories(self, hidden: set[int]) -> None:
-        """Draw some categories transparent, by code, and bring the categories to view."""
+        """Draw some categories transparent, by code, and make the categories visible."""
         if self.cell_categories is None:
             return
-        if self._category_layer is None or not self._in_viewer(self._category_layer):
+        if self.category_layer is None:
             self.show_categories(self.cell_categories)
-        if self._category_layer is not None:
-            self._category_layer.hide_categories(hidden)
-            canvas.set_visible(self._category_layer, True)
+        if self.category_layer is not None:
+            self.category_layer.hide_categories(hidden)
+            canvas.set_visible(self.category_layer, True)
 
     def show_genes(
         self,
@@ -116,18 +115,18 @@ class Painter(LayerGroup):
         limits: list[tuple[float, float]],
         thresholds: list[float | None] | None = None,
     ) -> None:
-        """Paint one gene in place, or its measured and imputed values side by side in linked views.
+        """Draw one gene, or its measured and imputed values side by side in linked views.
 
-        One layer shows measured or imputed: switching between them costs no more than switching genes.
+        Measured and imputed values share a layer: switching between them takes no longer than switching genes.
 
         Parameters
         ----------
-        shown
+        cell_values
             One, or two for side by side (left, right).
         limits
             Colour limits of each.
-        least
-            Value of each below which cells are left out (shown grey); None: all are drawn.
+        thresholds
+            Value of each below which cells are left out (drawn in grey); None: no cells.
         """
         viewer = self._viewer()
         if viewer is None:
@@ -140,28 +139,28 @@ class Painter(LayerGroup):
         try:
             while len(self._gene_layers) > len(cell_values):
                 self._remove_last_gene_layer()
-            for i, (painted, ends) in enumerate(zip(cell_values, limits, strict=True)):
+            for i, (values, ends, threshold) in enumerate(zip(cell_values, limits, thresholds, strict=True)):
                 layer = self.gene_layer(i)
                 if layer is None:
-                    layer = self._add_gene_layer(viewer, i, painted, ends)
-                    layer.set_threshold(thresholds[i])
+                    layer = self._add_gene_layer(viewer, i, values, ends)
+                    layer.set_threshold(threshold)
                 else:
-                    layer.show_gene(painted, ends, thresholds[i])
-                if layer.colormap.name != (colours := self._colormap_for(painted)):
-                    layer.colormap = colours
+                    layer.show_gene(values, ends, threshold)
+                if layer.colormap.name != (colormap := self._colormap_for(values)):
+                    layer.colormap = colormap
         finally:
             self._setting_limits = False
-        if side_by_side and self._category_layer is not None and self._in_viewer(self._category_layer):
-            canvas.set_visible(self._category_layer, False)
+        if side_by_side and self.category_layer is not None:
+            canvas.set_visible(self.category_layer, False)
         if switched:
             canvas.grid(viewer).shape = (1, -1) if side_by_side else (-1, -1)
             canvas.grid(viewer).enabled = side_by_side
             outlines = self.overlays.outlines
-            if outlines is not None:  # side by side they would have a place of their own
+            if outlines is not None:  # side by side they would have a view of their own
                 canvas.set_visible(outlines, not side_by_side)
         self._update_grey_layer()
-        if whole:  # else the user looks at a detail: the views keep it
-            viewer.reset_view()  # once it is settled which layers have a view
+        if whole:  # else the views keep the detail that the user looks at
+            viewer.reset_view()  # after the layers of the views are set
         canvas.update_colour_bars(viewer)
 
     def show_domains(
@@ -172,7 +171,7 @@ class Painter(LayerGroup):
         *,
         shaded: bool,
     ) -> None:
-        """Domains under the genes; see `bring`."""
+        """Draw domains below the genes, as `Overlays.show_domains`; `bring_to_front` makes them visible."""
         self.overlays.show_domains(
             cell_categories,
             confidence,
@@ -183,59 +182,57 @@ class Painter(LayerGroup):
         )
 
     def bring_to_front(self, kind: str) -> None:
-        """Bring "domains", "genes", "blend" or "cells" (their categories, or a number of each) to view, when they are not beside each other."""
-        viewer, domains, blend, column = (
-            self._viewer(),
-            self.overlays.domains,
-            self.blend_layers.layers.values(),
-            self.cell_marks.column_layer,
-        )
+        """Make one kind of layers visible, unless values are side by side.
+
+        Parameters
+        ----------
+        kind
+            "domains", "genes", "blend" or "cells" (categories, or a number of each cell).
+        """
+        viewer = self._viewer()
         if viewer is None:
             return
+        domains, column, categories = self.overlays.domains, self.cell_marks.column_layer, self.category_layer
+        blend = list(self.blend_layers.layers.values())
         side_by_side = canvas.grid(viewer).enabled
-        for layer, mine in ((domains, "domains"), *((x, "blend") for x in blend), (column, "cells")):
+        for layer, layer_kind in ((domains, "domains"), *((x, "blend") for x in blend), (column, "cells")):
             if layer is not None:
-                canvas.set_visible(layer, kind == mine and not side_by_side)
-        if not side_by_side:
-            for layer in self._gene_layers:
-                canvas.set_visible(layer, kind == "genes")
-            if self._category_layer is not None and (
-                kind != self._front or kind == "cells"
-            ):  # else they may shine through a transparent gene
-                canvas.set_visible(self._category_layer, kind == "cells" and column is None)
-            self._front = kind
-            cells = column if column is not None else self._category_layer
-            brought = {
-                "domains": domains,
-                "blend": next(iter(blend), None),
-                "genes": self.gene_layer(),
-                "cells": cells,
-            }[kind]
-            mine = [self._category_layer, domains, column, *blend, *self._gene_layers, None]
-            if (
-                brought is not None and self._in_viewer(brought) and viewer.layers.selection.active in mine
-            ):  # napari's own controls follow; a layer of the user's keeps them
-                viewer.layers.selection.active = brought
+                canvas.set_visible(layer, kind == layer_kind and not side_by_side)
+        if side_by_side:
+            return
+        for layer in self._gene_layers:
+            canvas.set_visible(layer, kind == "genes")
+        # while genes are in front, the user may have made the categories visible below a transparent gene
+        if categories is not None and (kind != self._front or kind == "cells"):
+            canvas.set_visible(categories, kind == "cells" and column is None)
+        self._front = kind
+        front = {
+            "domains": domains,
+            "blend": next(iter(blend), None),
+            "genes": self.gene_layer(),
+            "cells": categories if column is None else column,
+        }[kind]
+        # napari's controls show the active layer; a layer of the user stays active
+        if front is not None and viewer.layers.selection.active in [*self.layers, domains, column, *blend, None]:
+            viewer.layers.selection.active = front
 
     def grey_out(self, greyed_out: NDArray[np.bool_] | None) -> None:
-        """Draw some cells grey instead of in their value's colour (left out, side by side); None: none."""
+        """Draw cells, (cells,) bool, in grey instead of a colour (side by side: leave them out); None: no cells."""
         self._greyed_out = greyed_out
         for layer in self._gene_layers:
             layer.grey_out(greyed_out)
         self._update_grey_layer()
 
     def _update_grey_layer(self) -> None:
-        """Cells that are left out show grey, but for side by side."""
+        """Draw cells that are left out in grey, unless values are side by side."""
         viewer = self._viewer()
-        out = bool(self._gene_layers) and (
-            self._greyed_out is not None or any(layer.threshold is not None for layer in self._gene_layers)
-        )
-        self.overlays.show_grey(
-            self.describe, self._gene_layers, on=out and viewer is not None and not canvas.grid(viewer).enabled
-        )
+        has_threshold = any(layer.threshold is not None for layer in self._gene_layers)
+        needed = bool(self._gene_layers) and (self._greyed_out is not None or has_threshold)
+        on = needed and viewer is not None and not canvas.grid(viewer).enabled
+        self.overlays.show_grey(self.describe, self._gene_layers, on=on)
 
     def update_values(self, update: Callable[[CellValues], CellValues]) -> None:
-        """Tell more of the genes that are painted (intervals): hovering says it; nothing is painted anew."""
+        """Add to the values that are drawn what only hovering shows (intervals); nothing is drawn again."""
         for layer in self._gene_layers:
             layer.cell_values = update(layer.cell_values)
 
@@ -244,75 +241,68 @@ class Painter(LayerGroup):
         limits_of: Callable[[list[CellValues]], list[tuple[float, float]]],
         threshold_of: Callable[[CellValues], float | None],
     ) -> None:
-        """Other colour limits and thresholds for what is painted."""
-        alive = [layer for layer in self._gene_layers if self._in_viewer(layer)]
-        if alive:
-            self._setting_limits = True
-            try:
-                for layer, limits in zip(alive, limits_of([layer.cell_values for layer in alive]), strict=True):
-                    layer.set_limits(limits)
-                    layer.set_threshold(threshold_of(layer.cell_values))
-            finally:
-                self._setting_limits = False
-            self._update_grey_layer()
+        """Set the colour limits and thresholds of the values that are drawn."""
+        layers = self._visible_gene_layers
+        if not layers:
+            return
+        self._setting_limits = True
+        try:
+            for layer, limits in zip(layers, limits_of([layer.cell_values for layer in layers]), strict=True):
+                layer.set_limits(limits)
+                layer.set_threshold(threshold_of(layer.cell_values))
+        finally:
+            self._setting_limits = False
+        self._update_grey_layer()
 
     def cell_text(self, y: float, x: float) -> str:
-        """The cell at a place in micrometres in words: id, type, and the value of each gene that is painted; empty where there is none."""
+        """Describe the cell at a position in micrometres: id, type, and the values drawn; empty without a cell."""
         row = self.raster.cell_at(y, x)
         if row is None:
             return ""
-        return " · ".join([self.describe(row), *(painted.value_text(row) for painted in self.pointer_values)])
+        return " · ".join([self.describe(row), *(values.value_text(row) for values in self.pointer_values)])
 
     @property
     def pointer_values(self) -> list[CellValues]:
-        """The values that the pointer tells."""
+        """Values shown for the cell under the pointer."""
         return [layer.cell_values for layer in self._pointer_layers()]
 
     def _pointer_layers(self) -> list[GeneLayer]:
-        """Layers whose values the pointer tells: the blend or a number of the cells while it is seen, else the gene."""
-        seen = [
-            layer
-            for layer in (*self.blend_layers.layers.values(), self.cell_marks.column_layer)
-            if layer is not None and layer.visible
-        ]
-        return seen or [layer for layer in self._gene_layers if self._in_viewer(layer)]
+        """Return the layers whose values are shown for the cell under the pointer: blend or column, else the gene."""
+        layers = (*self.blend_layers.layers.values(), self.cell_marks.column_layer)
+        visible = [layer for layer in layers if layer is not None and layer.visible]
+        return visible or self._visible_gene_layers
 
     def set_colormap(self, colormap: str) -> None:
-        """Another colormap for both gene layers."""
+        """Set the colormap of the gene layers; values around zero keep the diverging one."""
         self.colormap = colormap
         for layer in self._gene_layers:
             layer.colormap = self._colormap_for(layer.cell_values)
 
-    def _colormap_for(self, painted: CellValues) -> str:
-        return DIVERGING if painted.centred else self.colormap
+    def _colormap_for(self, cell_values: CellValues) -> str:
+        return DIVERGING if cell_values.centred else self.colormap
 
     def close(self) -> None:
-        """Remove the layers of this section."""
-        viewer = self._viewer()
+        """Remove all layers of the section."""
         self.overlays.close()
         self.blend_layers.close()
         self.cell_marks.close()
         while self._gene_layers:
             self._remove_last_gene_layer()
-        if viewer is not None and self._category_layer is not None and self._category_layer in viewer.layers:
-            viewer.layers.remove(self._category_layer)
-        self._category_layer = None
+        super().close()
 
-    def _add_gene_layer(self, viewer: Any, index: int, painted: CellValues, limits: tuple[float, float]) -> GeneLayer:
-        layer = GeneLayer(
-            self.raster, painted, limits, self.describe, unit=self.unit, colormap=self._colormap_for(painted)
-        )
+    def _add_gene_layer(
+        self, viewer: Any, index: int, cell_values: CellValues, limits: tuple[float, float]
+    ) -> GeneLayer:
+        colormap = self._colormap_for(cell_values)
+        layer = GeneLayer(self.raster, cell_values, limits, self.describe, unit=self.unit, colormap=colormap)
         layer.grey_out(self._greyed_out)
         layer.events.contrast_limits.connect(self._on_contrast_limits)
-        if not self._gene_layers and self._category_layer is not None:
-            self._category_layer.visible = False
+        if not self._gene_layers and self.category_layer is not None:
+            self.category_layer.visible = False
         self._gene_layers[index : index + 1] = [layer]
-        over = [
-            viewer.layers.index(x)
-            for x in (self.overlays.outlines, self.overlays.uncertainty, *self.cell_marks.top_layers)
-            if x is not None
-        ]
-        viewer.layers.insert(min(over, default=len(viewer.layers)), layer)
+        above = (self.overlays.outlines, self.overlays.uncertainty, *self.cell_marks.top_layers)
+        index_above = (viewer.layers.index(x) for x in above if x is not None)
+        viewer.layers.insert(min(index_above, default=len(viewer.layers)), layer)
         self._prepare_viewer(viewer)
         return layer
 

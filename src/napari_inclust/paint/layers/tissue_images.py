@@ -1,4 +1,4 @@
-"""Tissue images as layers under the cells: one a channel, added up, read as far as they are looked at."""
+"""Tissue images as layers under the cells: one for each channel, blended additively, read on demand."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 
+from . import canvas
 from .layer_group import LayerGroup
 
 if TYPE_CHECKING:
@@ -15,24 +16,25 @@ if TYPE_CHECKING:
 
 CHANNEL_COLOURS = ("gray", "blue", "green", "magenta", "yellow", "cyan", "red")
 _NUCLEAR_STAINS = ("dapi", "hoechst", "dna")
-_CROP_SIZE, _N_CROPS = 256, 3  # pixels, along each axis
-_LOW_PERCENTILE, _HIGH_PERCENTILE = 1.0, 99.8  # percentiles
+_CROP_SIZE, _N_CROPS = 256, 3  # pixels; crops along each axis
+_LOW_PERCENTILE, _HIGH_PERCENTILE = 1.0, 99.8  # of the pixels of the crops
 
 
 @dataclass(frozen=True, eq=False)
 class DisplayedImage:
-    """An image with the limits between which it is drawn."""
+    """An image with its contrast limits."""
 
     image: TissueImage
     limits: tuple[float, float]
 
     @property
     def title(self) -> str:
+        """Name of the layer."""
         return self.image.name if self.image.z is None else f"{self.image.name} · z {self.image.z}"
 
 
 def with_display_limits(image: TissueImage) -> DisplayedImage:
-    """Find limits from crops spread over the finest level: a file without stored levels would have to be read whole for more."""
+    """Set contrast limits from crops spread over the finest level, so that large files are not read as a whole."""
     if image.is_rgb:
         return DisplayedImage(image, (0, 255))
     rows, columns = (np.linspace(0, max(0, n - _CROP_SIZE), _N_CROPS).astype(int) for n in image.shape)
@@ -42,59 +44,36 @@ def with_display_limits(image: TissueImage) -> DisplayedImage:
 
 
 class ImageLayers(LayerGroup):
-    """The image layers of one section; what the user changed of a layer stays while it is shown.
-
-    Parameters
-    ----------
-    viewer
-        napari viewer (held weakly).
-    unit
-        Of the coordinates.
-    """
-
-    def __init__(self, viewer: Any, unit: str) -> None:
-        super().__init__(viewer, unit)
-        self._layers: dict[TissueImage, Image] = {}
+    """The image layers of one section; settings that the user changed are kept while a layer is shown."""
 
     @property
     def layers(self) -> list[Image]:
-        """Those that are in the viewer."""
-        return [layer for layer in self._layers.values() if self._in_viewer(layer)]
+        """Layers that are in the viewer."""
+        return [layer for layer in self._owned.values() if self._in_viewer(layer)]
 
     def show(self, images: list[DisplayedImage]) -> None:
-        """Just these images, under everything else, in this order."""
+        """Show these images and no others, under all other layers, in this order."""
         viewer = self._viewer()
         if viewer is None:
             return
-        kept = {p.image for p in images}
-        for image in [i for i, layer in self._layers.items() if i not in kept or layer not in viewer.layers]:
-            self._remove(self._layers.pop(image))
-        active = viewer.layers.selection.active
-        for at, p in enumerate(images):
-            if p.image not in self._layers:
-                self._layers[p.image] = layer = self._make_layer(p, at)
-                viewer.layers.insert(min(at, len(viewer.layers)), layer)
-        if active is not None and active in viewer.layers:
-            viewer.layers.selection.active = active  # the gene keeps napari's sliders
-
-    def close(self) -> None:
-        """Remove all."""
-        self.show([])
+        shown = {displayed.image for displayed in images}
+        for image in [i for i, layer in self._owned.items() if i not in shown or layer not in viewer.layers]:
+            self._remove_owned(image)
+        with canvas.keep_active_layer(viewer):
+            for index, displayed in enumerate(images):
+                if displayed.image not in self._owned:
+                    self._owned[displayed.image] = layer = self._make_layer(displayed, index)
+                    viewer.layers.insert(min(index, len(viewer.layers)), layer)
 
     def _make_layer(self, displayed: DisplayedImage, index: int) -> Image:
         image = displayed.image
         levels = list(image.levels) if len(image.levels) > 1 else image.levels[0]
-        look: dict[str, Any] = {"rgb": True, "blending": "translucent_no_depth"}
+        options: dict[str, Any] = {"rgb": True, "blending": "translucent_no_depth"}
         if not image.is_rgb:
-            nuclei = any(name in image.name.lower() for name in _NUCLEAR_STAINS)
-            colour = (
-                "blue"
-                if nuclei
-                else CHANNEL_COLOURS[0]
-                if index == 0
-                else CHANNEL_COLOURS[1 + index % (len(CHANNEL_COLOURS) - 1)]
-            )
-            look = {"rgb": False, "blending": "additive", "colormap": colour, "contrast_limits": displayed.limits}
+            colour = CHANNEL_COLOURS[1 + index % (len(CHANNEL_COLOURS) - 1)] if index else CHANNEL_COLOURS[0]
+            if any(name in image.name.lower() for name in _NUCLEAR_STAINS):
+                colour = "blue"
+            options = {"rgb": False, "blending": "additive", "colormap": colour, "contrast_limits": displayed.limits}
         return Image(
             levels,
             multiscale=isinstance(levels, list),
@@ -102,5 +81,5 @@ class ImageLayers(LayerGroup):
             units=(self._unit, self._unit),
             name=displayed.title,
             interpolation2d="linear",
-            **look,
+            **options,
         )

@@ -1,21 +1,24 @@
-"""Stamp cells into a tile: every pixel to the nearest centroid within a radius, in time proportional to the pixels covered."""
+"""Draw cells into a tile: each pixel belongs to the nearest centroid within a radius.
+
+The time is proportional to the number of pixels covered.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-_MAX_CELLS_PER_PIXEL = 4  # cells whose centroids share one pixel: beyond this many, the last one drawn is kept
+_MAX_CELLS_PER_PIXEL = 4  # of more cells whose centroids share one pixel, the last one drawn is kept
 
 
 class CellBins:
-    """Cells sorted into square bins, so that those of a rectangle are found at once.
+    """Cells sorted into square bins, for a fast search of the cells in a rectangle.
 
     Parameters
     ----------
     xy : (cells, 2)
         Micrometres.
-    cell_size
+    bin_size
         Side of a bin in micrometres.
     """
 
@@ -29,7 +32,7 @@ class CellBins:
         self._start = np.searchsorted(code[self._order], np.arange(self._n[0] * self._n[1] + 1))
 
     def rows_in_rectangle(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.int32]:
-        """Rows of the cells in the bins that a rectangle touches.
+        """Return the rows of the cells in the bins that a rectangle touches.
 
         Parameters
         ----------
@@ -54,52 +57,57 @@ def draw_tile(
     shape: tuple[int, int],
     radius: float,
 ) -> NDArray[np.int32]:
-    """Labels of one tile.
+    """Draw the labels of one tile.
 
     Parameters
     ----------
     yx : (k, 2)
         Centroids in micrometres.
-    cells : (k,)
-        Their rows: cell i is written as i + 1.
-    corner, step : (2,)
-        Place of the tile's outer corner and size of a pixel, micrometres (y, x).
+    rows : (k,)
+        Rows of the cells: row i is written as i + 1.
+    corner, pixel_size : (2,)
+        Outer corner of the tile and size of a pixel, micrometres (y, x).
     shape
         Rows and columns of the tile.
     radius
         Micrometres; a cell smaller than a pixel still gets the pixel that it lies in.
+
+    Returns
+    -------
+    (rows, columns) int32
+        0 background, i + 1 = row i.
     """
     height, width = shape
     best = np.full(height * width, np.inf, dtype=np.float32)
     out = np.zeros(height * width, dtype=np.int32)
     if not len(rows):
         return out.reshape(shape)
-    place = ((yx - corner) / pixel_size).astype(np.float32)  # in pixels: pixel r covers [r, r + 1)
-    base = np.floor(place).astype(np.int32)
+    position = ((yx - corner) / pixel_size).astype(np.float32)  # in pixels: pixel r covers [r, r + 1)
+    base = np.floor(position).astype(np.int32)
     reach = np.ceil(radius / pixel_size).astype(int) if radius >= pixel_size.min() / 2 else np.zeros(2, int)
     unit = (pixel_size / radius).astype(np.float32)
-    for chosen in _groups_without_shared_pixels(base, height, width):
-        p, b, label = place[chosen], base[chosen], rows[chosen] + 1
-        offset = p - b - np.float32(0.5)  # of the centroid from its pixel's centre
+    for group in _groups_without_shared_pixels(base, height, width):
+        p, b, label = position[group], base[group], rows[group] + 1
+        offset = p - b - np.float32(0.5)  # of the centroid from the centre of its pixel
         for dy in range(-reach[0], reach[0] + 1):
             for dx in range(-reach[1], reach[1] + 1):
                 if np.hypot(max(0.0, abs(dy) - 1) * unit[0], max(0.0, abs(dx) - 1) * unit[1]) > 1:
                     continue
                 r, c = b[:, 0] + dy, b[:, 1] + dx
                 distance = ((dy - offset[:, 0]) * unit[0]) ** 2 + ((dx - offset[:, 1]) * unit[1]) ** 2
-                ok = (r >= 0) & (r < height) & (c >= 0) & (c < width)
+                inside = (r >= 0) & (r < height) & (c >= 0) & (c < width)
                 if dy or dx:
-                    ok &= distance <= 1
-                at = r[ok] * width + c[ok]
-                nearer = distance[ok] < best[at]
-                at = at[nearer]
-                best[at] = distance[ok][nearer]
-                out[at] = label[ok][nearer]
+                    inside &= distance <= 1
+                pixel = r[inside] * width + c[inside]
+                nearer = distance[inside] < best[pixel]
+                pixel = pixel[nearer]
+                best[pixel] = distance[inside][nearer]
+                out[pixel] = label[inside][nearer]
     return out.reshape(shape)
 
 
 def _groups_without_shared_pixels(base: NDArray[np.int32], height: int, width: int) -> list[NDArray[np.intp]]:
-    """Groups of cells within which no two share a pixel (writing two at once would keep the last, not the nearest)."""
+    """Split cells into groups without shared pixels: of two written at once the last would be kept, not the nearest."""
     code = base[:, 0].astype(np.int64) * (2 * width + 4 * (height + width)) + base[:, 1]
     order = np.argsort(code, kind="stable")
     first = np.r_[True, np.diff(code[order]) != 0]

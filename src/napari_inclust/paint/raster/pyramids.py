@@ -1,4 +1,4 @@
-"""Arrays for napari whose tiles are made on demand: `table[labels[tile]]`."""
+"""Pyramids for napari whose tiles are looked up on demand: `table[labels[tile]]`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class LookupLevel:
     Parameters
     ----------
     raster
-        Where the cells are.
+        Labels of the cells.
     level
         Level of the raster.
     table : (cells + 1,)
@@ -32,45 +32,49 @@ class LookupLevel:
 
     @property
     def size(self) -> int:
+        """Number of pixels."""
         return self.shape[0] * self.shape[1]
 
     def __len__(self) -> int:
+        """Return the number of rows."""
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        rows, columns, taken = self._parse_key(key)
-        return np.asarray(np.take(self._table, self._raster.labels(self._level, rows, columns))[taken])
+        """Look up the entries of a rectangle; integers, slices that do not run backwards, and an ellipsis."""
+        rows, columns, selection = self._parse_key(key)
+        return np.asarray(np.take(self._table, self._raster.labels(self._level, rows, columns))[selection])
 
     def _parse_key(self, key: Any) -> tuple[slice, slice, tuple[Any, ...]]:
-        """Rows and columns that a key touches, and what it takes of that rectangle."""
+        """Split a key into the rows and columns that it touches, and what it selects from that rectangle."""
         parts = list(key) if isinstance(key, tuple) else [key]
         dots = [i for i, p in enumerate(parts) if p is Ellipsis]
-        at = dots[0] if dots else len(parts)
-        parts[at : at + len(dots)] = [slice(None)] * (2 - len(parts) + len(dots))
+        position = dots[0] if dots else len(parts)
+        parts[position : position + len(dots)] = [slice(None)] * (2 - len(parts) + len(dots))
         windows: list[slice] = []
-        drop: list[Any] = []
+        within: list[Any] = []
         for part, length in zip(parts, self.shape, strict=True):
             if isinstance(part, slice):
                 start, stop, step = part.indices(length)
                 if step < 0:
                     raise IndexError("a slice of a cell raster cannot run backwards")
                 windows.append(slice(start, max(start, stop)))
-                drop.append(slice(None, None, step))
+                within.append(slice(None, None, step))
             else:
                 i = int(part) + (length if part < 0 else 0)
                 if not 0 <= i < length:
                     raise IndexError(f"index {part} is outside the raster ({length} pixels)")
                 windows.append(slice(i, i + 1))
-                drop.append(0)
-        return windows[0], windows[1], tuple(drop)
+                within.append(0)
+        return windows[0], windows[1], tuple(within)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """Look up the whole level."""
         out = self[:, :]
         return out if dtype is None else out.astype(dtype, copy=False)
 
 
 def value_pyramid(raster: CellRaster, values: ArrayLike) -> list[LookupLevel]:
-    """A pyramid of float32 values; background is NaN, which napari draws transparent.
+    """Make a pyramid of float32 values; background is NaN, which napari draws transparent.
 
     Parameters
     ----------
@@ -83,12 +87,12 @@ def value_pyramid(raster: CellRaster, values: ArrayLike) -> list[LookupLevel]:
 
 
 def code_pyramid(raster: CellRaster, codes: ArrayLike) -> list[LookupLevel]:
-    """A pyramid of category labels; background and missing categories are 0.
+    """Make a pyramid of category labels; background and missing categories are 0.
 
     Parameters
     ----------
     codes : (cells,) int
-        -1 for none, else the category's number from 0.
+        Category of each cell from 0; -1 for none.
     """
     codes = np.asarray(codes)
     table = np.zeros(raster.n_cells + 1, dtype=np.uint8 if codes.max(initial=0) < 255 else np.int32)

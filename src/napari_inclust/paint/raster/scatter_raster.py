@@ -1,11 +1,11 @@
-"""A scatter plot as a raster: each pixel holds the cell drawn there, so that colours are a lookup table, however many cells there are."""
+"""A scatter plot as a raster: each pixel holds the point drawn there, so that colours are a lookup table."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-_RADIUS_BY_COUNT = ((3_000, 3), (20_000, 2), (200_000, 1))  # pixels, up to so many points
+_RADIUS_BY_COUNT = ((3_000, 3), (20_000, 2), (200_000, 1))  # largest number of points, radius in pixels
 
 
 class ScatterRaster:
@@ -19,9 +19,8 @@ class ScatterRaster:
 
     def __init__(self, xy: NDArray[np.floating]) -> None:
         self.xy = np.asarray(xy, dtype=np.float32)
-        self._order = (
-            np.random.default_rng(0).permutation(len(self.xy)).astype(np.int32)
-        )  # else the last category would cover the others
+        # in random order: else the last category would cover the others
+        self._order = np.random.default_rng(0).permutation(len(self.xy)).astype(np.int32)
         self._shuffled = self.xy[self._order]
         self.radius = next((r for most, r in _RADIUS_BY_COUNT if len(self.xy) <= most), 0)
 
@@ -34,16 +33,21 @@ class ScatterRaster:
     def labels(
         self, bounds: tuple[float, float, float, float], shape: tuple[int, int], on_top: NDArray[np.bool_] | None = None
     ) -> NDArray[np.int32]:
-        """(rows, columns) 0 for no point, i + 1 where point i is drawn; the first row is the bottom.
+        """Draw the points of a rectangle.
 
         Parameters
         ----------
         bounds
-            Left, bottom, right, top of what is looked at.
+            Left, bottom, right, top of the rectangle.
         shape
             Rows and columns.
         on_top : (points,), optional
             Points drawn over the others.
+
+        Returns
+        -------
+        (rows, columns) int32
+            0 for no point, i + 1 where point i is drawn; the first row is the bottom.
         """
         height, width = shape
         left, bottom, right, top = bounds
