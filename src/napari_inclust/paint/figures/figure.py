@@ -1,4 +1,4 @@
-"""Figures for print: cells as a raster, all else (text, colour bars, scale bar, legends) as vectors. matplotlib alone, no window."""
+"""Figures for print: cells as a raster; text, colour bars, scale bars and legends as vectors. Needs no window."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ if TYPE_CHECKING:
 PointArray = NDArray[np.float64]
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 MAX_LEGEND_ENTRIES = 30  # categories in a legend
-_COLOUR_BAR_WIDTH, _SCALE_BAR_HEIGHT, _LINE_HEIGHT, _LETTER_WIDTH, _GAP = (
-    0.72,
-    0.3,
-    0.13,
-    0.066,
-    0.06,
-)  # inches: colour bar, scale bar, line of text, letter, between panes
+_COLOUR_BAR_WIDTH, _SCALE_BAR_HEIGHT = 0.72, 0.3  # inches
+_LINE_HEIGHT, _LETTER_WIDTH, _GAP = 0.13, 0.066, 0.06  # inches: line of text, letter, between panes
 _GREY_COLOUR = (0.5, 0.5, 0.5, 0.35)  # cells below a threshold, or without a value
-_MPL_STYLE: dict[str, Any] = {
-    "svg.fonttype": "none", "svg.hashsalt": "inclust", "pdf.fonttype": 42, "text.parse_math": False, "font.size": 8, "legend.frameon": False,
+_MPL_STYLE: Any = {
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "inclust",  # equal figures give equal files
+    "pdf.fonttype": 42,
+    "text.parse_math": False,
+    "font.size": 8,
+    "legend.frameon": False,
     "image.composite_image": False,
-}  # fmt: skip
+}
+_TEXT_COLOURS = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +46,13 @@ class FigurePane:
     Attributes
     ----------
     title
-        Two lines at most; an imputed gene is called so in it.
+        Two lines at most, with the kind of the values (measured or imputed).
     colours : (cells, 4)
         RGBA, 0 to 1.
-    bar
-        Colormap, lowest and highest value, and what is measured with its unit; None: no colour bar.
-    keys
-        Names and colours of a legend.
+    colour_bar
+        Colormap, lowest and highest value, and label with the unit; None: no colour bar.
+    legend
+        Names and colours of the legend.
     """
 
     title: str
@@ -63,26 +64,30 @@ class FigurePane:
 def gene_pane(
     cell_values: CellValues, limits: tuple[float, float], colormap: str, threshold: float | None = None
 ) -> FigurePane:
-    """A gene (or another number) in a colormap; cells below `least` are grey."""
+    """Colour a gene, or another number, by a colormap; cells below the threshold are grey."""
     from matplotlib import colormaps
 
     colormap = DIVERGING if cell_values.centred else colormap
     low, high = limits
     scaled = np.clip((cell_values.values - low) / (high - low), 0, 1)
     colours = colormaps[colormap](np.nan_to_num(scaled)).astype(np.float32)
-    colours[~np.isfinite(cell_values.values) | (cell_values.values < (-np.inf if threshold is None else threshold))] = (
-        _GREY_COLOUR
-    )
+    lowest = -np.inf if threshold is None else threshold
+    colours[~np.isfinite(cell_values.values) | (cell_values.values < lowest)] = _GREY_COLOUR
     return FigurePane(f"{cell_values.name}\n{cell_values.kind_label}", colours, (colormap, low, high, cell_values.unit))
 
 
 def blend_pane(genes: Mapping[str, CellValues], limits: Mapping[str, tuple[float, float]]) -> FigurePane:
-    """Up to three genes as red, green and blue.
+    """Colour cells by up to three genes as red, green and blue.
 
     Parameters
     ----------
     genes, limits
-        By channel.
+        Values and colour limits by channel ("red", "green", "blue").
+
+    Raises
+    ------
+    InclustError
+        There is no gene.
     """
     if not genes:
         raise InclustError("the blend is empty. Put at least one gene into it.")
@@ -94,30 +99,27 @@ def blend_pane(genes: Mapping[str, CellValues], limits: Mapping[str, tuple[float
             low, high = limits[channel]
             colours[:, i] = np.clip(np.nan_to_num((genes[channel].values - low) / (high - low)), 0, 1)
     pure = dict(zip(RGB_CHANNELS, np.eye(3), strict=True))
-    keys = tuple(
+    legend = tuple(
         (f"{genes[c].title}: {limits[c][0]:.2g} to {limits[c][1]:.2g} {genes[c].unit}", pure[c])
         for c in RGB_CHANNELS
         if c in genes
     )
-    return FigurePane(
-        " · ".join(genes[c].name + ("*" if genes[c].is_imputed else "") for c in RGB_CHANNELS if c in genes),
-        colours,
-        legend=keys,
-    )
+    names = (genes[c].name + ("*" if genes[c].is_imputed else "") for c in RGB_CHANNELS if c in genes)
+    return FigurePane(" · ".join(names), colours, legend=legend)
 
 
 def category_pane(cell_categories: CellCategories) -> FigurePane:
-    """Categories with their legend; the largest are named when there are very many."""
+    """Colour cells by category; the legend names at most the 30 largest categories."""
     table = np.vstack([cell_categories.colours, _GREY_COLOUR]).astype(np.float32)
-    size = np.bincount(cell_categories.codes[cell_categories.codes >= 0], minlength=len(cell_categories.categories))
-    named = np.sort(np.argsort(-size, kind="stable")[:MAX_LEGEND_ENTRIES])
-    keys = [(cell_categories.categories[i], cell_categories.colours[i]) for i in named if size[i]]
-    rest = int((size > 0).sum()) - len(keys)
-    return FigurePane(
-        cell_categories.name,
-        table[cell_categories.codes],
-        legend=(*keys, *([(f"and {rest} more", _GREY_COLOUR)] if rest > 0 else [])),
-    )
+    sizes = np.bincount(cell_categories.codes[cell_categories.codes >= 0], minlength=len(cell_categories.categories))
+    named = np.sort(np.argsort(-sizes, kind="stable")[:MAX_LEGEND_ENTRIES])
+    legend: list[tuple[str, Any]] = [
+        (cell_categories.categories[i], cell_categories.colours[i]) for i in named if sizes[i]
+    ]
+    n_more = int((sizes > 0).sum()) - len(legend)
+    if n_more > 0:
+        legend.append((f"and {n_more} more", _GREY_COLOUR))
+    return FigurePane(cell_categories.name, table[cell_categories.codes], legend=tuple(legend))
 
 
 def draw_figure(
@@ -130,20 +132,29 @@ def draw_figure(
     dpi: int = 300,
     dark: bool = False,
 ) -> Figure:
-    """Panes beside and below each other, each with its colour bar or legend and a scale bar.
+    """Draw panes in rows and columns, each with its colour bar or legend and a scale bar.
 
     Parameters
     ----------
+    raster
+        Labels of the cells.
+    panes
+        What is drawn.
     unit
-        Of the coordinates.
+        Unit of the coordinates.
     columns
-        Panes in a row; default: as square as can be.
+        Panes in a row; default: as square as possible.
     width
-        Inches.
+        Of the figure, in inches.
     dpi
-        Pixels an inch of the cells; the rest is drawn by vectors where the file allows.
+        Pixels per inch of the cells; the rest is drawn as vectors where the file format allows.
     dark
         White on black.
+
+    Raises
+    ------
+    InclustError
+        There is no pane.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -153,51 +164,47 @@ def draw_figure(
     columns = min(len(panes), columns or int(np.ceil(np.sqrt(len(panes)))))
     rows = [panes[i : i + columns] for i in range(0, len(panes), columns)]
     low, high = _raster_bounds(raster)
-    each = width / columns
-    wide = each - _COLOUR_BAR_WIDTH - _GAP
-    tall = min(wide * (high[1] - low[1]) / (high[0] - low[0]), 2.5 * wide)
-    titles = [_LINE_HEIGHT * max(_wrapped_title(p, each).count("\n") + 1 for p in row) + _GAP for row in rows]
-    legends = [_LINE_HEIGHT * max(_legend_lines(p, each) for p in row) for row in rows]
-    height = sum(titles) + sum(legends) + len(rows) * (tall + _SCALE_BAR_HEIGHT + _GAP)
-    ink, paper = ("white", "black") if dark else ("black", "white")
-    inks = dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), ink)
-    with mpl.rc_context(_MPL_STYLE | inks):
-        figure = Figure(figsize=(width, height), dpi=dpi, facecolor=paper)
+    # all lengths in inches
+    pane_width = width / columns
+    image_width = pane_width - _COLOUR_BAR_WIDTH - _GAP
+    image_height = min(image_width * (high[1] - low[1]) / (high[0] - low[0]), 2.5 * image_width)
+    titles = [_LINE_HEIGHT * max(_wrapped_title(p, pane_width).count("\n") + 1 for p in row) + _GAP for row in rows]
+    legends = [_LINE_HEIGHT * max(_legend_lines(p, pane_width) for p in row) for row in rows]
+    height = sum(titles) + sum(legends) + len(rows) * (image_height + _SCALE_BAR_HEIGHT + _GAP)
+    foreground, background = ("white", "black") if dark else ("black", "white")
+    with mpl.rc_context(_MPL_STYLE | dict.fromkeys(_TEXT_COLOURS, foreground)):
+        figure = Figure(figsize=(width, height), dpi=dpi, facecolor=background)
+
+        def box(left: float, bottom: float, box_width: float, box_height: float) -> tuple[float, float, float, float]:
+            """Convert a rectangle to shares of the figure."""
+            return left / width, bottom / height, box_width / width, box_height / height
+
         top = height
         for row, title, legend in zip(rows, titles, legends, strict=True):
-            bottom = top - title - tall
+            bottom = top - title - image_height
             for j, pane in enumerate(row):
-                left = j * each + _GAP
-                ax = figure.add_axes((left / width, bottom / height, wide / width, tall / height))
-                _draw_cells(ax, raster, pane, (low, high), pixels=wide * dpi, ink=ink, unit=unit)
-                figure.text(
-                    left / width,
-                    (bottom + tall + _GAP / 2) / height,
-                    _wrapped_title(pane, each),
-                    va="bottom",
-                    linespacing=1.1,
-                )
+                left = j * pane_width + _GAP
+                ax = figure.add_axes(box(left, bottom, image_width, image_height))
+                _draw_cells(ax, raster, pane, (low, high), pixels=image_width * dpi, colour=foreground, unit=unit)
+                x, y, *_ = box(left, bottom + image_height + _GAP / 2, 0, 0)
+                figure.text(x, y, _wrapped_title(pane, pane_width), va="bottom", linespacing=1.1)
                 if pane.colour_bar is not None:
-                    place = (
-                        (left + wide + _GAP) / width,
-                        (bottom + 0.2 * tall) / height,
-                        0.08 / width,
-                        0.6 * tall / height,
-                    )
-                    _draw_colour_bar(figure.add_axes(place), pane.colour_bar)
+                    bar = box(left + image_width + _GAP, bottom + 0.2 * image_height, 0.08, 0.6 * image_height)
+                    _draw_colour_bar(figure.add_axes(bar), pane.colour_bar)
                 if pane.legend:
-                    _draw_legend(figure, pane, each, (left / width, (bottom - _SCALE_BAR_HEIGHT) / height))
+                    x, y, *_ = box(left, bottom - _SCALE_BAR_HEIGHT, 0, 0)
+                    _draw_legend(figure, pane, pane_width, (x, y))
             top = bottom - _SCALE_BAR_HEIGHT - legend - _GAP
     return figure
 
 
 def write_figure(figure: Figure, path: str | Path) -> Path:
-    """PNG, SVG or PDF by the suffix, complete or not at all.
+    """Write a PNG, SVG or PDF file, by the suffix; the file is complete or not written at all.
 
     Raises
     ------
     OutputError
-        The disk is full or the place cannot be written.
+        The disk is full or the path cannot be written.
     """
     import matplotlib as mpl
 
@@ -209,10 +216,9 @@ def write_figure(figure: Figure, path: str | Path) -> Path:
 
 
 def _wrapped_title(pane: FigurePane, width: float) -> str:
-    """The title, broken to a width in inches."""
-    return "\n".join(
-        textwrap.fill(line, max(10, int((width - 2 * _GAP) / _LETTER_WIDTH))) for line in pane.title.splitlines()
-    )
+    """Wrap the title to a width in inches."""
+    letters = max(10, int((width - 2 * _GAP) / _LETTER_WIDTH))
+    return "\n".join(textwrap.fill(line, letters) for line in pane.title.splitlines())
 
 
 def _legend_columns(pane: FigurePane) -> int:
@@ -220,13 +226,13 @@ def _legend_columns(pane: FigurePane) -> int:
 
 
 def _legend_names(pane: FigurePane, width: float) -> list[str]:
-    """Names of the legend, broken to a width in inches."""
+    """Wrap the names of the legend to a width in inches."""
     letters = int((width / _legend_columns(pane) - 0.3) / (0.82 * _LETTER_WIDTH))
     return [textwrap.fill(name, max(8, letters)) for name, _ in pane.legend]
 
 
 def _legend_lines(pane: FigurePane, width: float) -> int:
-    """Lines of the higher column of the legend."""
+    """Count the lines of the longer column of the legend."""
     lines, columns = [name.count("\n") + 1 for name in _legend_names(pane, width)], _legend_columns(pane)
     half = -(-len(lines) // columns)
     return max((sum(lines[i : i + half]) for i in range(0, len(lines), max(half, 1))), default=0)
@@ -239,10 +245,10 @@ def _draw_cells(
     bounds: tuple[PointArray, PointArray],
     *,
     pixels: float,
-    ink: str,
+    colour: str,
     unit: str,
 ) -> None:
-    """The cells and the scale bar."""
+    """Draw the cells and the scale bar."""
     from matplotlib.transforms import Affine2D
 
     level = max((i for i, shape in enumerate(raster.shapes) if max(shape) >= pixels), default=0)
@@ -250,17 +256,18 @@ def _draw_cells(
     table = np.vstack([np.zeros((1, 4), dtype=np.float32), pane.colours])
     image = (table * 255 + 0.5).astype(np.uint8)[labels]
     ratio = np.array(raster.shapes[0]) / raster.shapes[level]
-    finest = np.array(
-        [[ratio[0], 0, ratio[0] / 2 - 0.5], [0, ratio[1], ratio[1] / 2 - 0.5], [0, 0, 1.0]]
-    )  # (row, column) of this level to the finest
+    # (row, column) of this level to the finest
+    to_finest = np.array([[ratio[0], 0, ratio[0] / 2 - 0.5], [0, ratio[1], ratio[1] / 2 - 0.5], [0, 0, 1.0]])
     swap = np.array([[0, 1.0, 0], [1.0, 0, 0], [0, 0, 1.0]])
     drawn = ax.imshow(image, interpolation="nearest", extent=(-0.5, labels.shape[1] - 0.5, labels.shape[0] - 0.5, -0.5))
-    drawn.set_transform(Affine2D(swap @ raster.affine @ finest @ swap) + ax.transData)  # (column, row) to (x, y)
+    drawn.set_transform(Affine2D(swap @ raster.affine @ to_finest @ swap) + ax.transData)  # (column, row) to (x, y)
     low, high = bounds
     ax.set(xlim=(low[0], high[0]), ylim=(high[1], low[1]), aspect="equal", anchor="NW")
     ax.set_axis_off()
     length, y = _scale_bar_length((high[0] - low[0]) / 4), high[1]
-    bar = ax.plot([low[0], low[0] + length], [y, y], color=ink, linewidth=1.5, solid_capstyle="butt", clip_on=False)[0]
+    bar = ax.plot([low[0], low[0] + length], [y, y], color=colour, linewidth=1.5, solid_capstyle="butt", clip_on=False)[
+        0
+    ]
     bar.set_transform(ax.transData + Affine2D().translate(0, -0.06 * ax.figure.dpi))
     ax.annotate(f"{length:g} {unit}", (low[0], y), xytext=(0, -7), textcoords="offset points", va="top")
 
@@ -269,30 +276,41 @@ def _draw_colour_bar(ax: Axes, colour_bar: tuple[str, float, float, str]) -> Non
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    colormap, low, high, what = colour_bar
-    ax.figure.colorbar(ScalarMappable(Normalize(low, high), colormap), cax=ax, label=what)
+    colormap, low, high, label = colour_bar
+    ax.figure.colorbar(ScalarMappable(Normalize(low, high), colormap), cax=ax, label=label)
     ax.tick_params(labelsize=6, length=2)
-    ax.yaxis.label.set_size(7)
+    ax.yaxis.label.set_fontsize(7)
 
 
 def _draw_legend(figure: Figure, pane: FigurePane, width: float, corner: tuple[float, float]) -> None:
     from matplotlib.patches import Patch
 
+    entries = zip(_legend_names(pane, width), pane.legend, strict=True)
     figure.legend(
-        handles=[Patch(facecolor=colour, label=name) for name, (_, colour) in zip(_legend_names(pane, width), pane.legend, strict=True)], ncols=_legend_columns(pane), loc="upper left", bbox_to_anchor=corner,
-        fontsize=6.5, handlelength=1, handleheight=1, borderaxespad=0, borderpad=0, labelspacing=0.35, columnspacing=1.0, handletextpad=0.5,
-    )  # fmt: skip
+        handles=[Patch(facecolor=colour, label=name) for name, (_, colour) in entries],
+        ncols=_legend_columns(pane),
+        loc="upper left",
+        bbox_to_anchor=corner,
+        fontsize=6.5,
+        handlelength=1,
+        handleheight=1,
+        handletextpad=0.5,
+        borderaxespad=0,
+        borderpad=0,
+        labelspacing=0.35,
+        columnspacing=1.0,
+    )
 
 
 def _raster_bounds(raster: CellRaster) -> tuple[PointArray, PointArray]:
-    """Lowest and highest x and y of the raster."""
+    """Return the lowest and the highest x and y of the raster."""
     height, width = raster.shapes[0]
     corners = np.array([(r, c, 1.0) for r in (-0.5, height - 0.5) for c in (-0.5, width - 0.5)])
-    places = (corners @ raster.affine.T)[:, [1, 0]]
-    return places.min(0), places.max(0)
+    xy = (corners @ raster.affine.T)[:, [1, 0]]
+    return xy.min(0), xy.max(0)
 
 
-def _scale_bar_length(most: float) -> float:
-    """The largest of 1, 2, 5 times a power of ten that is not above."""
-    power = 10.0 ** np.floor(np.log10(most))
-    return float(max(k * power for k in (1, 2, 5) if k * power <= most * (1 + 1e-9)))
+def _scale_bar_length(max_length: float) -> float:
+    """Return the largest of 1, 2 and 5 times a power of ten that is not above a length."""
+    power = 10.0 ** np.floor(np.log10(max_length))
+    return float(max(k * power for k in (1, 2, 5) if k * power <= max_length * (1 + 1e-9)))

@@ -1,4 +1,7 @@
-"""The masks of a plan as a picture: which blocks the encoder sees of each data set, and on which the decoder is judged. Shared by the window and the documentation."""
+"""The masks of a plan as a picture, for the window and the documentation.
+
+For each data set: the features that are given to the encoder, and those on which the decoder is scored.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -14,25 +18,29 @@ if TYPE_CHECKING:
 
 ENCODER, DECODER = "the encoder sees", "the decoder is judged on"
 MASK_SIDES = (ENCODER, DECODER)
-BLOCK_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")  # of blocks, by Okabe and Ito
-_MIN_RELATIVE_WIDTH = 0.45  # width of a stretch relative to an average one
-_NAMES_WIDTH, _GAP_WIDTH = 0.16, 0.04  # shares of the width: names of the data sets, between the two sides
+BLOCK_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")  # Okabe and Ito
+_MIN_RELATIVE_WIDTH = 0.45  # of a range of features, relative to the average
+_NAMES_WIDTH, _GAP_WIDTH = 0.16, 0.04  # shares of the width: names of the data sets, gap between the two sides
 
 
 @dataclass(frozen=True)
 class MaskTile:
-    """One stretch of features in one presentation, on one side.
+    """One range of features in one presentation, on one side.
 
     Attributes
     ----------
     row
-        Of the presentation.
+        Index of the presentation.
+    side
+        `ENCODER` or `DECODER`.
+    feature_range
+        Index of the range of features.
     left, width
         Shares of the width of the picture.
-    on
-        Whether it is shown, or judged.
+    active
+        Whether the features are given to the encoder, or the decoder is scored on them.
     hidden
-        Share of it that each member never sees: its fold.
+        Share of the features that is hidden from each network of the ensemble: its fold.
     """
 
     row: int
@@ -50,16 +58,16 @@ class MaskDiagram:
 
     Attributes
     ----------
-    rows
+    data_sets
         Data set of each presentation.
-    pieces
-        Neighbouring features that every presentation treats alike.
-    hides
-        For each presentation, whether a member's fold is left out of what it is judged on, too.
-    folds
-        Members that have a fold hidden from them; 0: none.
-    folded
-        For each piece, whether it is dealt out to folds.
+    feature_ranges
+        Neighbouring features with the same masks in every presentation.
+    hides_fold
+        For each presentation, whether the decoder is not scored on the fold of its network either.
+    n_folds
+        Networks that have a hidden fold; 0: none.
+    in_folds
+        For each range, whether its features are divided into folds.
     """
 
     data_sets: tuple[str, ...]
@@ -70,19 +78,18 @@ class MaskDiagram:
 
     @classmethod
     def from_plan(cls, plan: Plan) -> MaskDiagram:
-        """Those of a plan."""
+        """Take the masks of a plan."""
         from ...training.plan import mask_segments
 
-        pieces, dealt, folded = mask_segments(plan), plan.hidden_features.any(0), []
-        for block in plan.blocks:
-            mine = [s for s in pieces if s.block == block.name]
-            folded += [bool(dealt[block.start : block.stop].any())] * len(mine)
+        feature_ranges = mask_segments(plan)
+        has_fold: NDArray[np.bool_] = np.asarray(plan.hidden_features.any(axis=0))
+        folded_blocks = {b.name for b in plan.blocks if has_fold[b.start : b.stop].any()}
         return cls(
             tuple(p.table for p in plan.presentations),
-            tuple(pieces),
+            tuple(feature_ranges),
             tuple(p.hides_output for p in plan.presentations),
             plan.n_folds,
-            tuple(folded),
+            tuple(s.block in folded_blocks for s in feature_ranges),
         )
 
     @property
@@ -91,40 +98,39 @@ class MaskDiagram:
         return list(dict.fromkeys(s.block for s in self.feature_ranges))
 
     def colour(self, feature_range: int) -> str:
-        """Of a piece: its block's."""
+        """Return the colour of a range of features: that of its block."""
         return BLOCK_COLOURS[self.blocks.index(self.feature_ranges[feature_range].block) % len(BLOCK_COLOURS)]
 
     def tiles(self) -> list[MaskTile]:
-        """Where each piece of each presentation lies. Widths grow with the logarithm of the number of features, so that small blocks can be seen."""
+        """Return a tile for each range of features of each presentation, on both sides.
+
+        Widths grow with the logarithm of the number of features, so that small blocks are visible.
+        """
         logs = np.log10([s.n_features + 1 for s in self.feature_ranges])
         widths = np.maximum(logs, _MIN_RELATIVE_WIDTH * logs.mean())
         widths = widths / widths.sum() * (1 - _NAMES_WIDTH - _GAP_WIDTH) / 2
         lefts = np.cumsum(widths) - widths
+        starts = (_NAMES_WIDTH, _NAMES_WIDTH + (1 - _NAMES_WIDTH + _GAP_WIDTH) / 2)
         out = []
-        for side, start in zip(
-            MASK_SIDES, (_NAMES_WIDTH, _NAMES_WIDTH + (1 - _NAMES_WIDTH + _GAP_WIDTH) / 2), strict=True
-        ):
+        for side, start in zip(MASK_SIDES, starts, strict=True):
             for row, hides in enumerate(self.hides_fold):
                 for i, s in enumerate(self.feature_ranges):
-                    on = (s.inputs if side == ENCODER else s.outputs)[row]
-                    hidden = (
-                        1 / self.n_folds
-                        if on and self.n_folds and self.in_folds[i] and (side == ENCODER or hides)
-                        else 0.0
-                    )
-                    out.append(MaskTile(row, side, i, start + float(lefts[i]), float(widths[i]), on, hidden))
+                    active = (s.inputs if side == ENCODER else s.outputs)[row]
+                    has_fold = active and self.n_folds and self.in_folds[i] and (side == ENCODER or hides)
+                    hidden = 1 / self.n_folds if has_fold else 0.0
+                    out.append(MaskTile(row, side, i, start + float(lefts[i]), float(widths[i]), active, hidden))
         return out
 
     def range_name(self, feature_range: int) -> str:
-        """Of a piece: its block, and whose features these are when the block is in several pieces."""
+        """Name a range of features: its block, and its data sets when the block has several ranges."""
         s = self.feature_ranges[feature_range]
         if sum(p.block == s.block for p in self.feature_ranges) == 1:
             return s.block
-        whose = list(dict.fromkeys(row for row, on in zip(self.data_sets, s.outputs, strict=True) if on))
-        return f"{s.block}, {'shared' if len(whose) == len(set(self.data_sets)) else ' + '.join(whose)}"
+        owners = list(dict.fromkeys(name for name, on in zip(self.data_sets, s.outputs, strict=True) if on))
+        return f"{s.block}, {'shared' if len(owners) == len(set(self.data_sets)) else ' + '.join(owners)}"
 
     def describe_tile(self, tile: MaskTile) -> str:
-        """A tile in words."""
+        """Describe a tile."""
         s = self.feature_ranges[tile.feature_range]
         what = f"{s.n_features:,} features of {s.block}, {self.data_sets[tile.row]}: "
         if tile.side == ENCODER:
@@ -137,7 +143,7 @@ class MaskDiagram:
 
     @property
     def hatching_note(self) -> str:
-        """What the hatching means; empty when nothing is hidden."""
+        """Explanation of the hatching; empty when no features are hidden."""
         return (
             f"Hatched: a fold. Each of {self.n_folds} members never sees its own, which scores those genes."
             if self.n_folds
@@ -146,12 +152,18 @@ class MaskDiagram:
 
 
 def draw_masks(diagram: MaskDiagram, *, width: float = 7.0, title: str = "", dark: bool = False) -> Figure:
-    """A figure of the masks.
+    """Draw the masks as a figure.
 
     Parameters
     ----------
+    diagram
+        Masks of a plan.
     width
-        Inches.
+        Of the figure, in inches.
+    title
+        Above the masks.
+    dark
+        Light text on a dark background.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -169,39 +181,19 @@ def draw_masks(diagram: MaskDiagram, *, width: float = 7.0, title: str = "", dar
             axes.text(0, -top + 0.35, title, color=ink, weight="bold", va="center")
         for tile in diagram.tiles():
             colour = diagram.colour(tile.feature_range)
-            place = (tile.left + 0.003, tile.row + 0.12)
-            axes.add_patch(
-                Rectangle(
-                    place,
-                    tile.width - 0.006,
-                    0.76,
-                    facecolor=colour if tile.active else "none",
-                    edgecolor=colour if tile.active else "#909090",
-                    lw=0.8,
-                )
-            )
+            corner, tile_width, tile_height = (tile.left + 0.003, tile.row + 0.12), tile.width - 0.006, 0.76
+            face, edge = (colour, colour) if tile.active else ("none", "#909090")
+            axes.add_patch(Rectangle(corner, tile_width, tile_height, facecolor=face, edgecolor=edge, lw=0.8))
             if tile.hidden:
-                axes.add_patch(
-                    Rectangle(
-                        place,
-                        (tile.width - 0.006) * tile.hidden,
-                        0.76,
-                        facecolor="none",
-                        edgecolor="white",
-                        hatch="//////",
-                        lw=0,
-                    )
+                fold = Rectangle(
+                    corner, tile_width * tile.hidden, tile_height, facecolor="none", edgecolor="white", lw=0
                 )
+                fold.set_hatch("//////")
+                axes.add_patch(fold)
             if tile.row == 0:
-                axes.text(
-                    tile.left + tile.width / 2,
-                    -0.1,
-                    f"{diagram.range_name(tile.feature_range)}\n{diagram.feature_ranges[tile.feature_range].n_features:,}",
-                    color=ink,
-                    ha="center",
-                    va="bottom",
-                    size=6.5,
-                )
+                n_features = diagram.feature_ranges[tile.feature_range].n_features
+                label = f"{diagram.range_name(tile.feature_range)}\n{n_features:,}"
+                axes.text(tile.left + tile.width / 2, -0.1, label, color=ink, ha="center", va="bottom", size=6.5)
         for row, name in enumerate(diagram.data_sets):
             axes.text(0, row + 0.5, name, color=ink, va="center")
         for side, (left, right) in side_bounds(diagram).items():
@@ -212,9 +204,9 @@ def draw_masks(diagram: MaskDiagram, *, width: float = 7.0, title: str = "", dar
 
 
 def side_bounds(diagram: MaskDiagram) -> dict[str, tuple[float, float]]:
-    """Left and right end of each side, as shares of the width."""
-    tiles = diagram.tiles()
-    return {
-        side: (min(t.left for t in tiles if t.side == side), max(t.left + t.width for t in tiles if t.side == side))
-        for side in MASK_SIDES
-    }
+    """Return the left and right end of each side, as shares of the width."""
+    bounds = {}
+    for side in MASK_SIDES:
+        tiles = [t for t in diagram.tiles() if t.side == side]
+        bounds[side] = min(t.left for t in tiles), max(t.left + t.width for t in tiles)
+    return bounds

@@ -29,7 +29,7 @@ class _CellLayer:
 
     @contextmanager
     def pause_refresh(self) -> Iterator[None]:
-        """Skip reading and drawing, which napari does after each change, during several changes that belong together."""
+        """Skip reading and drawing, which napari does after each change, during several related changes."""
         self._refresh_paused = True
         try:
             yield
@@ -42,7 +42,7 @@ class _CellLayer:
             super().refresh(*args, **kwargs)  # type: ignore[misc]
 
     def _reset_data_level(self) -> None:
-        """Keep the level that is drawn when values change: napari would draw the coarsest level first, then this one."""
+        """Keep the level that is drawn when values change: napari would draw the coarsest level first."""
 
     def cell_text(self, position: Any) -> str:
         """Describe the cell at a position (y, x) in micrometres."""
@@ -61,7 +61,7 @@ class _CellLayer:
         return self.cell_text(position)
 
 
-class GeneLayer(_CellLayer, Image):
+class GeneLayer(_CellLayer, Image):  # type: ignore[misc]  # napari is not typed
     """One gene over the cells. The time to switch genes depends on the size of the screen, not on the number of cells.
 
     Parameters
@@ -143,7 +143,7 @@ class GeneLayer(_CellLayer, Image):
         for excluded in (self._greyed_out, None if self.threshold is None else values < self.threshold):
             values = values if excluded is None else np.where(excluded, np.float32(np.nan), values)
         with self.pause_refresh():
-            self.data = value_pyramid(self.raster, values)  # type: ignore[assignment]
+            self.data = value_pyramid(self.raster, values)
         self.refresh(extent=False)  # the extent does not change
 
     def set_limits(self, limits: tuple[float, float]) -> None:
@@ -162,7 +162,7 @@ class GeneLayer(_CellLayer, Image):
         self.contrast_limits_range = (low, high)
 
 
-class CategoryLayer(_CellLayer, Labels):
+class CategoryLayer(_CellLayer, Labels):  # type: ignore[misc]  # napari is not typed
     """Categories over the cells.
 
     Parameters
@@ -214,7 +214,7 @@ class CategoryLayer(_CellLayer, Labels):
         self.cell_categories = cell_categories
         with self.pause_refresh():
             self.colormap = _category_colormap(cell_categories)
-        self.data = code_pyramid(self.raster, cell_categories.codes)  # type: ignore[assignment]
+        self.data = code_pyramid(self.raster, cell_categories.codes)
         self.name = cell_categories.name
 
     def hide_categories(self, hidden: set[int]) -> None:
@@ -230,7 +230,8 @@ def label_colormap(colours: Mapping[int, Any]) -> DirectLabelColormap:
     colours
         Colours by label, from 1.
     """
-    return DirectLabelColormap(color_dict={0: "transparent", None: "transparent", **colours})
+    transparent: dict[int | None, Any] = {0: "transparent", None: "transparent"}
+    return DirectLabelColormap(color_dict=transparent | dict(colours))
 
 
 def _category_colormap(cell_categories: CellCategories, hidden: Collection[int] = ()) -> DirectLabelColormap:

@@ -158,7 +158,7 @@ class CentroidRaster(CellRaster):
             return tile
 
 
-def default_radius(xy: NDArray[np.float64]) -> float:
+def default_radius(xy: NDArray[np.floating[Any]]) -> float:
     """Return the median distance to the nearest neighbour, in micrometres, of at most about 20,000 cells.
 
     Parameters
