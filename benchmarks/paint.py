@@ -59,7 +59,7 @@ def measure(n: int) -> dict[str, float]:
     import napari
     from qtpy.QtWidgets import QApplication
 
-    from napari_inclust.gui.controllers.scene import categories_from_column
+    from napari_inclust.gui.state.columns import categories_from_column
     from napari_inclust.paint.layers.painter import Painter
     from napari_inclust.paint.limits import PercentileLimits
     from napari_inclust.paint.values import CellCategories, CellValues, category_palette
