@@ -66,9 +66,9 @@ def test_a_lasso_on_the_tissue_selects_its_cells_and_veils_the_others(opened: An
     assert bench.selected_cells.current is None
     assert "selected cells" not in viewer.layers
     qtbot.mouseClick(dock.selection_bar.redo, LEFT)
-    assert bench.selected_cells.current.n == 16
+    assert bench.selected_cells.current.n_cells == 16
     qtbot.mouseClick(dock.selection_bar.invert, LEFT)
-    assert bench.selected_cells.current.n == 44
+    assert bench.selected_cells.current.n_cells == 44
     qtbot.mouseClick(dock.selection_bar.clear, LEFT)
     assert not dock.selection_bar.invert.isEnabled()
 
@@ -128,7 +128,7 @@ def test_selections_add_subtract_and_intersect(opened: Any) -> None:
     s.select(a, "a", "remove")
     assert s.current is None  # nothing is left
     s.undo()
-    assert s.current.n == 20
+    assert s.current.n_cells == 20
     bench.session.open_section(small_section(40))
     assert s.current is None
     assert not s.can_undo
@@ -140,9 +140,9 @@ def test_outlines_are_drawn_where_cells_are_large(opened: Any, qtbot: Any) -> No
     raster = bench.canvas_controller.painter.raster
     x, y = bench.session.section.xy[9]
     edge = next(
-        r for r in np.arange(0, 30, raster.pixel) if raster.cell_at(y, x + r + raster.pixel) != 9
+        r for r in np.arange(0, 30, raster.pixel_size) if raster.cell_at(y, x + r + raster.pixel_size) != 9
     )  # the last pixel of the cell
-    canvas.camera(viewer).zoom = 8 / raster.pixel
+    canvas.camera(viewer).zoom = 8 / raster.pixel_size
     types = bench.session.cell_categories
     colour = np.round(types.colours[types.codes[9]][:3] * 255)
     assert np.abs(pixel_of(viewer, y, x, qtbot) - colour).max() <= 3
@@ -263,7 +263,7 @@ def test_the_scatter_plot_selects_on_the_tissue_and_back(opened: Any, qtbot: Any
     assert view.plot.colour_at(x, y)[:3] == tuple(np.round(types.colours[types.codes[target]][:3] * 255).astype(int))
 
     scene, port = view.plot.plot, view.plot.plot.viewport()
-    place = lambda dx, dy: scene.mapFromScene(view.plot.box.mapViewToScene(point(x + dx, y + dy)))  # noqa: E731
+    place = lambda dx, dy: scene.mapFromScene(view.plot.view_box.mapViewToScene(point(x + dx, y + dy)))  # noqa: E731
     r = float(np.sort(np.hypot(*(found.xy - found.xy[target]).T))[1]) * 0.5  # half of the way to the nearest other
     way = [(-r, -r), (r, -r), (r, r), (-r, r)]
     qtbot.mousePress(port, LEFT, pos=place(*way[0]))
