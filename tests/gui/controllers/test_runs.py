@@ -38,7 +38,7 @@ def test_two_runs_are_compared_gene_by_gene(opened: Any, qtbot: Any) -> None:
     assert (runs.run_a.currentData(), runs.run_b.currentData()) == (0, 1)
     assert "19 genes" in runs.verdict_message.text()
     assert "B is better for 19" in runs.verdict_message.text()
-    assert runs.plot.count() == 19
+    assert runs.plot.point_count() == 19
     shown = {
         runs.settings_table.text(r, 0): (runs.settings_table.text(r, 1), runs.settings_table.text(r, 2))
         for r in range(runs.settings_table.model().rowCount())
@@ -54,7 +54,7 @@ def test_two_runs_are_compared_gene_by_gene(opened: Any, qtbot: Any) -> None:
 def test_a_run_of_another_section_is_not_painted_and_told(opened: Any, qtbot: Any, tmp_path: Path) -> None:
     _, bench, dock = opened
     s = bench.session
-    first = replace(small_section(), path=tmp_path / "first.h5ad")
+    first = replace(small_section(), paths=(tmp_path / "first.h5ad",))
     s.open_section(first)
     s.open_reference(small_reference())
     s.add_run(FakeRun(first, s.reference))
@@ -66,6 +66,6 @@ def test_a_run_of_another_section_is_not_painted_and_told(opened: Any, qtbot: An
     assert s.run is None
     assert told
     assert f"trained on {first.name}, which is not open now" in told[0]
-    s.open_section(replace(small_section(), path=first.path))  # the same file, read again
+    s.open_section(replace(small_section(), paths=(first.path,)))  # the same file, read again
     table.clicked.emit(table.model().index(0, 0))
     assert s.run is s.runs[0]

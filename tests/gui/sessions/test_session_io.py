@@ -143,7 +143,7 @@ def test_pictures_of_the_tissue_come_back(opened: Any, qtbot: Any, tmp_path: Pat
     import tifffile
 
     viewer, bench, dock = opened
-    section = replace(small_section(), path=tmp_path / "section.h5ad")
+    section = replace(small_section(), paths=(tmp_path / "section.h5ad",))
     section.adata.write_h5ad(section.path)
     bench.session.open_section(section)
     picture, path = tmp_path / "stain.tif", tmp_path / "mine.inclust.json"

@@ -52,14 +52,14 @@ def test_whatever_reads_a_run_in_a_thread_waits_for_the_packages(
 ) -> None:
     _, bench, _ = opened
     s = bench.session
-    s.open_section(replace(small_section(), path=tmp_path / "section.h5ad"))
-    s.open_reference(replace(small_reference(), path=tmp_path / "reference.h5ad"))
+    s.open_section(replace(small_section(), paths=(tmp_path / "section.h5ad",)))
+    s.open_reference(replace(small_reference(), paths=(tmp_path / "reference.h5ad",)))
     s.add_run(FakeRun(s.section, s.reference))
     square = np.array([(0.0, 0.0), (50, 0), (50, 100), (0, 100)])
     qtbot.waitUntil(lambda: bench.canvas_controller.painter.gene_layer() is not None)
     jobs = {
         gene_controller: (
-            lambda: s.select_gene("Gene31"),
+            lambda: bench.gene_controller._impute(s.run, "Gene31"),
             lambda: "Gene31" in s._imputed_cache,
         ),
         saving: (
