@@ -95,7 +95,7 @@ def test_groups_with_one_profile_are_merged_and_numbered_by_size():
 def test_without_a_labelled_reference_there_is_nothing_to_be_unlike():
     reference, target = typed(100, 0, "abc"), typed(100, 1, "abc")
     plan = fit_plan(build_plan("transfer", [target, reference]), [target, reference], CONFIG.replace(epochs=1))
-    with pytest.raises(ConfigError, match="only be told where the reference is labelled"):
+    with pytest.raises(ConfigError, match="only be found where the reference is labelled"):
         score_novelty(plan, "target", ["reference"])
 
 

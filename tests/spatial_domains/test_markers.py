@@ -153,7 +153,7 @@ def test_pairs_of_neighbours_are_squidpys(section, seg):
     edges = spatial_graph(section.xy, ONE, Graph("delaunay"))
     cells = ad.AnnData(
         shape=(300, 0),
-        obs=pd.DataFrame({"domain": seg.categories()}, index=section.adata.obs_names),
+        obs=pd.DataFrame({"domain": seg.to_categorical()}, index=section.adata.obs_names),
         obsp={"spatial_connectivities": edges},
     )
     with warnings.catch_warnings():
