@@ -50,13 +50,13 @@ def main():
     session, section, reference = bench.session, demo.demo_section(), demo.demo_reference()
     QTest.qWait(300)
 
-    def shot(tab, reset=True):
+    def shot(tab, reset=True, name=""):
         dock.tabs.setCurrentIndex(dock.titles.index(tab))
         QTest.qWait(100)
         if reset:
             viewer.reset_view()
         QTest.qWait(400)
-        viewer.screenshot(str(given.folder / f"{tab.lower()}.png"), canvas_only=False, flash=False)
+        viewer.screenshot(str(given.folder / f"{name or tab.lower()}.png"), canvas_only=False, flash=False)
 
     def show(gene, view):
         session.set_view(view)
@@ -89,6 +89,10 @@ def main():
     dock.genes.histogram.toggleButton().click()
     show(gene, "swipe")
     shot("Genes")
+    session.look.set_separate_limits(True)
+    show("Gad1", "side by side")  # the picture of README.md
+    shot("Genes", name="window")
+    session.look.set_separate_limits(False)
     show(gene, "imputed")
     dock.quality.intervals.toggleButton().click()
     shot("Quality")

@@ -31,8 +31,8 @@ def plan(
     """Show the plan of a task: what the encoder sees of each data set (o) and what the decoder is judged on (x)."""
     from ...training.plan import TASKS
 
-    if task not in ("impute", *TASKS):
-        raise ConfigError(f"unknown task {task!r}; expected one of impute, {', '.join(TASKS)}.")
+    if task not in TASKS:
+        raise ConfigError(f"unknown task {task!r}; expected one of {', '.join(TASKS)}.")
     if task == "impute":
         _print_plan(_plan_imputation(data, options))
     else:
