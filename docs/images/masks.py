@@ -13,7 +13,7 @@ from napari_inclust.data.dataset import Dataset
 from napari_inclust.data.panel import align
 from napari_inclust.data.section import Reference, Section
 from napari_inclust.paint.figures.masks import MaskDiagram, draw_masks
-from napari_inclust.training.build_plan import build_plan, build_imputation_plan
+from napari_inclust.training.build_plan import build_imputation_plan, build_plan
 
 CELLS = 60
 
