@@ -84,7 +84,7 @@ def capture_state(context: Any, viewer: Any, folder: Path) -> dict[str, Any]:
     DataError
         No section, or one that was never a file.
     """
-    s, look, judging, finding, chosen = (
+    s, look, reliability, domain_controller, chosen = (
         context.session,
         context.session.look,
         context.reliability_controller,
@@ -118,9 +118,9 @@ def capture_state(context: Any, viewer: Any, folder: Path) -> dict[str, Any]:
         "generated": None,
         "domains": None,
         "domain_look": {
-            "selected": sorted(finding.highlighted),
-            "shaded": finding.confidence_shown,
-            "outlined": finding.outlines_shown,
+            "selected": sorted(domain_controller.highlighted),
+            "shaded": domain_controller.confidence_shown,
+            "outlined": domain_controller.outlines_shown,
         },
         "selection": None if chosen is None else {"name": chosen.name, "cells": _encode_mask(chosen.mask)},
         "colour": None if s.cell_categories is None else s.cell_categories.name,
@@ -140,10 +140,10 @@ def capture_state(context: Any, viewer: Any, folder: Path) -> dict[str, Any]:
             "own": look.separate_limits,
         },
         "trust": {
-            "fade": judging.fade_threshold,
-            "fade_by": judging.fade_by,
-            "uncertainty": judging.uncertainty_kind,
-            "veil": judging.uncertainty_as_veil,
+            "fade": reliability.fade_threshold,
+            "fade_by": reliability.fade_by,
+            "uncertainty": reliability.uncertainty_kind,
+            "veil": reliability.uncertainty_as_veil,
         },
         "images": _image_state(context.image_controller, folder),
         "regions": [[r.name, np.asarray(r.corners).tolist()] for r in context.region_controller.regions],
@@ -293,9 +293,9 @@ def apply_state(context: Any, viewer: Any, state: dict[str, Any], session_data: 
     )
     if s.blend and s.gene is not None:
         context.canvas_controller.bring_to_front("genes")
-    judging = context.reliability_controller
-    judging.set_fade(float(state["trust"]["fade"]), state["trust"].get("fade_by", "cell"))
-    judging.set_uncertainty(state["trust"]["uncertainty"], as_veil=bool(state["trust"]["veil"]))
+    reliability = context.reliability_controller
+    reliability.set_fade(float(state["trust"]["fade"]), state["trust"].get("fade_by", "cell"))
+    reliability.set_uncertainty(state["trust"]["uncertainty"], as_veil=bool(state["trust"]["veil"]))
     if state["regions"]:
         context.region_controller.add(
             [Region(name, np.asarray(corners, dtype=np.float64)) for name, corners in state["regions"]]

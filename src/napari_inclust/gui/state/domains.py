@@ -44,7 +44,7 @@ class DomainState(Status):
         self._categories_cache: tuple[Any, CellCategories] | None = None
 
     def set_domains(self, domains: Domains | None) -> None:
-        """Other domains, or none. Edits stay of the solutions that are still the same; nobody is told yet."""
+        """Replace the domains without emitting; edits of solutions that are still the same stay."""
         self._edit_histories = {
             k: h
             for k, h in self._edit_histories.items()

@@ -24,10 +24,10 @@ class GeneTable:
     imputed : (genes,) bool
     scores : (genes,) float32
         Held-out Pearson, NaN where there is none.
-    foreseen : (genes,) float32, optional
-        Foreseen Pearson of genes that were not measured, NaN where there is none.
+    predicted_scores : (genes,) float32, optional
+        Predicted score (Pearson) of genes that were not measured, NaN where there is none.
     reasons : (genes,) str, optional
-        Why nothing is foreseen of a gene.
+        Why a gene has no predicted score.
     moran : (genes,) float32, optional
         Moran's I of the imputed values.
     inflated : (genes,) bool, optional
@@ -64,7 +64,7 @@ class GeneTable:
 
         Parameters
         ----------
-        foreseen
+        predicted_scores
             Table of the run: `predicted_pcc`, `reason`, `moran` and `moran_flag` of each unmeasured gene.
         """
         if section is None or run is None:

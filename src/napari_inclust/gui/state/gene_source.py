@@ -24,7 +24,7 @@ class GeneValueSource:
     ----------
     generated
         Features of a modality that the section lacks.
-    foreseen
+    predicted_scores
         Table of the run: predicted_pcc and reason of each unmeasured gene.
     """
 

@@ -108,7 +108,7 @@ def train_and_generate(
     Raises
     ------
     InclustError
-        Data sets that nothing connects; a modality that nobody measures.
+        Data sets that nothing connects; a modality that no data set measures.
     """
     from ...training.build_plan import build_plan
     from ...training.trained import train_plan

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def score_summary(run: Any, gene_reliability: Any) -> str:
-    """How good the held-out genes are, and how well others are foreseen."""
+    """Summarise the held-out scores and the predicted scores of the other genes."""
     if run is None:
         return ""
     text = f"Median held-out Pearson {run.scores['pcc'].median():.2f} over {len(run.scores):,} measured genes."
@@ -17,12 +17,12 @@ def score_summary(run: Any, gene_reliability: Any) -> str:
     known = int(gene_reliability.table["predicted_pcc"].notna().sum())
     if not known:
         return (
-            f"{text} Nothing is foreseen of the others."
+            f"{text} No score can be predicted for the others."
             if len(gene_reliability.table)
             else f"{text} The reference has no other genes."
         )
     return (
-        f"{text} Foreseen (~) for {known:,} of {len(gene_reliability.table):,} others: "
+        f"{text} Predicted scores (~) for {known:,} of {len(gene_reliability.table):,} others: "
         f"mean error {gene_reliability.mean_absolute_error:.2f}, rank correlation "
         f"{gene_reliability.rank_correlation:.2f} (genes hidden from the regression)."
     )
