@@ -14,6 +14,7 @@ from napari._qt.widgets.qt_progress_bar import QtLabeledProgressBar
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
+from napari_inclust.data.section import Reference
 from napari_inclust.errors import InclustError
 from napari_inclust.gui.state.status import CRASHED, DONE, STOPPED
 from napari_inclust.gui.widgets.gene_table import GENE, STAR
@@ -87,7 +88,11 @@ def test_load_train_click_a_gene_paints_the_right_colours(opened: Any, qtbot: An
     x, y = s.section.xy[7]
     types = viewer.layers["cell_type"]
     assert (
-        np.abs(pixel_of(viewer, y, x, qtbot) - np.round(types.types.colours[types.types.codes[7]][:3] * 255)).max() <= 3
+        np.abs(
+            pixel_of(viewer, y, x, qtbot)
+            - np.round(types.cell_categories.colours[types.cell_categories.codes[7]][:3] * 255)
+        ).max()
+        <= 3
     )
 
     train(dock, bench, qtbot)
@@ -292,8 +297,9 @@ def test_a_bad_file_is_refused_inline_and_as_notification(opened: Any, qtbot: An
 
 def test_sets_without_shared_genes_cannot_train(opened: Any, qtbot: Any) -> None:
     _, bench, dock = opened
-    reference = small_reference()
-    reference.adata.var_names = [f"Other{i}" for i in range(reference.adata.n_vars)]
+    other = small_reference().adata.copy()
+    other.var_names = [f"Other{i}" for i in range(other.n_vars)]
+    reference = Reference.from_adata(other)
     bench.session.open_section(small_section())
     bench.session.open_reference(reference)
     assert "share 0 genes" in dock.data.message.text()

@@ -80,7 +80,7 @@ def test_domains_need_no_run_and_are_painted_in_their_colours(opened: Any, qtbot
     qtbot.waitUntil(lambda: dock.composition.plot is not None)
     assert len(dock.composition.plot.bars) == 3  # neuron, glia, vessel
     assert "neuron" in dock.composition.category_legend.text()
-    assert dock.stability_plot.values() == pytest.approx([0.5, 0.9, 0.7])
+    assert dock.stability_plot.curve_values() == pytest.approx([0.5, 0.9, 0.7])
 
 
 def test_the_slider_switches_between_solutions_at_once(opened: Any, qtbot: Any) -> None:

@@ -105,7 +105,7 @@ def test_calibration_by_stratum(opened: Any, qtbot: Any) -> None:
     assert "91.0 %" in text
     assert dock.calibration_plot is None
     qtbot.mouseClick(dock.calibration_box.toggleButton(), LEFT)
-    assert sorted(dock.calibration_plot.shares()[:, 1]) == sorted(
+    assert sorted(dock.calibration_plot.drawn_coverage()[:, 1]) == sorted(
         bench.reliability_controller.calibration.coverage["coverage"][1:]
     )
     assert dock.calibration_plot.isVisible()

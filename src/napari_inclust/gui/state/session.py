@@ -91,11 +91,11 @@ class Session(GeneValueSource):
         self.blend: dict[str, CellValues] = {}  # by channel: "red", "green", "blue"
         self._imputes_inline = False
 
-    def _update(self, **values: Any) -> None:
-        """Set attributes, then emit one signal for each meaning that changed."""
+    def _update(self, *, again: frozenset[str] = frozenset(), **values: Any) -> None:
+        """Set attributes, then emit one signal for each meaning that changed, or that is to be shown `again`."""
         if values.get("run", self.run) is not self.run:  # it imputes other values
             values = {"_imputed_cache": OrderedDict(), "_imputes_inline": False, "predicted_scores": None} | values
-        changed = {name for name, value in values.items() if differs(getattr(self, name), value)}
+        changed = {name for name, value in values.items() if differs(getattr(self, name), value)} | again
         if "section" in changed and self.section is not None:
             self.section_closing()
         for name, value in values.items():
@@ -198,8 +198,8 @@ class Session(GeneValueSource):
             self.panel_error = str(error)
 
     def set_cell_categories(self, categories: CellCategories | None) -> None:
-        """Colour the cells by other categories."""
-        self._update(cell_categories=categories)
+        """Colour the cells by other categories; by the same ones again after their layer was removed."""
+        self._update(again=frozenset({"cell_categories"}), cell_categories=categories)
 
     def add_run(self, run: Run) -> None:
         """Add a finished run to the history, and paint from it."""
