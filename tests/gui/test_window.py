@@ -97,7 +97,7 @@ def test_load_train_click_a_gene_paints_the_right_colours(opened: Any, qtbot: An
 
     train(dock, bench, qtbot)
     assert dock.tabs.currentIndex() == 2  # the first finished run shows its genes
-    assert dock.train.loss_plot.values("loss") == pytest.approx([1 / n + 0.3 for n in range(1, 6)])
+    assert dock.train.loss_plot.curve_values("loss") == pytest.approx([1 / n + 0.3 for n in range(1, 6)])
     assert "Median held-out Pearson 0.350" in dock.train.status.text()
 
     qtbot.keyClicks(dock.genes.search, "gene30")
