@@ -235,7 +235,9 @@ def _result_summary(result: Any) -> str:
         of = "on cells of the reference that were not trained on: the section may be predicted worse"
         return f"Median Pearson {pcc.median():.3f} over {len(pcc)} features of {result.modality}, {of}."
     scores = result.scores
-    beside = {"pcc_knn": "kNN", "pcc_type_mean": "type mean", "pcc_gene_mean": "gene mean"}
+    from ...evaluation.baselines import BASELINE_NAMES
+
+    beside = dict(reversed(BASELINE_NAMES.items()))
     rivals = ", ".join(
         f"{name} {scores[c].median():.3f}" for c, name in beside.items() if c in scores and scores[c].notna().any()
     )
